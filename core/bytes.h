@@ -1,0 +1,25 @@
+// Bytes: spans for looking, units for saying how many.
+
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace escapement {
+
+inline constexpr std::size_t KiB = 1024;
+inline constexpr std::size_t MiB = 1024 * KiB;
+
+using Bytes = std::span<const std::byte>;   // bytes somebody else owns, to be read
+using MutableBytes = std::span<std::byte>;  // room somebody else owns, to be filled
+
+inline Bytes as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+inline std::string_view as_text(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace escapement

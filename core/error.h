@@ -1,0 +1,183 @@
+// Errors are values. `Error` says why something failed, `Result<T>` is a value or an `Error`.
+//
+// The kinds (`Errc`) are named by what the caller may do next, not by what went wrong inside: a program
+// decides by the kind and prints the message. Inside coroutines errors travel by themselves: a failed
+// `co_await` fails the awaiting task, and `.result()` is where somebody looks (task.h).
+
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <escapement/core/check.h>
+
+namespace escapement {
+
+// What went wrong, by what can be done about it.
+enum class Errc : std::uint8_t {
+  invalid_argument,   // the caller's input is wrong (a malformed URL): correct it; repeating cannot help
+  unsupported,        // this platform or build cannot do it: repeating cannot help
+  not_found,          // the name does not exist (NXDOMAIN): repeating cannot help
+  unavailable,        // could not reach the peer, nothing was sent: try later, or another address
+  address_in_use,     // the local address is taken: choose another, or wait
+  reset,              // the connection broke half-way: the peer may have acted; repeat what is idempotent
+  timed_out,          // a time limit passed: the peer may have acted; repeat what is idempotent
+  bad_message,        // the peer broke the protocol: do not repeat
+  limit_exceeded,     // something grew past a configured limit: raise the limit, or give up
+  cancelled,          // the owner stopped it: not a failure of the operation
+  overloaded,         // out of a local resource (descriptors, memory): try later
+  permission_denied,  // the system refused: a person has to change something
+  exception,          // user code threw a C++ exception; the message is its what()
+  internal,           // a bug, ours or the host's
+};
+
+// The kind's name as written above: "timed_out".
+std::string_view name(Errc code);
+
+// Why something failed: a kind and one sentence, and where known the system's number and whether the peer
+// may have seen any of it. One pointer wide; copying copies the text. An `Error` always holds a reason.
+class [[nodiscard]] Error {
+ public:
+  // `message` is a sentence's worth for a person: "connect to 127.0.0.1:80: connection refused".
+  explicit Error(Errc code, std::string message = {});
+
+  // From an errno-style number: picks the kind, and appends the system's text to `what` ("listen").
+  static Error from_errno(int number, std::string_view what);
+
+  Error(const Error& other);
+  Error(Error&&) noexcept = default;
+  Error& operator=(const Error& other);
+  Error& operator=(Error&&) noexcept = default;
+  ~Error() = default;
+
+  Errc code() const { return state_->code; }
+  const std::string& message() const { return state_->message; }
+  // The system's error number, 0 where there is none.
+  int os_number() const { return state_->os_number; }
+
+  // Whether the peer may have received any of the request. True unless somebody knows better: a retry of
+  // something that is not idempotent asks this.
+  bool maybe_sent() const { return state_->maybe_sent; }
+  Error&& nothing_sent() &&;
+  Error& nothing_sent() &;
+
+  // "what: message", same kind: says what was being done when it failed.
+  Error&& context(std::string_view what) &&;
+
+  friend bool operator==(const Error& error, Errc code) { return error.code() == code; }
+
+ private:
+  struct State {
+    Errc code;
+    bool maybe_sent = true;
+    int os_number = 0;
+    std::string message;
+  };
+
+  template <class>
+  friend class Result;
+  struct None {};
+  explicit Error(None) {}  // the "no error" of a Result
+
+  std::unique_ptr<State> state_;
+};
+
+// A `T` or the reason why there is none. Reading the one that is not there is a bug and stops the program.
+template <class T = void>
+class [[nodiscard]] Result {
+ public:
+  Result(T value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(std::move(value)); }
+  Result(Error error) : has_value_(false), error_(std::move(error)) {}
+
+  Result(Result&& other) noexcept : has_value_(other.has_value_), error_(std::move(other.error_)) {
+    if (has_value_) ::new (&value_) T(std::move(other.value_));
+  }
+  Result(const Result& other) : has_value_(other.has_value_), error_(Error::None{}) {
+    if (has_value_) {
+      ::new (&value_) T(other.value_);
+    } else {
+      error_ = other.error_;
+    }
+  }
+  Result& operator=(Result other) noexcept {
+    this->~Result();
+    ::new (this) Result(std::move(other));
+    return *this;
+  }
+  ~Result() {
+    if (has_value_) value_.~T();
+  }
+
+  explicit operator bool() const { return has_value_; }
+
+  T& operator*() & { return checked(); }
+  const T& operator*() const& { return const_cast<Result*>(this)->checked(); }
+  T&& operator*() && { return std::move(checked()); }
+  T* operator->() { return &checked(); }
+  const T* operator->() const { return &const_cast<Result*>(this)->checked(); }
+
+  const Error& error() const& {
+    ESC_CHECK(!has_value_);
+    return error_;
+  }
+  Error&& error() && {
+    ESC_CHECK(!has_value_);
+    return std::move(error_);
+  }
+
+ private:
+  T& checked() {
+    ESC_CHECK(has_value_);
+    return value_;
+  }
+
+  bool has_value_;
+  Error error_;
+  union {
+    T value_;
+  };
+};
+
+// Nothing, or the reason why it failed.
+template <>
+class [[nodiscard]] Result<void> {
+ public:
+  Result() : has_value_(true), error_(Error::None{}) {}
+  Result(Error error) : has_value_(false), error_(std::move(error)) {}
+
+  Result(Result&&) noexcept = default;
+  Result& operator=(Result&&) noexcept = default;
+  Result(const Result& other) : has_value_(other.has_value_), error_(Error::None{}) {
+    if (!has_value_) error_ = other.error_;
+  }
+  Result& operator=(const Result& other) { return *this = Result(other); }
+
+  explicit operator bool() const { return has_value_; }
+  void operator*() const { ESC_CHECK(has_value_); }
+
+  const Error& error() const& {
+    ESC_CHECK(!has_value_);
+    return error_;
+  }
+  Error&& error() && {
+    ESC_CHECK(!has_value_);
+    return std::move(error_);
+  }
+
+ private:
+  bool has_value_;
+  Error error_;
+};
+
+// "timed_out: no answer within 250ms"
+std::string to_string(const Error& error);
+// For test frameworks and logs.
+std::ostream& operator<<(std::ostream& out, const Error& error);
+std::ostream& operator<<(std::ostream& out, Errc code);
+
+}  // namespace escapement

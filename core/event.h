@@ -1,0 +1,138 @@
+// Event and Semaphore: how tasks of one reactor wait for each other. One thread, so no atomics.
+
+#pragma once
+
+#include <cstddef>
+
+#include <escapement/core/list.h>
+#include <escapement/core/task.h>
+
+namespace escapement {
+
+// A flag that tasks can wait for. Once set it stays set until `reset`.
+//
+// A waiting task that is destroyed leaves the queue. Destroying an event that tasks wait for leaves them
+// waiting for ever: their owner is about to destroy them too.
+class Event {
+ public:
+  class [[nodiscard]] Awaiter : public ListNode {
+   public:
+    explicit Awaiter(Event& event) : event_(event) {}
+    bool await_ready() const noexcept { return event_.set_; }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> awaiting) {
+      waiting_ = &awaiting.promise();
+      event_.waiting_.push_back(*this);
+    }
+    void await_resume() const noexcept {}
+
+   private:
+    friend class Event;
+    Event& event_;
+    detail::PromiseBase* waiting_ = nullptr;
+  };
+
+  bool is_set() const { return set_; }
+
+  // Makes every waiting task ready, in the order in which they came.
+  void set() {
+    set_ = true;
+    wake_waiting();
+  }
+  // Makes those ready that wait now, and leaves the event unset.
+  void pulse() { wake_waiting(); }
+  void reset() { set_ = false; }
+
+  // `co_await event.wait();` returns at once when it is set. The event must outlive the wait.
+  Awaiter wait() { return Awaiter(*this); }
+
+ private:
+  void wake_waiting() {
+    while (Awaiter* awaiter = waiting_.pop_front()) {
+      awaiter->waiting_->reactor().ready(*awaiter->waiting_);
+    }
+  }
+
+  List<Awaiter> waiting_;
+  bool set_ = false;
+};
+
+// A number of permits, handed out first come, first served.
+class Semaphore {
+ public:
+  // Gives its permit back when destroyed. The semaphore must outlive it.
+  class [[nodiscard]] Permit {
+   public:
+    explicit Permit(Semaphore& from) : from_(&from) {}
+    Permit(Permit&& other) noexcept : from_(std::exchange(other.from_, nullptr)) {}
+    Permit& operator=(Permit&& other) noexcept {
+      std::swap(from_, other.from_);
+      return *this;
+    }
+    ~Permit() {
+      if (from_ != nullptr) from_->release();
+    }
+
+   private:
+    Semaphore* from_;
+  };
+
+  class [[nodiscard]] Awaiter : public ListNode {
+   public:
+    explicit Awaiter(Semaphore& semaphore) : semaphore_(semaphore) {}
+    // Granted but destroyed before it could run: the permit goes to the next in line.
+    ~Awaiter() {
+      if (granted_) semaphore_.release();
+    }
+    bool await_ready() noexcept {
+      granted_ = semaphore_.try_take();
+      return granted_;
+    }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> awaiting) {
+      waiting_ = &awaiting.promise();
+      semaphore_.waiting_.push_back(*this);
+    }
+    Permit await_resume() noexcept {
+      granted_ = false;
+      return Permit(semaphore_);
+    }
+
+   private:
+    friend class Semaphore;
+    Semaphore& semaphore_;
+    detail::PromiseBase* waiting_ = nullptr;
+    bool granted_ = false;
+  };
+
+  explicit Semaphore(std::size_t permits) : available_(permits) {}
+
+  std::size_t available() const { return available_; }
+
+  // `Semaphore::Permit permit = co_await semaphore.acquire();` Destroying the waiting task gives up the
+  // place in the queue.
+  Awaiter acquire() { return Awaiter(*this); }
+
+ private:
+  // Nobody overtakes those who wait already.
+  bool try_take() {
+    if (available_ == 0 || !waiting_.empty()) return false;
+    --available_;
+    return true;
+  }
+
+  void release() {
+    Awaiter* first = waiting_.pop_front();
+    if (first == nullptr) {
+      ++available_;
+      return;
+    }
+    first->granted_ = true;
+    first->waiting_->reactor().ready(*first->waiting_);
+  }
+
+  List<Awaiter> waiting_;
+  std::size_t available_;
+};
+
+}  // namespace escapement

@@ -1,0 +1,52 @@
+// Wall-clock time, for dates in messages. Never for deadlines: it may jump (time.h has the clock for those).
+
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <escapement/core/error.h>
+#include <escapement/core/time.h>
+
+namespace escapement {
+
+// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds. Texts cover the years 1970 to 9999.
+class SystemTime {
+ public:
+  constexpr SystemTime() = default;
+  static constexpr SystemTime from_unix_milliseconds(std::int64_t milliseconds) {
+    return SystemTime(milliseconds);
+  }
+  constexpr std::int64_t unix_milliseconds() const { return ms_; }
+
+  constexpr auto operator<=>(const SystemTime&) const = default;
+
+  // Whole milliseconds; saturates.
+  friend constexpr SystemTime operator+(SystemTime at, Duration by) {
+    return SystemTime(detail::add_saturating(at.ms_, by.count() / 1'000'000));
+  }
+  friend constexpr Duration operator-(SystemTime later, SystemTime earlier) {
+    return Duration::nanoseconds(
+        detail::multiply_saturating(detail::subtract_saturating(later.ms_, earlier.ms_), 1'000'000));
+  }
+
+  // "2026-11-24T09:00:00.250Z" (RFC 3339). Outside 1970 to 9999 the nearest end is printed.
+  std::string rfc3339() const;
+  // Reads any RFC 3339 time, with offset; digits beyond milliseconds are cut. Errc::invalid_argument.
+  static Result<SystemTime> parse_rfc3339(std::string_view text);
+
+  // "Tue, 24 Nov 2026 09:00:00 GMT" (IMF-fixdate, RFC 9110 section 5.6.7); milliseconds are cut.
+  std::string http_date() const;
+  // Reads the three forms RFC 9110 asks a recipient to accept: IMF-fixdate, RFC 850 (a two-digit year more
+  // than 50 years ahead of `now` is in the past) and asctime. Errc::invalid_argument.
+  static Result<SystemTime> parse_http_date(std::string_view text, SystemTime now);
+
+ private:
+  constexpr explicit SystemTime(std::int64_t ms) : ms_(ms) {}
+
+  std::int64_t ms_ = 0;
+};
+
+}  // namespace escapement

@@ -1,0 +1,54 @@
+#include <escapement/core/task.h>
+
+#ifdef __cpp_exceptions
+#include <exception>
+#endif
+
+namespace escapement::detail {
+
+bool PromiseBase::start(Reactor& reactor) {
+  ESC_CHECK(reactor_ == nullptr);  // a task is started once
+  reactor_ = &reactor;
+  run();
+  return finished_;
+}
+
+void PromiseBase::finish() {
+  finished_ = true;
+  if (continuation_ == nullptr) return;  // still inside start(): the starter looks
+  if (failed() && propagate_) {
+    static_cast<PromiseBase*>(continuation_)->fail(take_error());
+  } else {
+    reactor_->resume_next(*continuation_);
+  }
+}
+
+void PromiseBase::fail(Error error) {
+  PromiseBase* failing = this;
+  for (;;) {
+    failing->unlink();
+    failing->error_ = std::move(error);
+    failing->finished_ = true;
+    if (failing->continuation_ == nullptr) return;
+    if (!failing->propagate_) break;
+    error = failing->take_error();
+    failing = static_cast<PromiseBase*>(failing->continuation_);
+  }
+  failing->reactor_->resume_next(*failing->continuation_);
+}
+
+Error error_from_current_exception() noexcept {
+#ifdef __cpp_exceptions
+  try {
+    throw;
+  } catch (const std::exception& exception) {
+    return Error(Errc::exception, exception.what());
+  } catch (...) {
+    return Error(Errc::exception, "an exception that is no std::exception");
+  }
+#else
+  __builtin_trap();  // nothing can throw
+#endif
+}
+
+}  // namespace escapement::detail

@@ -1,0 +1,394 @@
+// Task<T>: a lazy coroutine that belongs to whoever holds it.
+//
+//     Task<int> answer() {
+//       co_await sleep(10ms);
+//       co_return 42;
+//     }
+//     Task<> caller() {
+//       int n = co_await answer();                        // a failure of answer() fails caller() too
+//       Result<int> r = co_await answer().result();       // a failure is looked at here instead
+//     }
+//
+// - A task starts when it is awaited, spawned into a Scope or run by a reactor, not before. Starting it
+//   runs it on its parent's stack up to its first suspension; from then on only the reactor's loop resumes
+//   it. There is no symmetric transfer: it needs tail calls, which wasm and unoptimised builds lack, and a
+//   loop over a million finished children would overflow the stack there.
+// - Destroying a task cancels it: its frame's locals are destroyed innermost first, and by their
+//   destructors whatever it waited for forgets it. A task must not be destroyed from inside itself
+//   (checked). Destroying a chain of tasks recurses once per frame.
+// - Failure needs no exception. `co_await Error(...)` (or `co_return` of one, where T is not void) fails the
+//   task: it is never resumed again, the failure passes to whoever awaits it, and on to the first
+//   `.result()`, `Reactor::run`, `Scope` or combinator. There the frames in between are destroyed, by the
+//   same path as cancellation, before the result is seen. A C++ exception that leaves user code
+//   becomes an Error of kind `exception` at that frame.
+// - `co_await` a `Result<T>` yields its value or fails the task: `Url url = co_await Url::parse(text);`
+//
+// Write one co_await per statement, into a variable of a written type (or straight into co_return), and
+// give temporaries in it a constructor: g++ 12 destroys aggregate temporaries of such statements twice.
+// Do not make a capturing lambda a coroutine that outlives the lambda: the captures die with it.
+
+#pragma once
+
+#include <coroutine>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <escapement/core/check.h>
+#include <escapement/core/error.h>
+#include <escapement/core/reactor.h>
+
+namespace escapement {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+// What the exception that is being handled becomes.
+Error error_from_current_exception() noexcept;
+
+// The part of a coroutine frame that does not depend on what the task yields.
+class PromiseBase : public Runnable {
+ public:
+  Reactor& reactor() const { return *reactor_; }
+  bool finished() const { return finished_; }
+  bool failed() const { return error_.has_value(); }
+
+  // Fails this suspended task, and every task that awaits it without looking.
+  void fail(Error error);
+
+  // First run, for a starter that will look at finished() afterwards. Returns finished().
+  bool start(Reactor& reactor);
+  // Who to wake when it finishes later; with `propagate`, `continuation` is a PromiseBase that fails too.
+  void set_continuation(Runnable& continuation, bool propagate) {
+    continuation_ = &continuation;
+    propagate_ = propagate;
+  }
+
+  Error take_error() { return *std::move(error_); }
+
+  void run() final {
+    running_ = true;
+    resume();
+    running_ = false;
+  }
+
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  void unhandled_exception() noexcept { error_ = error_from_current_exception(); }
+
+ protected:
+  PromiseBase() = default;
+  ~PromiseBase() { ESC_CHECK(!running_); }
+
+  struct FinalAwaiter {
+    bool await_ready() noexcept { return false; }
+    template <class P>
+    void await_suspend(std::coroutine_handle<P> frame) noexcept {
+      frame.promise().finish();
+    }
+    void await_resume() noexcept {}
+  };
+
+  std::optional<Error> error_;
+
+ private:
+  virtual void resume() = 0;
+  void finish();
+
+  Reactor* reactor_ = nullptr;
+  Runnable* continuation_ = nullptr;
+  bool propagate_ = false;
+  bool finished_ = false;
+  bool running_ = false;
+};
+
+template <class T>
+class Promise final : public PromiseBase {
+ public:
+  Promise() {}  // the value comes later
+  ~Promise() {
+    if (has_value_) value_.~T();
+  }
+
+  Task<T> get_return_object() noexcept;
+  FinalAwaiter final_suspend() noexcept { return {}; }
+
+  template <class U>
+    requires std::convertible_to<U&&, T> && (!std::same_as<std::remove_cvref_t<U>, Error>) &&
+             (!std::same_as<std::remove_cvref_t<U>, Result<T>>)
+  void return_value(U&& value) {
+    ::new (&value_) T(std::forward<U>(value));
+    has_value_ = true;
+  }
+  void return_value(Error error) { error_ = std::move(error); }
+  void return_value(Result<T> result) {
+    if (result) {
+      return_value(*std::move(result));
+    } else {
+      error_ = std::move(result).error();
+    }
+  }
+
+  Result<T> take() {
+    if (failed()) return take_error();
+    ESC_CHECK(has_value_);
+    return std::move(value_);
+  }
+  T take_value() {
+    ESC_CHECK(has_value_);
+    return std::move(value_);
+  }
+
+ private:
+  void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+
+  bool has_value_ = false;
+  union {
+    T value_;
+  };
+};
+
+template <>
+class Promise<void> final : public PromiseBase {
+ public:
+  Task<void> get_return_object() noexcept;
+  FinalAwaiter final_suspend() noexcept { return {}; }
+  void return_void() {}
+
+  Result<void> take() {
+    if (failed()) return take_error();
+    return {};
+  }
+  void take_value() {}
+
+ private:
+  void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+};
+
+// Awaits a task it owns. `Propagate`: a failure of the task fails the awaiting one.
+template <class T, bool Propagate>
+class [[nodiscard]] TaskAwaiter {
+ public:
+  explicit TaskAwaiter(Task<T>&& task) : task_(std::move(task)) {}
+
+  bool await_ready() noexcept { return false; }
+
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    return suspend(awaiting.promise());
+  }
+
+  // The task's frame is gone before its result is seen.
+  auto await_resume() {
+    Task<T> finished = std::move(task_);
+    if constexpr (Propagate) {
+      return finished.promise().take_value();
+    } else {
+      return finished.promise().take();
+    }
+  }
+
+ private:
+  bool suspend(PromiseBase& parent) {
+    PromiseBase& child = task_.promise();
+    if (!child.start(parent.reactor())) {
+      child.set_continuation(parent, Propagate);
+      return true;
+    }
+    if (!Propagate || !child.failed()) return false;
+    parent.fail(child.take_error());
+    return true;
+  }
+
+  Task<T> task_;
+};
+
+// `co_await error`: fails the awaiting task.
+class [[nodiscard]] FailAwaiter {
+ public:
+  explicit FailAwaiter(Error error) : error_(std::move(error)) {}
+  bool await_ready() noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    awaiting.promise().fail(std::move(error_));
+  }
+  [[noreturn]] void await_resume() noexcept { __builtin_trap(); }
+
+ private:
+  Error error_;
+};
+
+// `co_await result`: its value, or fails the awaiting task.
+template <class T>
+class [[nodiscard]] ResultAwaiter {
+ public:
+  explicit ResultAwaiter(Result<T> result) : result_(std::move(result)) {}
+  bool await_ready() noexcept { return static_cast<bool>(result_); }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    awaiting.promise().fail(std::move(result_).error());
+  }
+  T await_resume() { return *std::move(result_); }
+
+ private:
+  Result<T> result_;
+};
+
+}  // namespace detail
+
+template <class T>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = detail::Promise<T>;
+
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      reset();
+      frame_ = std::exchange(other.frame_, nullptr);
+    }
+    return *this;
+  }
+  // Cancels the task if it has not finished.
+  ~Task() { reset(); }
+
+  // Cancels it now. The task is empty afterwards.
+  void reset() {
+    if (auto frame = std::exchange(frame_, nullptr)) frame.destroy();
+  }
+
+  // Runs the task; yields its value. Its failure fails the awaiting task.
+  auto operator co_await() && { return detail::TaskAwaiter<T, true>(std::move(*this)); }
+  // Runs the task; yields its Result<T>.
+  auto result() && { return detail::TaskAwaiter<T, false>(std::move(*this)); }
+
+  // For what starts tasks: scopes, combinators, reactors.
+  promise_type& promise() const {
+    ESC_CHECK(frame_);
+    return frame_.promise();
+  }
+  explicit operator bool() const { return static_cast<bool>(frame_); }
+
+ private:
+  friend promise_type;
+  explicit Task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+
+  std::coroutine_handle<promise_type> frame_;
+};
+
+inline auto operator co_await(Error error) { return detail::FailAwaiter(std::move(error)); }
+
+template <class T>
+auto operator co_await(Result<T>&& result) {
+  return detail::ResultAwaiter<T>(std::move(result));
+}
+
+namespace detail {
+
+template <class T>
+Task<T> Promise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+
+inline Task<void> Promise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
+}
+
+struct ThisReactor {
+  class Awaiter {
+   public:
+    bool await_ready() noexcept { return false; }
+    template <class P>
+    bool await_suspend(std::coroutine_handle<P> awaiting) {
+      reactor_ = &awaiting.promise().reactor();
+      return false;
+    }
+    Reactor& await_resume() noexcept { return *reactor_; }
+
+   private:
+    Reactor* reactor_ = nullptr;
+  };
+  Awaiter operator co_await() const noexcept { return Awaiter(); }
+};
+
+struct ThisTask {
+  class Awaiter {
+   public:
+    bool await_ready() noexcept { return false; }
+    template <class P>
+    bool await_suspend(std::coroutine_handle<P> awaiting) {
+      promise_ = &awaiting.promise();
+      return false;
+    }
+    PromiseBase& await_resume() noexcept { return *promise_; }
+
+   private:
+    PromiseBase* promise_ = nullptr;
+  };
+  Awaiter operator co_await() const noexcept { return Awaiter(); }
+};
+
+// For combinators: the task they run in, which their children and timers make ready.
+inline constexpr ThisTask this_task;
+// For combinators: suspends until somebody makes the task ready. The reason is looked for afterwards.
+inline constexpr std::suspend_always until_made_ready;
+
+struct Yield {
+  bool await_ready() noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    awaiting.promise().reactor().ready(awaiting.promise());
+  }
+  void await_resume() noexcept {}
+};
+
+// A task that somebody other than a co_await has started: it is owned here, and makes `on_finish` ready
+// when it finishes later.
+template <class T>
+class Started {
+ public:
+  explicit Started(Task<T>&& task) : task_(std::move(task)) {}
+  void start(Reactor& reactor, Runnable& on_finish) {
+    if (!task_.promise().start(reactor)) task_.promise().set_continuation(on_finish, false);
+  }
+  bool finished() const { return task_.promise().finished(); }
+  bool failed() const { return finished() && task_.promise().failed(); }
+  // The outcome of the finished task, whose frame is gone when this returns.
+  Result<T> take() {
+    Task<T> done = std::move(task_);
+    return done.promise().take();
+  }
+  void cancel() { task_.reset(); }
+
+ private:
+  Task<T> task_;
+};
+
+}  // namespace detail
+
+// `Reactor& reactor = co_await this_reactor;` the reactor that runs this task. Does not suspend.
+inline constexpr detail::ThisReactor this_reactor;
+
+// `co_await yield();` lets everything else that is ready run first.
+inline detail::Yield yield() { return {}; }
+
+template <class T>
+Result<T> Reactor::run(Task<T> task) {
+  struct Nothing final : Runnable {
+    void run() override {}
+  } wake_up;
+  detail::Started<T> started(std::move(task));
+  now_ = precise_now();
+  started.start(*this, wake_up);
+  while (!started.finished()) {
+    const bool possible = turn(anything_queued() ? now_ : timers_.next());
+    if (!possible && !started.finished() && timers_.next() == Instant::never()) {
+      started.cancel();
+      return Error(Errc::internal, "stalled: every task waits and nothing is scheduled");
+    }
+  }
+  return started.take();
+}
+
+}  // namespace escapement

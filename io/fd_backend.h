@@ -1,0 +1,37 @@
+// FdBackend: a Backend that can also watch file descriptors. What lets tcp.cpp and resolve.cpp ignore
+// which poller runs.
+
+#pragma once
+
+#include <escapement/core/reactor.h>
+
+namespace escapement {
+
+// One watched descriptor. The owner tries the operation first and waits only after EAGAIN; the watcher
+// says when to try again. `readable` and `writable` are what to make ready then: set while waiting, null
+// otherwise. Errors and hang-ups wake both. The entry in the backend is made by `watch` and lasts until
+// `unwatch`, which the owner calls before it closes the descriptor.
+struct FdWatch {
+  int fd = -1;
+  Runnable* readable = nullptr;
+  Runnable* writable = nullptr;
+  std::size_t slot = 0;  // for the backend's own use
+};
+
+class FdBackend : public Backend {
+ public:
+  // Begins to watch; `watch` stays where it is until `unwatch`. Fails: overloaded when the system has no
+  // room (ENOSPC, ENOMEM); the reactor lives on.
+  virtual Result<> watch(FdWatch& watch) = 0;
+  virtual void unwatch(FdWatch& watch) = 0;
+  // Tell the backend after `readable` or `writable` was set. (epoll, edge-triggered, has nothing to do
+  // but once for writing; poll rebuilds its interest.)
+  virtual void interest_changed(FdWatch& watch) = 0;
+
+  // A descriptor that becomes readable when this backend has events, to embed the reactor in somebody
+  // else's loop: wait for it or for the deadline that `Reactor::step` returned, then call `step` again.
+  // -1 where there is none (poll).
+  virtual int pollable_fd() const = 0;
+};
+
+}  // namespace escapement

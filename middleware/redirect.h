@@ -1,0 +1,31 @@
+// Redirect: follows 301, 302, 303, 307 and 308.
+
+#pragma once
+
+#include <escapement/io/http/service.h>
+
+namespace escapement::http {
+
+// Follows redirects until another answer comes.
+//
+//     status     method                           body
+//     301, 302   POST becomes GET, others stay    dropped when the method changed
+//     303        HEAD stays, others become GET    dropped
+//     307, 308   stays                            sent again; one that cannot be: the 3xx is returned
+//
+// A 3xx without Location, and every other 3xx, is returned. Location is relative to the URL that answered;
+// userinfo in it is dropped. A hop to another origin (scheme, host or port) strips Authorization, Cookie,
+// Cookie2, Proxy-Authorization and Host, and they stay stripped on a later hop back (the lesson of
+// CVE-2024-45336). From https to http is refused unless allowed.
+//
+// Fails: limit_exceeded after `hops_max` hops, naming the URLs on the way; bad_message for a Location that
+// is no http URL, for a loop (the same method and URL twice), or a refused downgrade.
+// RFC 9110 section 15.4; Fetch "HTTP-redirect fetch"; the behaviour of Go and tower-http where those differ.
+struct Redirect {
+  int hops_max = 10;
+  bool allow_https_to_http = false;
+
+  Task<Response> operator()(Request request, const Service& next) const;
+};
+
+}  // namespace escapement::http

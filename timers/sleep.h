@@ -1,0 +1,53 @@
+// sleep, sleep_until: a task waits for the clock.
+
+#pragma once
+
+#include <coroutine>
+
+#include <escapement/core/task.h>
+
+namespace escapement {
+
+// What `sleep` returns: awaited once, at once. It holds its timer entry itself, so a sleep allocates nothing;
+// destroying the sleeping task takes the entry out of the wheel.
+class [[nodiscard]] Sleep {
+ public:
+  struct For {
+    Duration length;
+  };
+  struct Until {
+    Instant deadline;
+  };
+  explicit Sleep(For span) : length_(span.length), has_length_(true) {}
+  explicit Sleep(Until until) : deadline_(until.deadline) {}
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    suspend(awaiting.promise());
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  void suspend(detail::PromiseBase& task) {
+    Reactor& reactor = task.reactor();
+    if (has_length_) deadline_ = length_ > Duration() ? reactor.precise_now() + length_ : reactor.now();
+    if (deadline_ <= reactor.now()) return reactor.ready(task);
+    if (deadline_ != Instant::never()) timer_.arm(reactor.timers(), deadline_, task);
+  }
+
+  Duration length_;
+  Instant deadline_;
+  bool has_length_ = false;
+  TimerEntry timer_;
+};
+
+// `co_await sleep(100ms);` resumes when at least that long has passed since the call: never early, by any
+// clock the caller may hold against it, and with no bound on late. Zero or less arms no timer and lets
+// everything else that is ready run once. `Duration::max()` sleeps until it is cancelled.
+inline Sleep sleep(Duration length) { return Sleep(Sleep::For{length}); }
+
+// The same for a point in time. One that has passed behaves like sleep(0).
+inline Sleep sleep_until(Instant deadline) { return Sleep(Sleep::Until{deadline}); }
+
+}  // namespace escapement

@@ -1,0 +1,21 @@
+// Instants to ticks: the one place that knows how long a tick is.
+
+#pragma once
+
+#include <cstdint>
+
+#include <escapement/core/time.h>
+
+namespace escapement::detail {
+
+// 65.5 us: short enough that one tick rarely holds many entries, long enough that a 30 s deadline needs
+// only four levels.
+inline constexpr int tick_bits = 16;
+
+// The tick that contains `at`. Ticks only choose slots, and an entry leaves a slot by its own deadline, so
+// rounding down here cannot make anything early. The sign bit is flipped to keep order over all instants.
+constexpr std::uint64_t tick_of(Instant at) {
+  return (static_cast<std::uint64_t>(at.nanoseconds()) ^ (std::uint64_t{1} << 63)) >> tick_bits;
+}
+
+}  // namespace escapement::detail

@@ -1,0 +1,45 @@
+// with_timeout: an operation and a limit; the first of the two wins.
+
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include <escapement/core/task.h>
+
+namespace escapement {
+
+namespace detail {
+// "nothing within 250ms": the message of a timeout names its limit, so that nested ones can be told apart.
+std::string timeout_message(Duration limit);
+}  // namespace detail
+
+// Runs `task`; yields what it yields, or fails with Errc::timed_out when `limit` has passed since the call,
+// never before. By then the task has been cancelled and its frame is gone.
+//
+// The task wins ties: one that finishes at once wins even against a limit of zero (no timer is touched
+// then), and so does one that finishes in the turn in which the limit falls due. Nested limits act each for
+// itself, so the earliest one counts; its message says which. `Duration::max()` is no limit and arms no
+// timer. Nothing is interrupted: a task that computes without awaiting is looked at when it awaits.
+template <class T>
+Task<T> with_timeout(Duration limit, Task<T> task) {
+  detail::PromiseBase& self = co_await detail::this_task;
+  Reactor& reactor = self.reactor();
+  const Instant deadline = reactor.precise_now() + (limit > Duration() ? limit : Duration());
+  detail::Started<T> operation(std::move(task));
+  operation.start(reactor, self);
+  if (!operation.finished()) {
+    const bool limited = deadline != Instant::never();
+    TimerEntry timer;
+    if (limited) timer.arm(reactor.timers(), deadline, self);
+    while (!operation.finished() && timer.armed() == limited) co_await detail::until_made_ready;
+  }
+  if (!operation.finished()) {
+    operation.cancel();
+    co_await Error(Errc::timed_out, detail::timeout_message(limit));
+  }
+  Result<T> outcome = operation.take();
+  co_return co_await std::move(outcome);
+}
+
+}  // namespace escapement
