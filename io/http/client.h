@@ -1,0 +1,70 @@
+// Client: HTTP/1.1 over a Network, with a pool of kept connections. A Client is a Service.
+
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <escapement/io/http/message.h>
+#include <escapement/io/stream.h>
+
+namespace escapement::http {
+
+namespace detail {
+class Pool;
+}
+
+// Makes an encrypted stream to `host` out of a connected one; how a Client speaks https.
+using Encrypt = std::function<Task<std::unique_ptr<Stream>>(std::unique_ptr<Stream>, std::string host)>;
+
+struct ClientOptions {
+  // Open connections to one origin; further requests wait in line, first come, first served.
+  std::size_t connections_per_host_max = 8;
+  // How long an unused connection is kept. Less where the server announces less (Keep-Alive: timeout),
+  // by a margin of 2 s, so that the server's close and our next request do not meet on the way.
+  Duration idle_max = 90s;
+  // Name, addresses and, for https, the handshake.
+  Duration connect_timeout = 10s;
+  // From the request being sent to the response's head.
+  Duration head_timeout = 30s;
+  // A read of the response's body that is pending this long, or a write that makes no progress.
+  Duration stall_timeout = 30s;
+  // With "Expect: 100-continue" in the request: how long to wait for the server's word before sending.
+  Duration expect_continue_timeout = 1s;
+  std::size_t head_bytes_max = 64 * KiB;
+  // Null: a https URL fails with Errc::unsupported. (tls.h has one.)
+  Encrypt encrypt = nullptr;
+};
+
+// Sends each request over a kept connection of its origin or a new one, and yields the response as soon as
+// its head is there; the body is read from the connection as it is asked for, with back-pressure.
+//
+// Fails: invalid_argument (a request that may not be sent as it is), unsupported (https without `encrypt`),
+// not_found, unavailable (with nothing sent), reset, timed_out (one of the limits above, named), bad_message,
+// limit_exceeded (the response's head). Statuses are never failures.
+//
+// A connection goes back into the pool when its response was read to the end and both sides want to keep
+// it. Destroying a call or a response half-way closes its connection: the next request never sees what was
+// meant for the last one. A kept connection that turns out to be dead before the response's first byte is
+// replaced once, silently, by a fresh one, if the request is idempotent and can be sent again.
+//
+// Copies share the pool. Destroy calls and responses, then the last copy, then the network and the reactor.
+class Client {
+ public:
+  // `network` must outlive the client.
+  explicit Client(Network& network, ClientOptions options = ClientOptions());
+
+  Task<Response> operator()(Request request) const;
+
+  // Connections that are open and unused now.
+  std::size_t idle_connections() const;
+  // Connections made since the beginning, for tests and statistics.
+  std::uint64_t connections_made() const;
+
+ private:
+  std::shared_ptr<detail::Pool> pool_;
+};
+
+}  // namespace escapement::http

@@ -1,0 +1,67 @@
+// Inbox: the receiving half of an in-process connection. What pipe.cpp and sim_network.cpp share.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <string>
+
+#include <escapement/core/bytes.h>
+#include <escapement/core/event.h>
+
+namespace escapement::detail {
+
+// Bytes that have arrived and that nobody has read, and how the sequence ended. Whoever changes it pulses
+// the event that the other side waits for.
+class Inbox {
+ public:
+  std::size_t size() const { return bytes_.size() - taken_; }
+
+  void put(Bytes bytes) {
+    bytes_.append(as_text(bytes));
+    arrived.pulse();
+  }
+
+  // Moves up to `into.size()` bytes; returns how many.
+  std::size_t take(MutableBytes into) {
+    const std::size_t count = std::min(into.size(), size());
+    if (count == 0) return 0;
+    std::memcpy(into.data(), bytes_.data() + taken_, count);
+    taken_ += count;
+    if (taken_ == bytes_.size()) {
+      bytes_.clear();
+      taken_ = 0;
+    } else if (taken_ > bytes_.size() / 2) {
+      bytes_.erase(0, taken_);
+      taken_ = 0;
+    }
+    drained.pulse();
+    return count;
+  }
+
+  // No more bytes will come.
+  void end() {
+    ended = true;
+    arrived.pulse();
+  }
+  // Everything is lost, in both directions.
+  void reset() {
+    broken = true;
+    bytes_.clear();
+    taken_ = 0;
+    arrived.pulse();
+    drained.pulse();
+  }
+
+  bool ended = false;
+  bool broken = false;
+  Event arrived;  // for the reader: bytes, the end or a reset
+  Event drained;  // for the writer on the other side: there is room, or no hope of any
+
+ private:
+  std::string bytes_;
+  std::size_t taken_ = 0;
+};
+
+}  // namespace escapement::detail

@@ -1,0 +1,71 @@
+#include <escapement/io/pipe.h>
+
+#include <algorithm>
+#include <string>
+
+#include <escapement/core/check.h>
+#include <escapement/io/inbox.h>
+
+namespace escapement {
+
+namespace {
+
+using detail::Inbox;
+
+class PipeStream final : public Stream {
+ public:
+  PipeStream(std::shared_ptr<Inbox> in, std::shared_ptr<Inbox> out, const PipeOptions& options)
+      : in_(std::move(in)), out_(std::move(out)), options_(options) {}
+
+  // The other end may still read what it was sent; nobody will read what it sends.
+  ~PipeStream() override {
+    out_->end();
+    in_->reset();
+  }
+
+  Task<std::size_t> read(MutableBytes into) override;
+  Task<> write(Bytes bytes) override;
+  Task<> shutdown_write() override;
+  bool readable_or_closed() override { return in_->size() != 0 || in_->ended; }
+  std::string peer() const override { return "pipe"; }
+
+ private:
+  std::shared_ptr<Inbox> in_;
+  std::shared_ptr<Inbox> out_;
+  PipeOptions options_;
+};
+
+Task<std::size_t> PipeStream::read(MutableBytes into) {
+  ESC_CHECK(!into.empty());
+  while (in_->size() == 0 && !in_->ended) co_await in_->arrived.wait();
+  co_return in_->take(into.first(std::min(into.size(), options_.read_max)));
+}
+
+Task<> PipeStream::write(Bytes bytes) {
+  for (;;) {
+    if (out_->broken) co_await Error(Errc::reset, "pipe: the other end is closed");
+    if (out_->ended) co_await Error(Errc::reset, "pipe: write after shutdown_write");
+    const std::size_t room = options_.capacity - out_->size();
+    const std::size_t count = std::min(room, bytes.size());
+    if (count != 0) out_->put(bytes.first(count));
+    bytes = bytes.subspan(count);
+    if (bytes.empty()) break;
+    co_await out_->drained.wait();
+  }
+}
+
+Task<> PipeStream::shutdown_write() {
+  if (out_->broken) co_await Error(Errc::reset, "pipe: the other end is closed");
+  out_->end();
+}
+
+}  // namespace
+
+PipeEnds pipe(PipeOptions options) {
+  ESC_CHECK(options.capacity != 0 && options.read_max != 0);
+  auto one = std::make_shared<Inbox>();
+  auto two = std::make_shared<Inbox>();
+  return {std::make_unique<PipeStream>(one, two, options), std::make_unique<PipeStream>(two, one, options)};
+}
+
+}  // namespace escapement

@@ -1,0 +1,109 @@
+# Where each dependency comes from: a package that CMake finds, or what tools/setup put into .deps. Each
+# esc_need_X() makes the target named in its comment, or stops with the name of what to install.
+
+set(ESC_DEPS "${PROJECT_SOURCE_DIR}/.deps" CACHE PATH "Where tools/setup put its part")
+if(DEFINED ENV{ESC_DEPS})
+  set(ESC_DEPS "$ENV{ESC_DEPS}")
+endif()
+if(wasm)
+  set(esc_deps_install ${ESC_DEPS}/install/wasm)
+else()
+  set(esc_deps_install ${ESC_DEPS}/install/native)
+endif()
+
+function(esc_missing what package)
+  message(FATAL_ERROR "${what} was not found. Run tools/setup (Debian 12), or install it: ${package}.")
+endfunction()
+
+# llhttp::llhttp, static
+function(esc_need_llhttp)
+  find_package(llhttp 9 CONFIG QUIET)
+  if(TARGET llhttp::llhttp)
+    return()
+  elseif(TARGET llhttp::llhttp_static)
+    add_library(llhttp::llhttp ALIAS llhttp::llhttp_static)
+    return()
+  elseif(TARGET llhttp::llhttp_shared)
+    add_library(llhttp::llhttp ALIAS llhttp::llhttp_shared)
+    return()
+  endif()
+  set(source ${ESC_DEPS}/src/llhttp)
+  if(NOT EXISTS ${source}/src/llhttp.c)
+    esc_missing("llhttp 9" "libllhttp-dev of Debian 13, or its release sources")
+  endif()
+  add_library(esc_llhttp STATIC ${source}/src/api.c ${source}/src/http.c ${source}/src/llhttp.c)
+  target_include_directories(esc_llhttp SYSTEM PUBLIC $<BUILD_INTERFACE:${source}/include>)
+  # Optimised in every build: it is generated code, as slow unoptimised as it is dull to debug.
+  target_compile_options(esc_llhttp PRIVATE $<IF:$<BOOL:${wasm}>,-Oz,-O2>)
+  add_library(llhttp::llhttp ALIAS esc_llhttp)
+  install(TARGETS esc_llhttp EXPORT escapement-targets)
+endfunction()
+
+# CAres::cares
+function(esc_need_cares)
+  find_package(c-ares CONFIG QUIET)
+  if(TARGET c-ares::cares)
+    add_library(CAres::cares ALIAS c-ares::cares)
+    return()
+  endif()
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(CARES QUIET IMPORTED_TARGET GLOBAL libcares>=1.18)
+  endif()
+  if(NOT TARGET PkgConfig::CARES)
+    esc_missing("c-ares 1.18" "libc-ares-dev")
+  endif()
+  add_library(CAres::cares ALIAS PkgConfig::CARES)
+endfunction()
+
+# MbedTLS::mbedtls
+macro(esc_need_mbedtls)
+  find_package(MbedTLS 3.6 CONFIG QUIET HINTS ${esc_deps_install}/mbedtls)
+  if(NOT TARGET MbedTLS::mbedtls)
+    if(TARGET MbedTLS::mbedtls_static)
+      add_library(MbedTLS::mbedtls ALIAS MbedTLS::mbedtls_static)
+    else()
+      esc_missing("mbedTLS 3.6" "libmbedtls-dev of Debian 13, or its release sources")
+    endif()
+  endif()
+endmacro()
+
+# Catch2::Catch2WithMain, and the module Catch for catch_discover_tests
+macro(esc_need_catch2)
+  find_package(Catch2 3 CONFIG QUIET)
+  if(NOT TARGET Catch2::Catch2WithMain)
+    if(NOT EXISTS ${esc_deps_install}/catch2/lib/libCatch2.a)
+      esc_missing("Catch2 3" "catch2 of Debian 13, or its release sources")
+    endif()
+    add_library(Catch2::Catch2WithMain STATIC IMPORTED GLOBAL)
+    set_target_properties(Catch2::Catch2WithMain PROPERTIES
+      IMPORTED_LOCATION ${esc_deps_install}/catch2/lib/libCatch2.a
+      INTERFACE_INCLUDE_DIRECTORIES ${esc_deps_install}/catch2/include
+      INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${esc_deps_install}/catch2/include)
+    list(APPEND CMAKE_MODULE_PATH ${ESC_DEPS}/src/catch2/extras)
+  endif()
+endmacro()
+
+# benchmark::benchmark
+macro(esc_need_benchmark)
+  find_package(benchmark CONFIG QUIET)
+  if(NOT TARGET benchmark::benchmark)
+    esc_missing("Google Benchmark" "libbenchmark-dev")
+  endif()
+endmacro()
+
+# CLI11::CLI11
+macro(esc_need_cli11)
+  find_package(CLI11 CONFIG QUIET)
+  if(NOT TARGET CLI11::CLI11)
+    esc_missing("CLI11" "libcli11-dev")
+  endif()
+endmacro()
+
+# nlohmann_json::nlohmann_json
+macro(esc_need_json)
+  find_package(nlohmann_json CONFIG QUIET)
+  if(NOT TARGET nlohmann_json::nlohmann_json)
+    esc_missing("nlohmann-json" "nlohmann-json3-dev")
+  endif()
+endmacro()
