@@ -9,9 +9,9 @@ namespace escapement::detail {
 
 // Checks a condition that only a bug can break. Stays on in release: a stopped program is better than a
 // timer wheel that goes on corrupted. Not for operating errors; those are `Error` values.
-#define ESC_CHECK(condition)                                                             \
-  (__builtin_expect(static_cast<bool>(condition), 1)                                     \
-       ? static_cast<void>(0)                                                            \
+#define ESC_CHECK(condition)                         \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
        : ::escapement::detail::check_failed(#condition, ESC_FILE, __LINE__))
 
 // The file's name without the path of the machine that built it.

@@ -59,9 +59,7 @@ Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
     co_await detail::until_made_ready;
   }
   co_return std::apply(
-      [](auto&... child) {
-        return std::tuple<detail::NonVoid<T>...>{detail::take_nonvoid(child)...};
-      },
+      [](auto&... child) { return std::tuple<detail::NonVoid<T>...>{detail::take_nonvoid(child)...}; },
       children);
 }
 

@@ -62,8 +62,7 @@ Errc kind_of(int number) {
 
 }  // namespace
 
-Error::Error(Errc code, std::string message)
-    : state_(new State{code, true, 0, std::move(message)}) {}
+Error::Error(Errc code, std::string message) : state_(new State{code, true, 0, std::move(message)}) {}
 
 Error Error::from_errno(int number, std::string_view what) {
   std::string message(what);

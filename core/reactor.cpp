@@ -67,8 +67,8 @@ void Reactor::push_posted(Posted* posted) {
   Posted* head = posted_.load(std::memory_order_relaxed);
   do {
     posted->next = head;
-  } while (!posted_.compare_exchange_weak(head, posted, std::memory_order_acq_rel,
-                                          std::memory_order_relaxed));
+  } while (
+      !posted_.compare_exchange_weak(head, posted, std::memory_order_acq_rel, std::memory_order_relaxed));
   if (head == nullptr) backend_.wake();
 }
 

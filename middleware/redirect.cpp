@@ -69,8 +69,8 @@ Task<Response> Redirect::operator()(Request request, const Service& next) const 
     const bool to_get = becomes_get(response.status, following.method);
     if (!to_get && !replayable) co_return std::move(response);
     if (static_cast<int>(history.size()) > hops_max) {
-      co_return Error(Errc::limit_exceeded, "more than " + std::to_string(hops_max) +
-                                                " redirects: " + history_text(history));
+      co_return Error(Errc::limit_exceeded,
+                      "more than " + std::to_string(hops_max) + " redirects: " + history_text(history));
     }
 
     Url target = co_await target_of(following.url, *location, allow_https_to_http);

@@ -52,9 +52,7 @@ Verdict judge_status(bool idempotent, const Response& response, SystemTime now) 
     case 408: return idempotent ? Verdict{true, delay} : no;
     case 413: return idempotent && delay ? Verdict{true, delay} : no;
     case 425: return Verdict{true, delay.value_or(Duration())};
-    case 403:
-      delay = rate_limit_reset(response.headers, now);
-      return delay ? Verdict{true, delay} : no;
+    case 403: delay = rate_limit_reset(response.headers, now); return delay ? Verdict{true, delay} : no;
     case 429:
       if (!delay) delay = rate_limit_reset(response.headers, now);
       return Verdict{true, delay};
@@ -96,8 +94,8 @@ Duration exponential_backoff(Duration base, Duration most, int retry) {
 }
 
 Duration full_jitter(Duration delay, Random& random) {
-  return Duration::nanoseconds(
-      static_cast<std::int64_t>(random.up_to(static_cast<std::uint64_t>(std::max<std::int64_t>(0, delay.count())))));
+  return Duration::nanoseconds(static_cast<std::int64_t>(
+      random.up_to(static_cast<std::uint64_t>(std::max<std::int64_t>(0, delay.count())))));
 }
 
 Duration positive_jitter(Duration delay, Random& random) {

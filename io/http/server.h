@@ -22,19 +22,19 @@ struct ServerOptions {
   Duration stall_timeout = 30s;
   // From a complete head to the handler's answer; else 503 and close. `Duration::max()`: no limit.
   Duration handler_timeout = Duration::max();
-  std::size_t head_bytes_max = 16 * KiB;           // more: 431
-  std::size_t header_count_max = 100;              // more: 431
-  std::uint64_t body_bytes_max = 16 * MiB;         // more: 413
-  std::size_t connections_max = 10'000;            // more wait to be accepted
+  std::size_t head_bytes_max = 16 * KiB;                // more: 431
+  std::size_t header_count_max = 100;                   // more: 431
+  std::uint64_t body_bytes_max = 16 * MiB;              // more: 413
+  std::size_t connections_max = 10'000;                 // more wait to be accepted
   std::uint64_t requests_per_connection_max = 100'000;  // the last answer says "close"
 };
 
 struct ServerStatistics {
-  std::uint64_t connections = 0;       // accepted
-  std::uint64_t requests = 0;          // given to the service
-  std::uint64_t refused = 0;           // answered by the server itself: malformed, too large, too slow
-  std::uint64_t failed_handlers = 0;   // answered 500
-  std::size_t open = 0;                // connections now
+  std::uint64_t connections = 0;      // accepted
+  std::uint64_t requests = 0;         // given to the service
+  std::uint64_t refused = 0;          // answered by the server itself: malformed, too large, too slow
+  std::uint64_t failed_handlers = 0;  // answered 500
+  std::size_t open = 0;               // connections now
 };
 
 // What has become of the connections that were open when a shutdown began.

@@ -145,7 +145,8 @@ TEST_CASE("TimerWheel: equal deadlines fire in the order they were armed, across
   int id = 0;
   for (; id < 10; ++id) pair.arm(id, deadline);
   // More join while the clock comes closer and the entries before them move down.
-  for (const std::int64_t left : {deadline / 2, std::int64_t{5'000'000'000}, std::int64_t{200'000'000}, tick * 3, std::int64_t{1}}) {
+  for (const std::int64_t left :
+       {deadline / 2, std::int64_t{5'000'000'000}, std::int64_t{200'000'000}, tick * 3, std::int64_t{1}}) {
     REQUIRE(pair.advance(deadline - left));
     for (int i = 0; i < 6; ++i) pair.arm(id++, deadline);
   }
@@ -195,7 +196,8 @@ TEST_CASE("TimerWheel: re-arming moves an entry earlier and later; a destroyed e
 TEST_CASE("TimerWheel: one jump over everything fires everything in order") {
   Pair pair(200);
   Random random(7);
-  for (int id = 0; id < 200; ++id) pair.arm(id, static_cast<std::int64_t>(random.next() >> (1 + random.up_to(62))));
+  for (int id = 0; id < 200; ++id)
+    pair.arm(id, static_cast<std::int64_t>(random.next() >> (1 + random.up_to(62))));
   CHECK(pair.advance(latest));
   CHECK(pair.agree());
 }
@@ -268,7 +270,8 @@ TEST_CASE("TimerWheel: random operations agree with the sorted list") {
       } else {
         const Instant next = pair.model.next();
         std::int64_t step = static_cast<std::int64_t>(random.next() >> (20 + random.up_to(43)));
-        if (random.one_in(3) && next != Instant::never()) step = std::max<std::int64_t>(0, next.nanoseconds() - now);
+        if (random.one_in(3) && next != Instant::never())
+          step = std::max<std::int64_t>(0, next.nanoseconds() - now);
         now = saturated(now, step);
         if (!pair.advance(now)) FAIL("different entries due after " << done << " operations");
       }
