@@ -145,6 +145,8 @@ class Request {
   Url url;
   Headers headers;
   Body body;
+  // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*").
+  std::string target = {};
   // When the caller loses interest: a Timeout layer sets it, so that layers inside do not begin what cannot
   // be finished. It limits nothing by itself.
   Instant deadline = Instant::never();

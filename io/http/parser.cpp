@@ -1,0 +1,456 @@
+#include <escapement/io/http/parser.h>
+
+#include <array>
+#include <charconv>
+
+#include <llhttp.h>
+
+namespace escapement::http {
+
+namespace {
+
+constexpr std::size_t method_bytes_max = 64;
+constexpr std::size_t blank_bytes_max = 8;  // empty lines before a request (RFC 9112 section 2.2)
+
+bool is_token_char(char c) {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         others.find(c) != others.npos;
+}
+
+// llhttp knows a fixed list of methods. The framing of a message does not depend on which one it is, so it
+// is told POST for those it need not know, and every token is a method.
+bool llhttp_may_see(std::string_view method) {
+  for (const std::string_view known : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"}) {
+    if (method == known) return true;
+  }
+  return false;
+}
+
+bool valid_host(std::string_view host) {
+  if (host.empty()) return false;
+  for (const char c : host) {
+    if (c <= ' ' || c >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@' || c == '\\' || c == ',')
+      return false;
+  }
+  return true;
+}
+
+bool valid_target_char(char c) { return c > ' ' && c < 0x7f && c != '#' && c != '\\'; }
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const std::from_chars_result read = std::from_chars(text.data(), end, value);
+  if (text.empty() || read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+class Parser::State {
+ public:
+  State(Role role, ParserLimits limits) : role_(role), limits_(limits) {
+    llhttp_init(&llhttp_, role == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+    llhttp_.data = this;
+  }
+  State(const State&) = delete;
+
+  Step feed(Bytes bytes);
+  Event finish();
+
+  MessageHead head;
+  Headers trailers;
+  Bytes body;
+  bool answers_head = false;
+  std::optional<Error> error;
+  int error_status = 400;
+
+  bool between_messages() const { return phase_ == Phase::start && method_.empty() && start_bytes_ == 0; }
+
+ private:
+  enum class Phase { start, head, body, failed };
+
+  static const llhttp_settings_t& settings();
+  static State& of(llhttp_t* parser) { return *static_cast<State*>(parser->data); }
+
+  Step feed_start(Bytes bytes);
+  Step feed_message(Bytes bytes);
+  std::size_t execute(std::string_view text);
+  void begin_message();
+  Step fail(int status, Errc code, std::string message, std::size_t consumed = 0);
+  bool fail_later(int status, std::string message, Errc code = Errc::bad_message);
+  Step fail_from_llhttp(std::size_t consumed);
+
+  int add_field_text(std::string& to, std::string_view text);
+  int field_complete();
+  int headers_complete();
+  int take_body(std::string_view bytes);
+  bool check_request();
+  bool check_target();
+  bool check_host();
+  bool check_framing();
+  bool check_request_coding(std::string_view coding);
+  bool check_values();
+
+  Role role_;
+  ParserLimits limits_;
+  llhttp_t llhttp_;
+  Phase phase_ = Phase::start;
+  bool head_ready_ = false;
+  bool body_ready_ = false;
+  bool complete_ready_ = false;
+
+  std::string method_;           // of the request line, while it comes in
+  std::size_t start_bytes_ = 0;  // empty lines before it
+  std::size_t head_bytes_ = 0;
+  std::size_t trailer_bytes_ = 0;
+  std::size_t extension_bytes_ = 0;
+  std::size_t silent_bytes_ = 0;  // of framing since the last content
+  std::uint64_t body_bytes_ = 0;
+  int interim_ = 0;
+  std::string name_;
+  std::string value_;
+};
+
+// --- what llhttp calls ------------------------------------------------------------------------------------
+
+const llhttp_settings_t& Parser::State::settings() {
+  static const llhttp_settings_t settings = [] {
+    llhttp_settings_t s;
+    llhttp_settings_init(&s);
+    s.on_url = [](llhttp_t* p, const char* at, std::size_t n) {
+      return of(p).add_field_text(of(p).head.target, {at, n});
+    };
+    s.on_header_field = [](llhttp_t* p, const char* at, std::size_t n) {
+      return of(p).add_field_text(of(p).name_, {at, n});
+    };
+    s.on_header_value = [](llhttp_t* p, const char* at, std::size_t n) {
+      return of(p).add_field_text(of(p).value_, {at, n});
+    };
+    s.on_header_value_complete = [](llhttp_t* p) { return of(p).field_complete(); };
+    s.on_headers_complete = [](llhttp_t* p) { return of(p).headers_complete(); };
+    s.on_body = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).take_body({at, n}); };
+    const auto extension = [](llhttp_t* p, const char*, std::size_t n) {
+      return (of(p).extension_bytes_ += n) > of(p).limits_.head_bytes_max &&
+                     of(p).fail_later(400, "chunk extensions too large", Errc::limit_exceeded)
+                 ? -1
+                 : 0;
+    };
+    s.on_chunk_extension_name = extension;
+    s.on_chunk_extension_value = extension;
+    // So that one execute() yields one span of content at most.
+    s.on_chunk_complete = [](llhttp_t*) { return static_cast<int>(HPE_PAUSED); };
+    s.on_message_complete = [](llhttp_t* p) {
+      of(p).complete_ready_ = true;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    return s;
+  }();
+  return settings;
+}
+
+int Parser::State::add_field_text(std::string& to, std::string_view text) {
+  if (phase_ == Phase::body && (trailer_bytes_ += text.size()) > limits_.head_bytes_max) {
+    fail_later(431, "trailers too large", Errc::limit_exceeded);
+    return -1;
+  }
+  to += text;
+  return 0;
+}
+
+int Parser::State::field_complete() {
+  Headers& to = phase_ == Phase::body ? trailers : head.headers;
+  if (to.size() >= limits_.header_count_max) {
+    fail_later(431, "more than " + std::to_string(limits_.header_count_max) + " header fields",
+               Errc::limit_exceeded);
+    return -1;
+  }
+  while (!value_.empty() && (value_.back() == ' ' || value_.back() == '\t')) value_.pop_back();
+  to.add(std::move(name_), std::move(value_));
+  name_.clear();
+  value_.clear();
+  return 0;
+}
+
+int Parser::State::headers_complete() {
+  llhttp_.upgrade = 0;  // an offer to upgrade that nobody took up: the message is read as if without it
+  head.minor_version = llhttp_.http_minor;
+  head.status = role_ == Role::response ? llhttp_.status_code : 0;
+  const bool supported = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
+  if (!supported && fail_later(505, "neither HTTP/1.0 nor HTTP/1.1")) return -1;
+  const std::string connection = head.headers.joined("connection").value_or("");
+  head.keep_alive =
+      head.minor_version == 1 ? !list_contains(connection, "close") : list_contains(connection, "keep-alive");
+  if (!check_values() || !check_framing()) return -1;
+  if (role_ == Role::request && !check_request()) return -1;
+  head_ready_ = true;
+  return HPE_PAUSED;
+}
+
+int Parser::State::take_body(std::string_view bytes) {
+  body = as_bytes(bytes);
+  body_ready_ = true;
+  body_bytes_ += bytes.size();
+  if (body_bytes_ <= limits_.body_bytes_max) return 0;
+  fail_later(413, "body of more than " + std::to_string(limits_.body_bytes_max) + " bytes",
+             Errc::limit_exceeded);
+  return -1;
+}
+
+// --- what llhttp leaves open
+// --------------------------------------------------------------------------------
+
+bool Parser::State::check_values() {
+  for (const Headers::Field& field : head.headers) {
+    for (const char c : field.value) {
+      if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f) {
+        return !fail_later(400, "a control character in the value of " + field.name);
+      }
+    }
+  }
+  return true;
+}
+
+bool Parser::State::check_framing() {
+  const std::optional<std::string> coding = head.headers.joined("transfer-encoding");
+  const std::size_t lengths = head.headers.count("content-length");
+  if (coding && lengths > 0) return !fail_later(400, "both Transfer-Encoding and Content-Length");
+  if (coding && head.minor_version == 0) return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
+  if (lengths > 1) return !fail_later(400, "several Content-Length fields");
+  if (lengths == 1) {
+    head.content_length = whole_number(*head.headers.get("content-length"));
+    if (!head.content_length) return !fail_later(400, "Content-Length is not a number");
+  }
+  if (coding) {
+    if (role_ == Role::request && !check_request_coding(*coding)) return false;
+    head.chunked = equal_ignoring_case(*coding, "chunked");
+    if (!head.chunked) return !fail_later(501, "transfer coding " + *coding + " is not supported");
+  }
+  if (role_ == Role::response) {
+    const int status = head.status;
+    const bool none = answers_head || status < 200 || status == 204 || status == 304;
+    head.until_close = !none && !head.chunked && !head.content_length;
+    if (none) {
+      head.chunked = false;
+      head.content_length.reset();
+      llhttp_.flags |= F_SKIPBODY;  // what returning 1 would do, but the callback has to pause
+    }
+    if (head.until_close) head.keep_alive = false;
+  }
+  if (head.content_length.value_or(0) > limits_.body_bytes_max) {
+    return !fail_later(413, "body of more than " + std::to_string(limits_.body_bytes_max) + " bytes",
+                       Errc::limit_exceeded);
+  }
+  return true;
+}
+
+bool Parser::State::check_request_coding(std::string_view coding) {
+  const std::size_t comma = coding.rfind(',');
+  std::string_view last = comma == coding.npos ? coding : coding.substr(comma + 1);
+  while (!last.empty() && last.front() == ' ') last.remove_prefix(1);
+  return equal_ignoring_case(last, "chunked") || !fail_later(400, "the last transfer coding is not chunked");
+}
+
+bool Parser::State::check_request() {
+  head.expect_continue =
+      head.minor_version == 1 && equal_ignoring_case(head.headers.get_or("expect", ""), "100-continue");
+  return check_target() && check_host();
+}
+
+bool Parser::State::check_target() {
+  const std::string& target = head.target;
+  for (const char c : target) {
+    if (!valid_target_char(c))
+      return !fail_later(400, "a character in the request target that must be encoded");
+  }
+  if (head.method == "CONNECT") return !fail_later(501, "CONNECT is not supported");
+  if (target == "*") return head.method == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
+  if (target.starts_with('/')) return true;
+  return static_cast<bool>(Url::parse(target)) ||
+         !fail_later(400, "the request target is neither a path nor a URL");
+}
+
+bool Parser::State::check_host() {
+  const std::size_t hosts = head.headers.count("host");
+  if (hosts > 1) return !fail_later(400, "several Host fields");
+  if (hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
+  return valid_host(*head.headers.get("host")) || !fail_later(400, "Host is not a host");
+}
+
+// --- feeding --------------------------------------------------------------------------------------------
+
+Parser::Step Parser::State::feed(Bytes bytes) {
+  if (phase_ == Phase::failed) return {Event::failed, 0};
+  if (complete_ready_) {
+    complete_ready_ = false;
+    phase_ = Phase::start;
+    start_bytes_ = 0;
+    method_.clear();
+    const bool interim = role_ == Role::response && head.status < 200;
+    if (interim && ++interim_ > limits_.interim_max) {
+      return fail(400, Errc::limit_exceeded, "too many interim responses");
+    }
+    if (!interim) interim_ = 0;
+    return {Event::complete, 0};
+  }
+  if (phase_ == Phase::start) return feed_start(bytes);
+  return feed_message(bytes);
+}
+
+// The first bytes of a message. A request's method is read here (llhttp_may_see says why).
+Parser::Step Parser::State::feed_start(Bytes bytes) {
+  if (role_ == Role::response) {
+    if (bytes.empty()) return {Event::need_more, 0};
+    begin_message();
+    return feed_message(bytes);
+  }
+  const std::string_view text = as_text(bytes);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (method_.empty() && (c == '\r' || c == '\n')) {
+      const bool crlf = c == (start_bytes_ % 2 == 0 ? '\r' : '\n');
+      if (!crlf || ++start_bytes_ > blank_bytes_max)
+        return fail(400, Errc::bad_message, "no request line", i);
+      continue;
+    }
+    if (c == ' ' && !method_.empty()) {
+      begin_message();
+      head.method = method_;
+      const std::string told = llhttp_may_see(method_) ? method_ : "POST";
+      execute(told);
+      head_bytes_ = method_.size();
+      const Step step = feed_message(bytes.subspan(i));
+      return {step.event, step.consumed + i};
+    }
+    if (!is_token_char(c) || method_.size() >= method_bytes_max || start_bytes_ % 2 != 0) {
+      return fail(400, Errc::bad_message, "the request does not begin with a method", i);
+    }
+    method_ += c;
+  }
+  return {Event::need_more, bytes.size()};
+}
+
+void Parser::State::begin_message() {
+  head = MessageHead();
+  trailers = Headers();
+  name_.clear();
+  value_.clear();
+  head_bytes_ = trailer_bytes_ = extension_bytes_ = silent_bytes_ = 0;
+  body_bytes_ = 0;
+  llhttp_init(&llhttp_, role_ == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+  llhttp_.data = this;
+  phase_ = Phase::head;
+}
+
+// How many bytes llhttp took. Resumes it where it was paused.
+std::size_t Parser::State::execute(std::string_view text) {
+  if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
+  const llhttp_errno_t code = llhttp_execute(&llhttp_, text.data(), text.size());
+  if (code == HPE_OK) return text.size();
+  const char* position = llhttp_get_error_pos(&llhttp_);
+  return position == nullptr ? 0 : static_cast<std::size_t>(position - text.data());
+}
+
+Parser::Step Parser::State::feed_message(Bytes bytes) {
+  std::size_t consumed = 0;
+  for (;;) {
+    std::string_view rest = as_text(bytes.subspan(consumed));
+    if (phase_ == Phase::head && rest.size() > limits_.head_bytes_max + 1 - head_bytes_) {
+      rest = rest.substr(0, limits_.head_bytes_max + 1 - head_bytes_);
+    }
+    body_ready_ = false;
+    const std::size_t taken = execute(rest);
+    consumed += taken;
+    const llhttp_errno_t code = llhttp_get_errno(&llhttp_);
+    if (error || (code != HPE_OK && code != HPE_PAUSED)) return fail_from_llhttp(consumed);
+
+    if (phase_ == Phase::head) {
+      head_bytes_ += taken;
+      if (head_bytes_ > limits_.head_bytes_max) {
+        const bool in_target = role_ == Role::request && head.headers.empty() && name_.empty();
+        return fail(in_target ? 414 : 431, Errc::limit_exceeded,
+                    "head of more than " + std::to_string(limits_.head_bytes_max) + " bytes", consumed);
+      }
+      if (head_ready_) {
+        head_ready_ = false;
+        phase_ = Phase::body;
+        // The rest of llhttp's work on the head needs no byte; a response without a body is told so.
+        return {Event::head, consumed};
+      }
+    } else {
+      silent_bytes_ = body_ready_ ? 0 : silent_bytes_ + taken;
+      if (silent_bytes_ > 2 * limits_.head_bytes_max + 1024) {
+        return fail(400, Errc::limit_exceeded, "too much chunk framing without content", consumed);
+      }
+    }
+    if (body_ready_) return {Event::body, consumed};
+    if (complete_ready_) {
+      const Step complete = feed({});
+      return {complete.event, consumed};
+    }
+    if (code == HPE_OK) return {Event::need_more, consumed};
+    // Paused between two chunks: go on.
+  }
+}
+
+Parser::Event Parser::State::finish() {
+  if (phase_ == Phase::failed) return Event::failed;
+  if (complete_ready_) return feed({}).event;
+  if (between_messages()) return Event::need_more;
+  if (phase_ == Phase::body && head.until_close) {
+    phase_ = Phase::start;
+    return Event::complete;
+  }
+  fail(400, role_ == Role::response ? Errc::reset : Errc::bad_message,
+       "the connection ended in the middle of a message");
+  return Event::failed;
+}
+
+Parser::Step Parser::State::fail(int status, Errc code, std::string message, std::size_t consumed) {
+  fail_later(status, std::move(message), code);
+  phase_ = Phase::failed;
+  return {Event::failed, consumed};
+}
+
+// Notes why; the callback that called it stops llhttp. Always true.
+bool Parser::State::fail_later(int status, std::string message, Errc code) {
+  if (!error) {
+    error = Error(code, std::move(message));
+    error_status = status;
+  }
+  return true;
+}
+
+Parser::Step Parser::State::fail_from_llhttp(std::size_t consumed) {
+  const llhttp_errno_t code = llhttp_get_errno(&llhttp_);
+  const char* reason = llhttp_get_error_reason(&llhttp_);
+  const int status = code == HPE_INVALID_VERSION ? 505 : 400;
+  std::string message = role_ == Role::request ? "malformed request" : "malformed response";
+  if (reason != nullptr && *reason != '\0') (message += ": ") += reason;
+  return fail(status, Errc::bad_message, std::move(message), consumed);
+}
+
+// --- the front ------------------------------------------------------------------------------------------
+
+Parser::Parser(Role role, ParserLimits limits) : state_(std::make_unique<State>(role, limits)) {}
+Parser::Parser(Parser&&) noexcept = default;
+Parser& Parser::operator=(Parser&&) noexcept = default;
+Parser::~Parser() = default;
+
+Parser::Step Parser::feed(Bytes bytes) { return state_->feed(bytes); }
+Parser::Event Parser::finish() { return state_->finish(); }
+void Parser::expect_no_body(bool answers_head) { state_->answers_head = answers_head; }
+MessageHead& Parser::head() { return state_->head; }
+Bytes Parser::body() const { return state_->body; }
+Headers& Parser::trailers() { return state_->trailers; }
+
+const Error& Parser::error() const {
+  ESC_CHECK(state_->error);
+  return *state_->error;
+}
+
+int Parser::error_status() const { return state_->error_status; }
+bool Parser::between_messages() const { return state_->between_messages(); }
+
+}  // namespace escapement::http

@@ -1,0 +1,101 @@
+// Parser: bytes to message events. No I/O, no clock: what fuzzers and the protocol cases hold on to.
+//
+// llhttp does the grammar, with every lenient switch off. Alone it is not enough for a server on the open
+// internet: it takes HTTP/1.1 without Host, HTTP/1.0 with chunked coding, and knows no limits. What it
+// leaves open is refused here, so that what this parser passes is read in one way only.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <escapement/core/bytes.h>
+#include <escapement/core/error.h>
+#include <escapement/io/http/message.h>
+
+namespace escapement::http {
+
+// Everything that the peer can make grow.
+struct ParserLimits {
+  std::size_t head_bytes_max = 16 * KiB;      // start line and fields; the trailers once more as much
+  std::size_t header_count_max = 100;         // fields of the head; the trailers once more as many
+  std::uint64_t body_bytes_max = UINT64_MAX;  // content, without chunk framing
+  int interim_max = 32;                       // 1xx answers before the final one
+};
+
+// What a message begins with.
+struct MessageHead {
+  // Of requests: the method, and the request target as it was sent.
+  std::string method;
+  std::string target;
+  // Of responses.
+  int status = 0;
+
+  int minor_version = 1;  // HTTP/1.x: 0 or 1
+  Headers headers;
+  // Whether the sender lets the connection live on: its version and its Connection field.
+  bool keep_alive = true;
+  bool expect_continue = false;
+  // How the body ends: after so many bytes, by its last chunk, or with the connection.
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;
+  bool until_close = false;
+
+  bool has_body() const { return chunked || until_close || content_length.value_or(0) > 0; }
+};
+
+// A pull parser for one connection: `feed` it until it says something, take what it says, go on. It stops
+// consuming at each event, so not calling `feed` is back-pressure, and what follows a message stays with
+// the caller. Once it has failed it stays failed.
+class Parser {
+ public:
+  enum class Role { request, response };
+  enum class Event {
+    need_more,  // everything was consumed; nothing to tell yet
+    head,       // head() is there
+    body,       // body() holds the next bytes of content
+    complete,   // the message is whole; trailers() are there; the next feed begins the next message
+    failed,     // error() says why, error_status() what a server answers
+  };
+  struct Step {
+    Event event;
+    std::size_t consumed;  // of the bytes given
+  };
+
+  explicit Parser(Role role, ParserLimits limits = ParserLimits());
+  Parser(Parser&&) noexcept;
+  Parser& operator=(Parser&&) noexcept;
+  ~Parser();
+
+  // Consumes up to the next event. May be called with no bytes to ask for an event that is due already.
+  Step feed(Bytes bytes);
+
+  // The peer will send no more. `complete` when that ends a body that ends with the connection; `need_more`
+  // between messages; else `failed`: the message is not whole.
+  Event finish();
+
+  // Before a response's head: whether it answers a HEAD, and so has no body whatever its fields say.
+  void expect_no_body(bool answers_head);
+
+  // Of the current message, from Event::head on; may be moved from.
+  MessageHead& head();
+  // Valid until the next call; lies in the bytes given to `feed`.
+  Bytes body() const;
+  // The fields after a chunked body, from Event::complete until the next message.
+  Headers& trailers();
+
+  const Error& error() const;
+  // 400, 413, 414, 431, 501 or 505.
+  int error_status() const;
+
+  // True when no byte of the next message was seen: closing now loses nothing.
+  bool between_messages() const;
+
+ private:
+  class State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace escapement::http

@@ -1,0 +1,344 @@
+#include <escapement/io/http/url.h>
+
+#include <charconv>
+#include <vector>
+
+namespace escapement::http {
+
+namespace {
+
+constexpr std::size_t length_max = 8192;
+
+bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
+bool contains(std::string_view set, char c) { return set.find(c) != set.npos; }
+
+bool is_unreserved(char c) { return is_alpha(c) || is_digit(c) || contains("-._~", c); }
+bool is_sub_delimiter(char c) { return contains("!$&'()*+,;=", c); }
+
+int hex_value(char c) { return is_digit(c) ? c - '0' : lower(c) - 'a' + 10; }
+
+Error malformed(std::string_view text, std::string_view why) {
+  constexpr std::size_t shown = 100;
+  std::string message = "malformed URL \"";
+  for (const char c : text.substr(0, shown)) message += c >= ' ' && c < 0x7f ? c : '?';
+  if (text.size() > shown) message += "...";
+  message += "\": ";
+  message += why;
+  return Error(Errc::invalid_argument, std::move(message));
+}
+
+// What a component may hold besides unreserved characters, sub-delimiters and percent-encodings. Browsers
+// send a few more characters unencoded in paths and queries; those are encoded, not refused.
+enum class Component { userinfo, path, query };
+
+bool allowed(Component component, char c) {
+  if (is_unreserved(c) || is_sub_delimiter(c) || c == ':') return true;
+  if (component == Component::userinfo) return false;
+  if (c == '@' || c == '/') return true;
+  return component == Component::query && c == '?';
+}
+
+bool tolerated(Component component, char c) {
+  return component != Component::userinfo && contains("\"<>^`{|}[]", c);
+}
+
+void append_encoded(std::string& to, char c) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  const unsigned char byte = static_cast<unsigned char>(c);
+  to += '%';
+  to += digits[byte >> 4];
+  to += digits[byte & 15];
+}
+
+// The component with its percent-encodings in upper case, and those of unreserved characters undone; empty
+// `why` when it is well-formed. Two spellings of one resource become one (RFC 3986 section 6.2.2).
+std::string normalised(Component component, std::string_view text, std::string_view& why) {
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '%') {
+      if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
+        why = "a % without two hexadecimal digits";
+        return result;
+      }
+      const char decoded = static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
+      if (is_unreserved(decoded)) {
+        result += decoded;
+      } else {
+        result += '%';
+        result += upper(text[i + 1]);
+        result += upper(text[i + 2]);
+      }
+      i += 2;
+    } else if (allowed(component, c)) {
+      result += c;
+    } else if (tolerated(component, c)) {
+      append_encoded(result, c);
+    } else {
+      why = c == '\\' ? "a backslash" : "a character that must be percent-encoded";
+      return result;
+    }
+  }
+  return result;
+}
+
+// RFC 3986 section 5.2.4 on a path that begins with '/'.
+std::string without_dot_segments(std::string_view path) {
+  std::vector<std::string_view> segments;
+  std::size_t at = 1;
+  for (;;) {
+    const std::size_t slash = path.find('/', at);
+    const bool last = slash == path.npos;
+    const std::string_view segment = path.substr(at, last ? path.npos : slash - at);
+    if (segment == ".") {
+      if (last) segments.push_back("");
+    } else if (segment == "..") {
+      if (!segments.empty()) segments.pop_back();
+      if (last) segments.push_back("");
+    } else {
+      segments.push_back(segment);
+    }
+    if (last) break;
+    at = slash + 1;
+  }
+  std::string result;
+  for (const std::string_view segment : segments) {
+    result += '/';
+    result += segment;
+  }
+  return result.empty() ? "/" : result;
+}
+
+bool valid_ipv4(std::string_view text) {
+  int parts = 0;
+  while (true) {
+    const std::size_t dot = text.find('.');
+    const std::string_view part = text.substr(0, dot);
+    if (part.empty() || part.size() > 3 || (part.size() > 1 && part[0] == '0')) return false;
+    int value = 0;
+    for (const char c : part) {
+      if (!is_digit(c)) return false;
+      value = value * 10 + (c - '0');
+    }
+    if (value > 255 || ++parts > 4) return false;
+    if (dot == text.npos) return parts == 4;
+    text.remove_prefix(dot + 1);
+  }
+}
+
+// RFC 4291 section 2.2: eight groups, one "::" for one or more of zero, the last two may be an IPv4 address.
+bool valid_ipv6(std::string_view text) {
+  int groups = 0;
+  bool compressed = false;
+  std::size_t i = 0;
+  if (text.substr(0, 2) == "::") {
+    compressed = true;
+    i = 2;
+  } else if (text.substr(0, 1) == ":") {
+    return false;
+  }
+  while (i < text.size()) {
+    const std::string_view rest = text.substr(i);
+    const std::size_t colon = rest.find(':');
+    const std::string_view group = rest.substr(0, colon);
+    if (contains(group, '.')) {
+      groups += 2;
+      return colon == rest.npos && valid_ipv4(group) && (compressed ? groups < 8 : groups == 8);
+    }
+    if (group.empty() || group.size() > 4) return false;
+    for (const char c : group) {
+      if (!is_hex(c)) return false;
+    }
+    ++groups;
+    if (colon == rest.npos) break;
+    i += colon + 1;
+    if (i == text.size()) return false;
+    if (text[i] == ':') {
+      if (compressed) return false;
+      compressed = true;
+      ++i;
+    }
+  }
+  return compressed ? groups < 8 : groups == 8;
+}
+
+// A name of letters, digits, '-' and '_' in labels. One whose last label is a number must be an address:
+// "1.2.3.4.5" and "0x7f.1" are read differently by different programs.
+bool valid_name(std::string_view host) {
+  if (host.size() > 253) return false;
+  std::string_view rest = host;
+  if (!rest.empty() && rest.back() == '.') rest.remove_suffix(1);
+  std::string_view label;
+  for (;;) {
+    const std::size_t dot = rest.find('.');
+    label = rest.substr(0, dot);
+    if (label.empty() || label.size() > 63) return false;
+    for (const char c : label) {
+      if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') return false;
+    }
+    if (dot == rest.npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  const bool numeric = is_digit(label[0]) &&
+                       label.find_first_not_of("0123456789xXabcdefABCDEF") == label.npos &&
+                       (label.find_first_not_of("0123456789") == label.npos || label.substr(0, 2) == "0x" ||
+                        label.substr(0, 2) == "0X");
+  return !numeric;
+}
+
+std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
+
+}  // namespace
+
+Result<Url> Url::parse(std::string_view text) {
+  if (text.size() > length_max) return malformed(text, "longer than 8192 bytes");
+  if (text.empty()) return malformed(text, "it is empty");
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f)
+      return malformed(text, "a space or control character");
+    if (static_cast<unsigned char>(c) > 0x7f) return malformed(text, "a character outside ASCII");
+  }
+  const std::size_t colon = text.find(':');
+  Url url;
+  for (const char c : text.substr(0, colon == text.npos ? 0 : colon)) url.scheme_ += lower(c);
+  if (url.scheme_ != "http" && url.scheme_ != "https")
+    return malformed(text, "it must begin with http:// or https://");
+  if (text.substr(colon + 1, 2) != "//") return malformed(text, "no // after the scheme");
+  std::string_view rest = text.substr(colon + 3);
+
+  const std::size_t hash = rest.find('#');
+  std::string_view why;
+  if (hash != rest.npos) {
+    url.fragment_ = normalised(Component::query, rest.substr(hash + 1), why);
+    rest = rest.substr(0, hash);
+  }
+  const std::size_t question = rest.find('?');
+  if (question != rest.npos) {
+    url.has_query_ = true;
+    url.query_ = normalised(Component::query, rest.substr(question + 1), why);
+    rest = rest.substr(0, question);
+  }
+  const std::size_t slash = rest.find('/');
+  const std::string_view path = slash == rest.npos ? "/" : rest.substr(slash);
+  url.path_ = without_dot_segments(normalised(Component::path, path, why));
+  std::string_view authority = rest.substr(0, slash);
+
+  const std::size_t at = authority.find('@');
+  if (at != authority.npos) {
+    if (authority.find('@', at + 1) != authority.npos) return malformed(text, "two @ before the path");
+    url.userinfo_ = normalised(Component::userinfo, authority.substr(0, at), why);
+    authority = authority.substr(at + 1);
+  }
+  if (!why.empty()) return malformed(text, why);
+
+  std::string_view port;
+  bool has_port = false;
+  if (authority.substr(0, 1) == "[") {
+    const std::size_t close = authority.find(']');
+    if (close == authority.npos) return malformed(text, "no ] after the IPv6 address");
+    if (!valid_ipv6(authority.substr(1, close - 1)))
+      return malformed(text, "no IPv6 address between [ and ]");
+    for (const char c : authority.substr(1, close - 1)) url.host_ += lower(c);
+    authority = authority.substr(close + 1);
+    if (!authority.empty() && authority[0] != ':') return malformed(text, "something between ] and the port");
+    has_port = !authority.empty();
+    port = has_port ? authority.substr(1) : authority;
+  } else {
+    const std::size_t port_colon = authority.find(':');
+    has_port = port_colon != authority.npos;
+    const std::string_view host = authority.substr(0, port_colon);
+    if (has_port) port = authority.substr(port_colon + 1);
+    if (host.empty()) return malformed(text, "no host");
+    if (!valid_ipv4(host) && !valid_name(host))
+      return malformed(text, "its host is neither a name nor an address");
+    for (const char c : host) url.host_ += lower(c);
+  }
+  url.port_ = default_port(url.scheme_);
+  if (has_port && !port.empty()) {
+    unsigned value = 0;
+    const std::from_chars_result read = std::from_chars(port.data(), port.data() + port.size(), value);
+    if (!is_digit(port[0]) || read.ec != std::errc() || read.ptr != port.data() + port.size() ||
+        value > 65535) {
+      return malformed(text, "its port is no number from 0 to 65535");
+    }
+    url.port_ = static_cast<std::uint16_t>(value);
+  }
+  return url;
+}
+
+Result<Url> Url::resolve(std::string_view reference) const {
+  // A scheme is letters, digits, '+', '-', '.' before the first ':', and no '/', '?' or '#' comes earlier.
+  const std::size_t special = reference.find_first_of(":/?#");
+  const bool absolute = special != reference.npos && special > 0 && reference[special] == ':';
+  std::string text;
+  if (absolute) {
+    text = reference;
+  } else if (reference.substr(0, 2) == "//") {
+    (text = scheme_) += ':';
+    text += reference;
+  } else {
+    text = origin();
+    if (!userinfo_.empty()) text.insert(scheme_.size() + 3, userinfo_ + "@");
+    if (reference.empty() || reference[0] == '#') {
+      text += target();
+    } else if (reference[0] == '?') {
+      text += path_;
+    } else if (reference[0] != '/') {
+      text += path_.substr(0, path_.rfind('/') + 1);
+    }
+    text += reference;
+  }
+  Result<Url> url = parse(text);
+  if (url && reference.find('#') == reference.npos) url->fragment_ = fragment_;
+  return url;
+}
+
+std::string Url::target() const { return has_query_ ? path_ + '?' + query_ : path_; }
+
+std::string Url::authority() const {
+  std::string text = contains(host_, ':') ? '[' + host_ + ']' : host_;
+  if (port_ != default_port(scheme_)) (text += ':') += std::to_string(port_);
+  return text;
+}
+
+std::string Url::origin() const { return scheme_ + "://" + authority(); }
+
+std::string Url::without_credentials() const { return origin() + target(); }
+
+std::string Url::text() const {
+  std::string text = scheme_ + "://";
+  if (!userinfo_.empty()) (text += userinfo_) += '@';
+  text += authority();
+  text += target();
+  if (!fragment_.empty()) (text += '#') += fragment_;
+  return text;
+}
+
+std::string Url::query_parameter(std::string_view name) const {
+  std::string_view rest = query_;
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(pair.size() == rest.size() ? rest.size() : pair.size() + 1);
+    const std::size_t equals = pair.find('=');
+    if (pair.substr(0, equals) != name) continue;
+    std::string value;
+    const std::string_view encoded = equals == pair.npos ? std::string_view() : pair.substr(equals + 1);
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+      if (encoded[i] == '%') {
+        value += static_cast<char>(hex_value(encoded[i + 1]) * 16 + hex_value(encoded[i + 2]));
+        i += 2;
+      } else {
+        value += encoded[i] == '+' ? ' ' : encoded[i];
+      }
+    }
+    return value;
+  }
+  return {};
+}
+
+}  // namespace escapement::http

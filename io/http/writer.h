@@ -1,0 +1,56 @@
+// Writer: messages to bytes. No I/O.
+//
+// The framing of a message is decided here and nowhere else: Content-Length, Transfer-Encoding, Connection
+// and, in requests, Host are written from what is known about the message, and such fields of the caller
+// are dropped, or refused where they contradict it. Nothing that a caller puts into a name, a value or a
+// target can end a line early: what may not be sent is an error, so responses cannot be split.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <escapement/core/error.h>
+#include <escapement/io/http/message.h>
+
+namespace escapement::http {
+
+// How the end of a body is marked on the wire.
+enum class Framing {
+  none,         // there is no body, and the message's kind says so
+  length,       // Content-Length
+  chunked,      // Transfer-Encoding: chunked
+  until_close,  // by closing: responses to HTTP/1.0
+};
+
+struct RequestOptions {
+  bool keep_alive = true;
+};
+
+struct ResponseOptions {
+  bool keep_alive = true;
+  int minor_version = 1;  // of the request it answers
+  bool answers_head = false;
+  std::string_view date;  // the Date field's value; empty: none, as for a response that has its own
+};
+
+// Appends the head to `to` and says how the body has to follow. Errc::invalid_argument, with `to` as it was,
+// when it may not be sent: a method, field name or value with characters that it cannot have, a
+// Content-Length of the caller's that is not the body's length.
+Result<Framing> write_request_head(std::string& to, const Request& request, const RequestOptions& options);
+Result<Framing> write_response_head(std::string& to, const Response& response,
+                                    const ResponseOptions& options);
+
+// Appends one chunk. `bytes` must not be empty: that would end the body.
+void write_chunk(std::string& to, std::string_view bytes);
+// Appends the last chunk and the trailers. A trailer that may not be sent is left out.
+void write_last_chunk(std::string& to, const Headers& trailers = Headers());
+
+// Whether `text` is a token (RFC 9110 section 5.6.2): what methods and field names are made of.
+bool is_token(std::string_view text);
+// Whether `text` may be a field's value: no control characters but tab.
+bool is_field_value(std::string_view text);
+
+}  // namespace escapement::http
