@@ -65,10 +65,14 @@ Errc kind_of(int number) {
 Error::Error(Errc code, std::string message) : state_(new State{code, true, 0, std::move(message)}) {}
 
 Error Error::from_errno(int number, std::string_view what) {
+  return from_errno(number, what, kind_of(number));
+}
+
+Error Error::from_errno(int number, std::string_view what, Errc code) {
   std::string message(what);
   message += ": ";
   message += std::strerror(number);
-  Error error(kind_of(number), std::move(message));
+  Error error(code, std::move(message));
   error.state_->os_number = number;
   return error;
 }

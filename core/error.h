@@ -48,6 +48,8 @@ class [[nodiscard]] Error {
 
   // From an errno-style number: picks the kind, and appends the system's text to `what` ("listen").
   static Error from_errno(int number, std::string_view what);
+  // The same with the kind chosen: a timeout of an open connection is a reset, of a new one unavailable.
+  static Error from_errno(int number, std::string_view what, Errc code);
 
   Error(const Error& other);
   Error(Error&&) noexcept = default;

@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include <escapement/core/reactor.h>
+#include <escapement/core/task.h>
 
 namespace escapement {
 
@@ -33,5 +33,43 @@ class FdBackend : public Backend {
   // -1 where there is none (poll).
   virtual int pollable_fd() const = 0;
 };
+
+namespace detail {
+
+// Suspends until `which` of `watch` fires. Spurious wakes are possible: try the operation again.
+class [[nodiscard]] FdReadiness {
+ public:
+  FdReadiness(FdBackend& backend, FdWatch& watch, Runnable* FdWatch::* which)
+      : backend_(backend), watch_(watch), which_(which) {}
+  FdReadiness(const FdReadiness&) = delete;
+  ~FdReadiness() {
+    if (waiting_ != nullptr && watch_.*which_ == waiting_) watch_.*which_ = nullptr;
+  }
+
+  bool await_ready() const noexcept { return false; }
+  template <class P>
+  void await_suspend(std::coroutine_handle<P> awaiting) {
+    waiting_ = &awaiting.promise();
+    ESC_CHECK(watch_.*which_ == nullptr);  // one reader and one writer at a time
+    watch_.*which_ = waiting_;
+    backend_.interest_changed(watch_);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  FdBackend& backend_;
+  FdWatch& watch_;
+  Runnable* FdWatch::* which_;
+  Runnable* waiting_ = nullptr;
+};
+
+inline FdReadiness until_readable(FdBackend& backend, FdWatch& watch) {
+  return FdReadiness(backend, watch, &FdWatch::readable);
+}
+inline FdReadiness until_writable(FdBackend& backend, FdWatch& watch) {
+  return FdReadiness(backend, watch, &FdWatch::writable);
+}
+
+}  // namespace detail
 
 }  // namespace escapement

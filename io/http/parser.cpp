@@ -425,7 +425,8 @@ bool Parser::State::fail_later(int status, std::string message, Errc code) {
 Parser::Step Parser::State::fail_from_llhttp(std::size_t consumed) {
   const llhttp_errno_t code = llhttp_get_errno(&llhttp_);
   const char* reason = llhttp_get_error_reason(&llhttp_);
-  const int status = code == HPE_INVALID_VERSION ? 505 : 400;
+  const bool other_version = code == HPE_INVALID_VERSION && llhttp_.http_major != 1;
+  const int status = other_version ? 505 : 400;
   std::string message = role_ == Role::request ? "malformed request" : "malformed response";
   if (reason != nullptr && *reason != '\0') (message += ": ") += reason;
   return fail(status, Errc::bad_message, std::move(message), consumed);

@@ -1,0 +1,83 @@
+#include <escapement/io/address.h>
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace escapement {
+
+SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
+    : length_(std::min<socklen_t>(length, sizeof storage_)) {
+  std::memcpy(&storage_, address, length_);
+}
+
+std::optional<SocketAddress> SocketAddress::literal(std::string_view host, std::uint16_t port) {
+  const std::string text(host);
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  if (::inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1) {
+    return SocketAddress(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  if (::inet_pton(AF_INET6, text.c_str(), &v6.sin6_addr) == 1) {
+    return SocketAddress(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+  }
+  return std::nullopt;
+}
+
+std::uint16_t SocketAddress::port() const {
+  if (family() == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_port);
+}
+
+void SocketAddress::set_port(std::uint16_t port) {
+  if (family() == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(&storage_)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(&storage_)->sin_port = htons(port);
+  }
+}
+
+std::string SocketAddress::text() const {
+  char buffer[INET6_ADDRSTRLEN] = "?";
+  if (family() == AF_INET6) {
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr, buffer,
+                sizeof buffer);
+    return '[' + std::string(buffer) + "]:" + std::to_string(port());
+  }
+  ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, buffer, sizeof buffer);
+  return std::string(buffer) + ':' + std::to_string(port());
+}
+
+Result<HostAndPort> parse_host_and_port(std::string_view text) {
+  const auto wrong = [text](std::string_view why) {
+    return Error(Errc::invalid_argument,
+                 "\"" + std::string(text.substr(0, 100)) + "\" is no HOST:PORT: " + std::string(why));
+  };
+  const std::size_t colon = text.rfind(':');
+  if (colon == text.npos) return wrong("there is no port");
+  HostAndPort result;
+  std::string_view host = text.substr(0, colon);
+  if (!host.empty() && host.front() == '[') {
+    if (host.back() != ']') return wrong("no ] after the IPv6 address");
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != host.npos) {
+    return wrong("an IPv6 address is written in brackets");
+  }
+  result.host = host;
+  const std::string_view port = text.substr(colon + 1);
+  unsigned value = 0;
+  const std::from_chars_result read = std::from_chars(port.data(), port.data() + port.size(), value);
+  if (port.empty() || read.ec != std::errc() || read.ptr != port.data() + port.size() || value > 65535) {
+    return wrong("the port is no number from 0 to 65535");
+  }
+  result.port = static_cast<std::uint16_t>(value);
+  return result;
+}
+
+}  // namespace escapement

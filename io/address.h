@@ -1,0 +1,48 @@
+// SocketAddress: an IP address and a port, as the kernel wants them and as people write them.
+
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <escapement/core/error.h>
+
+namespace escapement {
+
+class SocketAddress {
+ public:
+  SocketAddress() = default;
+  SocketAddress(const sockaddr* address, socklen_t length);
+
+  // "127.0.0.1" or "::1" (no brackets) and a port; nullopt when `host` is a name.
+  static std::optional<SocketAddress> literal(std::string_view host, std::uint16_t port);
+
+  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  socklen_t size() const { return length_; }
+  int family() const { return storage_.ss_family; }
+  std::uint16_t port() const;
+  void set_port(std::uint16_t port);
+
+  // "127.0.0.1:80", "[::1]:80"
+  std::string text() const;
+
+ private:
+  sockaddr_storage storage_{};
+  socklen_t length_ = 0;
+};
+
+// A host and a port as a user writes them.
+struct HostAndPort {
+  std::string host;  // empty: every address of this machine
+  std::uint16_t port = 0;
+};
+
+// "HOST:PORT", "[v6]:PORT" or ":PORT". Errc::invalid_argument, with a sentence that shows the text.
+Result<HostAndPort> parse_host_and_port(std::string_view text);
+
+}  // namespace escapement

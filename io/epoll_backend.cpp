@@ -1,0 +1,111 @@
+#include <escapement/io/epoll_backend.h>
+
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include <escapement/core/check.h>
+
+namespace escapement {
+
+namespace {
+
+constexpr std::uint64_t wake_tag = UINT64_MAX;
+constexpr int batch = 256;
+
+std::uint64_t tag_of(std::size_t slot, std::uint32_t generation) {
+  return static_cast<std::uint64_t>(generation) << 32 | slot;
+}
+
+}  // namespace
+
+EpollBackend::EpollBackend(EpollOptions options)
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), nanosecond_sleep_(!options.millisecond_sleep) {
+  ESC_CHECK(epoll_);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = wake_tag;
+  ESC_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.fd(), &event) == 0);
+}
+
+EpollBackend::~EpollBackend() = default;
+
+bool EpollBackend::wait(Reactor& reactor, Instant until) {
+  std::array<epoll_event, batch> events;
+  const Instant before = now();
+  int count = -1;
+  if (nanosecond_sleep_) {
+    const std::int64_t left = std::max<std::int64_t>(0, (until - before).count());
+    timespec timeout{};
+    timeout.tv_sec = left / 1'000'000'000;
+    timeout.tv_nsec = left % 1'000'000'000;
+    count = static_cast<int>(::syscall(SYS_epoll_pwait2, epoll_.get(), events.data(), batch,
+                                       until == Instant::never() ? nullptr : &timeout, nullptr, 0));
+    if (count < 0 && errno == ENOSYS) nanosecond_sleep_ = false;
+  }
+  if (!nanosecond_sleep_) {
+    count = ::epoll_wait(epoll_.get(), events.data(), batch, posix::milliseconds_until(before, until));
+  }
+  // EINTR is an early return like any other: the reactor looks at the clock and comes back.
+  for (int i = 0; i < count; ++i) deliver(reactor, events[i]);
+  return true;
+}
+
+void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {
+  if (event.data.u64 == wake_tag) return wake_.clear();
+  const Slot& slot = slots_[static_cast<std::uint32_t>(event.data.u64)];
+  if (slot.watch == nullptr || slot.generation != event.data.u64 >> 32) return;
+  FdWatch& watch = *slot.watch;
+  const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+  if ((broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0) && watch.readable != nullptr) {
+    reactor.ready(*std::exchange(watch.readable, nullptr));
+  }
+  if ((broken || (event.events & EPOLLOUT) != 0) && watch.writable != nullptr) {
+    reactor.ready(*std::exchange(watch.writable, nullptr));
+  }
+}
+
+Result<> EpollBackend::watch(FdWatch& watch) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  watch.slot = free_slots_.back();
+  Slot& slot = slots_[watch.slot];
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = tag_of(watch.slot, slot.generation);
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, watch.fd, &event) != 0) {
+    return Error::from_errno(errno, "watch a descriptor");
+  }
+  free_slots_.pop_back();
+  slot.watch = &watch;
+  slot.writes_armed = false;
+  return {};
+}
+
+void EpollBackend::unwatch(FdWatch& watch) {
+  Slot& slot = slots_[watch.slot];
+  ESC_CHECK(slot.watch == &watch);
+  // Before the descriptor is closed: a duplicate of it in another process would keep the entry alive.
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.fd, nullptr);
+  slot.watch = nullptr;
+  ++slot.generation;
+  free_slots_.push_back(static_cast<std::uint32_t>(watch.slot));
+}
+
+// Reading is armed from the start; writing from the first time it had to wait, for good.
+void EpollBackend::interest_changed(FdWatch& watch) {
+  Slot& slot = slots_[watch.slot];
+  if (watch.writable == nullptr || slot.writes_armed) return;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.u64 = tag_of(watch.slot, slot.generation);
+  ESC_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, watch.fd, &event) == 0);
+  slot.writes_armed = true;
+}
+
+}  // namespace escapement

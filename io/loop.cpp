@@ -1,0 +1,38 @@
+#include <escapement/io/loop.h>
+
+#include <escapement/io/epoll_backend.h>
+#include <escapement/io/poll_backend.h>
+
+namespace escapement {
+
+namespace {
+
+// The one place that chooses. ESC_DEFAULT_BACKEND comes from CMake.
+std::unique_ptr<FdBackend> make_backend(std::string_view name) {
+  if (name.empty()) name = ESC_DEFAULT_BACKEND;
+  if (name == "epoll") return std::make_unique<EpollBackend>();
+  if (name == "poll") return std::make_unique<PollBackend>();
+  return nullptr;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Loop>> Loop::make(LoopOptions options) {
+  std::unique_ptr<FdBackend> backend = make_backend(options.backend);
+  if (!backend) {
+    return Error(Errc::invalid_argument, "no backend \"" + options.backend + "\": there are epoll and poll");
+  }
+  return std::unique_ptr<Loop>(new Loop(std::move(backend), std::move(options.tcp)));
+}
+
+Loop::Loop() : Loop(make_backend(""), TcpOptions()) {}
+
+Loop::Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp)
+    : backend_(std::move(backend)),
+      wheel_(backend_->now()),
+      reactor_(*backend_, wheel_),
+      network_(*backend_, reactor_, std::move(tcp)) {}
+
+Loop::~Loop() = default;
+
+}  // namespace escapement

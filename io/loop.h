@@ -1,0 +1,58 @@
+// Loop: a reactor with a timer wheel, the best backend of this machine, and its network. What a native
+// program begins with.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <escapement/core/task.h>
+#include <escapement/io/fd_backend.h>
+#include <escapement/io/tcp.h>
+#include <escapement/timers/wheel.h>
+
+namespace escapement {
+
+struct LoopOptions {
+  // "epoll" or "poll"; empty: the one this library was built for (CMake option ESC_BACKEND).
+  std::string backend;
+  TcpOptions tcp;
+};
+
+// One thread's loop; several may live in one program, each on its thread. Tasks, streams, clients and
+// servers that use it must be gone before it.
+class Loop {
+ public:
+  // Errc::invalid_argument for a backend that does not exist.
+  static Result<std::unique_ptr<Loop>> make(LoopOptions options);
+  // The default backend.
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+
+  // Runs `task` to its end; see Reactor::run.
+  template <class T>
+  Result<T> run(Task<T> task) {
+    return reactor_.run(std::move(task));
+  }
+
+  // To embed it in somebody else's loop: call `step` (it never sleeps) when `pollable_fd` is readable and
+  // when the instant that the last step returned has come. -1: this backend has no such descriptor.
+  Instant step() { return reactor_.step(); }
+  int pollable_fd() const { return backend_->pollable_fd(); }
+
+  Reactor& reactor() { return reactor_; }
+  FdBackend& backend() { return *backend_; }
+  TimerWheel& timers() { return wheel_; }
+  TcpNetwork& network() { return network_; }
+
+ private:
+  Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp);
+
+  std::unique_ptr<FdBackend> backend_;
+  TimerWheel wheel_;
+  Reactor reactor_;
+  TcpNetwork network_;
+};
+
+}  // namespace escapement

@@ -1,0 +1,64 @@
+// The few system calls that both pollers need.
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+
+#include <escapement/core/system_time.h>
+#include <escapement/core/time.h>
+
+namespace escapement::posix {
+
+// Owns a descriptor; closes it.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    if (this != &other) {
+      reset();
+      fd_ = std::exchange(other.fd_, -1);
+    }
+    return *this;
+  }
+  ~Fd() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  // Not retried after EINTR: on Linux the descriptor is gone by then, and the number may be somebody else's.
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+// CLOCK_MONOTONIC: does not run while the machine is suspended, and never goes back.
+Instant monotonic_now();
+// CLOCK_REALTIME.
+SystemTime wall_now();
+// From the kernel's generator.
+std::uint64_t entropy();
+
+// An eventfd that other threads write to so that a sleeping poller returns. Many wakes before the poller
+// looks are one.
+class WakeFd {
+ public:
+  WakeFd();
+  int fd() const { return fd_.get(); }
+  // Any thread.
+  void wake() noexcept;
+  // By the poller, when the descriptor is readable.
+  void clear() noexcept;
+
+ private:
+  Fd fd_;
+  std::atomic<bool> pending_{false};
+};
+
+// Whole milliseconds from `now` to `until`, rounded up and clamped to what poll takes; -1 for never.
+int milliseconds_until(Instant now, Instant until);
+
+}  // namespace escapement::posix

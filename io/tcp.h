@@ -1,0 +1,47 @@
+// TcpNetwork: real sockets, over whichever poller runs.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <escapement/io/fd_backend.h>
+#include <escapement/io/resolve.h>
+#include <escapement/io/stream.h>
+
+namespace escapement {
+
+struct TcpOptions {
+  ResolverOptions resolver;
+  // Connections the kernel completes before they are accepted.
+  int backlog = 1024;
+  // RFC 8305 section 8: the next address is tried when the last try has not succeeded for this long.
+  Duration attempt_delay = 250ms;
+};
+
+// Connections have TCP_NODELAY set. Names are resolved by c-ares without blocking; where a name has several
+// addresses they are tried in turn, IPv6 and IPv4 alternating, each new try beside those before it (RFC 8305
+// "Happy Eyeballs"), and the first that connects wins.
+//
+// A stream that always has bytes ready lets others run now and then: after 32 operations in a row that did
+// not have to wait, the next one yields.
+class TcpNetwork final : public Network {
+ public:
+  // Both must outlive it and everything that it made.
+  TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options = TcpOptions());
+  ~TcpNetwork() override;
+
+  Task<std::unique_ptr<Stream>> connect(std::string host, std::uint16_t port) override;
+  // A name is looked up in /etc/hosts only as "localhost"; give an address otherwise.
+  Result<std::unique_ptr<Listener>> listen(std::string_view address) override;
+
+  Resolver& resolver() { return resolver_; }
+
+ private:
+  FdBackend& backend_;
+  Reactor& reactor_;
+  TcpOptions options_;
+  Resolver resolver_;
+};
+
+}  // namespace escapement
