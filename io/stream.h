@@ -39,6 +39,10 @@ class Stream {
   // or broke in. What a connection pool asks before it uses a kept connection again. Does not wait.
   virtual bool readable_or_closed() = 0;
 
+  // From now on destroying it tells the peer that the connection broke (TCP: RST), not that it ended. For
+  // faults on purpose, and for cutting a peer off without waiting for it.
+  virtual void reset_on_close() {}
+
   // The other end, for messages and logs: "127.0.0.1:8080".
   virtual std::string peer() const = 0;
 };

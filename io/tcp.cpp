@@ -91,6 +91,11 @@ class TcpStream final : public Stream {
     return count >= 0 || (errno != EAGAIN && errno != EINTR);
   }
 
+  void reset_on_close() override {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_->fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+
   std::string peer() const override { return peer_.text(); }
 
  private:

@@ -3,14 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include <escapement/core/event.h>
+#include <escapement/io/http/parser.h>
 #include <escapement/io/http/service.h>
 #include <escapement/io/stream.h>
 
 namespace escapement::http {
+
+namespace detail {
+class Connection;
+}
 
 // Every limit is finite by default: a server is exposed to strangers.
 struct ServerOptions {
@@ -48,8 +54,10 @@ struct ShutdownReport {
 // "Expect: 100-continue" (sent when the handler first reads the body), lingering close after an answer that
 // came before the whole request. A request is read strictly; what is malformed or too large gets the right
 // 4xx and the connection closes. A failed handler is a 500 for that request only (its Error goes to
-// `on_failure`), a failure while a body is under way closes the connection: an incomplete response must not
-// look complete.
+// `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. A failure
+// while a body is under way closes the connection: an incomplete response must not look complete.
+//
+// The handler's request refers to the connection: its body fails with cancelled once the request is over.
 class Server {
  public:
   explicit Server(Service service, ServerOptions options = ServerOptions());
@@ -79,21 +87,36 @@ class Server {
 
  private:
   class Connection;
-  friend class Connection;
+  struct Conversation;
+  struct Member : ListNode {
+    Connection* connection = nullptr;
+  };
 
-  Task<> accept_all(Listener& listener);
+  Task<> accept_all(Listener& listener, const void* owner);
   Task<> drain();
+  Task<> converse(Conversation& conversation);
+  Task<bool> next_request(Conversation& conversation);
+  Task<bool> answer(Conversation& conversation, MessageHead head);
+  Task<> refuse(Conversation& conversation, int status);
+  Task<> linger(Conversation& conversation);
+  Response failure_response(Conversation& conversation, const Error& error);
+  Result<Request> make_request(const std::shared_ptr<detail::Connection>& wire, MessageHead& head);
+  std::string_view date(Reactor& reactor);
   void close_idle();
-  void cancel_all();
+  void close_all(const void* owner);
+  void tell(const Error& error);
 
   Service service_;
   ServerOptions options_;
   ServerStatistics statistics_;
   ShutdownReport report_;
-  List<Connection> connections_;
+  List<Member> connections_;
+  Semaphore slots_;
   Event stopping_;
-  Event all_gone_;
+  Event changed_;  // a connection went, or the grace was shortened
   Duration grace_ = Duration::max();
+  std::string date_;
+  std::int64_t date_second_ = -1;
 };
 
 }  // namespace escapement::http

@@ -20,9 +20,8 @@ class Service {
  public:
   template <class F>
     requires(!std::same_as<std::remove_cvref_t<F>, Service>) &&
-            std::is_invocable_r_v<Task<Response>, const std::remove_cvref_t<F>&, Request>
-  Service(F&& function)
-      : callable_(std::make_shared<Callable<std::remove_cvref_t<F>>>(std::forward<F>(function))) {}
+            std::is_invocable_r_v<Task<Response>, const std::decay_t<F>&, Request>
+  Service(F&& function) : callable_(std::make_shared<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
 
   Task<Response> operator()(Request request) const { return callable_->call(std::move(request)); }
 
