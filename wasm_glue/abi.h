@@ -1,0 +1,83 @@
+// The ABI: every import and export that crosses between a wasm module and its JS half (escapement.mjs).
+// Nothing else does.
+//
+// Rules. Times are milliseconds in f64: no i64, so no BigInt. Text crosses as UTF-8 bytes; what JS passes in
+// lies in memory from esc_alloc and belongs to the module from then on; what the module passes out is copied
+// before the import returns. An import never calls back into the module: what it starts is reported by an
+// export later, from a fresh turn of the host's loop. Every export that may have made something ready is
+// followed by esc_step. All calls concern the context that JS has entered; the module is told which one as
+// the first argument of every export.
+//
+// A head is text lines: for a request "METHOD\nURL\nName: value\n...", for a response "STATUS\nName:
+// value\n...". Field values have no line ends.
+
+#pragma once
+
+#include <cstddef>
+
+#include <escapement/core/error.h>
+
+namespace escapement::wasm {
+class Context;
+}
+
+#define ESC_IMPORT(name) [[clang::import_module("escapement"), clang::import_name(#name)]]
+#define ESC_EXPORT(name) [[clang::export_name(#name)]]
+
+extern "C" {
+
+// --- Imports: the clock ----------------------------------------------------------------------------------
+
+// The monotonic clock of the current context, from its beginning. May stand still while code runs.
+ESC_IMPORT(now) double esc_host_now();
+// Milliseconds since 1970.
+ESC_IMPORT(wall) double esc_host_wall();
+// A random integer in [0, 2^53).
+ESC_IMPORT(random) double esc_host_random();
+
+// --- Imports: a task that JS ran (escapement.mjs: run) -----------------------------------------------------
+
+// It has finished: with its result, or (ok = 0) with an error's text.
+ESC_IMPORT(settle) void esc_host_settle(int ok, const char* text, std::size_t length);
+
+// --- Imports: fetch --------------------------------------------------------------------------------------
+
+// Begins fetch number `id` (the module's choice). Reported by esc_fetch_head or esc_fetch_failed.
+ESC_IMPORT(fetch) void esc_host_fetch(int id, const char* head, std::size_t head_length, const char* body,
+                                      std::size_t body_length);
+// Asks for the next bytes of its response. Reported by esc_fetch_bytes or esc_fetch_failed.
+ESC_IMPORT(fetch_read) void esc_host_fetch_read(int id);
+// Aborts it, or forgets it if it has ended. Nothing about it is reported afterwards.
+ESC_IMPORT(fetch_drop) void esc_host_fetch_drop(int id);
+
+// --- Imports: a request that a Worker answers ------------------------------------------------------------
+
+// Asks for the next bytes of the request's body. Reported by esc_request_bytes or esc_request_failed.
+ESC_IMPORT(request_read) void esc_host_request_read();
+// The response: its head and, unless it streams, its whole body.
+ESC_IMPORT(respond) void esc_host_respond(const char* head, std::size_t head_length, const char* body,
+                                          std::size_t body_length, int streams);
+// The next bytes of a response that streams. More are sent after esc_response_wanted.
+ESC_IMPORT(response_bytes) void esc_host_response_bytes(const char* bytes, std::size_t length);
+// Its end; failed = 1 breaks it off.
+ESC_IMPORT(response_end) void esc_host_response_end(int failed);
+
+}  // extern "C"
+
+// --- Exports (defined in runtime.cpp, host_fetch.cpp, worker.cpp and by ESC_TASK and ESC_WORKER) ----------------------------
+//
+//   esc_alloc(length) -> pointer
+//   esc_open() -> context           a Reactor with all that belongs to it; never at a Worker's global scope
+//   esc_close(context)              destroys it and every task in it
+//   esc_step(context) -> f64        one turn; when to call again, in milliseconds from now: 0 at once,
+//                                   -1 only when something happens, -2 all tasks have ended: close it
+//   esc_task_NAME(context, pointer, length)      starts a task of ESC_TASK
+//   esc_cancel(context)             destroys every task
+//   esc_env(context, pointer, length)            "NAME=value\n..." for env()
+//   esc_fetch_head(context, id, pointer, length)
+//   esc_fetch_bytes(context, id, pointer, length)    length 0: the end
+//   esc_fetch_failed(context, id, kind, pointer, length)   kind: 0 failed, 1 this host has no fetch
+//   esc_request(context, pointer, length, has_body)  a request for the Worker's service
+//   esc_request_bytes(context, pointer, length)      length 0: the end
+//   esc_request_failed(context, pointer, length)
+//   esc_response_wanted(context)

@@ -1,0 +1,24 @@
+#include <escapement/wasm_glue/context.h>
+
+namespace escapement::wasm {
+
+Context::Context(Host& host)
+    : backend_(host), wheel_(backend_.now()), reactor_(backend_, wheel_, *this), scope_(reactor_, [](Error) {}) {}
+
+double Context::step() {
+  const Instant next = reactor_.step();
+  if (scope_.empty()) return -2;
+  return host_delay(reactor_.now(), next);
+}
+
+int Context::add_fetch(FetchEvents& fetch) {
+  fetches_.emplace(++last_fetch_, &fetch);
+  return last_fetch_;
+}
+
+FetchEvents* Context::fetch(int id) {
+  const auto at = fetches_.find(id);
+  return at == fetches_.end() ? nullptr : at->second;
+}
+
+}  // namespace escapement::wasm

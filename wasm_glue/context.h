@@ -1,0 +1,78 @@
+// Context: what one request of a Worker, or one task that JS runs, lives in. One Reactor each: a host of
+// Workers lets no request touch another's I/O, and a timer of one request does not run for another.
+
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include <escapement/core/scope.h>
+#include <escapement/timers/wheel.h>
+#include <escapement/wasm_glue/host_backend.h>
+
+namespace escapement::wasm {
+
+// What a fetch is told by the host. (host_fetch.cpp implements it.)
+class FetchEvents {
+ public:
+  virtual void head(std::string text) = 0;
+  virtual void bytes(std::string bytes) = 0;
+  virtual void failed(int kind, std::string why) = 0;
+
+ protected:
+  ~FetchEvents() = default;
+};
+
+// What a request being answered is told by the host. (worker.cpp implements it.)
+class RequestEvents {
+ public:
+  virtual void bytes(std::string bytes) = 0;
+  virtual void failed(std::string why) = 0;
+  virtual void wanted() = 0;
+
+ protected:
+  ~RequestEvents() = default;
+};
+
+class Context {
+ public:
+  explicit Context(Host& host);
+  Context(const Context&) = delete;
+
+  // The context that a task runs in: every reactor of a wasm module belongs to one.
+  static Context& of(Reactor& reactor) { return static_cast<Owned&>(reactor).context; }
+
+  // One turn; see esc_step in abi.h.
+  double step();
+  // Destroys every task.
+  void cancel() { scope_.cancel(); }
+
+  Reactor& reactor() { return reactor_; }
+  // What runs in it. A task that fails tells nobody: it has to report by itself.
+  Scope& scope() { return scope_; }
+
+  // Fetches under way, by their number.
+  int add_fetch(FetchEvents& fetch);
+  void remove_fetch(int id) { fetches_.erase(id); }
+  // Null once its task is gone: a late report is dropped.
+  FetchEvents* fetch(int id);
+
+  RequestEvents* request = nullptr;
+  std::string env;  // "NAME=value\n..."
+
+ private:
+  struct Owned : Reactor {
+    Owned(Backend& backend, TimerQueue& timers, Context& c) : Reactor(backend, timers), context(c) {}
+    Context& context;
+  };
+
+  HostBackend backend_;
+  TimerWheel wheel_;
+  Owned reactor_;
+  Scope scope_;
+  std::map<int, FetchEvents*> fetches_;
+  int last_fetch_ = 0;
+};
+
+}  // namespace escapement::wasm

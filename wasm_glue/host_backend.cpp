@@ -1,0 +1,30 @@
+#include <escapement/wasm_glue/host_backend.h>
+
+#include <algorithm>
+
+namespace escapement {
+
+Instant HostBackend::now() {
+  const Duration since = std::chrono::duration<double, std::milli>(host_.now());
+  latest_ = std::max(latest_, Instant() + since);
+  return latest_;
+}
+
+SystemTime HostBackend::system_now() {
+  return SystemTime::from_unix_milliseconds(static_cast<std::int64_t>(host_.wall()));
+}
+
+std::uint64_t HostBackend::entropy() {
+  const std::uint64_t high = static_cast<std::uint64_t>(host_.random());
+  return high << 32 ^ static_cast<std::uint64_t>(host_.random());
+}
+
+double host_delay(Instant now, Instant deadline) {
+  if (deadline == Instant::never()) return -1;
+  constexpr std::int64_t millisecond = 1'000'000;
+  constexpr std::int64_t most = 2'147'483'647;
+  const std::int64_t left = std::max<std::int64_t>(0, (deadline - now).count());
+  return static_cast<double>(std::min(most, left / millisecond + (left % millisecond != 0 ? 1 : 0)));
+}
+
+}  // namespace escapement

@@ -1,0 +1,121 @@
+#include <escapement/wasm_glue/host_fetch.h>
+
+#include <charconv>
+
+#include <escapement/core/event.h>
+#include <escapement/wasm_glue/abi.h>
+#include <escapement/wasm_glue/heads.h>
+#include <escapement/wasm_glue/runtime.h>
+
+namespace escapement::wasm {
+
+namespace {
+
+constexpr std::size_t streamed_body_max = 1 * MiB;
+
+// One fetch: what the host has reported, for the task that waits for it. Destroying it aborts the fetch.
+class Fetch final : public FetchEvents {
+ public:
+  explicit Fetch(Context& context) : context_(context), id_(context.add_fetch(*this)) {}
+  Fetch(const Fetch&) = delete;
+  ~Fetch() {
+    context_.remove_fetch(id_);
+    esc_host_fetch_drop(id_);
+  }
+
+  // Its task waits until the host has reported; yields what it said.
+  Task<std::string> begin(std::string head, std::string body) {
+    esc_host_fetch(id_, head.data(), head.size(), body.data(), body.size());
+    co_return co_await report();
+  }
+  Task<std::string> read() {
+    esc_host_fetch_read(id_);
+    co_return co_await report();
+  }
+
+  void head(std::string text) override { arrived(std::move(text)); }
+  void bytes(std::string bytes) override { arrived(std::move(bytes)); }
+  void failed(int kind, std::string why) override {
+    failure_ = kind == 1 ? Error(Errc::unsupported, "this host has no fetch()").nothing_sent()
+                         : Error(Errc::reset, "fetch failed: " + why);
+    reported_.set();
+  }
+
+ private:
+  void arrived(std::string text) {
+    text_ = std::move(text);
+    reported_.set();
+  }
+  Task<std::string> report() {
+    co_await reported_.wait();
+    reported_.reset();
+    if (failure_) co_return *failure_;
+    co_return std::move(text_);
+  }
+
+  Context& context_;
+  int id_;
+  std::string text_;
+  std::optional<Error> failure_;
+  Event reported_;
+};
+
+class FetchBody final : public http::BodySource {
+ public:
+  explicit FetchBody(std::unique_ptr<Fetch> fetch) : fetch_(std::move(fetch)) {}
+
+  Task<std::string> read() override {
+    if (!fetch_) co_return std::string();
+    std::string bytes = co_await fetch_->read();
+    if (bytes.empty()) fetch_.reset();
+    co_return std::move(bytes);
+  }
+
+ private:
+  std::unique_ptr<Fetch> fetch_;
+};
+
+}  // namespace
+
+Task<http::Response> HostFetch::operator()(http::Request request) const {
+  Reactor& reactor = co_await this_reactor;
+  std::string body = co_await request.body.text(request.body.replayable() ? SIZE_MAX : streamed_body_max);
+  std::string head = request.method.text();
+  head += '\n';
+  head += request.url.without_credentials();
+  head += '\n';
+  append_fields(head, request.headers);
+  auto fetch = std::make_unique<Fetch>(Context::of(reactor));
+  const std::string answer = co_await fetch->begin(std::move(head), std::move(body));
+  std::string_view rest = answer;
+  const std::string_view line = take_line(rest);
+  int status = 0;
+  std::from_chars(line.data(), line.data() + line.size(), status);
+  co_return http::Response(status, parse_fields(rest), http::Body(std::make_unique<FetchBody>(std::move(fetch))));
+}
+
+}  // namespace escapement::wasm
+
+using escapement::wasm::Context;
+using escapement::wasm::FetchEvents;
+using escapement::wasm::take_text;
+
+extern "C" {
+
+ESC_EXPORT(esc_fetch_head) void esc_fetch_head(Context* context, int id, char* text, std::size_t length) {
+  std::string head = take_text(text, length);
+  if (FetchEvents* fetch = context->fetch(id)) fetch->head(std::move(head));
+}
+
+ESC_EXPORT(esc_fetch_bytes) void esc_fetch_bytes(Context* context, int id, char* text, std::size_t length) {
+  std::string bytes = take_text(text, length);
+  if (FetchEvents* fetch = context->fetch(id)) fetch->bytes(std::move(bytes));
+}
+
+ESC_EXPORT(esc_fetch_failed)
+void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length) {
+  std::string why = take_text(text, length);
+  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(kind, std::move(why));
+}
+
+}  // extern "C"

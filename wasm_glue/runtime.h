@@ -1,0 +1,32 @@
+// ESC_TASK: a coroutine that JS can run to its end. Every module contains this part.
+//
+//     Task<std::string> nap(std::string milliseconds) { ... }
+//     ESC_TASK(nap)
+//
+//     import { run } from "./escapement.mjs";
+//     console.log(await run(module, "nap", "250"));
+
+#pragma once
+
+#include <string>
+
+#include <escapement/core/task.h>
+#include <escapement/wasm_glue/abi.h>
+#include <escapement/wasm_glue/context.h>
+
+namespace escapement::wasm {
+
+// Takes over text that JS has put into memory.
+std::string take_text(char* text, std::size_t length);
+
+// Starts `task`; its result or its error is reported to JS.
+void run_for_host(Context& context, Task<std::string> task);
+
+}  // namespace escapement::wasm
+
+// Exports `function`, a `Task<std::string>(std::string)`, under its own name.
+#define ESC_TASK(function)                                                                               \
+  extern "C" ESC_EXPORT(esc_task_##function) void esc_task_##function(escapement::wasm::Context* context, \
+                                                                     char* text, std::size_t length) {  \
+    escapement::wasm::run_for_host(*context, function(escapement::wasm::take_text(text, length)));        \
+  }

@@ -1,0 +1,40 @@
+// ESC_WORKER: exports an http::Service as a Worker's fetch handler.
+//
+//     ESC_WORKER(http::layered(http::Timeout{10s}, hello));
+//
+//     import { worker } from "./escapement.mjs";
+//     import module from "./app.wasm";
+//     export default worker(module);
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <escapement/io/http/service.h>
+#include <escapement/wasm_glue/runtime.h>
+
+namespace escapement::wasm {
+
+// Gives `service` a request that JS has put into memory. For ESC_WORKER.
+void begin_request(Context& context, const http::Service& service, std::string head, bool has_body);
+
+// Lets `task` go on when the response has been sent: the host is asked to wait for it (waitUntil; Workers
+// give it 30 s). It ends early when the client goes away. Its failure is dropped.
+void outlive(Reactor& reactor, Task<> task);
+
+// A variable of the Worker's env object that is a string; nullopt when there is none.
+std::optional<std::string> env(Reactor& reactor, std::string_view name);
+
+}  // namespace escapement::wasm
+
+// The service is made at the first request and kept as long as the instance: it may hold plain data across
+// requests, but no stream, timer or task of one.
+#define ESC_WORKER(...)                                                                              \
+  extern "C" ESC_EXPORT(esc_request) void esc_request(escapement::wasm::Context* context, char* text, \
+                                                      std::size_t length, int has_body) {            \
+    static const escapement::http::Service service = __VA_ARGS__;                                    \
+    escapement::wasm::begin_request(*context, service, escapement::wasm::take_text(text, length),     \
+                                    has_body != 0);                                                  \
+  }
