@@ -43,8 +43,9 @@ ESC_IMPORT(settle) void esc_host_settle(int ok, const char* text, std::size_t le
 // --- Imports: fetch --------------------------------------------------------------------------------------
 
 // Begins fetch number `id` (the module's choice). Reported by esc_fetch_head or esc_fetch_failed.
-ESC_IMPORT(fetch) void esc_host_fetch(int id, const char* head, std::size_t head_length, const char* body,
-                                      std::size_t body_length);
+ESC_IMPORT(fetch)
+void esc_host_fetch(int id, const char* head, std::size_t head_length, const char* body,
+                    std::size_t body_length);
 // Asks for the next bytes of its response. Reported by esc_fetch_bytes or esc_fetch_failed.
 ESC_IMPORT(fetch_read) void esc_host_fetch_read(int id);
 // Aborts it, or forgets it if it has ended. Nothing about it is reported afterwards.
@@ -55,8 +56,9 @@ ESC_IMPORT(fetch_drop) void esc_host_fetch_drop(int id);
 // Asks for the next bytes of the request's body. Reported by esc_request_bytes or esc_request_failed.
 ESC_IMPORT(request_read) void esc_host_request_read();
 // The response: its head and, unless it streams, its whole body.
-ESC_IMPORT(respond) void esc_host_respond(const char* head, std::size_t head_length, const char* body,
-                                          std::size_t body_length, int streams);
+ESC_IMPORT(respond)
+void esc_host_respond(const char* head, std::size_t head_length, const char* body, std::size_t body_length,
+                      int streams);
 // The next bytes of a response that streams. More are sent after esc_response_wanted.
 ESC_IMPORT(response_bytes) void esc_host_response_bytes(const char* bytes, std::size_t length);
 // Its end; failed = 1 breaks it off.
@@ -64,7 +66,8 @@ ESC_IMPORT(response_end) void esc_host_response_end(int failed);
 
 }  // extern "C"
 
-// --- Exports (defined in runtime.cpp, host_fetch.cpp, worker.cpp and by ESC_TASK and ESC_WORKER) ----------------------------
+// --- Exports (defined in runtime.cpp, host_fetch.cpp, worker.cpp and by ESC_TASK and ESC_WORKER)
+// ----------------------------
 //
 //   esc_alloc(length) -> pointer
 //   esc_open() -> context           a Reactor with all that belongs to it; never at a Worker's global scope

@@ -91,7 +91,8 @@ Task<http::Response> HostFetch::operator()(http::Request request) const {
   const std::string_view line = take_line(rest);
   int status = 0;
   std::from_chars(line.data(), line.data() + line.size(), status);
-  co_return http::Response(status, parse_fields(rest), http::Body(std::make_unique<FetchBody>(std::move(fetch))));
+  co_return http::Response(status, parse_fields(rest),
+                           http::Body(std::make_unique<FetchBody>(std::move(fetch))));
 }
 
 }  // namespace escapement::wasm

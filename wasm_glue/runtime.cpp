@@ -34,7 +34,9 @@ std::string take_text(char* text, std::size_t length) {
   return taken;
 }
 
-void run_for_host(Context& context, Task<std::string> task) { context.scope().spawn(report(std::move(task))); }
+void run_for_host(Context& context, Task<std::string> task) {
+  context.scope().spawn(report(std::move(task)));
+}
 
 }  // namespace escapement::wasm
 

@@ -25,8 +25,8 @@ void run_for_host(Context& context, Task<std::string> task);
 }  // namespace escapement::wasm
 
 // Exports `function`, a `Task<std::string>(std::string)`, under its own name.
-#define ESC_TASK(function)                                                                               \
+#define ESC_TASK(function)                                                                                \
   extern "C" ESC_EXPORT(esc_task_##function) void esc_task_##function(escapement::wasm::Context* context, \
-                                                                     char* text, std::size_t length) {  \
+                                                                      char* text, std::size_t length) {   \
     escapement::wasm::run_for_host(*context, function(escapement::wasm::take_text(text, length)));        \
   }

@@ -290,7 +290,8 @@ Task<bool> Server::answer(Conversation& conversation, MessageHead head) {
     const bool whole = wire.message_complete() || (!waits_for_continue && wire.skip_buffered_body(skip_max));
     writing.keep_alive = writing.keep_alive && whole;
   }
-  writing.keep_alive = writing.keep_alive && !stopping_.is_set();
+  const bool asked_to_close = list_contains(response.headers.get_or("connection", ""), "close");
+  writing.keep_alive = writing.keep_alive && !stopping_.is_set() && !asked_to_close;
   const std::string now = std::string(date(reactor));
   writing.date = now;
   std::string text;

@@ -57,6 +57,8 @@ struct ShutdownReport {
 // `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. A failure
 // while a body is under way closes the connection: an incomplete response must not look complete.
 //
+// A handler ends the connection after its answer by "Connection: close" in the response.
+//
 // The handler's request refers to the connection: its body fails with cancelled once the request is over.
 class Server {
  public:

@@ -1,0 +1,301 @@
+#include "fetch_job.h"
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+
+#include <nlohmann/json.hpp>
+
+#include <escapement/io/http/client.h>
+#include <escapement/io/http/writer.h>
+#include <escapement/io/loop.h>
+#include <escapement/middleware/redirect.h>
+#include <escapement/middleware/retry.h>
+#include <escapement/middleware/timeout.h>
+#include <escapement/middleware/trace.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement {
+
+namespace {
+
+// Exit codes, as curl has them where it has them.
+struct ExitCode {
+  int code;
+  const char* meaning;
+};
+constexpr ExitCode usage{2, "the command line is wrong"};
+constexpr ExitCode bad_url{3, "malformed URL"};
+constexpr ExitCode unsupported{4, "not built in"};
+constexpr ExitCode no_host{6, "no such host"};
+constexpr ExitCode no_connection{7, "could not connect"};
+constexpr ExitCode bad_answer{8, "the server's answer makes no sense"};
+constexpr ExitCode partial{18, "the answer broke off"};
+constexpr ExitCode write_failed{23, "could not write the body"};
+constexpr ExitCode read_failed{26, "could not read the data to send"};
+constexpr ExitCode timed_out{28, "a time limit passed"};
+constexpr ExitCode too_many_redirects{47, "too many redirects"};
+constexpr ExitCode no_answer{52, "the server closed without an answer"};
+constexpr ExitCode broken{56, "the connection broke"};
+constexpr ExitCode all_codes[] = {
+    usage,       bad_url,   unsupported,        no_host,   no_connection, bad_answer, partial, write_failed,
+    read_failed, timed_out, too_many_redirects, no_answer, broken};
+
+int exit_code_of(const Error& error, bool head_seen) {
+  if (head_seen && error != Errc::timed_out) return partial.code;
+  switch (error.code()) {
+    case Errc::invalid_argument: return bad_url.code;
+    case Errc::unsupported: return unsupported.code;
+    case Errc::not_found: return no_host.code;
+    case Errc::unavailable:
+    case Errc::overloaded: return no_connection.code;
+    case Errc::timed_out: return timed_out.code;
+    case Errc::limit_exceeded:
+      return error.message().find("redirects") != std::string::npos ? too_many_redirects.code : broken.code;
+    case Errc::reset:
+      return error.message().find("without an answer") != std::string::npos ? no_answer.code : broken.code;
+    case Errc::bad_message: return bad_answer.code;
+    default: return broken.code;
+  }
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t j = 0; j < 3; ++j)
+      group = group << 8 | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0);
+    for (int shift = 18; shift >= 0; shift -= 6) text += digits[group >> shift & 63];
+  }
+  for (std::size_t missing = (3 - bytes.size() % 3) % 3; missing > 0; --missing)
+    text[text.size() - missing] = '=';
+  return text;
+}
+
+// What is said about one URL.
+struct Story {
+  nlohmann::json attempts = nlohmann::json::array();
+  int status = 0;
+  http::Headers headers;
+  std::uint64_t bytes = 0;
+  std::string body;  // kept only for --json
+};
+
+Result<std::string> data_of(const FetchOptions& options) {
+  if (!options.data || options.data->empty() || options.data->front() != '@')
+    return options.data.value_or("");
+  const std::string name = options.data->substr(1);
+  if (name == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream file(name, std::ios::binary);
+  if (!file) return Error(Errc::permission_denied, "cannot read " + name);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<http::Headers> headers_of(const FetchOptions& options) {
+  http::Headers headers;
+  for (const std::string& line : options.headers) {
+    const std::size_t colon = line.find(':');
+    if (colon == line.npos) return Error(Errc::invalid_argument, "-H \"" + line + "\" has no colon");
+    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
+    headers.add(line.substr(0, colon), value == line.npos ? "" : line.substr(value));
+  }
+  if (!options.user.empty()) headers.set("Authorization", "Basic " + base64(options.user));
+  if (!headers.has("user-agent") && !options.agent.empty()) headers.add("User-Agent", options.agent);
+  if (!headers.has("accept")) headers.add("Accept", "*/*");
+  if (options.data && !headers.has("content-type"))
+    headers.add("Content-Type", "application/x-www-form-urlencoded");
+  return headers;
+}
+
+Result<ResolverOptions> resolver_of(const FetchOptions& options) {
+  ResolverOptions resolver;
+  for (const std::string& entry : options.resolve) {
+    const std::size_t first = entry.find(':');
+    const std::size_t second = first == entry.npos ? first : entry.find(':', first + 1);
+    const Result<HostAndPort> parsed = parse_host_and_port(entry.substr(0, second));
+    std::string address = second == entry.npos ? "" : entry.substr(second + 1);
+    if (address.size() > 1 && address.front() == '[') address = address.substr(1, address.size() - 2);
+    if (!parsed || !SocketAddress::literal(address, 0)) {
+      return Error(Errc::invalid_argument, "--resolve \"" + entry + "\" is no HOST:PORT:ADDRESS");
+    }
+    resolver.overrides.emplace_back(parsed->host, parsed->port, address);
+  }
+  return resolver;
+}
+
+Duration seconds(double count) { return std::chrono::duration<double>(count); }
+
+class Fetch {
+ public:
+  Fetch(const FetchOptions& options, Network& network)
+      : options_(options), client_(network, client_options()) {}
+
+  Task<> run(std::string url, http::Headers headers, std::string data, std::FILE* out, Story& story);
+
+ private:
+  http::ClientOptions client_options() const {
+    http::ClientOptions client;
+    if (options_.connect_seconds) client.connect_timeout = seconds(*options_.connect_seconds);
+    // curl's user decides how long to wait, with -m; without it a slow answer is waited for.
+    client.head_timeout = Duration::max();
+    return client;
+  }
+
+  http::Service layers(Story& story, Instant began) const;
+  Task<> copy_body(http::Response& response, std::FILE* out, Story& story);
+
+  const FetchOptions& options_;
+  http::Client client_;
+};
+
+http::Service Fetch::layers(Story& story, Instant began) const {
+  http::Trace trace{[this, &story, began](const http::TraceEvent& event) {
+    if (event.kind == http::TraceEvent::Kind::started) return;
+    nlohmann::json attempt{{"request", event.what},
+                           {"begin_ms", (event.began - began).milliseconds()},
+                           {"end_ms", (event.at - began).milliseconds()}};
+    std::string outcome = "cancelled";
+    if (event.kind == http::TraceEvent::Kind::answered) outcome = std::to_string(event.status);
+    if (event.error != nullptr) outcome = to_string(*event.error);
+    attempt["outcome"] = outcome;
+    story.attempts.push_back(attempt);
+    if (options_.trace) {
+      std::fprintf(stderr, "%9.3f ms  %9.3f ms  %s  %s\n", (event.began - began).milliseconds(),
+                   (event.at - began).milliseconds(), event.what.c_str(), outcome.c_str());
+    }
+  }};
+  http::Service service = http::layered(trace, client_);
+  if (options_.follow) {
+    http::Redirect redirect;
+    redirect.hops_max = options_.redirects_max;
+    redirect.allow_https_to_http = true;
+    service = http::layered(redirect, service);
+  }
+  if (options_.try_seconds) service = http::layered(http::Timeout{seconds(*options_.try_seconds)}, service);
+  if (options_.retries > 0) {
+    http::Retry retry;
+    retry.attempts = options_.retries + 1;
+    retry.backoff = seconds(options_.retry_seconds);
+    retry.observer = [this](const http::RetryNotice& notice) {
+      if (options_.trace)
+        std::fprintf(stderr, "waiting %.3f ms before attempt %d\n", notice.delay.milliseconds(),
+                     notice.attempts_made + 1);
+    };
+    service = http::layered(retry, service);
+  }
+  return service;
+}
+
+Task<> Fetch::run(std::string text, http::Headers headers, std::string data, std::FILE* out, Story& story) {
+  Reactor& reactor = co_await this_reactor;
+  http::Url url = co_await http::Url::parse(text.find("://") == text.npos ? "http://" + text : text);
+  if (!url.userinfo().empty() && !headers.has("authorization")) {
+    headers.set("Authorization", "Basic " + base64(url.userinfo()));
+  }
+  std::string method = options_.method;
+  if (method.empty()) method = options_.head ? "HEAD" : options_.data ? "POST" : "GET";
+  const http::Service service = layers(story, reactor.precise_now());
+  http::Response response =
+      co_await service(http::Request(method, std::move(url), std::move(headers), std::move(data)));
+  story.status = response.status;
+  story.headers = response.headers;
+  if ((options_.head || options_.include) && !options_.json) {
+    std::string head = "HTTP/1.1 " + std::to_string(response.status) + ' ' +
+                       std::string(http::reason_phrase(response.status)) + "\r\n";
+    for (const http::Headers::Field& field : response.headers)
+      head += field.name + ": " + field.value + "\r\n";
+    head += "\r\n";
+    std::fwrite(head.data(), 1, head.size(), out);
+  }
+  co_await copy_body(response, out, story);
+}
+
+// As it arrives.
+Task<> Fetch::copy_body(http::Response& response, std::FILE* out, Story& story) {
+  for (;;) {
+    const std::string piece = co_await response.body.read();
+    if (piece.empty()) co_return;
+    story.bytes += piece.size();
+    if (options_.json && options_.output.empty()) {
+      story.body += piece;
+    } else if (std::fwrite(piece.data(), 1, piece.size(), out) != piece.size() || std::fflush(out) != 0) {
+      co_await Error(Errc::permission_denied, "could not write the body");
+    }
+  }
+}
+
+nlohmann::json json_of(const std::string& url, const Story& story, const Result<>& outcome,
+                       double milliseconds) {
+  nlohmann::json headers = nlohmann::json::array();
+  for (const http::Headers::Field& field : story.headers) headers.push_back({field.name, field.value});
+  nlohmann::json object{{"url", url},
+                        {"complete", static_cast<bool>(outcome)},
+                        {"status", story.status},
+                        {"headers", headers},
+                        {"bytes", story.bytes},
+                        {"body", story.body},
+                        {"attempts", story.attempts},
+                        {"total_ms", milliseconds}};
+  if (!outcome) {
+    object["error"] = {{"kind", std::string(name(outcome.error().code()))},
+                       {"message", outcome.error().message()}};
+  }
+  return object;
+}
+
+int fail(const FetchOptions& options, int code, const std::string& message) {
+  if (!options.silent) std::fprintf(stderr, "esc-fetch: %s\n", message.c_str());
+  return code;
+}
+
+}  // namespace
+
+std::string fetch_exit_codes_help() {
+  std::string help = "Exit codes: 0 every answer was complete, whatever its status";
+  for (const ExitCode& code : all_codes) help += "; " + std::to_string(code.code) + " " + code.meaning;
+  return help + ".\n";
+}
+
+int fetch_all(const FetchOptions& options) {
+  if (!options.cacert.empty()) {
+    return fail(options, unsupported.code, "--cacert: https is not built in yet");
+  }
+  Result<http::Headers> headers = headers_of(options);
+  if (!headers) return fail(options, usage.code, headers.error().message());
+  Result<std::string> data = data_of(options);
+  if (!data) return fail(options, read_failed.code, data.error().message());
+  Result<ResolverOptions> resolver = resolver_of(options);
+  if (!resolver) return fail(options, usage.code, resolver.error().message());
+  LoopOptions loop_options;
+  loop_options.backend = options.backend;
+  loop_options.tcp.resolver = *std::move(resolver);
+  Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(loop_options));
+  if (!loop) return fail(options, usage.code, loop.error().message());
+  std::FILE* out = options.output.empty() ? stdout : std::fopen(options.output.c_str(), "wb");
+  if (out == nullptr) return fail(options, write_failed.code, "cannot write " + options.output);
+
+  int code = 0;
+  Fetch fetch(options, (*loop)->network());
+  for (const std::string& url : options.urls) {
+    Story story;
+    const Instant began = (*loop)->backend().now();
+    const Duration limit = options.max_seconds ? seconds(*options.max_seconds) : Duration::max();
+    Result<> outcome = (*loop)->run(with_timeout(limit, fetch.run(url, *headers, *data, out, story)));
+    if (options.json) {
+      const double took = ((*loop)->backend().now() - began).milliseconds();
+      const nlohmann::json object = json_of(url, story, outcome, took);
+      std::printf("%s\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    }
+    if (outcome) continue;
+    const bool writing = outcome.error() == Errc::permission_denied;
+    code = fail(options, writing ? write_failed.code : exit_code_of(outcome.error(), story.status != 0),
+                outcome.error().message());
+  }
+  if (out != stdout) std::fclose(out);
+  return code;
+}
+
+}  // namespace escapement

@@ -1,0 +1,41 @@
+// What esc-fetch does, once its command line has been read.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace escapement {
+
+struct FetchOptions {
+  std::vector<std::string> urls;
+  bool silent = false;
+  std::optional<double> max_seconds;
+  bool follow = false;
+  int redirects_max = 50;
+  std::vector<std::string> headers;
+  std::string method;
+  std::optional<std::string> data;
+  std::string user;
+  bool head = false;
+  bool include = false;
+  std::string output;
+  std::string agent = "esc-fetch/0.1.0";
+  std::optional<double> connect_seconds;
+  std::string cacert;
+  std::vector<std::string> resolve;
+  int retries = 0;
+  double retry_seconds = 1;
+  std::optional<double> try_seconds;
+  bool trace = false;
+  bool json = false;
+  std::string backend;
+};
+
+// Fetches every URL; the exit code is that of the last failure, 0 when every answer was complete.
+int fetch_all(const FetchOptions& options);
+
+std::string fetch_exit_codes_help();
+
+}  // namespace escapement

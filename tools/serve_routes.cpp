@@ -1,0 +1,187 @@
+#include "serve_routes.h"
+
+#include <charconv>
+#include <map>
+#include <memory>
+
+#include <escapement/timers/sleep.h>
+
+namespace escapement {
+
+namespace {
+
+constexpr std::int64_t delay_max_ms = 3'600'000;
+
+std::int64_t number(std::string_view text, std::int64_t otherwise) {
+  std::int64_t value = 0;
+  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), value);
+  return text.empty() || read.ec != std::errc() || read.ptr != text.data() + text.size() || value < 0
+             ? otherwise
+             : value;
+}
+
+http::Response text(int status, std::string body) {
+  return http::Response(status, http::Headers{{"Content-Type", "text/plain; charset=utf-8"}},
+                        std::move(body));
+}
+
+// `bytes` bytes, one at a time, `pause` apart.
+class Drip final : public http::BodySource {
+ public:
+  Drip(std::int64_t bytes, Duration pause) : left_(bytes), pause_(pause) {}
+  Task<std::string> read() override {
+    if (left_-- <= 0) co_return std::string();
+    co_await sleep(pause_);
+    co_return std::string("*");
+  }
+
+ private:
+  std::int64_t left_;
+  Duration pause_;
+};
+
+class Broken final : public http::BodySource {
+ public:
+  Task<std::string> read() override {
+    if (!std::exchange(begun_, true)) co_return std::string("the beginning\n");
+    co_await sleep(10ms);
+    co_return Error(Errc::reset, "broken on purpose");
+  }
+
+ private:
+  bool begun_ = false;
+};
+
+struct Call {
+  http::Request request;
+  std::string argument;  // what follows the route's name in the path
+  std::map<std::string, std::int64_t>* flaky_counts;
+};
+
+using Handler = Task<http::Response> (*)(Call);
+
+Task<http::Response> hello(Call call) {
+  const std::string name = call.request.url.query_parameter("name");
+  co_return text(200, name.empty() ? "hello" : "hello " + name);
+}
+
+Task<http::Response> echo(Call call) {
+  http::Response response(200);
+  const std::string type(call.request.headers.get_or("content-type", "application/octet-stream"));
+  response.headers.add("Content-Type", type);
+  response.body = std::move(call.request.body);
+  co_return std::move(response);
+}
+
+Task<http::Response> delay(Call call) {
+  const std::int64_t milliseconds = std::min(number(call.argument, 0), delay_max_ms);
+  co_await sleep(std::chrono::milliseconds(milliseconds));
+  co_return text(200, "after " + std::to_string(milliseconds) + " ms\n");
+}
+
+Task<http::Response> drip(Call call) {
+  const std::int64_t bytes = number(call.request.url.query_parameter("bytes"), 10);
+  const std::int64_t pause =
+      std::min(number(call.request.url.query_parameter("interval_ms"), 100), delay_max_ms);
+  http::Response response = text(200, "");
+  response.body = http::Body(std::make_unique<Drip>(bytes, std::chrono::milliseconds(pause)));
+  co_return std::move(response);
+}
+
+Task<http::Response> status(Call call) {
+  const std::int64_t code = number(call.argument, 0);
+  if (code < 200 || code > 599) co_return text(400, "a status is a number from 200 to 599\n");
+  co_return text(static_cast<int>(code), std::string(http::reason_phrase(static_cast<int>(code))) + "\n");
+}
+
+Task<http::Response> redirect(Call call) {
+  const std::int64_t left = number(call.argument, 0);
+  http::Response response = text(302, "");
+  response.headers.add("Location", left > 1 ? "/redirect/" + std::to_string(left - 1) : "/hello");
+  co_return std::move(response);
+}
+
+Task<http::Response> redirect_to(Call call) {
+  http::Response response =
+      text(static_cast<int>(number(call.request.url.query_parameter("status"), 302)), "");
+  if (response.status < 300 || response.status > 399) co_return text(400, "status must be 3xx\n");
+  response.headers.add("Location", call.request.url.query_parameter("url"));
+  co_return std::move(response);
+}
+
+Task<http::Response> flaky(Call call) {
+  const std::int64_t fail = number(call.request.url.query_parameter("fail"), 1);
+  const std::int64_t code = number(call.request.url.query_parameter("status"), 503);
+  if ((*call.flaky_counts)[call.argument]++ >= fail) co_return text(200, "fine\n");
+  http::Response response = text(code < 200 || code > 599 ? 503 : static_cast<int>(code), "not yet\n");
+  const std::string retry_after = call.request.url.query_parameter("retry_after");
+  if (!retry_after.empty()) response.headers.add("Retry-After", retry_after);
+  co_return std::move(response);
+}
+
+Task<http::Response> reset(Call call) {
+  if (call.argument == "before-head") co_return Error(Errc::reset, "broken on purpose");
+  if (call.argument != "after-head") co_return text(404, "before-head or after-head\n");
+  http::Response response = text(200, "");
+  response.body = http::Body(std::make_unique<Broken>());
+  co_return std::move(response);
+}
+
+struct Route {
+  std::string_view name;
+  Handler handler;
+  std::string_view usage;
+  std::string_view meaning;
+};
+
+constexpr Route routes[] = {
+    {"hello", hello, "/hello?name=N", "hello"},
+    {"echo", echo, "/echo", "the request's body, as it comes"},
+    {"delay", delay, "/delay/MS", "an answer after MS milliseconds"},
+    {"stall", delay, "/stall/MS", "the same"},
+    {"drip", drip, "/drip?bytes=N&interval_ms=MS", "N bytes, one every MS milliseconds"},
+    {"status", status, "/status/CODE", "that status"},
+    {"redirect", redirect, "/redirect/N", "N redirects, then /hello"},
+    {"redirect-to", redirect_to, "/redirect-to?url=U&status=S", "a redirect to U"},
+    {"flaky", flaky, "/flaky/ID?fail=N&status=S&retry_after=T", "N failures, then fine; counted per ID"},
+    {"reset", reset, "/reset/before-head, /reset/after-head", "the connection breaks there"},
+};
+
+}  // namespace
+
+std::string serve_routes_help() {
+  std::string help = "Routes:\n";
+  for (const Route& route : routes) {
+    help += "  ";
+    help += route.usage;
+    help += std::string(route.usage.size() < 42 ? 42 - route.usage.size() : 1, ' ');
+    help += route.meaning;
+    help += '\n';
+  }
+  return help;
+}
+
+http::Service serve_routes() {
+  auto counts = std::make_shared<std::map<std::string, std::int64_t>>();
+  return [counts](http::Request request) -> Task<http::Response> {
+    const std::string path = request.url.path();
+    const std::size_t slash = path.find('/', 1);
+    const std::string name = path.substr(1, slash == path.npos ? path.npos : slash - 1);
+    const std::string argument = slash == path.npos ? "" : path.substr(slash + 1);
+    for (const Route& route : routes) {
+      if (route.name == name) return route.handler(Call{std::move(request), argument, counts.get()});
+    }
+    return []() -> Task<http::Response> {
+      co_return text(404, "no such route; esc-serve --help lists them\n");
+    }();
+  };
+}
+
+Task<http::Response> serve_echo(http::Request request) {
+  const bool has_body = request.body.length().value_or(1) > 0;
+  http::Response response(200, http::Headers{{"Content-Type", "text/plain"}}, has_body ? "" : "hello");
+  if (has_body) response.body = std::move(request.body);
+  co_return std::move(response);
+}
+
+}  // namespace escapement
