@@ -47,10 +47,10 @@ Instant SimWorld::arrival() {
 void SimWorld::arrive(const std::string& host, Instant at, std::function<void()> event) {
   backend.schedule(at, [this, host, event = std::move(event)] {
     Host& there = hosts[host];
-    if (there.faults.black_hole) {
-      there.held.push_back(event);
-    } else {
+    if (!there.faults.black_hole) {
       event();
+    } else if (!abandoned) {
+      there.held.push_back(event);
     }
   });
 }
@@ -62,6 +62,16 @@ void SimWorld::set_faults(const std::string& host, const SimFaults& faults) {
   std::vector<std::function<void()>> held = std::move(there.held);
   there.held.clear();
   for (std::function<void()>& event : held) arrive(host, backend.now(), std::move(event));
+}
+
+// What is held holds the connections it belongs to, and those hold this world.
+void SimWorld::abandon() {
+  abandoned = true;
+  std::vector<std::function<void()>> dropped;
+  for (auto& [name, host] : hosts) {
+    for (std::function<void()>& event : host.held) dropped.push_back(std::move(event));
+    host.held.clear();
+  }
 }
 
 SimConnection::SimConnection(std::shared_ptr<SimWorld> in, std::string to)

@@ -43,6 +43,8 @@ class SimWorld {
   // Calls `event` at `at`, or later when the host is a black hole then.
   void arrive(const std::string& host, Instant at, std::function<void()> event);
   void set_faults(const std::string& host, const SimFaults& faults);
+  // The network is gone: what black holes hold, and will hold, can never arrive.
+  void abandon();
 
   SimBackend& backend;
   Random random;
@@ -52,6 +54,7 @@ class SimWorld {
   std::map<std::uint64_t, SimConnection*> connections;
   std::uint64_t connections_made = 0;
   std::uint16_t last_port = 49151;
+  bool abandoned = false;
 };
 
 // A connection has two ends, 0 the one that connected and 1 the one that accepted. Lane i carries what end

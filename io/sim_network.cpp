@@ -209,7 +209,7 @@ SimNetwork::SimNetwork(SimBackend& backend, Seed seed, SimNetworkOptions options
   world_ = std::make_shared<detail::SimWorld>(backend, seed, options);
 }
 
-SimNetwork::~SimNetwork() = default;
+SimNetwork::~SimNetwork() { world_->abandon(); }
 
 Task<std::unique_ptr<Stream>> SimNetwork::connect(std::string host, std::uint16_t port) {
   return detail::connect_in(world_, std::move(host), port);

@@ -191,7 +191,8 @@ http::Service Fetch::layers(Story& story, Instant began) const {
 
 Task<> Fetch::run(std::string text, http::Headers headers, std::string data, std::FILE* out, Story& story) {
   Reactor& reactor = co_await this_reactor;
-  http::Url url = co_await http::Url::parse(text.find("://") == text.npos ? "http://" + text : text);
+  if (text.find("://") == text.npos) text.insert(0, "http://");
+  http::Url url = co_await http::Url::parse(text);
   if (!url.userinfo().empty() && !headers.has("authorization")) {
     headers.set("Authorization", "Basic " + base64(url.userinfo()));
   }

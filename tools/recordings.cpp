@@ -22,11 +22,13 @@ std::string text_of(const nlohmann::json& value) {
 
 Recording read_recording(const nlohmann::json& from) {
   Recording recording;
-  for (const char c : from.value("method", "get")) recording.method += static_cast<char>(c & ~0x20);
+  const std::string method = from.value("method", "get");
+  for (const char c : method) recording.method += static_cast<char>(c & ~0x20);
   recording.path = from.value("path", "/");
   recording.status = from.value("status", 200);
   recording.body = text_of(from.value("response", nlohmann::json()));
-  for (const auto& [name, value] : from.value("headers", nlohmann::json::object()).items()) {
+  const nlohmann::json headers = from.value("headers", nlohmann::json::object());
+  for (const auto& [name, value] : headers.items()) {
     if (!is_of_the_connection(name)) recording.headers.add(name, text_of(value));
   }
   return recording;

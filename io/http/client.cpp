@@ -137,30 +137,6 @@ class Lease {
   Semaphore::Permit slot_;  // last: given up before the pool
 };
 
-// The body of a response, read from its connection as it is asked for.
-class ResponseBody final : public BodySource {
- public:
-  ResponseBody(std::unique_ptr<Lease> lease, std::optional<std::uint64_t> length)
-      : lease_(std::move(lease)), length_(length) {}
-
-  Task<std::string> read() override {
-    if (!lease_) co_return std::string();
-    std::string bytes = co_await lease_->connection->read_body();
-    if (bytes.empty()) {
-      trailers_ = lease_->connection->take_trailers();
-      lease_.reset();
-    }
-    co_return std::move(bytes);
-  }
-  std::optional<std::uint64_t> length() const override { return length_; }
-  Headers trailers() override { return std::move(trailers_); }
-
- private:
-  std::unique_ptr<Lease> lease_;
-  std::optional<std::uint64_t> length_;
-  Headers trailers_;
-};
-
 namespace {
 
 Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url) {
@@ -219,62 +195,135 @@ Task<MessageHead> read_final_head(Connection& connection, bool answers_head, Eve
   }
 }
 
-// Sends the request and reads the answer's head at the same time, so that an answer that comes early is
-// heard. Sets `sent_whole` when the request was out by then; if not, the rest of it is given up.
-Task<MessageHead> exchange(Pool& pool, Connection& connection, Request& request, bool& sent_whole) {
+// One request on its way and its answer. Sending goes on while the answer is read: an answer may come early,
+// and may depend on what is still being sent.
+class Exchange final : public Runnable {
+ public:
+  Exchange(std::unique_ptr<Lease> lease, Request& request)
+      : lease_(std::move(lease)), body_(std::move(request.body)) {}
+  Exchange(const Exchange&) = delete;
+  ~Exchange() {
+    // Not all went out, or not all of the answer was wanted: what follows on this connection is uncertain.
+    lease_->reusable = sent_whole_ && answer_keeps_alive_;
+  }
+
+  Connection& connection() { return *lease_->connection; }
+  bool reused() const { return lease_->reused; }
+  // The body back, to send it again.
+  Body take_body() { return std::move(body_); }
+
+  Task<MessageHead> run(const Request& request, const ClientOptions& options);
+  void answered(const MessageHead& head, const ClientOptions& options);
+
+  // Sending has finished.
+  void run() override {
+    if (waiting_ != nullptr) return waiting_->reactor().resume_next(*waiting_);
+    take_sending();
+  }
+
+ private:
+  // True the first time after sending has finished.
+  bool take_sending() {
+    if (!sending_ || !sending_->finished()) return false;
+    Result<> sent = sending_->take();
+    sending_.reset();
+    sent_whole_ = static_cast<bool>(sent);
+    if (!sent) sending_failed_ = std::move(sent).error();
+    return true;
+  }
+
+  std::unique_ptr<Lease> lease_;
+  Body body_;
+  Event may_continue_;
+  std::optional<Started<void>> sending_;
+  std::optional<Error> sending_failed_;
+  PromiseBase* waiting_ = nullptr;  // for the head
+  bool sent_whole_ = false;
+  bool answer_keeps_alive_ = false;
+};
+
+// Yields the answer's head. Fails with our own failure to make the request's body: the server waits for the
+// rest of it then, and no answer will come. A connection that broke is another matter: the answer may have
+// arrived before.
+Task<MessageHead> Exchange::run(const Request& request, const ClientOptions& options) {
   PromiseBase& self = co_await this_task;
   Reactor& reactor = self.reactor();
+  Request headed = request.copy_without_body();
   std::string text;
-  const Framing framing = co_await write_request_head(text, request, RequestOptions());
-  const bool expects = equal_ignoring_case(request.headers.get_or("expect", ""), "100-continue");
-  Event may_continue;
-  if (!expects) may_continue.set();
+  headed.body = std::move(body_);
+  Result<Framing> framing = write_request_head(text, headed, RequestOptions());
+  body_ = std::move(headed.body);
+  if (!framing) co_return std::move(framing).error();
+  if (!equal_ignoring_case(request.headers.get_or("expect", ""), "100-continue")) may_continue_.set();
 
-  Started<void> sending(send_request(connection, std::move(text), request.body, framing, may_continue,
-                                     pool.options.expect_continue_timeout));
-  Started<MessageHead> reading(read_final_head(connection, request.method == Method::head(), may_continue));
-  sending.start(reactor, self);
+  Started<MessageHead> reading(
+      read_final_head(connection(), request.method == Method::head(), may_continue_));
+  sending_.emplace(send_request(connection(), std::move(text), body_, *framing, may_continue_,
+                                options.expect_continue_timeout));
+  waiting_ = &self;
+  sending_->start(reactor, *this);
   reading.start(reactor, self);
   TimerEntry limit;
-  bool limit_running = false;
-  std::optional<Error> sending_failed;
-  bool sending_done = false;
+  bool limited = false;
   for (;;) {
-    if (!sending_done && sending.finished()) {
-      sending_done = true;
-      Result<> sent = sending.take();
-      sent_whole = static_cast<bool>(sent);
-      if (!sent) sending_failed = std::move(sent).error();
-      // Our own body failed: the server waits for the rest, and no answer will come. A broken connection is
-      // another matter: the answer may have arrived before it broke.
-      if (sending_failed && *sending_failed != Errc::reset) co_return *std::move(sending_failed);
-      limit_running = pool.options.head_timeout != Duration::max();
-      if (limit_running) limit.arm(reactor.timers(), reactor.precise_now() + pool.options.head_timeout, self);
+    if (take_sending()) {
+      if (sending_failed_ && *sending_failed_ != Errc::reset) co_return *std::move(sending_failed_);
+      limited = options.head_timeout != Duration::max();
+      if (limited) limit.arm(reactor.timers(), reactor.precise_now() + options.head_timeout, self);
     }
     if (reading.finished()) break;
-    if (limit_running && !limit.armed()) {
-      co_return Error(Errc::timed_out, "no response head: " + timeout_message(pool.options.head_timeout));
+    if (limited && !limit.armed()) {
+      co_return Error(Errc::timed_out, "no response head: " + timeout_message(options.head_timeout));
     }
     co_await until_made_ready;
   }
+  waiting_ = nullptr;
   Result<MessageHead> head = reading.take();
-  if (!head && sending_failed && head.error() == Errc::reset) co_return *std::move(sending_failed);
+  if (!head && sending_failed_ && head.error() == Errc::reset) co_return *std::move(sending_failed_);
   co_return std::move(head);
 }
 
-Response make_response(std::unique_ptr<Lease> lease, MessageHead head, const ClientOptions& options,
-                       bool sent_whole) {
-  Duration idle_for = options.idle_max;
+void Exchange::answered(const MessageHead& head, const ClientOptions& options) {
+  lease_->idle_for = options.idle_max;
   if (const std::optional<Duration> announced = announced_keep_alive(head.headers)) {
-    idle_for = std::min(idle_for, *announced - idle_margin);
+    lease_->idle_for = std::min(lease_->idle_for, *announced - idle_margin);
   }
-  lease->idle_for = idle_for;
-  lease->reusable = sent_whole && head.keep_alive;
+  answer_keeps_alive_ = head.keep_alive;
+  // A refusal does not want the rest of the body (RFC 9110 section 10.1.1: it may close before reading it).
+  if (head.status >= 300) sending_.reset();
+}
+
+// The body of a response, read from its connection as it is asked for.
+class ResponseBody final : public BodySource {
+ public:
+  ResponseBody(std::unique_ptr<Exchange> exchange, std::optional<std::uint64_t> length)
+      : exchange_(std::move(exchange)), length_(length) {}
+
+  Task<std::string> read() override {
+    if (!exchange_) co_return std::string();
+    std::string bytes = co_await exchange_->connection().read_body();
+    if (bytes.empty()) {
+      trailers_ = exchange_->connection().take_trailers();
+      exchange_.reset();
+    }
+    co_return std::move(bytes);
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  Headers trailers() override { return std::move(trailers_); }
+
+ private:
+  std::unique_ptr<Exchange> exchange_;
+  std::optional<std::uint64_t> length_;
+  Headers trailers_;
+};
+
+Response make_response(std::unique_ptr<Exchange> exchange, MessageHead head, const ClientOptions& options) {
+  exchange->answered(head, options);
   Response response(head.status, std::move(head.headers), Body());
   if (head.has_body()) {
-    response.body = Body(std::make_unique<ResponseBody>(std::move(lease), head.content_length));
+    response.body = Body(std::make_unique<ResponseBody>(std::move(exchange), head.content_length));
   } else {
-    lease->connection->skip_buffered_body(0);
+    exchange->connection().skip_buffered_body(0);
   }
   return response;
 }
@@ -284,13 +333,14 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   bool fresh = false;
   for (;;) {
     std::unique_ptr<Lease> lease = co_await lease_for(pool, request.url, fresh);
-    bool sent_whole = false;
-    Connection& connection = *lease->connection;
-    Result<MessageHead> head = co_await exchange(*pool, connection, request, sent_whole).result();
-    if (head) co_return make_response(std::move(lease), *std::move(head), pool->options, sent_whole);
+    auto exchange = std::make_unique<Exchange>(std::move(lease), request);
+    Result<MessageHead> head = co_await exchange->run(request, pool->options).result();
+    if (head) co_return make_response(std::move(exchange), *std::move(head), pool->options);
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
-    const bool stale = lease->reused && head.error() == Errc::reset && !connection.has_unread_bytes();
+    const bool stale =
+        exchange->reused() && head.error() == Errc::reset && !exchange->connection().has_unread_bytes();
     if (!stale || !repeatable) co_return std::move(head).error();
+    request.body = exchange->take_body();
     fresh = true;
   }
 }

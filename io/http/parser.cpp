@@ -189,6 +189,7 @@ int Parser::State::headers_complete() {
 }
 
 int Parser::State::take_body(std::string_view bytes) {
+  if (bytes.empty()) return 0;  // llhttp tells of an empty span where the input ends between two chunks
   body = as_bytes(bytes);
   body_ready_ = true;
   body_bytes_ += bytes.size();
@@ -389,7 +390,7 @@ Parser::Step Parser::State::feed_message(Bytes bytes) {
       const Step complete = feed({});
       return {complete.event, consumed};
     }
-    if (code == HPE_OK) return {Event::need_more, consumed};
+    if (code == HPE_OK || consumed == bytes.size()) return {Event::need_more, consumed};
     // Paused between two chunks: go on.
   }
 }

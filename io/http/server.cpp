@@ -19,30 +19,40 @@ constexpr Duration accept_pause = 50ms;  // when descriptors or memory have run 
 
 Task<> wait_for(Event& event) { co_await event.wait(); }
 
-// The body of a request, read from its connection while the request lasts.
+// A request that is being answered: what its body holds on to, as long as that lasts.
+struct OpenRequest {
+  OpenRequest(std::shared_ptr<detail::Connection> w, bool expects)
+      : wire(std::move(w)), expects_continue(expects) {}
+
+  // The client waits for leave to send the body; nothing when it has been given.
+  Task<> allow_body() {
+    if (!std::exchange(expects_continue, false)) co_return;
+    co_await wire->send_text("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+
+  std::shared_ptr<detail::Connection> wire;
+  bool expects_continue;
+};
+
 class RequestBody final : public BodySource {
  public:
-  RequestBody(std::weak_ptr<detail::Connection> connection, std::optional<std::uint64_t> length,
-              bool expect_continue)
-      : connection_(std::move(connection)), length_(length), expect_continue_(expect_continue) {}
+  RequestBody(std::weak_ptr<OpenRequest> request, std::optional<std::uint64_t> length)
+      : request_(std::move(request)), length_(length) {}
 
   Task<std::string> read() override {
-    std::shared_ptr<detail::Connection> connection = connection_.lock();
-    if (!connection) co_return Error(Errc::cancelled, "the request is over");
-    if (std::exchange(expect_continue_, false)) {
-      co_await connection->send_text("HTTP/1.1 100 Continue\r\n\r\n");
-    }
-    std::string bytes = co_await connection->read_body();
-    if (bytes.empty()) trailers_ = connection->take_trailers();
+    std::shared_ptr<OpenRequest> request = request_.lock();
+    if (!request) co_return Error(Errc::cancelled, "the request is over");
+    co_await request->allow_body();
+    std::string bytes = co_await request->wire->read_body();
+    if (bytes.empty()) trailers_ = request->wire->take_trailers();
     co_return std::move(bytes);
   }
   std::optional<std::uint64_t> length() const override { return length_; }
   Headers trailers() override { return std::move(trailers_); }
 
  private:
-  std::weak_ptr<detail::Connection> connection_;
+  std::weak_ptr<OpenRequest> request_;
   std::optional<std::uint64_t> length_;
-  bool expect_continue_;
   Headers trailers_;
 };
 
@@ -56,6 +66,16 @@ Result<Url> url_of(const MessageHead& head) {
   text += host;
   text += path;
   return Url::parse(text);
+}
+
+Result<Request> make_request(const std::shared_ptr<OpenRequest>& open, MessageHead& head) {
+  Result<Url> url = url_of(head);
+  if (!url) return std::move(url).error();
+  Body body;
+  if (head.has_body()) body = Body(std::make_unique<RequestBody>(open, head.content_length));
+  Request request(Method(std::move(head.method)), *std::move(url), std::move(head.headers), std::move(body));
+  request.target = std::move(head.target);
+  return request;
 }
 
 ParserLimits limits_of(const ServerOptions& options) {
@@ -241,18 +261,6 @@ Task<bool> Server::next_request(Conversation& conversation) {
   co_return co_await answer(conversation, *std::move(head));
 }
 
-Result<Request> Server::make_request(const std::shared_ptr<detail::Connection>& wire, MessageHead& head) {
-  Result<Url> url = url_of(head);
-  if (!url) return std::move(url).error();
-  Body body;
-  if (head.has_body()) {
-    body = Body(std::make_unique<RequestBody>(wire, head.content_length, head.expect_continue));
-  }
-  Request request(Method(std::move(head.method)), *std::move(url), std::move(head.headers), std::move(body));
-  request.target = std::move(head.target);
-  return request;
-}
-
 Task<bool> Server::answer(Conversation& conversation, MessageHead head) {
   detail::Connection& wire = *conversation.wire;
   Reactor& reactor = co_await this_reactor;
@@ -261,12 +269,9 @@ Task<bool> Server::answer(Conversation& conversation, MessageHead head) {
   writing.minor_version = head.minor_version;
   writing.answers_head = head.method == "HEAD";
   writing.keep_alive = head.keep_alive && ++conversation.requests < options_.requests_per_connection_max;
-  const bool waits_for_continue = head.expect_continue && has_body;
-
-  // The body's hold on the connection lasts as long as this: the next request's bytes are not for it.
-  const std::shared_ptr<detail::Connection> while_answering(
-      std::make_shared<std::shared_ptr<detail::Connection>>(conversation.wire), &wire);
-  Result<Request> request = make_request(while_answering, head);
+  // What the body holds lasts as long as this: the next request's bytes are not for it.
+  const auto open = std::make_shared<OpenRequest>(conversation.wire, head.expect_continue && has_body);
+  Result<Request> request = make_request(open, head);
   if (!request) {
     co_await refuse(conversation, 400);
     co_return false;
@@ -287,8 +292,11 @@ Task<bool> Server::answer(Conversation& conversation, MessageHead head) {
   // An unread request body: what has arrived is thrown away, more than that ends the connection. A response
   // that streams may be made of it; then it is looked at afterwards.
   if (response.body.replayable()) {
-    const bool whole = wire.message_complete() || (!waits_for_continue && wire.skip_buffered_body(skip_max));
+    const bool whole =
+        wire.message_complete() || (!open->expects_continue && wire.skip_buffered_body(skip_max));
     writing.keep_alive = writing.keep_alive && whole;
+  } else {
+    co_await open->allow_body();  // it would be too late after the head
   }
   const bool asked_to_close = list_contains(response.headers.get_or("connection", ""), "close");
   writing.keep_alive = writing.keep_alive && !stopping_.is_set() && !asked_to_close;

@@ -14,10 +14,6 @@
 
 namespace escapement::http {
 
-namespace detail {
-class Connection;
-}
-
 // Every limit is finite by default: a server is exposed to strangers.
 struct ServerOptions {
   // From the first byte of a request to the end of its head; else 408 and close.
@@ -102,7 +98,6 @@ class Server {
   Task<> refuse(Conversation& conversation, int status);
   Task<> linger(Conversation& conversation);
   Response failure_response(Conversation& conversation, const Error& error);
-  Result<Request> make_request(const std::shared_ptr<detail::Connection>& wire, MessageHead& head);
   std::string_view date(Reactor& reactor);
   void close_idle();
   void close_all(const void* owner);
