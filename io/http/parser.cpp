@@ -390,8 +390,8 @@ Parser::Step Parser::State::feed_message(Bytes bytes) {
       const Step complete = feed({});
       return {complete.event, consumed};
     }
-    if (code == HPE_OK || consumed == bytes.size()) return {Event::need_more, consumed};
-    // Paused between two chunks: go on.
+    // Paused after a chunk: go on, also without bytes, as the message's end may be due.
+    if (code == HPE_OK || (taken == 0 && rest.empty())) return {Event::need_more, consumed};
   }
 }
 
