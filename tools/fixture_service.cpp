@@ -31,18 +31,22 @@ struct State {
   std::map<std::string, std::size_t> requests;  // by run and path
 };
 
-// A body that breaks after its first bytes.
+// A body that breaks after its first bytes. It says how long it would have been: Node's fetch() takes a
+// chunked one that breaks off on a closing connection for complete.
 class BrokenBody final : public http::BodySource {
  public:
-  explicit BrokenBody(std::string beginning) : beginning_(std::move(beginning)) {}
+  BrokenBody(std::string beginning, std::uint64_t length)
+      : beginning_(std::move(beginning)), length_(length) {}
   Task<std::string> read() override {
     if (!beginning_.empty()) co_return std::exchange(beginning_, std::string());
     co_await sleep(20ms);  // the head and the beginning are on their way
     co_return Error(Errc::reset, "broken on purpose");
   }
+  std::optional<std::uint64_t> length() const override { return length_; }
 
  private:
   std::string beginning_;
+  std::uint64_t length_;
 };
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -99,7 +103,8 @@ Task<http::Response> answer(std::shared_ptr<State> state, http::Request request)
       case Fault::reset_before_head: co_return Error(Errc::reset, "broken on purpose");
       case Fault::reset_after_head: {
         http::Response response = replay(*found, base);
-        response.body = http::Body(std::make_unique<BrokenBody>(found->body.substr(0, 100)));
+        response.body =
+            http::Body(std::make_unique<BrokenBody>(found->body.substr(0, 100), found->body.size()));
         co_return std::move(response);
       }
     }

@@ -60,20 +60,40 @@ class Fetch final : public FetchEvents {
   Event reported_;
 };
 
+// Holds the host to the length that the server stated: not every fetch() notices a body that broke off.
 class FetchBody final : public http::BodySource {
  public:
-  explicit FetchBody(std::unique_ptr<Fetch> fetch) : fetch_(std::move(fetch)) {}
+  FetchBody(std::unique_ptr<Fetch> fetch, std::optional<std::uint64_t> stated)
+      : fetch_(std::move(fetch)), stated_(stated) {}
 
   Task<std::string> read() override {
     if (!fetch_) co_return std::string();
     std::string bytes = co_await fetch_->read();
-    if (bytes.empty()) fetch_.reset();
+    received_ += bytes.size();
+    if (bytes.empty()) {
+      fetch_.reset();
+      if (stated_ && received_ != *stated_) co_return Error(Errc::reset, "the response's body broke off");
+    }
     co_return std::move(bytes);
   }
 
  private:
   std::unique_ptr<Fetch> fetch_;
+  std::optional<std::uint64_t> stated_;
+  std::uint64_t received_ = 0;
 };
+
+// Of the bytes as they come out of fetch(); nullopt where it has decoded them, or there are none to come.
+std::optional<std::uint64_t> stated_length(const http::Headers& headers, const std::string& method,
+                                           int status) {
+  const std::string* length = headers.get("content-length");
+  if (length == nullptr || headers.has("content-encoding") || method == "HEAD" || status == 304)
+    return std::nullopt;
+  std::uint64_t value = 0;
+  const std::from_chars_result read = std::from_chars(length->data(), length->data() + length->size(), value);
+  if (read.ec != std::errc()) return std::nullopt;
+  return value;
+}
 
 }  // namespace
 

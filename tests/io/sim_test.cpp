@@ -201,8 +201,8 @@ TEST_CASE("entropy follows from the seed") {
 
 TEST_CASE("listening refuses what is no address, and an address in use") {
   Sim sim;
-  for (const char* bad : {"", "host", "host:", "host:x", "host:80x", "host:65536", "host:-1", "::1:80", "[::1:80",
-                          "a]:80", "[]:80"}) {
+  for (const char* bad : {"", "host", "host:", "host:x", "host:80x", "host:65536", "host:-1", "::1:80",
+                          "[::1:80", "a]:80", "[]:80"}) {
     INFO(bad);
     Result<std::unique_ptr<Listener>> listener = sim.network().listen(bad);
     REQUIRE_FALSE(listener);

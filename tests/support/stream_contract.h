@@ -213,8 +213,8 @@ inline Task<> both_directions_at_once(StreamWorld& world) {
   const std::string there = sample(150'000);
   const std::string back = sample(99'999);
   std::tuple<std::monostate, std::monostate, std::string, std::string> done =
-      co_await all(write_all(*pair.first, there), write_all(*pair.second, back),
-                   read_all(*pair.second), read_all(*pair.first));
+      co_await all(write_all(*pair.first, there), write_all(*pair.second, back), read_all(*pair.second),
+                   read_all(*pair.first));
   CHECK((std::get<2>(done) == there));
   CHECK((std::get<3>(done) == back));
 }
