@@ -111,8 +111,10 @@ Task<http::Response> HostFetch::operator()(http::Request request) const {
   const std::string_view line = take_line(rest);
   int status = 0;
   std::from_chars(line.data(), line.data() + line.size(), status);
-  co_return http::Response(status, parse_fields(rest),
-                           http::Body(std::make_unique<FetchBody>(std::move(fetch))));
+  http::Response response(status, parse_fields(rest), http::Body());
+  const std::optional<std::uint64_t> stated = stated_length(response.headers, request.method.text(), status);
+  response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated));
+  co_return std::move(response);
 }
 
 }  // namespace escapement::wasm

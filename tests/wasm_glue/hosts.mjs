@@ -57,7 +57,8 @@ const config :Workerd.Config = (
 `,
   );
   const child = spawn(path.join(root, "tests/npm/node_modules/.bin/workerd"), ["serve", path.join(directory, "config.capnp")], {
-    stdio: ["ignore", "inherit", "pipe"],
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true, // npm's workerd is a script that starts the real one: both are stopped as a group
   });
   let log = "";
   child.stderr.on("data", (data) => (log += data));
@@ -75,7 +76,7 @@ const config :Workerd.Config = (
     url,
     log: () => log,
     stop: () => {
-      child.kill();
+      process.kill(-child.pid);
       fs.rmSync(directory, { recursive: true, force: true });
     },
   };
