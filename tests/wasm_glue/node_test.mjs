@@ -1,0 +1,147 @@
+// The glue in Node:  node node_test.mjs PROBE.wasm
+
+import fs from "node:fs";
+import http from "node:http";
+import { load, run, worker } from "../../wasm_glue/escapement.mjs";
+import { equal, finish, test, that } from "./check.mjs";
+
+const module = await load(fs.readFileSync(process.argv[2]));
+
+// A host whose timers are counted.
+function counting(extra = {}) {
+  const live = new Set();
+  const counts = { most: 0, made: 0 };
+  return {
+    counts,
+    live,
+    setTimeout: (call, delay) => {
+      const timer = setTimeout(() => live.delete(timer) && call(), delay);
+      live.add(timer);
+      counts.made++;
+      counts.most = Math.max(counts.most, live.size);
+      return timer;
+    },
+    clearTimeout: (timer) => {
+      live.delete(timer);
+      clearTimeout(timer);
+    },
+    ...extra,
+  };
+}
+
+let aborted = 0;
+const server = http.createServer((request, response) => {
+  if (request.url === "/redirect") return response.writeHead(302, { location: "/elsewhere" }).end();
+  if (request.url === "/never") return void response.on("close", () => ++aborted);
+  if (request.url === "/stream") {
+    response.write("one ");
+    return void setTimeout(() => response.end("two"), 20);
+  }
+  response.end("hello");
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const base = `http://127.0.0.1:${server.address().port}`;
+
+await test("300 sleeps of 3 ms, none early", async () => {
+  for (let i = 0; i < 300; ++i) {
+    const began = performance.now();
+    const inside = Number(await run(module, "slept", "3"));
+    that(performance.now() - began >= 3 && inside >= 3000, `sleep ${i} took ${inside} us`);
+  }
+});
+
+await test("50,000 sleeps at once: one host timer, and none afterwards", async () => {
+  const host = counting();
+  equal(await run(module, "many", "50000", host), "50000");
+  that(host.counts.most <= 1, `${host.counts.most} timers at once`);
+  equal(host.live.size, 0, "timers left");
+});
+
+await test("a task that does not sleep sets no timer", async () => {
+  const host = counting();
+  await run(module, "many", "0", host);
+  equal(host.counts.made, 0, "timers made");
+});
+
+await test("a host timer that fires early only makes the task ask again", async () => {
+  const early = (call, delay) => setTimeout(call, Math.max(0, delay / 2));
+  const began = performance.now();
+  await run(module, "slept", "40", { setTimeout: early });
+  that(performance.now() - began >= 40, "early");
+});
+
+await test("a frozen clock: the task goes on when the clock does", async () => {
+  let now = 1000;
+  const result = run(module, "slept", "50", {
+    now: () => now,
+    setTimeout: (call, delay) => setTimeout(() => { now += delay; call(); }, 0),
+  });
+  equal(await result, "50000");
+});
+
+await test("a clock that goes back is ignored", async () => {
+  let reads = 0;
+  const began = performance.now();
+  const inside = await run(module, "slept", "20", { now: () => performance.now() - (++reads % 3 ? 0 : 5) });
+  that(performance.now() - began >= 20 && Number(inside) >= 20000, `took ${inside}`);
+});
+
+await test("fetch: a body, a streamed one, a redirect that is not followed", async () => {
+  equal(await run(module, "fetched", base + "/"), "200 hello");
+  equal(await run(module, "fetched", base + "/stream"), "200 one two");
+  equal(await run(module, "fetched", base + "/redirect"), "302 ");
+});
+
+await test("a timeout aborts the fetch, once, and nothing is left over", async () => {
+  let unhandled = 0;
+  const count = () => ++unhandled;
+  process.on("unhandledRejection", count);
+  equal(await run(module, "impatient", base + "/never"), "timed_out: nothing within 100ms");
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  equal(aborted, 1, "aborts that the server saw");
+  equal(unhandled, 0, "unhandled rejections");
+  process.off("unhandledRejection", count);
+});
+
+const failure = (promise) => promise.then(() => "no failure", (error) => error.message);
+
+await test("fetch that is missing, rejects, throws, resolves with nonsense, or never answers", async () => {
+  const ask = (fetch) => failure(run(module, "fetched", base + "/", { fetch }));
+  equal(await ask(null), "unsupported: this host has no fetch()");
+  equal(await ask(() => Promise.reject(new TypeError("no route"))), "reset: fetch failed: no route");
+  equal(await ask(() => { throw new Error("at once"); }), "reset: fetch failed: at once");
+  that((await ask(async () => 7)).startsWith("reset: fetch failed"), "nonsense");
+  equal(await run(module, "impatient", base + "/", { fetch: () => new Promise(() => {}) }), "timed_out: nothing within 100ms");
+});
+
+await test("no server there, and a URL that is none", async () => {
+  that((await failure(run(module, "fetched", "http://127.0.0.1:1/"))).startsWith("reset: fetch failed"), "refused");
+  that((await failure(run(module, "fetched", "nonsense"))).startsWith("invalid_argument: malformed URL"), "malformed");
+});
+
+await test("an aborted signal destroys the task", async () => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 20);
+  const host = counting({ signal: controller.signal });
+  that((await failure(run(module, "slept", "5000", host))) === "cancelled", "not cancelled");
+  equal(host.live.size, 0, "timers left");
+});
+
+await test("a Worker's handler: a service, a failure, a trap that takes only those in flight", async () => {
+  const { fetch } = worker(module);
+  const ask = async (path, options) => {
+    const response = await fetch(new Request("http://worker" + path, options), { GREETING: "hi", OTHER: {} }, {});
+    return `${response.status} ${await response.text()}`;
+  };
+  equal(await ask("/env"), "200 hi");
+  equal(await ask("/fail"), "500 Internal Server Error\n");
+  equal(await ask("/echo", { method: "POST", body: "e".repeat(200000) }), "200 " + "e".repeat(200000));
+  const slow = ask("/slept?ms=1000");
+  equal(await ask("/trap"), "503 Service Unavailable\n");
+  equal(await slow, "503 Service Unavailable\n");
+  equal(await ask("/env"), "200 hi", "after the trap");
+});
+
+server.closeAllConnections();
+server.close();
+finish();

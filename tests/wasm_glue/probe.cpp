@@ -1,0 +1,106 @@
+// What the drivers in this folder ask for: a module with tasks and a Worker's service for each question.
+
+#include <charconv>
+
+#include <escapement/core/scope.h>
+#include <escapement/middleware/timeout.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/wasm_glue/host_fetch.h>
+#include <escapement/wasm_glue/runtime.h>
+#include <escapement/wasm_glue/worker.h>
+
+using namespace escapement;
+
+namespace {
+
+int number(std::string_view text) {
+  int value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+Task<> nap(int milliseconds) { co_await sleep(std::chrono::milliseconds(milliseconds)); }
+
+// How long a sleep took, in microseconds, by the module's own clock.
+Task<std::string> slept(std::string milliseconds) {
+  Reactor& reactor = co_await this_reactor;
+  const Instant began = reactor.precise_now();
+  co_await sleep(std::chrono::milliseconds(number(milliseconds)));
+  co_return std::to_string((reactor.precise_now() - began).count() / 1000);
+}
+
+// Many sleeps at once, of 1 to 50 ms.
+Task<std::string> many(std::string count) {
+  Reactor& reactor = co_await this_reactor;
+  Scope scope(reactor);
+  const int wanted = number(count);
+  for (int i = 0; i < wanted; ++i) scope.spawn(nap(1 + i % 50));
+  co_await scope.join();
+  co_return count;
+}
+
+Task<std::string> fetched(std::string url) {
+  http::Request request("GET", co_await http::Url::parse(url));
+  http::Response response = co_await wasm::HostFetch()(std::move(request));
+  std::string body = co_await response.body.text(1 * MiB);
+  co_return std::to_string(response.status) + ' ' + body;
+}
+
+// A fetch with a limit of 100 ms.
+Task<std::string> impatient(std::string url) {
+  const http::Service service = http::layered(http::Timeout{100ms}, wasm::HostFetch());
+  http::Request request("GET", co_await http::Url::parse(url));
+  Result<http::Response> outcome = co_await service(std::move(request)).result();
+  if (!outcome) co_return to_string(outcome.error());
+  co_return std::to_string(outcome->status);
+}
+
+// Sleeps, fetches, sleeps: in one coroutine.
+Task<http::Response> sleep_fetch_sleep(http::Request request) {
+  const int milliseconds = number(request.url.query_parameter("ms"));
+  const std::string backend = request.url.query_parameter("backend");
+  co_await sleep(std::chrono::milliseconds(milliseconds));
+  const std::string answer = co_await fetched(backend + "/hello?name=" + std::to_string(milliseconds));
+  co_await sleep(std::chrono::milliseconds(milliseconds));
+  co_return http::Response(200, answer);
+}
+
+Task<> leave_a_note(std::string url) {
+  co_await sleep(50ms);
+  std::string ignored = co_await fetched(url);
+}
+
+Task<http::Response> serve(http::Request request) {
+  Reactor& reactor = co_await this_reactor;
+  const std::string path = request.url.path();
+  if (path == "/slept") {
+    std::string text = co_await slept(request.url.query_parameter("ms"));
+    co_return http::Response(200, std::move(text));
+  }
+  if (path == "/many") {
+    std::string text = co_await many(request.url.query_parameter("n"));
+    co_return http::Response(200, std::move(text));
+  }
+  if (path == "/sfs") co_return co_await sleep_fetch_sleep(std::move(request));
+  if (path == "/trap") __builtin_trap();
+  if (path == "/fail") co_return Error(Errc::internal, "on purpose");
+  if (path == "/env") co_return http::Response(200, wasm::env(reactor, "GREETING").value_or("none"));
+  if (path == "/outlive") {
+    wasm::outlive(reactor, leave_a_note(request.url.query_parameter("url")));
+    co_return http::Response(200, "sent");
+  }
+  if (path == "/echo") {
+    http::Response response(200);
+    response.body = std::move(request.body);
+    co_return std::move(response);
+  }
+  co_return http::Response(404);
+}
+
+}  // namespace
+
+ESC_TASK(slept)
+ESC_TASK(many)
+ESC_TASK(fetched)
+ESC_TASK(impatient)
+ESC_WORKER(serve)

@@ -1,0 +1,86 @@
+// The glue in workerd:  node workerd_test.mjs PROBE.wasm
+
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import { equal, finish, test, that } from "./check.mjs";
+import { root, startWorkerd } from "./hosts.mjs";
+
+const source = `import { worker } from "./escapement.mjs";
+import module from "./probe.wasm";
+let live = 0, most = 0;
+const inner = worker(module, {
+  setTimeout: (call, delay) => { most = Math.max(most, ++live); return setTimeout(() => { --live; call(); }, delay); },
+  clearTimeout: (timer) => { --live; clearTimeout(timer); },
+});
+export default {
+  fetch(request, env, ctx) {
+    if (new URL(request.url).pathname === "/timers") {
+      const text = live + " " + most;
+      most = live;
+      return new Response(text);
+    }
+    return inner.fetch(request, env, ctx);
+  },
+};
+`;
+const workerd = await startWorkerd({
+  "worker.mjs": source,
+  "escapement.mjs": fs.readFileSync(path.join(root, "wasm_glue/escapement.mjs")),
+  "probe.wasm": fs.readFileSync(process.argv[2]),
+});
+let notes = 0;
+const backend = http.createServer((request, response) => {
+  if (request.url === "/note") ++notes;
+  response.end("hello " + new URL(request.url, "http://x").searchParams.get("name"));
+});
+await new Promise((resolve) => backend.listen(0, "127.0.0.1", resolve));
+const backendUrl = `http://127.0.0.1:${backend.address().port}`;
+const ask = async (target, options) => {
+  const response = await fetch(workerd.url + target, options);
+  return `${response.status} ${await response.text()}`;
+};
+
+await test("sleeps are never early", async () => {
+  for (let i = 0; i < 100; ++i) {
+    const [status, inside] = (await ask("/slept?ms=5")).split(" ");
+    that(status === "200" && Number(inside) >= 5000, `took ${inside}`);
+  }
+});
+
+await test("200 requests at once, each sleeping, fetching and sleeping: 200 of 200 right", async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => ask(`/sfs?ms=${10 + i}&backend=${encodeURIComponent(backendUrl)}`)),
+  );
+  const right = answers.filter((answer, i) => answer === `200 200 hello ${10 + i}`).length;
+  equal(right, 200, "right answers");
+});
+
+await test("50,000 sleeps in one request, at most one host timer", async () => {
+  await ask("/timers");
+  equal(await ask("/many?n=50000"), "200 50000");
+  const [, live, most] = (await ask("/timers")).split(" ");
+  that(Number(most) <= 1, `${most} timers at once`);
+  equal(live, "0", "timers left");
+});
+
+await test("a failed handler is a 500, a trap a 503, and the next request is served", async () => {
+  equal(await ask("/fail"), "500 Internal Server Error\n");
+  equal(await ask("/trap"), "503 Service Unavailable\n");
+  equal(await ask("/env"), "200 from env");
+});
+
+await test("bodies stream both ways", async () => {
+  const body = "s".repeat(500000);
+  equal(await ask("/echo", { method: "POST", body }), "200 " + body);
+});
+
+await test("a task that outlives the response is waited for", async () => {
+  equal(await ask("/outlive?url=" + encodeURIComponent(backendUrl + "/note")), "200 sent");
+  for (let i = 0; i < 100 && !notes; ++i) await new Promise((resolve) => setTimeout(resolve, 20));
+  equal(notes, 1, "notes");
+});
+
+workerd.stop();
+backend.close();
+finish();

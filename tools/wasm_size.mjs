@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+// tools/wasm_size [--json]: what the wasm parts weigh, gzipped, against their bars. Exits 1 over a bar.
+// Needs the wasm preset to be built (tools/test or tools/demo do).
+
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+if (process.argv.includes("--help")) {
+  console.log("tools/wasm_size [--json]: gzipped sizes of the wasm parts against their bars; exits 1 over a bar");
+  process.exit(0);
+}
+const minified = () =>
+  execFileSync(path.join(root, "tests/npm/node_modules/.bin/esbuild"), [path.join(root, "wasm_glue/escapement.mjs"), "--minify", "--format=esm"]);
+const built = (name) => fs.readFileSync(path.join(root, "build/wasm/tests/examples", name));
+const parts = [
+  { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8 * 1024 },
+  { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 60 * 1024 },
+  { what: "escapement.mjs, minified", bytes: minified(), bar: 2 * 1024 },
+].map(({ what, bytes, bar }) => ({ what, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, bar }));
+if (process.argv.includes("--json")) console.log(JSON.stringify(parts, null, 2));
+else {
+  console.log("part".padEnd(40) + "raw".padStart(9) + "gzip".padStart(9) + "bar".padStart(9));
+  for (const { what, raw, gzip, bar } of parts) {
+    console.log(what.padEnd(40) + [raw, gzip, bar].map((n) => String(n).padStart(9)).join("") + (gzip > bar ? "  over" : ""));
+  }
+}
+process.exit(parts.some(({ gzip, bar }) => gzip > bar) ? 1 : 0);
