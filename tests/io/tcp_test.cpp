@@ -1,0 +1,191 @@
+// Real sockets, on both pollers.
+
+#include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <escapement/core/combine.h>
+#include <escapement/core/scope.h>
+#include <escapement/io/loop.h>
+#include <escapement/io/signals.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/timers/timeout.h>
+
+using namespace escapement;
+
+namespace {
+
+std::unique_ptr<Loop> make_loop(const char* backend) {
+  LoopOptions options;
+  options.backend = backend;
+  options.tcp.resolver.overrides.emplace_back("fixed.test", 80, "127.0.0.1");
+  return *Loop::make(std::move(options));
+}
+
+int open_descriptors() {
+  DIR* directory = ::opendir("/proc/self/fd");
+  int count = 0;
+  while (::readdir(directory) != nullptr) ++count;
+  ::closedir(directory);
+  return count;
+}
+
+struct Ends {
+  std::unique_ptr<Stream> client;
+  std::unique_ptr<Stream> server;
+};
+
+Task<> connect_both(Loop& loop, Ends& ends) {
+  std::unique_ptr<Listener> listener = co_await loop.network().listen("127.0.0.1:0");
+  ends.client = co_await loop.network().connect("127.0.0.1", listener->port());
+  ends.server = co_await listener->accept();
+}
+
+Task<std::string> read_all(Stream& stream) {
+  std::string all;
+  std::vector<std::byte> room(7'000);
+  for (;;) {
+    const std::size_t count = co_await stream.read(room);
+    if (count == 0) co_return std::move(all);
+    all += as_text(Bytes(room).first(count));
+  }
+}
+
+Task<> write_and_close(Stream& stream, const std::string& text) {
+  co_await stream.write(as_bytes(text));
+  co_await stream.shutdown_write();
+}
+
+}  // namespace
+
+TEST_CASE("tcp: bytes arrive whole, both ways at once, and half-close leaves the other way open") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const std::string big(3'000'000, 'b');
+  auto run = [&]() -> Task<> {
+    Ends ends;
+    co_await connect_both(*loop, ends);
+    auto got = co_await all(write_and_close(*ends.client, big), write_and_close(*ends.server, "small"),
+                            read_all(*ends.server), read_all(*ends.client));
+    CHECK(std::get<2>(got) == big);
+    CHECK(std::get<3>(got) == "small");
+    CHECK(ends.client->readable_or_closed());
+  };
+  Result<> result = loop->run(run());
+  INFO((result ? "" : to_string(result.error())));
+  CHECK(result);
+}
+
+TEST_CASE("tcp: errors say what happened, and cost no descriptor") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  REQUIRE(loop->run([](Loop& loop) -> Task<> { Ends ends; co_await connect_both(loop, ends); }(*loop)));
+  const int before = open_descriptors();
+  auto run = [&]() -> Task<> {
+    Result<std::unique_ptr<Stream>> refused = co_await loop->network().connect("127.0.0.1", 1).result();
+    CHECK(refused.error() == Errc::unavailable);
+    CHECK(refused.error().message() == "connect to 127.0.0.1:1: Connection refused");
+    CHECK(!refused.error().maybe_sent());
+    Result<std::unique_ptr<Listener>> listener = loop->network().listen("127.0.0.1:0");
+    Result<std::unique_ptr<Listener>> taken = loop->network().listen((*listener)->address());
+    CHECK(taken.error() == Errc::address_in_use);
+    for (const char* wrong : {"", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "[::1:80", "name:80"}) {
+      CAPTURE(wrong);
+      CHECK(loop->network().listen(wrong).error() == Errc::invalid_argument);
+    }
+    // The peer resets: reading fails, writing fails without a signal.
+    Ends ends;
+    co_await connect_both(*loop, ends);
+    ends.server->reset_on_close();
+    ends.server.reset();
+    Result<std::string> broken = co_await read_all(*ends.client).result();
+    CHECK(broken.error() == Errc::reset);
+    Result<> unsent = co_await ends.client->write(as_bytes("x")).result();
+    CHECK(unsent.error() == Errc::reset);
+    // Cancelled while connecting, reading, accepting.
+    Result<std::unique_ptr<Stream>> hung = co_await with_timeout(5ms, (*listener)->accept()).result();
+    CHECK(hung.error() == Errc::timed_out);
+    Ends quiet;
+    co_await connect_both(*loop, quiet);
+    Result<std::string> nothing = co_await with_timeout(5ms, read_all(*quiet.client)).result();
+    CHECK(nothing.error() == Errc::timed_out);
+    co_await quiet.server->write(as_bytes("still here"));
+    std::vector<std::byte> room(100);
+    const std::size_t count = co_await quiet.client->read(room);
+    CHECK(count == 10);
+  };
+  CHECK(loop->run(run()));
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("tcp: accept under a lack of descriptors fails with overloaded and recovers") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  auto run = [&]() -> Task<> {
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", listener->port());
+    rlimit usual{};
+    ::getrlimit(RLIMIT_NOFILE, &usual);
+    rlimit none = usual;
+    none.rlim_cur = 0;
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    Result<std::unique_ptr<Stream>> lacking = co_await listener->accept().result();
+    ::setrlimit(RLIMIT_NOFILE, &usual);
+    CHECK(lacking.error() == Errc::overloaded);
+    std::unique_ptr<Stream> server = co_await listener->accept();
+    CHECK(server);
+  };
+  CHECK(loop->run(run()));
+}
+
+TEST_CASE("tcp: a stream that is always ready lets timers run") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  auto run = [&]() -> Task<> {
+    Reactor& reactor = co_await this_reactor;
+    Ends ends;
+    co_await connect_both(*loop, ends);
+    Scope scope(reactor);
+    auto pump = [](Stream& stream) -> Task<> {
+      const std::string block(64 * KiB, 'p');
+      for (;;) co_await stream.write(as_bytes(block));
+    };
+    auto drain = [](Stream& stream) -> Task<> {
+      std::vector<std::byte> room(64 * KiB);
+      for (;;) (void)co_await stream.read(room);
+    };
+    scope.spawn(pump(*ends.client));
+    scope.spawn(drain(*ends.server));
+    co_await sleep(30ms);
+    scope.cancel();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("resolver: literals, overrides, names that do not exist, servers that are silent") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  CHECK(loop->run(loop->network().resolver().resolve("::1", 80))->front().text() == "[::1]:80");
+  CHECK(loop->run(loop->network().resolver().resolve("fixed.test", 80))->front().text() == "127.0.0.1:80");
+  CHECK(loop->run(loop->network().resolver().resolve("localhost", 7))->size() >= 1);
+  ResolverOptions silent;
+  silent.servers = "127.0.0.1:9";  // nobody answers there
+  silent.timeout = 50ms;
+  silent.tries = 1;
+  Resolver resolver(loop->backend(), loop->reactor(), silent);
+  Result<std::vector<SocketAddress>> result = loop->run(resolver.resolve("nobody.test", 80));
+  REQUIRE(!result);
+  CHECK(result.error() == Errc::unavailable);
+  CHECK(result.error().message().starts_with("resolve nobody.test: "));
+  // A question given up: its late answer is dropped.
+  Result<std::vector<SocketAddress>> given_up = loop->run(with_timeout(1ms, resolver.resolve("nobody.test", 80)));
+  CHECK(given_up.error() == Errc::timed_out);
+  auto wait = []() -> Task<> { co_await sleep(80ms); };
+  CHECK(loop->run(wait()));
+}
+
+TEST_CASE("signals: arrive as something to await") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  Result<std::unique_ptr<Signals>> signals = Signals::make(loop->backend(), {SIGUSR1});
+  REQUIRE(signals);
+  ::raise(SIGUSR1);
+  CHECK(*loop->run((*signals)->next()) == SIGUSR1);
+}
