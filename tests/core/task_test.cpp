@@ -201,7 +201,10 @@ TEST_CASE("Scope: join waits for all; a failure cancels the others and is report
     Scope scope(reactor);
     scope.spawn(guarded(log, "short", 5ms));
     scope.spawn(guarded(log, "long", 1h));
-    auto fails = []() -> Task<> { const int n = co_await failing(10ms); (void)n; };
+    auto fails = []() -> Task<> {
+      const int n = co_await failing(10ms);
+      (void)n;
+    };
     scope.spawn(fails());
     co_await scope.join();
   };
@@ -240,7 +243,9 @@ TEST_CASE("Scope: handles give the outcome; dropping one leaves the task to the 
   sim.settle();
   stopped.cancel();
   CHECK(sim.run(std::move(stopped).join()).error() == Errc::cancelled);
-  { JoinHandle<int> dropped = scope.spawn_joinable(late_value(1)); }
+  {
+    JoinHandle<int> dropped = scope.spawn_joinable(late_value(1));
+  }
   CHECK(scope.size() == 1);
   CHECK(sim.run(scope.join()));
 }
@@ -252,7 +257,8 @@ TEST_CASE("all: values in order, the first failure destroys the rest before it i
   CHECK(*both == std::tuple(1, 2));
   Log log;
   auto run = [&]() -> Task<> {
-    Result<std::tuple<std::monostate, int>> result = co_await all(guarded(log, "other", 1h), failing(3ms)).result();
+    Result<std::tuple<std::monostate, int>> result =
+        co_await all(guarded(log, "other", 1h), failing(3ms)).result();
     log.push_back(to_string(result.error()));
   };
   REQUIRE(sim.run(run()));

@@ -30,24 +30,29 @@ TEST_CASE("SystemTime: texts go there and back") {
   CHECK(time.http_date() == "Sun, 06 Nov 1994 08:49:37 GMT");
   CHECK(time.rfc3339() == "1994-11-06T08:49:37.250Z");
   CHECK(*SystemTime::parse_rfc3339("1994-11-06T09:49:37.25+01:00") == time);
-  for (const char* text : {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
+  for (const char* text :
+       {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
     CHECK(SystemTime::parse_http_date(text, time)->unix_milliseconds() == 784111777'000);
   }
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
-    const SystemTime any = SystemTime::from_unix_milliseconds(static_cast<std::int64_t>(random.up_to(253'402'300'799'999)));
+    const SystemTime any =
+        SystemTime::from_unix_milliseconds(static_cast<std::int64_t>(random.up_to(253'402'300'799'999)));
     CHECK(*SystemTime::parse_rfc3339(any.rfc3339()) == any);
-    CHECK(SystemTime::parse_http_date(any.http_date(), any)->unix_milliseconds() == any.unix_milliseconds() / 1000 * 1000);
+    CHECK(SystemTime::parse_http_date(any.http_date(), any)->unix_milliseconds() ==
+          any.unix_milliseconds() / 1000 * 1000);
   }
 }
 
 TEST_CASE("SystemTime: what is no date is refused") {
-  for (const char* text : {"", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT",
-                           "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun Nov 66 08:49:37 1994"}) {
+  for (const char* text :
+       {"", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 31 Feb 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun Nov 66 08:49:37 1994"}) {
     CAPTURE(text);
     CHECK(!SystemTime::parse_http_date(text, SystemTime()));
   }
-  for (const char* text : {"1994-11-06", "1994-11-06T08:49:37", "1994-13-06T08:49:37Z", "1969-12-31T23:59:59Z", "1994-11-06T08:49:37.Z"}) {
+  for (const char* text : {"1994-11-06", "1994-11-06T08:49:37", "1994-13-06T08:49:37Z",
+                           "1969-12-31T23:59:59Z", "1994-11-06T08:49:37.Z"}) {
     CAPTURE(text);
     CHECK(!SystemTime::parse_rfc3339(text));
   }

@@ -112,7 +112,8 @@ TEST_CASE("backend: somebody else's loop drives it by descriptor and deadline") 
     const Instant next = loop->step();
     const Duration left = next - loop->backend().now();
     pollfd watched{loop->pollable_fd(), POLLIN, 0};
-    if (left > Duration()) ::poll(&watched, 1, next == Instant::never() ? 100 : static_cast<int>(left.count() / 1'000'000 + 1));
+    if (left > Duration())
+      ::poll(&watched, 1, next == Instant::never() ? 100 : static_cast<int>(left.count() / 1'000'000 + 1));
   }
   CHECK(done);
   LoopOptions unknown;

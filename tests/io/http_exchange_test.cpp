@@ -29,7 +29,10 @@ Task<http::Response> stream_back(http::Request request) {
 // A simulated world with a server at "s:80".
 struct World {
   explicit World(http::Service service, SimNetworkOptions network = {}, http::ServerOptions options = {})
-      : sim(Seed{7}, network), server(std::move(service), options), scope(sim.reactor()), client(sim.network()) {
+      : sim(Seed{7}, network),
+        server(std::move(service), options),
+        scope(sim.reactor()),
+        client(sim.network()) {
     scope.spawn(server.listen(sim.network(), "s:80"));
     sim.settle();
   }
@@ -124,7 +127,8 @@ TEST_CASE("exchange: an answer may stream what is still being sent") {
   World world(stream_back, network);
   const std::string big(100'000, 's');
   CHECK(world.ask(http::Request("POST", *http::Url::parse("http://s/"), {}, big)) == "200 " + big);
-  http::Request expecting("POST", *http::Url::parse("http://s/"), http::Headers{{"Expect", "100-continue"}}, big);
+  http::Request expecting("POST", *http::Url::parse("http://s/"), http::Headers{{"Expect", "100-continue"}},
+                          big);
   CHECK(world.ask(std::move(expecting)) == "200 " + big);
   CHECK(world.client.connections_made() == 1);
 }
@@ -139,8 +143,9 @@ TEST_CASE("server: a failed handler is a 500 for that request only") {
 
 TEST_CASE("server: pipelined requests are answered in order") {
   World world(echo);
-  const std::string answer = world.raw("GET /1 HTTP/1.1\r\nHost: s\r\n\r\nPOST /2 HTTP/1.1\r\nHost: s\r\nContent-Length: 2\r\n\r\nhi"
-                                       "GET /3 HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n");
+  const std::string answer = world.raw(
+      "GET /1 HTTP/1.1\r\nHost: s\r\n\r\nPOST /2 HTTP/1.1\r\nHost: s\r\nContent-Length: 2\r\n\r\nhi"
+      "GET /3 HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n");
   CHECK(occurrences(answer, "HTTP/1.1 200 OK") == 3);
   CHECK(answer.find("GET /1") < answer.find("POST /2 hi"));
   CHECK(answer.find("POST /2 hi") < answer.find("GET /3"));
@@ -154,9 +159,15 @@ TEST_CASE("server: what it refuses, and limits in bytes and time") {
   CHECK(world.raw("GET / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 400 "));
   CHECK(world.raw("GET / HTTP/3.0\r\nHost: s\r\n\r\n").starts_with("HTTP/1.1 505 "));
   CHECK(world.raw("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 11\r\n\r\n").starts_with("HTTP/1.1 413 "));
-  CHECK(world.raw("POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n").starts_with("HTTP/1.1 413 "));
-  CHECK(world.raw("POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: gzip, chunked\r\n\r\n").starts_with("HTTP/1.1 501 "));
-  CHECK(world.raw("GET / HTTP/1.1\r\nHost: s\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
+  CHECK(
+      world
+          .raw(
+              "POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n01234567890\r\n0\r\n\r\n")
+          .starts_with("HTTP/1.1 413 "));
+  CHECK(world.raw("POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: gzip, chunked\r\n\r\n")
+            .starts_with("HTTP/1.1 501 "));
+  CHECK(world.raw("GET / HTTP/1.1\r\nHost: s\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n")
+            .starts_with("HTTP/1.1 431 "));
 
   Duration began = world.sim.elapsed();
   CHECK(world.raw("GET / HTTP/1.1\r\nHo").starts_with("HTTP/1.1 408 "));
@@ -169,7 +180,9 @@ TEST_CASE("server: what it refuses, and limits in bytes and time") {
 
 TEST_CASE("server: leave to send a body is given when the handler reads it") {
   World world(echo);
-  const std::string answer = world.raw("POST /x HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+  const std::string answer = world.raw(
+      "POST /x HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: "
+      "close\r\n\r\nhi");
   CHECK(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
 }
 
@@ -236,13 +249,23 @@ TEST_CASE("client: against peers that break, lie, or say nothing") {
       {"garbage", {{{"\r\n\r\n", "SSH-2.0\r\n\r\n"}}}, "bad_message"},
       {"closes without an answer", {{{"\r\n\r\n", ""}}}, "reset"},
       {"a body that is cut", {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel"}}}, "reset"},
-      {"chunks that are cut", {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}}}, "reset"},
-      {"a head that does not end", {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x')}}}, "limit_exceeded"},
-      {"switches protocols unasked", {{{"\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}}}, "bad_message"},
-      {"interim answers first", {{{"\r\n\r\n", "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ni"}}}, "200 i"},
+      {"chunks that are cut",
+       {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}}},
+       "reset"},
+      {"a head that does not end",
+       {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x')}}},
+       "limit_exceeded"},
+      {"switches protocols unasked",
+       {{{"\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}}},
+       "bad_message"},
+      {"interim answers first",
+       {{{"\r\n\r\n", "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ni"}}},
+       "200 i"},
       {"until the connection ends", {{{"\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nto the end"}}}, "200 to the end"},
       {"bytes that nobody asked for are not the next answer",
-       {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}}, {ok}},
+       {{{"\r\n\r\n",
+          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}},
+        {ok}},
        "200 ok"},
   };
   for (const Row& row : rows) {

@@ -409,6 +409,7 @@ TEST_CASE("a connection breaks after so many bytes, which can be read") {
         scope.spawn(write_all(*pair.first, text));
         std::string got = co_await read_what_comes(*pair.second);
         CHECK((text.compare(0, got.size(), got) == 0));
+        co_await sleep(1ms);  // the break comes after the bytes, at the same instant
         Result<> written = co_await pair.second->write(as_bytes("x")).result();
         CHECK(written.error() == Errc::reset);
         co_return got;
@@ -533,5 +534,5 @@ TEST_CASE("the same seed is the same run, event by event; another seed is anothe
 TEST_CASE("a seed means the same on every platform") {
   // Natively and on wasm, g++ and clang. Changing the simulation's draws changes this number, and with it
   // the meaning of every seed noted elsewhere.
-  CHECK(busy_world(Seed{1}).hash == 0x0);
+  CHECK(busy_world(Seed{1}).hash == 0xb9858834eaed2a4d);
 }

@@ -80,7 +80,10 @@ TEST_CASE("tcp: bytes arrive whole, both ways at once, and half-close leaves the
 
 TEST_CASE("tcp: errors say what happened, and cost no descriptor") {
   std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
-  REQUIRE(loop->run([](Loop& loop) -> Task<> { Ends ends; co_await connect_both(loop, ends); }(*loop)));
+  REQUIRE(loop->run([](Loop& loop) -> Task<> {
+    Ends ends;
+    co_await connect_both(loop, ends);
+  }(*loop)));
   const int before = open_descriptors();
   auto run = [&]() -> Task<> {
     Result<std::unique_ptr<Stream>> refused = co_await loop->network().connect("127.0.0.1", 1).result();
@@ -90,7 +93,8 @@ TEST_CASE("tcp: errors say what happened, and cost no descriptor") {
     Result<std::unique_ptr<Listener>> listener = loop->network().listen("127.0.0.1:0");
     Result<std::unique_ptr<Listener>> taken = loop->network().listen((*listener)->address());
     CHECK(taken.error() == Errc::address_in_use);
-    for (const char* wrong : {"", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "[::1:80", "name:80"}) {
+    for (const char* wrong :
+         {"", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "[::1:80", "name:80"}) {
       CAPTURE(wrong);
       CHECK(loop->network().listen(wrong).error() == Errc::invalid_argument);
     }
@@ -176,7 +180,8 @@ TEST_CASE("resolver: literals, overrides, names that do not exist, servers that 
   CHECK(result.error() == Errc::unavailable);
   CHECK(result.error().message().starts_with("resolve nobody.test: "));
   // A question given up: its late answer is dropped.
-  Result<std::vector<SocketAddress>> given_up = loop->run(with_timeout(1ms, resolver.resolve("nobody.test", 80)));
+  Result<std::vector<SocketAddress>> given_up =
+      loop->run(with_timeout(1ms, resolver.resolve("nobody.test", 80)));
   CHECK(given_up.error() == Errc::timed_out);
   auto wait = []() -> Task<> { co_await sleep(80ms); };
   CHECK(loop->run(wait()));

@@ -59,8 +59,10 @@ TEST_CASE("with_timeout: the operation, the limit, ties, nesting") {
     co_return n;
   };
   CHECK(*sim.run(with_timeout(10ms, deep())) == 9);
-  CHECK(sim.run(with_timeout(5ms, with_timeout(20ms, after(1h, 1)))).error().message() == "nothing within 5ms");
-  CHECK(sim.run(with_timeout(20ms, with_timeout(5ms, after(1h, 1)))).error().message() == "nothing within 5ms");
+  CHECK(sim.run(with_timeout(5ms, with_timeout(20ms, after(1h, 1)))).error().message() ==
+        "nothing within 5ms");
+  CHECK(sim.run(with_timeout(20ms, with_timeout(5ms, after(1h, 1)))).error().message() ==
+        "nothing within 5ms");
   CHECK(sim.timers().size() == 0);
 }
 
