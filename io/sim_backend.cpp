@@ -25,6 +25,11 @@ std::uint64_t mix(std::uint64_t hash, std::string_view text) {
 SimBackend::SimBackend(Seed seed, SimClock clock)
     : clock_(clock), now_(clock.start), entropy_(seed.value), trace_hash_(fnv_start) {}
 
+// One by one, out of the map: an event may own a stream, whose destructor schedules its close.
+SimBackend::~SimBackend() {
+  while (!events_.empty()) events_.extract(events_.begin());
+}
+
 bool SimBackend::wait(Reactor&, Instant until) {
   const bool woken = woken_.exchange(false, std::memory_order_acquire);
   if (run_due_events() || woken || until <= now_) return true;

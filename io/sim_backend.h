@@ -47,6 +47,8 @@ class SimBackend final : public Backend {
   using EventId = std::pair<Instant, std::uint64_t>;
 
   explicit SimBackend(Seed seed = Seed(), SimClock clock = SimClock());
+  // Events that have not happened are destroyed, and so are those that this schedules.
+  ~SimBackend() override;
 
   Instant now() override { return now_; }
   // The wall clock's start plus the time simulated since.
