@@ -45,6 +45,17 @@ constexpr std::int64_t multiply_saturating(std::int64_t a, std::int64_t b) {
                             : std::numeric_limits<std::int64_t>::min();
 }
 
+// An unsigned count beyond the signed range must not turn negative: a deadline in the far future would be
+// due at once.
+template <class Count>
+constexpr std::int64_t to_signed(Count count) {
+  if constexpr (std::unsigned_integral<Count>) {
+    constexpr std::int64_t limit = std::numeric_limits<std::int64_t>::max();
+    if (count > static_cast<std::uint64_t>(limit)) return limit;
+  }
+  return static_cast<std::int64_t>(count);
+}
+
 // Nanoseconds in a floating-point count, saturated; NaN becomes zero.
 constexpr std::int64_t from_floating(double nanoseconds) {
   constexpr double limit = 9223372036854775807.0;  // 2^63 once rounded
@@ -104,7 +115,10 @@ class Duration {
       return detail::from_floating(static_cast<double>(length.count()) *
                                    (static_cast<double>(Ratio::num) / static_cast<double>(Ratio::den)));
     } else {
-      return detail::multiply_saturating(static_cast<std::int64_t>(length.count()), Ratio::num) / Ratio::den;
+      // Whole units first: multiplying before dividing would saturate lengths that fit.
+      const std::int64_t count = detail::to_signed(length.count());
+      return detail::add_saturating(detail::multiply_saturating(count / Ratio::den, Ratio::num),
+                                    detail::multiply_saturating(count % Ratio::den, Ratio::num) / Ratio::den);
     }
   }
 

@@ -32,7 +32,7 @@ extern "C" {
 ESC_IMPORT(now) double esc_host_now();
 // Milliseconds since 1970.
 ESC_IMPORT(wall) double esc_host_wall();
-// A random integer in [0, 2^53).
+// A random number in [0, 1).
 ESC_IMPORT(random) double esc_host_random();
 
 // --- Imports: a task that JS ran (escapement.mjs: run) -----------------------------------------------------

@@ -4,8 +4,6 @@
 export interface Options {
   /** Monotonic milliseconds; may stand still while code runs. */
   now?: () => number;
-  /** Milliseconds since 1970. */
-  wall?: () => number;
   setTimeout?: (call: () => void, delay: number) => unknown;
   clearTimeout?: (timer: unknown) => void;
   fetch?: typeof globalThis.fetch;

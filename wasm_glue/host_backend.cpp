@@ -15,8 +15,9 @@ SystemTime HostBackend::system_now() {
 }
 
 std::uint64_t HostBackend::entropy() {
-  const std::uint64_t high = static_cast<std::uint64_t>(host_.random());
-  return high << 32 ^ static_cast<std::uint64_t>(host_.random());
+  constexpr double two_to_32 = 4294967296.0;
+  const std::uint64_t high = static_cast<std::uint64_t>(host_.random() * two_to_32);
+  return high << 32 | static_cast<std::uint64_t>(host_.random() * two_to_32);
 }
 
 double host_delay(Instant now, Instant deadline) {

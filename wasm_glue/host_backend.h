@@ -17,7 +17,7 @@ class Host {
   virtual double now() = 0;
   // Milliseconds since 1970.
   virtual double wall() = 0;
-  // An integer in [0, 2^53).
+  // A random number in [0, 1).
   virtual double random() = 0;
 };
 

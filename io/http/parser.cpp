@@ -265,7 +265,6 @@ bool Parser::State::check_target() {
     if (!valid_target_char(c))
       return !fail_later(400, "a character in the request target that must be encoded");
   }
-  if (head.method == "CONNECT") return !fail_later(501, "CONNECT is not supported");
   if (target == "*") return head.method == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
   if (target.starts_with('/')) return true;
   return static_cast<bool>(Url::parse(target)) ||
@@ -318,11 +317,12 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
     if (c == ' ' && !method_.empty()) {
       begin_message();
       head.method = method_;
+      if (method_ == "CONNECT") return fail(501, Errc::unsupported, "CONNECT is not supported", i);
       const std::string told = llhttp_may_see(method_) ? method_ : "POST";
-      execute(told);
-      head_bytes_ = method_.size();
-      const Step step = feed_message(bytes.subspan(i));
-      return {step.event, step.consumed + i};
+      execute(told + ' ');
+      head_bytes_ = method_.size() + 1;
+      const Step step = feed_message(bytes.subspan(i + 1));
+      return {step.event, step.consumed + i + 1};
     }
     if (!is_token_char(c) || method_.size() >= method_bytes_max || start_bytes_ % 2 != 0) {
       return fail(400, Errc::bad_message, "the request does not begin with a method", i);
@@ -355,6 +355,11 @@ std::size_t Parser::State::execute(std::string_view text) {
 
 Parser::Step Parser::State::feed_message(Bytes bytes) {
   std::size_t consumed = 0;
+  // llhttp would skip more spaces; the grammar has one.
+  const bool at_target = phase_ == Phase::head && role_ == Role::request && head_bytes_ == method_.size() + 1;
+  if (at_target && !bytes.empty() && as_text(bytes).front() == ' ') {
+    return fail(400, Errc::bad_message, "two spaces after the method");
+  }
   for (;;) {
     std::string_view rest = as_text(bytes.subspan(consumed));
     if (phase_ == Phase::head && rest.size() > limits_.head_bytes_max + 1 - head_bytes_) {

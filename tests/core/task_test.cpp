@@ -37,7 +37,6 @@ Task<int> failing(Duration after) {
   co_await sleep(after);
   co_return Error(Errc::reset, "broken");
 }
-Task<> never() { co_await sleep(Duration::max()); }
 Task<> guarded(Log& log, std::string name, Duration length) {
   Guard guard(log, name);
   co_await sleep(length);
@@ -318,4 +317,99 @@ TEST_CASE("Semaphore: first come first served; a permit granted to a task that i
   sim.advance(2ms);
   CHECK(log == Log{"first", "third"});
   CHECK(semaphore.available() == 1);
+}
+
+namespace {
+
+Task<std::unique_ptr<int>> box(int value) {
+  co_await sleep(1ms);
+  co_return std::make_unique<int>(value);
+}
+
+Task<int> nested(int depth, Duration pause, bool fails) {
+  if (depth == 0) {
+    co_await sleep(pause);
+    if (fails) co_return Error(Errc::reset, "at the bottom");
+    co_return 0;
+  }
+  const int below = co_await nested(depth - 1, pause, fails);
+  co_return below + 1;
+}
+
+}  // namespace
+
+TEST_CASE("Task: yields what can only be moved") {
+  Sim sim;
+  auto unbox = []() -> Task<int> {
+    std::unique_ptr<int> one = co_await box(1);
+    Result<std::unique_ptr<int>> two = co_await box(2).result();
+    co_return *one + **two;
+  };
+  CHECK(*sim.run(unbox()) == 3);
+}
+
+// Deeper than programs nest: starting, failing and destroying recurse once per frame (task.h). A thousand
+// fits the smallest stack we run on, 1 MiB under wasm; sanitizers make frames much bigger.
+TEST_CASE("Task: a thousand nested awaits finish, fail and are cancelled") {
+  constexpr int depth = 1000;
+  Sim sim;
+  CHECK(*sim.run(nested(depth, 1ms, false)) == depth);
+  CHECK(sim.run(nested(depth, 1ms, true)).error() == Errc::reset);
+  CHECK(sim.run(nested(depth, Duration::max(), false)).error() == Errc::internal);
+  CHECK(sim.timers().size() == 0);
+}
+
+TEST_CASE("Task: destroying one that never started destroys its arguments") {
+  auto witness = std::make_shared<int>(0);
+  auto never_runs = [](std::shared_ptr<int> witness) -> Task<> {
+    ++*witness;
+    co_return;
+  };
+  {
+    Task<> task = never_runs(witness);
+    CHECK(witness.use_count() == 2);
+    Task<> moved = std::move(task);
+    CHECK_FALSE(task);
+    CHECK(moved);
+    moved.reset();
+    CHECK_FALSE(moved);
+    CHECK(witness.use_count() == 1);
+  }
+  CHECK(*witness == 0);
+}
+
+TEST_CASE("Task: assigning over one cancels it") {
+  Sim sim;
+  auto witness = std::make_shared<int>(0);
+  auto holds = [](std::shared_ptr<int>) -> Task<> { co_return; };
+  Task<> task = holds(witness);
+  task = holds(nullptr);
+  CHECK(witness.use_count() == 1);
+  CHECK(sim.run(std::move(task)));
+}
+
+TEST_CASE("Task: a failure at once and a failure later take the same way through many frames") {
+  for (const Duration after : {Duration(), Duration(5ms)}) {
+    Sim sim;
+    Log log;
+    // Each frame guards two locals, so that the order within a frame shows too.
+    struct Frames {
+      static Task<int> at(Log& log, int depth, Duration after) {
+        Guard outer(log, "outer " + std::to_string(depth));
+        Guard inner(log, "inner " + std::to_string(depth));
+        if (depth == 0) {
+          if (after > Duration()) co_await sleep(after);
+          co_await Error(Errc::bad_message, "deep");
+        }
+        const int below = co_await at(log, depth - 1, after);
+        co_return below;
+      }
+      static Task<> look(Log& log, Duration after) {
+        Result<int> result = co_await at(log, 2, after).result();
+        log.push_back(result.error().message());
+      }
+    };
+    REQUIRE(sim.run(Frames::look(log, after)));
+    CHECK(log == Log{"inner 0", "outer 0", "inner 1", "outer 1", "inner 2", "outer 2", "deep"});
+  }
 }

@@ -1,0 +1,122 @@
+// Error and Result: what they hold, copied, moved and printed.
+
+#include <escapement/core/error.h>
+
+#include <cerrno>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace escapement;
+
+namespace {
+
+// Counts how many of it exist.
+struct Counted {
+  explicit Counted(int& counter) : alive(&counter) { ++*alive; }
+  Counted(const Counted& other) : alive(other.alive) { ++*alive; }
+  ~Counted() { --*alive; }
+  Counted& operator=(const Counted&) = delete;
+  int* alive;
+};
+
+}  // namespace
+
+TEST_CASE("Errc: every kind has its own name") {
+  std::set<std::string_view> names;
+  for (int code = 0; code <= static_cast<int>(Errc::internal); ++code) {
+    const std::string_view text = name(static_cast<Errc>(code));
+    CHECK(text != "unknown");
+    CHECK(names.insert(text).second);
+  }
+  CHECK(name(static_cast<Errc>(200)) == "unknown");
+  CHECK(names.contains("timed_out"));
+}
+
+TEST_CASE("Error: copies are independent, moves keep the reason") {
+  Error original(Errc::reset, "broken");
+  Error copy = original;
+  copy.nothing_sent();
+  CHECK(original.maybe_sent());
+  CHECK_FALSE(copy.maybe_sent());
+  original = copy;
+  CHECK_FALSE(original.maybe_sent());
+  Error& same = original;
+  original = same;
+  CHECK(original.message() == "broken");
+  const Error moved = std::move(original);
+  CHECK(moved == Errc::reset);
+}
+
+TEST_CASE("Error: context goes in front, also where there was no message") {
+  CHECK(Error(Errc::reset, "b").context("a").message() == "a: b");
+  CHECK(Error(Errc::reset).context("a").message() == "a");
+  CHECK(to_string(Error(Errc::reset)) == "reset");
+}
+
+TEST_CASE("Error: from system numbers, by what the caller can do") {
+  const struct {
+    int number;
+    Errc code;
+  } rows[] = {{ECONNREFUSED, Errc::unavailable}, {ETIMEDOUT, Errc::unavailable},
+              {ENETUNREACH, Errc::unavailable},  {EADDRINUSE, Errc::address_in_use},
+              {ECONNRESET, Errc::reset},         {EPIPE, Errc::reset},
+              {EMFILE, Errc::overloaded},        {ENOMEM, Errc::overloaded},
+              {EACCES, Errc::permission_denied}, {EINVAL, Errc::invalid_argument},
+              {EAFNOSUPPORT, Errc::unsupported}, {EXDEV, Errc::internal}};
+  for (const auto& row : rows) {
+    const Error error = Error::from_errno(row.number, "doing");
+    INFO(to_string(error));
+    CHECK(error.code() == row.code);
+    CHECK(error.os_number() == row.number);
+    CHECK(error.message().starts_with("doing: "));
+  }
+  CHECK(Error::from_errno(ETIMEDOUT, "read", Errc::reset) == Errc::reset);
+}
+
+TEST_CASE("Error and Errc print") {
+  std::ostringstream out;
+  out << Errc::timed_out << ", " << Error(Errc::reset, "broken");
+  CHECK(out.str() == "timed_out, reset: broken");
+}
+
+TEST_CASE("Result: destroys its value once, however it is copied, moved and assigned") {
+  int alive = 0;
+  {
+    Result<Counted> one = Counted(alive);
+    Result<Counted> copy = one;
+    CHECK(alive == 2);
+    Result<Counted> moved = std::move(copy);
+    one = Error(Errc::reset);
+    CHECK_FALSE(one);
+    one = moved;
+    CHECK(one);
+    Result<Counted>& same = one;
+    one = same;
+    CHECK(one->alive == &alive);
+    Result<Counted> failed = Error(Errc::reset, "why");
+    Result<Counted> failed_copy = failed;
+    CHECK(failed_copy.error().message() == "why");
+    failed = one;
+    CHECK(failed);
+  }
+  CHECK(alive == 0);
+}
+
+TEST_CASE("Result: of what can only be moved, and of nothing") {
+  Result<std::unique_ptr<int>> box = std::make_unique<int>(3);
+  std::unique_ptr<int> taken = *std::move(box);
+  CHECK(*taken == 3);
+  Result<> good;
+  CHECK(good);
+  Result<> bad = Error(Errc::not_found, "gone");
+  Result<> copy = bad;
+  good = copy;
+  CHECK_FALSE(good);
+  CHECK(good.error().message() == "gone");
+  const Error moved = std::move(bad).error();
+  CHECK(moved == Errc::not_found);
+}
