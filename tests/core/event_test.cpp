@@ -85,7 +85,9 @@ TEST_CASE("Semaphore: permits move, and are given back once") {
     CHECK(semaphore.available() == 0);
     Semaphore::Permit moved = std::move(one);
     CHECK(semaphore.available() == 0);
-    { Semaphore::Permit inner = std::move(moved); }
+    {
+      Semaphore::Permit inner = std::move(moved);
+    }
     CHECK(semaphore.available() == 1);
   };
   CHECK(sim.run(body(semaphore)));

@@ -212,7 +212,9 @@ TEST_CASE("JoinHandle: a failure goes to the handle and not to the scope") {
 TEST_CASE("JoinHandle: the failure of a task whose handle was dropped goes to the scope") {
   Sim sim;
   Scope scope(sim.reactor());
-  { JoinHandle<void> handle = scope.spawn_joinable(fail_after(1ms, Errc::reset)); }
+  {
+    JoinHandle<void> handle = scope.spawn_joinable(fail_after(1ms, Errc::reset));
+  }
   CHECK(sim.run(scope.join()).error() == Errc::reset);
 }
 

@@ -242,7 +242,9 @@ TEST_CASE("Scope: handles give the outcome; dropping one leaves the task to the 
   sim.settle();
   stopped.cancel();
   CHECK(sim.run(std::move(stopped).join()).error() == Errc::cancelled);
-  { JoinHandle<int> dropped = scope.spawn_joinable(late_value(1)); }
+  {
+    JoinHandle<int> dropped = scope.spawn_joinable(late_value(1));
+  }
   CHECK(scope.size() == 1);
   CHECK(sim.run(scope.join()));
 }
