@@ -67,8 +67,8 @@ TEST_CASE("Duration: from whole chrono lengths, saturating") {
         Wide{292} * 31'536'000 * 1'000'000'000);
   CHECK(Duration(duration<std::int64_t, std::ratio<86400 * 365>>(293)) == Duration::max());
   CHECK(Duration(duration<std::int64_t, std::ratio<86400 * 365>>(-293)) == Duration::min());
-  CHECK(Duration(std::chrono::hours(most)) == Duration::max());
-  CHECK(Duration(std::chrono::hours(least)) == Duration::min());
+  CHECK(Duration(std::chrono::duration<std::int64_t, std::ratio<3600>>(most)) == Duration::max());
+  CHECK(Duration(std::chrono::duration<std::int64_t, std::ratio<3600>>(least)) == Duration::min());
   CHECK(Duration(std::chrono::nanoseconds(most)) == Duration::max());
 }
 

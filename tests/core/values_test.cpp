@@ -1,5 +1,7 @@
 // Duration, Instant, SystemTime, Error, Result, List.
 
+#include <cerrno>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/error.h>
@@ -68,7 +70,7 @@ TEST_CASE("Result holds a value or an error, and moves") {
   Error error = Error(Errc::reset, "b").context("a").nothing_sent();
   CHECK(error.message() == "a: b");
   CHECK(!error.maybe_sent());
-  CHECK(Error::from_errno(98, "listen") == Errc::address_in_use);
+  CHECK(Error::from_errno(EADDRINUSE, "listen") == Errc::address_in_use);
 }
 
 TEST_CASE("List: nodes unlink themselves") {

@@ -90,7 +90,8 @@ inline std::vector<StreamKind> portable_streams() {
   kinds.push_back(sim_streams("sim, far", Seed{2}, {.latency = 40ms, .jitter = 30ms}));
   kinds.push_back(sim_streams("sim, slow", Seed{3}, {.latency = 1ms, .bandwidth = 100'000, .buffer = 4096}));
   for (std::uint64_t seed = 4; seed < 9; ++seed) {
-    const SimNetworkOptions ragged{.latency = 2ms, .jitter = 5ms, .buffer = static_cast<std::size_t>(700 * seed), .chunk_max = 64};
+    const SimNetworkOptions ragged{
+        .latency = 2ms, .jitter = 5ms, .buffer = static_cast<std::size_t>(700 * seed), .chunk_max = 64};
     kinds.push_back(sim_streams("sim, ragged, seed " + std::to_string(seed), Seed{seed}, ragged));
   }
   return kinds;
