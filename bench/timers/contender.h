@@ -52,6 +52,7 @@ struct Workload {
   std::uint32_t size;                // how many timers are live
   std::vector<Ns> delays;            // 1 ms to 60 s; a power of two of them, at least `size`
   std::vector<std::uint32_t> order;  // all ids, shuffled
+  std::vector<std::uint32_t> other;  // and in another order, for what follows
   bool brief;                        // only to see that it runs
 
   Ns delay(std::size_t i) const { return delays[i & (delays.size() - 1)]; }
