@@ -24,6 +24,9 @@ struct VirtualClock {
 
 class Asio {
  public:
+  static std::string version() {
+    return std::to_string(ASIO_VERSION / 100000) + "." + std::to_string(ASIO_VERSION / 100 % 1000);
+  }
   static constexpr bool is_floor = false;
   static constexpr Ns resolution = 1;
   static constexpr bool ties_in_order = false;

@@ -3,6 +3,7 @@
 // A contender is a class around one timer structure, with the thinnest adapter that its public interface
 // allows. Every task (tasks.h) is a template over it:
 //
+//   static std::string version()          of the library; empty for what is compiled here
 //   static constexpr bool is_floor        what memory allows: it orders nothing and fires nothing
 //   static constexpr Ns resolution        deadlines that differ by less are equal to it
 //   static constexpr bool ties_in_order   equal deadlines fire in scheduling order
@@ -68,6 +69,7 @@ using Steps = std::vector<std::uint32_t>;
 
 struct Contender {
   std::string name;
+  std::string version;
   bool is_floor;
   std::string order;  // what it promises about the order of firing
   // Empty when it fires what the reference fires, in an order that it promises; otherwise what differs.

@@ -15,6 +15,7 @@ using escapement::TimerWheel;
 
 class Escapement {
  public:
+  static std::string version() { return ""; }
   static constexpr bool is_floor = false;
   static constexpr Ns resolution = 1;
   static constexpr bool ties_in_order = true;

@@ -8,6 +8,7 @@ namespace {
 
 class FloorList {
  public:
+  static std::string version() { return ""; }
   static constexpr bool is_floor = true;
   static constexpr int fresh_slots = 1;
 

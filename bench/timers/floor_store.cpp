@@ -7,6 +7,7 @@ namespace {
 
 class FloorStore {
  public:
+  static std::string version() { return ""; }
   static constexpr bool is_floor = true;
   static constexpr int fresh_slots = 1;
 

@@ -9,6 +9,9 @@ namespace {
 
 class Libev {
  public:
+  static std::string version() {
+    return std::to_string(ev_version_major()) + "." + std::to_string(ev_version_minor());
+  }
   static constexpr bool is_floor = false;
   static constexpr Ns resolution = 1;
   static constexpr bool ties_in_order = false;

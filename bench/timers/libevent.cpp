@@ -10,6 +10,7 @@ namespace {
 
 class Libevent {
  public:
+  static std::string version() { return event_get_version(); }
   static constexpr bool is_floor = false;
   static constexpr Ns resolution = microsecond;
   static constexpr bool ties_in_order = false;

@@ -10,6 +10,7 @@ namespace {
 
 class Libuv {
  public:
+  static std::string version() { return uv_version_string(); }
   static constexpr bool is_floor = false;
   static constexpr Ns resolution = millisecond;
   static constexpr bool ties_in_order = true;

@@ -89,8 +89,8 @@ bool all_agree(const std::vector<Contender>& contenders, std::uint64_t seed) {
       agreed = false;
     }
     if (agreed)
-      std::printf("{\"contender\": \"%s\", \"order\": \"%s\"}\n", contender.name.c_str(),
-                  contender.order.c_str());
+      std::printf("{\"contender\": \"%s\", \"version\": \"%s\", \"order\": \"%s\"}\n", contender.name.c_str(),
+                  contender.version.c_str(), contender.order.c_str());
   }
   return agreed;
 }

@@ -9,6 +9,7 @@ namespace {
 
 class Multimap {
  public:
+  static std::string version() { return ""; }
   static constexpr bool is_floor = false;
   static constexpr Ns resolution = 1;
   static constexpr bool ties_in_order = true;

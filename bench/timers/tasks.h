@@ -420,7 +420,7 @@ Sample bytes(const Workload& load, Steps&) {
 
 template <class C>
 Contender describe(const char* name) {
-  Contender contender{name, C::is_floor, "", nullptr, {}};
+  Contender contender{name, C::version(), C::is_floor, "", nullptr, {}};
   contender.tasks = {{"schedule", schedule_and_cancel<C>},
                      {"http", http<C>},
                      {"rearm", rearm<C>},
