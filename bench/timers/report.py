@@ -43,11 +43,14 @@ class Results:
         self.orders = {}    # contender -> what it promises about order
         self.versions = {}
         self.peak_kib = 0
+        self.machine = ""
 
     def add(self, line):
         if "order" in line:
             self.orders[line["contender"]] = line["order"]
             self.versions[line["contender"]] = line.get("version", "")
+        elif "machine" in line:
+            self.machine = line["machine"]
         elif "peak_kib" in line:
             self.peak_kib = max(self.peak_kib, line["peak_kib"])
         else:
@@ -92,7 +95,7 @@ def print_tables(results):
         if not sizes:
             continue
         print(f"\n{title}, {unit}")
-        print(f"  {'':<26}" + "".join(f"{f'N = {size:,}':^28}" for size in sizes))
+        print(f"  {'':<26}" + "".join(f"{f'    N = {size:,}':<28}" for size in sizes))
         for contender in results.contenders(metric):
             cells = ""
             for size in sizes:
@@ -109,6 +112,8 @@ def print_tables(results):
     for contender, order in results.orders.items():
         version = results.versions.get(contender, "")
         print(f"  {f'{contender} {version}':<26}agrees with the sorted vector: {order}")
+    if results.machine:
+        print(results.machine)
     if results.peak_kib:
         print(f"peak memory of the whole run: {results.peak_kib / 1024:.0f} MiB")
 
