@@ -51,8 +51,8 @@ class Span {
 };
 
 template <class C>
-void arm_all(Bed<C>& bed, const Workload& load) {
-  for (std::uint32_t id = 0; id < load.size; ++id) bed.queue.arm(bed[id], start_time + load.delay(id));
+void arm_all(Bed<C>& bed, const Workload& load, Ns from = start_time) {
+  for (std::uint32_t id = 0; id < load.size; ++id) bed.queue.arm(bed[id], from + load.delay(id));
 }
 
 // Steps until nothing is left that is due; yields how many fired.
@@ -107,7 +107,7 @@ class Http {
         slots_(slot_count),
         fired_(load.size),
         pairs_(load.brief ? 2000 : 200'000) {
-    arm_all(bed_, load);
+    arm_all(bed_, load, start_time + 10 * millisecond);  // none is due before the last turn
   }
 
   Sample run() {
@@ -123,13 +123,19 @@ class Http {
   static constexpr int in_flight = 100;
   static constexpr int slot_count = C::fresh_slots + in_flight;
 
+  // The median of a few, because one takes less than a millisecond where filling the bed took a second.
   template <class F>
   double time(F pairs) {
-    Span span;
-    span.begin();
-    pairs();
-    span.end();
-    return span.per(pairs_);
+    std::vector<double> taken;
+    for (int i = 0; i < (load_.brief ? 1 : 5); ++i) {
+      Span span;
+      span.begin();
+      pairs();
+      span.end();
+      taken.push_back(span.per(pairs_));
+    }
+    std::sort(taken.begin(), taken.end());
+    return taken[taken.size() / 2];
   }
 
   void turn() {
