@@ -1,5 +1,6 @@
 #include <escapement/timers/block.h>
 
+#include <algorithm>
 #include <new>
 
 #include <escapement/core/check.h>
@@ -16,7 +17,7 @@ BlockPool::~BlockPool() {
     ESC_CHECK(partial_->used == 0);
     free_slab(partial_);
   }
-  ESC_CHECK(slab_count_ == 0);
+  ESC_CHECK(memory_ == 0);
 }
 
 Block* BlockPool::take() {
@@ -41,24 +42,33 @@ void BlockPool::put_back(Block* block) {
 
 void BlockPool::free_slab(Slab* slab) {
   const auto begin = reinterpret_cast<std::uintptr_t>(slab);
-  if (reinterpret_cast<std::uintptr_t>(watched) - begin < slab_size) watched = nullptr;
+  if (reinterpret_cast<std::uintptr_t>(watched) - begin < slab->bytes) watched = nullptr;
   unlink_slab(slab);
-  ::operator delete(slab, std::align_val_t(slab_alignment));
-  --slab_count_;
+  memory_ -= slab->bytes;
   --empty_slabs_;
+  ::operator delete(slab, std::align_val_t(page_size));
 }
 
-// Its blocks in the order of their addresses, which is the order in which they are then read.
+// An eighth of what there is, up to a bound. A little less than whole pages: what malloc puts before an
+// aligned piece then fits in between. Its blocks come in the order of their addresses.
 void BlockPool::add_slab() {
-  auto* bytes = static_cast<std::byte*>(::operator new(slab_size, std::align_val_t(slab_alignment)));
-  Slab* slab = ::new (bytes) Slab{this, nullptr, nullptr, 0, 0};
-  for (int i = blocks_per_slab; i > 0; --i) {
-    Block* block = ::new (bytes + i * Block::size) Block;
+  const std::size_t pages = std::clamp<std::size_t>(memory_ / 8 / page_size, 1, pages_max);
+  const std::size_t size = pages * page_size - Block::size;
+  auto* bytes = static_cast<std::byte*>(::operator new(size, std::align_val_t(page_size)));
+  Slab* slab = ::new (bytes) Slab{nullptr, this, nullptr, nullptr, 0, 0, static_cast<std::uint32_t>(size)};
+  for (std::size_t at = size - Block::size;; at -= Block::size) {
+    if (at % page_size == 0) {
+      if (at != 0) ::new (bytes + at) PageHeader{};
+      reinterpret_cast<PageHeader*>(bytes + at)->slab = slab;
+      if (at == 0) break;
+      continue;
+    }
+    Block* block = ::new (bytes + at) Block;
     for (TimerCell& cell : block->cells) cell = nullptr;
     block->link_ = slab->free;
     slab->free = reinterpret_cast<BlockLink>(block);
   }
-  ++slab_count_;
+  memory_ += size;
   ++empty_slabs_;
   link_slab(slab);
 }

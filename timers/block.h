@@ -103,14 +103,12 @@ class alignas(64) Block {
 };
 static_assert(sizeof(Block) == Block::size);
 
-// Makes blocks, in slabs that it asks the system for. Of slabs that hold nothing it keeps one.
+// Makes blocks, in slabs that it asks the system for: small ones first, then larger ones, because many small
+// aligned pieces are what an allocator is worst at. Of slabs that hold nothing it keeps one.
+//
+//     slab --> [header|b|b|b| ... |b]  [header|b|b| ... |b]  ...        pages of 8 KiB (4 on wasm), aligned
 class BlockPool {
  public:
-  // A little under a power of two: what malloc puts before an aligned piece then fits in between.
-  static constexpr std::size_t slab_alignment = 1024 * sizeof(void*);
-  static constexpr std::size_t slab_size = slab_alignment - Block::size;
-  static constexpr int blocks_per_slab = slab_size / Block::size - 1;
-
   BlockPool() = default;
   BlockPool(const BlockPool&) = delete;
   // All blocks must be out of use.
@@ -119,24 +117,31 @@ class BlockPool {
   // A block with no entries, in no list.
   Block* take();
 
-  std::size_t memory() const { return slab_count_ * slab_size; }
+  std::size_t memory() const { return memory_; }
 
   // A cell that its owner will look at again, whatever became of it: null once its slab is gone.
   TimerCell* watched = nullptr;
 
  private:
   friend class Block;
-  struct alignas(64) Slab {
-    BlockPool* pool;
-    Slab* next;  // in the list of slabs with free blocks
-    Slab* previous;
-    BlockLink free;  // the first free block of it
-    int used;
-  };
-  static_assert(sizeof(Slab) == Block::size);
+  static constexpr std::size_t page_size = 1024 * sizeof(void*);
+  static constexpr std::size_t pages_max = 32;
 
-  static Slab* slab_of(Block* block) {
-    return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) & ~(slab_alignment - 1));
+  // At the beginning of a page; of the first page of a slab it is the slab itself.
+  struct alignas(64) PageHeader {
+    PageHeader* slab;
+    BlockPool* pool;
+    PageHeader* next;  // in the list of slabs with free blocks
+    PageHeader* previous;
+    BlockLink free;       // the first free block of the slab
+    std::uint32_t used;   // blocks
+    std::uint32_t bytes;  // of the slab
+  };
+  static_assert(sizeof(PageHeader) == Block::size);
+  using Slab = PageHeader;
+
+  static Slab* slab_of(const void* block) {
+    return reinterpret_cast<PageHeader*>(reinterpret_cast<std::uintptr_t>(block) & ~(page_size - 1))->slab;
   }
   void add_slab();
   void free_slab(Slab* slab);
@@ -145,7 +150,7 @@ class BlockPool {
   void unlink_slab(Slab* slab);
 
   Slab* partial_ = nullptr;  // slabs with free blocks
-  std::size_t slab_count_ = 0;
+  std::size_t memory_ = 0;
   std::size_t empty_slabs_ = 0;
 };
 

@@ -54,7 +54,7 @@ class TimerEntry {
   // entry that is armed again comes after those that already have the same deadline.
   template <class Queue>
   void arm(Queue& queue, Instant deadline, Runnable& target) {
-    const bool keeps_cell = cell_ != nullptr && (!in_block_cell() || deadline >= this->deadline());
+    const bool keeps_cell = cell_ != 0 && (place() == young || deadline >= this->deadline());
     if (!keeps_cell) leave();
     deadline_ = deadline.nanoseconds();
     target_ = &target;
@@ -72,39 +72,39 @@ class TimerEntry {
 
   // --- For implementations of TimerQueue
 
-  // The entry's cell is `cell`, which it empties when it is destroyed. It may be armed anew with any
-  // deadline while it stands there, and the queue must notice by itself.
-  void stand_in(detail::TimerCell& cell) {
+  // What kind of cell it stands in.
+  enum Place : std::uintptr_t {
+    young,      // looked at whenever the queue looks: any new deadline will do
+    in_slot,    // of a slot that has its time: a deadline earlier than the last one makes it leave
+    in_block,   // the same, in a Block
+    place_mask  // two bits
+  };
+  // `cell` is its cell from now on, which it empties when it leaves.
+  void stand_in(detail::TimerCell& cell, Place place = young) {
     cell = this;
-    cell_ = &cell;
+    cell_ = reinterpret_cast<std::uintptr_t>(&cell) | place;
   }
-  // The same for a cell in a Block; a deadline earlier than the last one makes it leave that.
-  void stand_in_block(detail::TimerCell& cell) {
-    cell = this;
-    cell_ = reinterpret_cast<detail::TimerCell*>(reinterpret_cast<std::uintptr_t>(&cell) | 1);
-  }
-  bool stands_in(const detail::TimerCell& cell) const {
-    return (cell_address() & ~std::uintptr_t{1}) == reinterpret_cast<std::uintptr_t>(&cell);
-  }
+  bool stands_in(const detail::TimerCell& cell) const { return &cell == this->cell(); }
   // The queue has emptied its cell, or is about to.
-  void forget_cell() { cell_ = nullptr; }
+  void forget_cell() { cell_ = 0; }
   // Empties its cell, if it has one.
   void leave() {
-    if (cell_ == nullptr) return;
-    if (in_block_cell()) {
-      detail::Block::vacate(*reinterpret_cast<detail::TimerCell*>(cell_address() - 1));
+    if (cell_ == 0) return;
+    if (place() == in_block) {
+      detail::Block::vacate(*cell());
     } else {
-      *static_cast<detail::TimerCell*>(cell_) = nullptr;
+      *cell() = nullptr;
     }
-    cell_ = nullptr;
+    cell_ = 0;
   }
   // It is due: no longer armed, its cell forgotten, its target ready.
   void expire(List<Runnable>& due) {
     Runnable* target = target_;
     target_ = nullptr;
-    cell_ = nullptr;
+    cell_ = 0;
     if (!target->linked()) due.push_back(*target);
   }
+  void prefetch_target() const { __builtin_prefetch(static_cast<Runnable*>(target_), 1); }
   // Which of two entries with equal deadlines was armed first. Exact as long as fewer than 2^31 entries were
   // armed in between.
   std::uint32_t order() const { return order_; }
@@ -113,14 +113,14 @@ class TimerEntry {
   }
 
  private:
-  std::uintptr_t cell_address() const {
-    return reinterpret_cast<std::uintptr_t>(static_cast<detail::TimerCell*>(cell_));
+  Place place() const { return static_cast<Place>(cell_ & place_mask); }
+  detail::TimerCell* cell() const {
+    return reinterpret_cast<detail::TimerCell*>(cell_ & ~std::uintptr_t{place_mask});
   }
-  bool in_block_cell() const { return (cell_address() & 1) != 0; }
 
-  detail::Words<Runnable*> target_ = nullptr;         // null: not armed
-  detail::Words<std::int64_t> deadline_ = 0;          // nanoseconds
-  detail::Words<detail::TimerCell*> cell_ = nullptr;  // where the queue keeps it; bit 0: in a Block
+  detail::Words<Runnable*> target_ = nullptr;  // null: not armed
+  detail::Words<std::int64_t> deadline_ = 0;   // nanoseconds
+  detail::Words<std::uintptr_t> cell_ = 0;     // the address of its cell | its Place; 0: none
   std::uint32_t order_ = 0;
 };
 

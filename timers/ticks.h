@@ -8,8 +8,8 @@
 
 namespace escapement::detail {
 
-// 65.5 us: short enough that one tick rarely holds many entries, long enough that two levels cover minutes.
-inline constexpr int tick_bits = 16;
+// 32.8 us: short enough that one tick rarely holds many entries, long enough that two levels cover minutes.
+inline constexpr int tick_bits = 15;
 
 // The tick that contains `at`. Ticks only choose slots, and an entry leaves a slot by its own deadline, so
 // rounding down here cannot make anything early. The sign bit is flipped to keep order over all instants.

@@ -27,80 +27,97 @@ bool fires_before(const TimerEntry* a, const TimerEntry* b) {
 TimerWheel::TimerWheel(Instant start) : clock_(tick_of(start)) {}
 
 TimerWheel::~TimerWheel() {
-  const auto disown = [](TimerCell cell) {
+  const auto disown = [](TimerCell& cell) {
     if (cell == nullptr) return;
     cell->disarm();
     cell->forget_cell();
   };
-  for (TimerCell cell : young_) disown(cell);
-  for_each_block([&](Block& block) {
-    for (TimerCell cell : block.cells) disown(cell);
-    block.release();
-  });
+  for_each(disown, [](Block& block) { block.release(); });
 }
 
 // --- Places -----------------------------------------------------------------------------------------------
 
-// The level is that of the highest group of bits in which the deadline's tick differs from the clock's. A
-// deadline that has passed belongs to the current tick.
-TimerWheel::Place TimerWheel::place_of(Instant deadline) const {
-  const std::uint64_t tick = std::max(clock_, tick_of(deadline));
-  const std::uint64_t differing = tick ^ clock_;
-  const int level = differing == 0 ? 0 : (63 - std::countl_zero(differing)) / slot_bits;
-  return {level, static_cast<int>(tick >> (level * slot_bits)) & (slots_per_level - 1)};
+namespace {
+
+constexpr int index_of(int level, std::uint64_t tick) {
+  return static_cast<int>(tick >> (level * detail::SlotRing::bits)) & (detail::SlotRing::size - 1);
 }
 
-// The clock's bits above the level, then the slot, then zeros.
-std::uint64_t TimerWheel::first_tick_of(Place place) const {
-  const int shift = place.level * slot_bits;
-  const std::uint64_t above = clock_ >> shift >> slot_bits;
-  return ((above << slot_bits) | static_cast<std::uint64_t>(place.slot)) << shift;
+}  // namespace
+
+// The slot of `level` that `tick` falls into.
+TimerWheel::Place TimerWheel::place_at(int level, std::uint64_t tick) const {
+  const std::uint64_t within = (std::uint64_t{1} << (level * Ring::bits)) - 1;
+  return {level, tick & ~within, tick | within};
 }
 
-std::uint64_t TimerWheel::last_tick_of(Place place) const {
-  return first_tick_of(place) + (std::uint64_t{1} << (place.level * slot_bits)) - 1;
+TimerWheel::Spot TimerWheel::spot_at(Place place) {
+  return levels_[place.level]->at(index_of(place.level, place.start));
 }
 
-BlockLink& TimerWheel::slot_at(Place place) {
-  return levels_[place.level]->pages[place.slot / page_slots]->slots[place.slot % page_slots];
+// A ring begins with the clock's own slot: what comes before that in the ring is a round later.
+TimerWheel::Place TimerWheel::first_place_on(int level) {
+  if (!levels_[level]) return {-1, 0, 0};
+  const int own = index_of(level, clock_);
+  const int found = levels_[level]->first_from(own);
+  if (found < 0) return {-1, 0, 0};
+  const auto ahead = static_cast<std::uint64_t>((found - own) & (Ring::size - 1));
+  return place_at(level, clock_ + (ahead << (level * Ring::bits)));
 }
 
-// Everything on a level is earlier than everything on the levels above it, and slots before the clock's own
-// are empty, so the first occupied slot is the lowest one of the lowest level that has any.
-TimerWheel::Place TimerWheel::first_occupied() {
-  for (int level = 0; level < level_count; ++level) {
-    if (!levels_[level]) continue;
-    std::uint32_t& pages = levels_[level]->occupied;
-    for (; pages != 0; pages &= pages - 1) {
-      const int number = std::countr_zero(pages);
-      Page& page = *levels_[level]->pages[number];
-      for (; page.occupied != 0; page.occupied &= page.occupied - 1) {
-        const int slot = std::countr_zero(page.occupied);
-        if (page.slots[slot] != 0) return {level, number * page_slots + slot};
-      }
-    }
+// The occupied slot that starts first; of two, the one on the higher level, which may hold what is due first.
+TimerWheel::Place TimerWheel::first_place() {
+  const Place lowest = first_place_on(0);
+  if (lowest.level == 0 && lowest.start < higher_from_) return lowest;
+  const Place higher = first_higher_place();
+  return higher.level >= 0 && (lowest.level < 0 || higher.start <= lowest.start) ? higher : lowest;
+}
+
+TimerWheel::Place TimerWheel::first_higher_place() {
+  Place first{-1, UINT64_MAX, 0};
+  for (int level = 1; level < level_count; ++level) {
+    const Place place = first_place_on(level);
+    if (place.level >= 0 && place.start <= first.start) first = place;
   }
-  return {-1, 0};
+  higher_from_ = first.start;
+  return first;
 }
 
+// The lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the current
+// tick.
 void TimerWheel::place(TimerEntry& entry) {
-  const Place place = place_of(entry.deadline());
-  std::unique_ptr<Level>& level = levels_[place.level];
-  if (!level) level = std::make_unique<Level>();
-  const int number = place.slot / page_slots;
-  std::unique_ptr<Page>& page = level->pages[number];
-  if (!page) page = std::make_unique<Page>();
-  level->occupied |= std::uint32_t{1} << number;
-  page->occupied |= std::uint64_t{1} << (place.slot % page_slots);
+  const std::uint64_t tick = std::max(clock_, tick_of(entry.deadline()));
+  int level = 0;
+  for (int shift = 0; (tick >> shift) - (clock_ >> shift) >= Ring::size; shift += Ring::bits) ++level;
+  if (level > 0) higher_from_ = std::min(higher_from_, place_at(level, tick).start);
+  std::unique_ptr<Ring>& ring = levels_[level];
+  if (!ring) ring = std::make_unique<Ring>();
+  const Spot spot = ring->use(index_of(level, tick));
+  if (spot.slot->empty()) {
+    spot.page->single |= spot.bit;
+    entry.stand_in(spot.slot->only, TimerEntry::in_slot);
+    return notice(spot.slot->only);
+  }
+  if (spot.single()) make_list(spot);
+  put_into_list(spot.slot->list, entry);
+}
 
-  BlockLink& slot = page->slots[place.slot % page_slots];
-  Block* block = Block::at(slot);
+// Of a slot that is a cell by itself.
+void TimerWheel::make_list(Spot spot) {
+  spot.page->single &= ~spot.bit;
+  TimerEntry* entry = std::exchange(spot.slot->only, nullptr);
+  spot.slot->list = 0;
+  if (entry != nullptr) put_into_list(spot.slot->list, *entry);
+}
+
+void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
+  Block* block = Block::at(list);
   if (block == nullptr || block->full()) {
     block = pool_.take();
-    block->link_in(slot);
+    block->link_in(list);
   }
   TimerCell& cell = block->take_cell();
-  entry.stand_in_block(cell);
+  entry.stand_in(cell, TimerEntry::in_block);
   notice(cell);
 }
 
@@ -173,8 +190,9 @@ Instant TimerWheel::next() {
 }
 
 void TimerWheel::consider(TimerCell& cell) {
-  if (pool_.watched != nullptr && cell->deadline() >= earliest_) return;
-  earliest_ = cell->deadline();
+  const Instant deadline = cell->deadline();
+  if (deadline > earliest_ || (deadline == earliest_ && pool_.watched != nullptr)) return;
+  earliest_ = deadline;
   pool_.watched = &cell;
 }
 
@@ -187,35 +205,44 @@ Instant TimerWheel::look_for_earliest() {
   earliest_ = Instant::never();
   pool_.watched = nullptr;
   given_up_.reset();
-  for (TimerCell& cell : young_) {
-    if (cell != nullptr && cell->armed()) consider(cell);
+  for (int i = 0; i < young_count_; ++i) {
+    if (young_[i] != nullptr && young_[i]->armed()) consider(young_[i]);
   }
   int looks = step_max;
   if (moving_down_ != 0 || !look_into_crowd(looks)) {
     give_up_looking(detail::start_of_tick(clock_));
     return earliest_;
   }
-  for (;;) {
-    const Place first = first_occupied();
-    if (first.level < 0) break;
-    const Instant start = detail::start_of_tick(first_tick_of(first));
-    if (start > earliest_) break;
-    if (!look_into(first, looks)) give_up_looking(start);
-    if (slot_at(first) != 0) break;
-  }
+  for (int level = 0; level < level_count; ++level) look_on(level, looks);
   return earliest_;
+}
+
+// The earliest on a level is in its first slot.
+void TimerWheel::look_on(int level, int& looks) {
+  for (;;) {
+    const Place first = first_place_on(level);
+    if (first.level < 0) return;
+    const Instant start = detail::start_of_tick(first.start);
+    if (start > earliest_) return;
+    if (!look_into(first, looks)) return give_up_looking(start);
+    if (!spot_at(first).slot->empty()) return;
+  }
 }
 
 // Finds the earliest entry of a slot, and tidies the slot on the way. False: too many to look at.
 bool TimerWheel::look_into(Place place, int& looks) {
-  const std::uint64_t last = last_tick_of(place);
-  for (Block* block = Block::at(slot_at(place)); block != nullptr;) {
+  const Spot spot = spot_at(place);
+  if (spot.single()) {
+    if (stays(spot.slot->only, place.last)) consider(spot.slot->only);
+    return true;
+  }
+  for (Block* block = Block::at(spot.slot->list); block != nullptr;) {
     Block* following = block->next();
     looks -= block->count();
     if (looks < 0) return false;
     block->pin();
     for (TimerCell& cell : block->cells) {
-      if (cell != nullptr && stays(cell, last)) consider(cell);
+      if (cell != nullptr && stays(cell, place.last)) consider(cell);
     }
     block->unpin();
     block = following;
@@ -250,8 +277,8 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
 
 bool TimerWheel::slots_are_due(std::uint64_t target) {
   if (moving_down_ != 0 || crowd_) return true;
-  const Place first = first_occupied();
-  return first.level >= 0 && first_tick_of(first) <= target;
+  const Place first = first_place();
+  return first.level >= 0 && first.start <= target;
 }
 
 // Does the next thing that is due at `target`. False when there is nothing more.
@@ -261,14 +288,21 @@ bool TimerWheel::step(Instant now, std::uint64_t target, List<Runnable>& due, in
     return true;
   }
   if (crowd_) return fire_crowd(now, due, budget);
-  const Place first = first_occupied();
-  if (first.level < 0) return false;
-  const std::uint64_t start = std::max(clock_, first_tick_of(first));
-  if (start > target) return false;
-  clock_ = start;
+  const Place first = first_place();
+  if (first.level < 0 || first.start > target) return false;
+  clock_ = std::max(clock_, first.start);
   if (first.level == 0) return fire_tick(now, due, budget);
-  Block::move_list(slot_at(first), moving_down_);
+  open(first, budget);
   return true;
+}
+
+// The clock enters a slot of a higher level.
+void TimerWheel::open(Place place, int& budget) {
+  const Spot spot = spot_at(place);
+  if (!spot.single()) return Block::move_list(spot.slot->list, moving_down_);
+  --budget;
+  if (!stays(spot.slot->only, place.last)) return;
+  this->place(*std::exchange(spot.slot->only, nullptr));
 }
 
 // Places the entries of a slot that the clock has entered again; they go to lower levels.
@@ -283,6 +317,7 @@ void TimerWheel::move_down(int& budget) {
       TimerEntry& entry = *cell;
       --budget;
       if (entry.armed()) {
+        entry.prefetch_target();  // it is due soon
         place(entry);
       } else {
         entry.forget_cell();
@@ -294,9 +329,19 @@ void TimerWheel::move_down(int& budget) {
 
 // Fires what is due of the current tick, in order. False when the rest of it is later.
 bool TimerWheel::fire_tick(Instant now, List<Runnable>& due, int& budget) {
+  const Spot spot = spot_at(place_at(0, clock_));
+  if (spot.single()) {
+    --budget;
+    if (!stays(spot.slot->only, clock_)) return true;
+    TimerEntry& entry = *spot.slot->only;
+    if (entry.deadline() > now) return false;
+    spot.slot->only = nullptr;
+    entry.expire(due);
+    return true;
+  }
   std::array<TimerEntry*, few> firing;
   int count = 0;
-  for (Block* block = Block::at(current_slot()); block != nullptr;) {
+  for (Block* block = Block::at(spot.slot->list); block != nullptr;) {
     Block* following = block->next();
     if (count + block->count() > few) {
       crowd_ = std::make_unique<detail::CrowdedTick>();
@@ -322,8 +367,10 @@ bool TimerWheel::fire_tick(Instant now, List<Runnable>& due, int& budget) {
 
 // The same for a tick with many entries. All of it goes into the heap before anything fires.
 bool TimerWheel::fire_crowd(Instant now, List<Runnable>& due, int& budget) {
+  const Spot spot = spot_at(place_at(0, clock_));
   while (budget > 0) {
-    if (Block* block = Block::at(current_slot())) {
+    if (spot.single()) make_list(spot);
+    if (Block* block = Block::at(spot.slot->list)) {
       budget -= block->count();
       crowd_->adopt(*block);
       for (TimerCell& cell : block->cells) {
@@ -371,21 +418,26 @@ bool TimerWheel::look_into_crowd(int& looks) {
 
 // --- All of it --------------------------------------------------------------------------------------------
 
-template <class Visit>
-void TimerWheel::for_each_block(Visit visit) {
+template <class CellVisit, class BlockVisit>
+void TimerWheel::for_each(CellVisit visit, BlockVisit visit_block) {
   const auto walk = [&](BlockLink& list) {
     for (Block* block = Block::at(list); block != nullptr;) {
       Block* following = block->next();
-      visit(*block);
+      for (TimerCell& cell : block->cells) visit(cell);
+      visit_block(*block);
       block = following;
     }
   };
-  for (const std::unique_ptr<Level>& level : levels_) {
-    if (!level) continue;
-    for (const std::unique_ptr<Page>& page : level->pages) {
-      if (!page) continue;
-      for (BlockLink& slot : page->slots) walk(slot);
-    }
+  for (TimerCell& cell : young_) visit(cell);
+  for (const std::unique_ptr<Ring>& ring : levels_) {
+    if (!ring) continue;
+    ring->for_each([&](int, Spot spot) {
+      if (spot.single()) {
+        visit(spot.slot->only);
+      } else {
+        walk(spot.slot->list);
+      }
+    });
   }
   walk(moving_down_);
   if (crowd_) walk(crowd_->blocks());
@@ -393,49 +445,55 @@ void TimerWheel::for_each_block(Visit visit) {
 
 std::size_t TimerWheel::size() {
   std::size_t armed = 0;
-  const auto count = [&](TimerCell cell) { armed += cell != nullptr && cell->armed() ? 1 : 0; };
-  for (TimerCell cell : young_) count(cell);
-  for_each_block([&](Block& block) { std::for_each(block.cells, block.cells + Block::capacity, count); });
+  for_each([&](TimerCell& cell) { armed += cell != nullptr && cell->armed() ? 1 : 0; }, [](Block&) {});
   return armed;
 }
 
 std::size_t TimerWheel::memory() const {
   std::size_t bytes = sizeof(*this) + pool_.memory();
-  for (const std::unique_ptr<Level>& level : levels_) {
-    if (!level) continue;
-    bytes += sizeof(Level);
-    for (const std::unique_ptr<Page>& page : level->pages) bytes += page ? sizeof(Page) : 0;
-  }
+  for (const std::unique_ptr<Ring>& ring : levels_) bytes += ring ? ring->memory() : 0;
   return bytes + (crowd_ ? sizeof(*crowd_) + crowd_->memory() : 0);
 }
 
 void TimerWheel::validate() {
-  const auto check_cell = [&](TimerCell& cell) {
-    if (cell == nullptr) return;
-    ESC_CHECK(cell->stands_in(cell));
-    // What a call left for the next one is due before the time of that call, which stands for it.
-    ESC_CHECK(!cell->armed() || cell->deadline() >= earliest_ || given_up_ == earliest_);
-  };
-  for (TimerCell& cell : young_) check_cell(cell);
+  for_each(
+      [&](TimerCell& cell) {
+        if (cell == nullptr) return;
+        ESC_CHECK(cell->stands_in(cell));
+        // What a call left for the next one is due before the time of that call, which stands for it.
+        ESC_CHECK(!cell->armed() || cell->deadline() >= earliest_ || given_up_ == earliest_);
+      },
+      [](Block&) {});
   for (int level = 0; level < level_count; ++level) {
-    for (int slot = 0; levels_[level] && slot < slots_per_level; ++slot) {
-      if (!levels_[level]->pages[slot / page_slots]) continue;
-      const Place place{level, slot};
-      for (Block* block = Block::at(slot_at(place)); block != nullptr; block = block->next()) {
-        ESC_CHECK(levels_[level]->occupied >> (slot / page_slots) & 1);
-        ESC_CHECK(levels_[level]->pages[slot / page_slots]->occupied >> (slot % page_slots) & 1);
-        ESC_CHECK(first_tick_of(place) >= clock_);
-        int seen = 0;
-        for (TimerCell& cell : block->cells) {
-          if (cell == nullptr) continue;
-          ++seen;
-          check_cell(cell);
-          // Not later than its deadline, where the wheel will look for it in time.
-          if (cell->armed()) ESC_CHECK(first_tick_of(place) <= std::max(clock_, tick_of(cell->deadline())));
-        }
-        ESC_CHECK(seen == block->count());
-      }
+    if (!levels_[level]) continue;
+    levels_[level]->for_each([&](int index, Spot spot) {
+      const auto ahead = static_cast<std::uint64_t>((index - index_of(level, clock_)) & (Ring::size - 1));
+      if (!spot.slot->empty()) validate_slot(place_at(level, clock_ + (ahead << (level * Ring::bits))), spot);
+    });
+  }
+}
+
+// Entries stand no later than their deadlines, where the wheel looks for them in time; what is occupied says
+// so.
+void TimerWheel::validate_slot(Place place, Spot spot) const {
+  ESC_CHECK((spot.page->occupied & spot.bit) != 0);
+  ESC_CHECK(place.level == 0 || place.start >= higher_from_);
+  ESC_CHECK(place.level == 0 || place.start > clock_);
+  const auto in_time = [&](const TimerEntry& entry) {
+    return !entry.armed() || place.start <= std::max(clock_, tick_of(entry.deadline()));
+  };
+  if (spot.single()) {
+    ESC_CHECK(in_time(*spot.slot->only));
+    return;
+  }
+  for (const Block* block = Block::at(spot.slot->list); block != nullptr; block = block->next()) {
+    int seen = 0;
+    for (const TimerCell cell : block->cells) {
+      if (cell == nullptr) continue;
+      ++seen;
+      ESC_CHECK(in_time(*cell));
     }
+    ESC_CHECK(seen == block->count());
   }
 }
 

@@ -3,18 +3,18 @@
 //     young    [a|b|c| | ... ]                 32 cells inside the wheel: where every entry begins
 //                  | when they are full
 //                  v
-//     level 1  |....|....|..x.|....|  ...      2,048 slots of 134 ms: 4.6 minutes
+//     level 1  |....|....|..x.|....|  ...      2,048 slots of 67 ms: 2.3 minutes
 //                         |
 //                  | when the clock enters the slot
 //                  v
-//     level 0  |.|.|x|.|x|.|.|.|  ...          2,048 slots of one tick, 65.5 us: 134 ms
+//     level 0  |.|.|x|.|x|.|.|.|  ...          2,048 slots of one tick, 32.8 us: 67 ms
 //
-// (Varghese and Lauck: "Hashed and hierarchical timing wheels", SOSP 1987, scheme 7.) A tick is 2^16 ns.
-// Level l has 2,048 slots of 2,048^l ticks; five levels cover every 64-bit deadline. An entry goes to the
-// level of the highest group of eleven bits in which its tick differs from the clock's: constant time, no
-// comparison with other entries, no allocation per entry. When the clock enters a slot of a higher level,
-// the slot's entries are placed again, lower. Wide levels make that rare and small: a deadline 30 s away
-// moves once, and with a million of them one slot holds two thousand.
+// (Varghese and Lauck: "Hashed and hierarchical timing wheels", SOSP 1987, scheme 7.) A tick is 2^15 ns.
+// Level l is a ring of 2,048 slots of 2,048^l ticks, the clock's own first; five levels cover every 64-bit
+// deadline. An entry goes to the lowest level that reaches its tick: constant time, no comparison with other
+// entries, no allocation per entry. When the clock enters a slot of a higher level, the slot's entries are
+// placed again, lower. Wide levels make that rare and small: a deadline 30 s away moves once, and of a
+// million deadlines within the next minute a slot holds eleven hundred.
 //
 // What is unlike other wheels:
 //
@@ -27,7 +27,7 @@
 //   holds more than 32 (a Worker's request, say) has no levels at all.
 // - Lazy. Cancelling and moving later are one store into the entry (entry.h); the wheel finds out when it
 //   comes by, and then drops the entry or places it anew. libuv, libev, libevent and asio keep heaps, where
-//   each change is a walk; tokio's and folly's wheels unlink from a list, two strangers' cache lines.
+//   each change is a walk; tokio's and folly's wheels unlink from a list: two strangers' cache lines.
 // - Blocks. A slot is a list of cache lines full of pointers (block.h), not a list through the entries.
 // - Bounded. One call of `advance` looks at no more than `step_max` entries, whatever has to move or fire.
 //   What is left waits for the next call, and `next()` says that there is more at once, so a burst of a
@@ -54,6 +54,7 @@
 
 #include <escapement/timers/block.h>
 #include <escapement/timers/entry.h>
+#include <escapement/timers/slot_ring.h>
 
 namespace escapement {
 
@@ -107,36 +108,26 @@ class TimerWheel final : public TimerQueue {
   void validate();
 
  private:
-  static constexpr int slot_bits = 11;
-  static constexpr int slots_per_level = 1 << slot_bits;
-  static constexpr int page_slots = 64;
-  static constexpr int pages_per_level = slots_per_level / page_slots;
   static constexpr int level_count = 5;
+  using Ring = detail::SlotRing;
+  using Spot = detail::SlotRing::Spot;
 
-  // Slots of a level, 64 at a time, made when one of them is first used. A bit that is set may be stale: the
-  // entries of the slot may have left by themselves.
-  struct Page {
-    std::uint64_t occupied = 0;
-    std::array<detail::BlockLink, page_slots> slots{};
-  };
-  struct Level {
-    std::uint32_t occupied = 0;  // pages with a bit set
-    std::array<std::unique_ptr<Page>, pages_per_level> pages;
-  };
+  // A slot by its time: ticks [start, last], where `start` is not before the clock.
   struct Place {
-    int level;
-    int slot;
+    int level;  // -1: no such place
+    std::uint64_t start;
+    std::uint64_t last;
   };
 
-  Place place_of(Instant deadline) const;
-  std::uint64_t first_tick_of(Place place) const;
-  std::uint64_t last_tick_of(Place place) const;
-  detail::BlockLink& slot_at(Place place);
-  Place first_occupied();
-
-  detail::BlockLink& current_slot() { return slot_at({0, static_cast<int>(clock_) & (slots_per_level - 1)}); }
+  Place place_at(int level, std::uint64_t tick) const;
+  Place first_place_on(int level);
+  Place first_place();
+  Place first_higher_place();
+  Spot spot_at(Place place);
 
   void place(TimerEntry& entry);
+  void make_list(Spot spot);
+  void put_into_list(detail::BlockLink& list, TimerEntry& entry);
   bool stays(detail::TimerCell& cell, std::uint64_t last_tick);
 
   void make_room();
@@ -144,6 +135,7 @@ class TimerWheel final : public TimerQueue {
   void expire_young(Instant now, List<Runnable>& due);
 
   Instant look_for_earliest();
+  void look_on(int level, int& looks);
   bool look_into(Place place, int& looks);
   bool look_into_crowd(int& looks);
   void notice(detail::TimerCell& cell);
@@ -152,19 +144,23 @@ class TimerWheel final : public TimerQueue {
 
   bool slots_are_due(std::uint64_t target);
   bool step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget);
+  void open(Place place, int& budget);
   void move_down(int& budget);
   bool fire_tick(Instant now, List<Runnable>& due, int& budget);
   bool fire_crowd(Instant now, List<Runnable>& due, int& budget);
   bool drop_changed_top();
 
-  // Every block, wherever it is. `visit` may give it back.
-  template <class Visit>
-  void for_each_block(Visit visit);
+  // Every cell that may hold an entry, and every block; `block` may give it back.
+  template <class CellVisit, class BlockVisit>
+  void for_each(CellVisit cell, BlockVisit block);
+  void validate_slot(Place place, Spot spot) const;
 
   std::array<detail::TimerCell, young_max> young_{};
   int young_count_ = 0;
-  std::uint64_t clock_;  // the current tick: every slot that starts before it is empty
-  std::array<std::unique_ptr<Level>, level_count> levels_;
+  std::uint64_t
+      clock_;  // the current tick: nothing in the levels is earlier, but for what was armed too late
+  std::uint64_t higher_from_ = UINT64_MAX;  // no occupied slot above level 0 starts before this tick
+  std::array<std::unique_ptr<Ring>, level_count> levels_;
   detail::BlockLink moving_down_ = 0;           // of the slot that the clock entered: not placed again yet
   std::unique_ptr<detail::CrowdedTick> crowd_;  // where the current tick holds many entries
   // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
