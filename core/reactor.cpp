@@ -4,20 +4,6 @@
 
 namespace escapement {
 
-void TimerEntry::arm(TimerQueue& queue, Instant deadline, Runnable& target) {
-  disarm();
-  deadline_ = deadline;
-  target_ = &target;
-  queue_ = &queue;
-  queue.insert(*this);
-}
-
-void TimerEntry::disarm() {
-  if (queue_ == nullptr) return;
-  queue_->remove(*this);
-  queue_ = nullptr;
-}
-
 Reactor::Reactor(Backend& backend, TimerQueue& timers)
     : backend_(backend), timers_(timers), now_(backend.now()) {}
 
@@ -38,7 +24,8 @@ bool Reactor::turn(Instant until) {
   const bool possible = backend_.wait(*this, until);
   now_ = std::max(now_, backend_.now());
   run_posted();
-  timers_.advance(now_, due_);
+  // What is due already runs first: a burst of timers is taken out of the queue as fast as it runs.
+  if (due_.empty()) timers_.advance(now_, due_);
   const bool anything = anything_queued();
   run_queues();
   return possible || anything;

@@ -47,52 +47,29 @@ class Runnable : public ListNode {
   ~Runnable() = default;
 };
 
-class TimerQueue;
+class TimerEntry;
 
-// A place in a timer queue: at or after its deadline a target is made ready, once. Pinned; destroying an
-// armed entry takes it out, in constant time, and nothing follows.
-class TimerEntry : public ListNode {
- public:
-  TimerEntry() = default;
-  ~TimerEntry() { disarm(); }
-
-  // Puts it into `queue`: `target` becomes ready at `deadline`. Re-arms when already armed. Queue and
-  // target must outlive the armed entry.
-  void arm(TimerQueue& queue, Instant deadline, Runnable& target);
-  void disarm();
-
-  // False before `arm` and from the moment it is due.
-  bool armed() const { return queue_ != nullptr; }
-  Instant deadline() const { return deadline_; }
-
-  // For implementations of TimerQueue: the entry is no longer armed, its target is due.
-  void expire(List<Runnable>& due) {
-    queue_ = nullptr;
-    if (!target_->linked()) due.push_back(*target_);
-  }
-  std::uint32_t position = 0;  // for the queue's own use
-
- private:
-  TimerQueue* queue_ = nullptr;
-  Runnable* target_ = nullptr;
-  Instant deadline_;
-};
-
-// Which deadlines fall due when. Implemented by the timer wheel (timers/wheel.h), and by the sorted list
-// that tests and benchmarks compare it with.
+// Which deadlines fall due when. Implemented by the timer wheel (timers/wheel.h), and by the plain list that
+// tests compare it with. Entries are armed by themselves (timers/entry.h).
 class TimerQueue {
  public:
   virtual ~TimerQueue() = default;
 
-  // `entry.deadline()` says when. A deadline that has passed is due at the next `advance`.
+  // Takes in an entry that has just been armed and has no cell. A deadline that has passed is due at the next
+  // `advance`.
   virtual void insert(TimerEntry& entry) = 0;
-  // `entry` is in this queue.
-  virtual void remove(TimerEntry& entry) = 0;
-  // The earliest deadline, exactly; `never()` when empty or when nothing is due before the end of time.
+  // The earliest deadline; `never()` when empty or when nothing is due before the end of time. May be
+  // earlier than that, which costs a turn, never later.
   virtual Instant next() = 0;
-  // Takes out every entry whose deadline is at or before `now`, in deadline order and, where equal, in the
-  // order of insertion, and calls `expire(due)` on each. `now` never goes back.
+  // Takes out entries whose deadline is at or before `now`, in deadline order and, where equal, in the order
+  // in which they were armed, and calls `expire(due)` on each. It may leave some, or work that has to be done
+  // first, for the next call: then `next()` is not after `now`. `now` never goes back.
   virtual void advance(Instant now, List<Runnable>& due) = 0;
+
+ protected:
+  friend class TimerEntry;
+  Instant earliest_ = Instant::never();  // no armed entry is due before
+  std::uint32_t armed_ = 0;              // entries armed so far, modulo 2^32
 };
 
 // Where events come from: epoll, poll, a simulation, a JS host.

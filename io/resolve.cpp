@@ -9,6 +9,7 @@
 
 #include <escapement/core/event.h>
 #include <escapement/io/http/message.h>
+#include <escapement/timers/entry.h>
 
 namespace escapement {
 

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include <escapement/io/posix.h>
+#include <escapement/timers/entry.h>
 
 namespace escapement {
 

@@ -5,6 +5,7 @@
 #include <coroutine>
 
 #include <escapement/core/task.h>
+#include <escapement/timers/entry.h>
 
 namespace escapement {
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <escapement/core/task.h>
+#include <escapement/timers/entry.h>
 
 namespace escapement {
 

@@ -3,188 +3,498 @@
 #include <algorithm>
 #include <bit>
 
+#include <escapement/timers/crowded_tick.h>
 #include <escapement/timers/ticks.h>
 
 namespace escapement {
 
+using detail::Block;
+using detail::BlockLink;
 using detail::tick_of;
+using detail::TimerCell;
 
 namespace {
 
-// Moves the entries of both into `into`, by deadline; where equal, `earlier` first.
-void merge(List<TimerEntry>& earlier, List<TimerEntry>& later, List<TimerEntry>& into) {
-  while (!earlier.empty() && !later.empty()) {
-    List<TimerEntry>& from = later.front().deadline() < earlier.front().deadline() ? later : earlier;
-    into.push_back(*from.pop_front());
-  }
-  into.splice_back(earlier);
-  into.splice_back(later);
-}
+constexpr int few = 64;  // entries of one tick that are sorted on the stack
 
-// Stable, in place, n log n, and one walk when the slot is in order already, as it nearly always is.
-// Bottom-up merge sort: runs[i] holds 2^i entries or none, and the higher runs came earlier.
-void sort_by_deadline(List<TimerEntry>& slot) {
-  const auto earlier = [](TimerEntry& a, TimerEntry& b) { return a.deadline() < b.deadline(); };
-  if (std::is_sorted(slot.begin(), slot.end(), earlier)) return;
-  std::array<List<TimerEntry>, 32> runs;
-  while (TimerEntry* entry = slot.pop_front()) {
-    List<TimerEntry> carried;
-    carried.push_back(*entry);
-    std::size_t i = 0;
-    for (; !runs[i].empty(); ++i) {
-      List<TimerEntry> merged;
-      merge(runs[i], carried, merged);
-      carried.splice_back(merged);
-    }
-    runs[i].splice_back(carried);
-  }
-  for (List<TimerEntry>& run : runs) {
-    List<TimerEntry> merged;
-    merge(run, slot, merged);
-    slot.splice_back(merged);
-  }
+bool fires_before(const TimerEntry* a, const TimerEntry* b) {
+  if (a->deadline() != b->deadline()) return a->deadline() < b->deadline();
+  return a->armed_before(*b);
 }
 
 }  // namespace
 
 TimerWheel::TimerWheel(Instant start) : clock_(tick_of(start)) {}
 
-TimerWheel::~TimerWheel() = default;
-
-void TimerWheel::insert(TimerEntry& entry) {
-  put(entry);
-  ++size_;
-  if (next_known_ && entry.deadline() < next_) next_ = entry.deadline();
+TimerWheel::~TimerWheel() {
+  const auto disown = [](TimerCell& cell) {
+    if (cell == nullptr) return;
+    cell->disarm();
+    cell->forget_cell();
+  };
+  for_each(disown, [](Block& block) { block.release(); });
 }
 
-void TimerWheel::remove(TimerEntry& entry) {
-  const Place place{static_cast<int>(entry.position) / slots_per_level,
-                    static_cast<int>(entry.position) % slots_per_level};
-  entry.unlink();
-  --size_;
-  Level& level = *levels_[place.level];
-  if (level.slots[place.slot].empty()) level.occupied &= ~(std::uint64_t{1} << place.slot);
-  if (entry.deadline() == next_) next_known_ = false;
+// --- Places -----------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int index_of(int level, std::uint64_t tick) {
+  return static_cast<int>(tick >> (level * detail::SlotRing::bits)) & (detail::SlotRing::size - 1);
+}
+
+}  // namespace
+
+// The slot of `level` that `tick` falls into.
+TimerWheel::Place TimerWheel::place_at(int level, std::uint64_t tick) const {
+  const std::uint64_t within = (std::uint64_t{1} << (level * Ring::bits)) - 1;
+  return {level, tick & ~within, tick | within};
+}
+
+TimerWheel::Spot TimerWheel::spot_at(Place place) {
+  return levels_[place.level]->at(index_of(place.level, place.start));
+}
+
+// A ring begins with the clock's own slot: what comes before that in the ring is a round later.
+TimerWheel::Place TimerWheel::first_place_on(int level) {
+  if (!levels_[level]) return {-1, 0, 0};
+  const int own = index_of(level, clock_);
+  const int found = levels_[level]->first_from(own);
+  if (found < 0) return {-1, 0, 0};
+  const auto ahead = static_cast<std::uint64_t>((found - own) & (Ring::size - 1));
+  return place_at(level, clock_ + (ahead << (level * Ring::bits)));
+}
+
+// The occupied slot that starts first; of two, the one on the higher level, which may hold what is due first.
+TimerWheel::Place TimerWheel::first_place() {
+  const Place lowest = first_place_on(0);
+  if (lowest.level == 0 && lowest.start < higher_from_) return lowest;
+  const Place higher = first_higher_place();
+  return higher.level >= 0 && (lowest.level < 0 || higher.start <= lowest.start) ? higher : lowest;
+}
+
+TimerWheel::Place TimerWheel::first_higher_place() {
+  Place first{-1, UINT64_MAX, 0};
+  for (int level = 1; level < level_count; ++level) {
+    const Place place = first_place_on(level);
+    if (place.level >= 0 && place.start <= first.start) first = place;
+  }
+  higher_from_ = first.start;
+  return first;
+}
+
+// The lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the current
+// tick.
+void TimerWheel::place(TimerEntry& entry) {
+  const std::uint64_t tick = std::max(clock_, tick_of(entry.deadline()));
+  int level = 0;
+  for (int shift = 0; (tick >> shift) - (clock_ >> shift) >= Ring::size; shift += Ring::bits) ++level;
+  if (level > 0) higher_from_ = std::min(higher_from_, place_at(level, tick).start);
+  std::unique_ptr<Ring>& ring = levels_[level];
+  if (!ring) ring = std::make_unique<Ring>();
+  const Spot spot = ring->use(index_of(level, tick));
+  if (spot.slot->empty()) {
+    spot.page->single |= spot.bit;
+    entry.stand_in(spot.slot->only, TimerEntry::in_slot);
+    return notice(spot.slot->only);
+  }
+  if (spot.single()) make_list(spot);
+  put_into_list(spot.slot->list, entry);
+}
+
+// Of a slot that is a cell by itself.
+void TimerWheel::make_list(Spot spot) {
+  spot.page->single &= ~spot.bit;
+  TimerEntry* entry = std::exchange(spot.slot->only, nullptr);
+  spot.slot->list = 0;
+  if (entry != nullptr) put_into_list(spot.slot->list, *entry);
+}
+
+void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
+  Block* block = Block::at(list);
+  if (block == nullptr || block->full()) {
+    block = pool_.take();
+    block->link_in(list);
+  }
+  TimerCell& cell = block->take_cell();
+  entry.stand_in(cell, TimerEntry::in_block);
+  notice(cell);
+}
+
+// What has become of an entry of a slot that ends with `last_tick`: false when it was disarmed, and is
+// dropped, or moved later, and is placed there.
+bool TimerWheel::stays(TimerCell& cell, std::uint64_t last_tick) {
+  TimerEntry& entry = *cell;
+  if (entry.armed() && tick_of(entry.deadline()) <= last_tick) return true;
+  entry.leave();
+  if (entry.armed()) place(entry);
+  return false;
+}
+
+// --- The young --------------------------------------------------------------------------------------------
+
+void TimerWheel::make_room() {
+  int kept = 0;
+  for (TimerCell& cell : young_) {
+    TimerEntry* entry = std::exchange(cell, nullptr);
+    if (entry == nullptr) continue;
+    if (!entry->armed()) {
+      entry->forget_cell();
+      continue;
+    }
+    entry->stand_in(young_[kept]);
+    notice(young_[kept]);
+    ++kept;
+  }
+  young_count_ = kept;
+  if (kept > young_max / 2) settle();
+}
+
+// Gives those that are due at `now` places in the slots.
+void TimerWheel::place_young(Instant now) {
+  for (int i = 0; i < young_count_; ++i) {
+    TimerEntry* entry = young_[i];
+    if (entry == nullptr || (entry->armed() && entry->deadline() > now)) continue;
+    young_[i] = nullptr;
+    entry->forget_cell();
+    if (entry->armed()) place(*entry);
+  }
+}
+
+void TimerWheel::expire_young(Instant now, List<Runnable>& due) {
+  std::array<TimerEntry*, young_max> firing;
+  int count = 0;
+  for (int i = 0; i < young_count_; ++i) {
+    TimerEntry* entry = young_[i];
+    if (entry == nullptr || !entry->armed() || entry->deadline() > now) continue;
+    young_[i] = nullptr;
+    firing[count++] = entry;
+  }
+  std::sort(firing.begin(), firing.begin() + count, fires_before);
+  for (int i = 0; i < count; ++i) firing[i]->expire(due);
+}
+
+// --- The earliest -----------------------------------------------------------------------------------------
+
+void TimerWheel::notice(TimerCell& cell) {
+  if (cell->deadline() == earliest_) pool_.watched = &cell;
 }
 
 Instant TimerWheel::next() {
-  if (!next_known_) {
-    const Place first = first_occupied();
-    next_ = first.level < 0 ? Instant::never() : earliest_in(slot_at(first));
-    next_known_ = true;
+  if (const TimerCell* watched = pool_.watched) {
+    const TimerEntry* entry = *watched;
+    if (entry != nullptr && entry->armed() && entry->deadline() == earliest_) return earliest_;
   }
-  return next_;
+  if (given_up_ == earliest_) return earliest_;
+  return look_for_earliest();
 }
+
+void TimerWheel::consider(TimerCell& cell) {
+  const Instant deadline = cell->deadline();
+  if (deadline > earliest_ || (deadline == earliest_ && pool_.watched != nullptr)) return;
+  earliest_ = deadline;
+  pool_.watched = &cell;
+}
+
+void TimerWheel::give_up_looking(Instant bound) {
+  earliest_ = std::min(earliest_, bound);
+  given_up_ = earliest_;
+}
+
+Instant TimerWheel::look_for_earliest() {
+  earliest_ = Instant::never();
+  pool_.watched = nullptr;
+  given_up_.reset();
+  for (int i = 0; i < young_count_; ++i) {
+    if (young_[i] != nullptr && young_[i]->armed()) consider(young_[i]);
+  }
+  int looks = step_max;
+  if (moving_down_ != 0 || !look_into_crowd(looks)) {
+    give_up_looking(detail::start_of_tick(clock_));
+    return earliest_;
+  }
+  for (int level = 0; level < level_count; ++level) look_on(level, looks);
+  return earliest_;
+}
+
+// The earliest on a level is in its first slot.
+void TimerWheel::look_on(int level, int& looks) {
+  for (;;) {
+    const Place first = first_place_on(level);
+    if (first.level < 0) return;
+    const Instant start = detail::start_of_tick(first.start);
+    if (start > earliest_) return;
+    if (!look_into(first, looks)) return give_up_looking(start);
+    if (!spot_at(first).slot->empty()) return;
+  }
+}
+
+// Finds the earliest entry of a slot, and tidies the slot on the way. False: too many to look at.
+bool TimerWheel::look_into(Place place, int& looks) {
+  const Spot spot = spot_at(place);
+  if (spot.single()) {
+    if (stays(spot.slot->only, place.last)) consider(spot.slot->only);
+    return true;
+  }
+  for (Block* block = Block::at(spot.slot->list); block != nullptr;) {
+    Block* following = block->next();
+    looks -= block->count();
+    if (looks < 0) return false;
+    block->pin();
+    for (TimerCell& cell : block->cells) {
+      if (cell != nullptr && stays(cell, place.last)) consider(cell);
+    }
+    block->unpin();
+    block = following;
+  }
+  return true;
+}
+
+// --- Time passes ------------------------------------------------------------------------------------------
 
 void TimerWheel::advance(Instant now, List<Runnable>& due) {
-  if (now < next()) return;
+  if (now < earliest_) return;
   const std::uint64_t target = std::max(clock_, tick_of(now));
-  for (;;) {
-    const Place first = first_occupied();
-    if (first.level < 0) break;
-    const std::uint64_t start = std::max(clock_, start_of(first));
-    if (start > target) break;
-    clock_ = start;
-    if (first.level == 0) {
-      fire_current_slot(now, due);
-      if (!slot_at(first).empty()) break;  // what is left in the current tick is not due yet
-    } else {
-      enter_slot(first);
+  // Where slots are due too, the young go through them, so that all fire in one order.
+  if (slots_are_due(target)) {
+    place_young(now);
+  } else {
+    expire_young(now, due);
+  }
+  int budget = step_max;
+  while (budget > 0 && step(now, target, due, budget)) {
+  }
+  pool_.watched = nullptr;
+  given_up_.reset();
+  if (budget > 0) {
+    clock_ = target;
+    earliest_ = now + Duration::nanoseconds(1);  // a bound, until somebody asks
+  } else {
+    earliest_ = now;
+    given_up_ = now;
+  }
+}
+
+bool TimerWheel::slots_are_due(std::uint64_t target) {
+  if (moving_down_ != 0 || crowd_) return true;
+  const Place first = first_place();
+  return first.level >= 0 && first.start <= target;
+}
+
+// Does the next thing that is due at `target`. False when there is nothing more.
+bool TimerWheel::step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget) {
+  if (moving_down_ != 0) {
+    move_down(budget);
+    return true;
+  }
+  if (crowd_) return fire_crowd(now, due, budget);
+  const Place first = first_place();
+  if (first.level < 0 || first.start > target) return false;
+  clock_ = std::max(clock_, first.start);
+  if (first.level == 0) return fire_tick(now, due, budget);
+  open(first, budget);
+  return true;
+}
+
+// The clock enters a slot of a higher level.
+void TimerWheel::open(Place place, int& budget) {
+  const Spot spot = spot_at(place);
+  if (!spot.single()) return Block::move_list(spot.slot->list, moving_down_);
+  --budget;
+  if (!stays(spot.slot->only, place.last)) return;
+  this->place(*std::exchange(spot.slot->only, nullptr));
+}
+
+// Places the entries of a slot that the clock has entered again; they go to lower levels.
+void TimerWheel::move_down(int& budget) {
+  while (Block* block = Block::at(moving_down_)) {
+    if (budget <= 0) return;
+    if (const Block* following = block->next()) {
+      for (const TimerCell cell : following->cells) __builtin_prefetch(cell, 1);
     }
-  }
-  clock_ = target;
-  next_known_ = false;
-}
-
-// The level is that of the highest group of bits in which the deadline's tick differs from the clock's. A
-// deadline that has passed belongs to the current tick.
-TimerWheel::Place TimerWheel::place_for(Instant deadline) const {
-  const std::uint64_t tick = std::max(clock_, tick_of(deadline));
-  const std::uint64_t differing = tick ^ clock_;
-  const int level = differing == 0 ? 0 : (63 - std::countl_zero(differing)) / slot_bits;
-  return {level, static_cast<int>(tick >> (level * slot_bits)) & (slots_per_level - 1)};
-}
-
-List<TimerEntry>& TimerWheel::slot_at(Place place) { return levels_[place.level]->slots[place.slot]; }
-
-void TimerWheel::put(TimerEntry& entry) {
-  const Place place = place_for(entry.deadline());
-  std::unique_ptr<Level>& level = levels_[place.level];
-  if (!level) level = std::make_unique<Level>();
-  level->slots[place.slot].push_back(entry);
-  level->occupied |= std::uint64_t{1} << place.slot;
-  entry.position = static_cast<std::uint32_t>(place.level * slots_per_level + place.slot);
-}
-
-// Everything on a level is earlier than everything on the levels above it, and slots before the clock's own
-// are empty, so the first occupied slot is the lowest one of the lowest level that has any.
-TimerWheel::Place TimerWheel::first_occupied() const {
-  for (int level = 0; level < level_count; ++level) {
-    if (levels_[level] && levels_[level]->occupied != 0) {
-      return {level, std::countr_zero(levels_[level]->occupied)};
+    for (TimerCell& cell : block->cells) {
+      if (cell == nullptr) continue;
+      TimerEntry& entry = *cell;
+      --budget;
+      if (entry.armed()) {
+        entry.prefetch_target();  // it is due soon
+        place(entry);
+      } else {
+        entry.forget_cell();
+      }
     }
+    block->release();
   }
-  return {-1, 0};
 }
 
-// The first tick of a slot: the clock's bits above the level, then the slot, then zeros.
-std::uint64_t TimerWheel::start_of(Place place) const {
-  const int shift = place.level * slot_bits;
-  const std::uint64_t above = clock_ >> shift >> slot_bits;
-  return ((above << slot_bits) | static_cast<std::uint64_t>(place.slot)) << shift;
-}
-
-// Places the entries of a slot that the clock has just entered again; they go to lower levels.
-void TimerWheel::enter_slot(Place place) {
-  List<TimerEntry> entries;
-  entries.splice_back(slot_at(place));
-  levels_[place.level]->occupied &= ~(std::uint64_t{1} << place.slot);
-  while (TimerEntry* entry = entries.pop_front()) put(*entry);
-}
-
-// Takes what is due out of the current tick's slot, in order. Stable sorting keeps equal deadlines as
-// they came.
-void TimerWheel::fire_current_slot(Instant now, List<Runnable>& due) {
-  const Place place{0, static_cast<int>(clock_) & (slots_per_level - 1)};
-  List<TimerEntry>& slot = slot_at(place);
-  sort_by_deadline(slot);
-  while (!slot.empty() && slot.front().deadline() <= now) {
-    slot.pop_front()->expire(due);
-    --size_;
+// Fires what is due of the current tick, in order. False when the rest of it is later.
+bool TimerWheel::fire_tick(Instant now, List<Runnable>& due, int& budget) {
+  const Spot spot = spot_at(place_at(0, clock_));
+  if (spot.single()) {
+    --budget;
+    if (!stays(spot.slot->only, clock_)) return true;
+    TimerEntry& entry = *spot.slot->only;
+    if (entry.deadline() > now) return false;
+    spot.slot->only = nullptr;
+    entry.expire(due);
+    return true;
   }
-  if (slot.empty()) levels_[0]->occupied &= ~(std::uint64_t{1} << place.slot);
+  std::array<TimerEntry*, few> firing;
+  int count = 0;
+  for (Block* block = Block::at(spot.slot->list); block != nullptr;) {
+    Block* following = block->next();
+    if (count + block->count() > few) {
+      crowd_ = std::make_unique<detail::CrowdedTick>();
+      return fire_crowd(now, due, budget);
+    }
+    block->pin();
+    for (TimerCell& cell : block->cells) {
+      if (cell == nullptr) continue;
+      if (stays(cell, clock_)) firing[count++] = cell;
+      --budget;
+    }
+    block->unpin();
+    block = following;
+  }
+  std::sort(firing.begin(), firing.begin() + count, fires_before);
+  for (int i = 0; i < count; ++i) {
+    if (firing[i]->deadline() > now) return false;
+    firing[i]->leave();
+    firing[i]->expire(due);
+  }
+  return true;
 }
 
-Instant TimerWheel::earliest_in(List<TimerEntry>& slot) const {
-  Instant earliest = Instant::never();
-  for (TimerEntry& entry : slot) earliest = std::min(earliest, entry.deadline());
-  return earliest;
+// The same for a tick with many entries. All of it goes into the heap before anything fires.
+bool TimerWheel::fire_crowd(Instant now, List<Runnable>& due, int& budget) {
+  const Spot spot = spot_at(place_at(0, clock_));
+  while (budget > 0) {
+    if (spot.single()) make_list(spot);
+    if (Block* block = Block::at(spot.slot->list)) {
+      budget -= block->count();
+      crowd_->adopt(*block);
+      for (TimerCell& cell : block->cells) {
+        if (cell != nullptr && stays(cell, clock_)) crowd_->add(cell);
+      }
+      continue;
+    }
+    if (crowd_->empty()) {
+      crowd_.reset();
+      return true;
+    }
+    --budget;
+    if (drop_changed_top()) continue;
+    if (crowd_->deadline() > now) return false;
+    TimerEntry& entry = *crowd_->top();
+    crowd_->pop();
+    entry.leave();
+    entry.expire(due);
+  }
+  return true;
+}
+
+// Takes the crowd's first entry out if it has been disarmed, destroyed or armed anew; a later deadline of it
+// counts from now on.
+bool TimerWheel::drop_changed_top() {
+  if (crowd_->top_is_current()) return false;
+  TimerEntry* entry = crowd_->top();
+  crowd_->pop();
+  if (entry == nullptr) return true;
+  entry->leave();
+  if (entry->armed()) place(*entry);
+  return true;
+}
+
+// Finds the crowd's earliest entry. False: there is too much to look at.
+bool TimerWheel::look_into_crowd(int& looks) {
+  while (crowd_ && !crowd_->empty()) {
+    if (--looks < 0) return false;
+    if (drop_changed_top()) continue;
+    consider(crowd_->top());
+    break;
+  }
+  return true;
+}
+
+// --- All of it --------------------------------------------------------------------------------------------
+
+template <class CellVisit, class BlockVisit>
+void TimerWheel::for_each(CellVisit visit, BlockVisit visit_block) {
+  const auto walk = [&](BlockLink& list) {
+    for (Block* block = Block::at(list); block != nullptr;) {
+      Block* following = block->next();
+      for (TimerCell& cell : block->cells) visit(cell);
+      visit_block(*block);
+      block = following;
+    }
+  };
+  for (TimerCell& cell : young_) visit(cell);
+  for (const std::unique_ptr<Ring>& ring : levels_) {
+    if (!ring) continue;
+    ring->for_each([&](int, Spot spot) {
+      if (spot.single()) {
+        visit(spot.slot->only);
+      } else {
+        walk(spot.slot->list);
+      }
+    });
+  }
+  walk(moving_down_);
+  if (crowd_) walk(crowd_->blocks());
+}
+
+std::size_t TimerWheel::size() {
+  std::size_t armed = 0;
+  for_each([&](TimerCell& cell) { armed += cell != nullptr && cell->armed() ? 1 : 0; }, [](Block&) {});
+  return armed;
 }
 
 std::size_t TimerWheel::memory() const {
-  std::size_t bytes = sizeof(*this);
-  for (const std::unique_ptr<Level>& level : levels_) bytes += level ? sizeof(Level) : 0;
-  return bytes;
+  std::size_t bytes = sizeof(*this) + pool_.memory();
+  for (const std::unique_ptr<Ring>& ring : levels_) bytes += ring ? ring->memory() : 0;
+  return bytes + (crowd_ ? sizeof(*crowd_) + crowd_->memory() : 0);
 }
 
 void TimerWheel::validate() {
-  std::size_t seen = 0;
-  Instant earliest = Instant::never();
+  for_each(
+      [&](TimerCell& cell) {
+        if (cell == nullptr) return;
+        ESC_CHECK(cell->stands_in(cell));
+        // What a call left for the next one is due before the time of that call, which stands for it.
+        ESC_CHECK(!cell->armed() || cell->deadline() >= earliest_ || given_up_ == earliest_);
+      },
+      [](Block&) {});
   for (int level = 0; level < level_count; ++level) {
-    for (int slot = 0; levels_[level] && slot < slots_per_level; ++slot) {
-      const bool marked = (levels_[level]->occupied >> slot & 1) != 0;
-      ESC_CHECK(marked == !levels_[level]->slots[slot].empty());
-      for (TimerEntry& entry : levels_[level]->slots[slot]) {
-        const Place place = place_for(entry.deadline());
-        ESC_CHECK(place.level == level && place.slot == slot);
-        ESC_CHECK(entry.position == static_cast<std::uint32_t>(level * slots_per_level + slot));
-        earliest = std::min(earliest, entry.deadline());
-        ++seen;
-      }
-    }
+    if (!levels_[level]) continue;
+    levels_[level]->for_each([&](int index, Spot spot) {
+      const auto ahead = static_cast<std::uint64_t>((index - index_of(level, clock_)) & (Ring::size - 1));
+      if (!spot.slot->empty()) validate_slot(place_at(level, clock_ + (ahead << (level * Ring::bits))), spot);
+    });
   }
-  ESC_CHECK(seen == size_);
-  ESC_CHECK(!next_known_ || next_ == earliest);
+}
+
+// Entries stand no later than their deadlines, where the wheel looks for them in time; what is occupied says
+// so.
+void TimerWheel::validate_slot(Place place, Spot spot) const {
+  ESC_CHECK((spot.page->occupied & spot.bit) != 0);
+  ESC_CHECK(place.level == 0 || place.start >= higher_from_);
+  ESC_CHECK(place.level == 0 || place.start > clock_);
+  const auto in_time = [&](const TimerEntry& entry) {
+    return !entry.armed() || place.start <= std::max(clock_, tick_of(entry.deadline()));
+  };
+  if (spot.single()) {
+    ESC_CHECK(in_time(*spot.slot->only));
+    return;
+  }
+  for (const Block* block = Block::at(spot.slot->list); block != nullptr; block = block->next()) {
+    int seen = 0;
+    for (const TimerCell cell : block->cells) {
+      if (cell == nullptr) continue;
+      ++seen;
+      ESC_CHECK(in_time(*cell));
+    }
+    ESC_CHECK(seen == block->count());
+  }
 }
 
 }  // namespace escapement

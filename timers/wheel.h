@@ -1,29 +1,46 @@
 // A hierarchical timer wheel that fires in exact order.
 //
-//     level 1   |....|....|..x.|....|  ...   64 slots of 64 ticks: 4.2 ms each, 268 ms around
-//                          |
-//                 when the clock enters this slot, its entries move to
-//                          v
-//     level 0   |.|.|x|.|x|.|  ...            64 slots of one tick: 65.5 us each, 4.2 ms around
+//     young    [a|b|c| | ... ]                 32 cells inside the wheel: where every entry begins
+//                  | when they are full
+//                  v
+//     level 1  |....|....|..x.|....|  ...      2,048 slots of 67 ms: 2.3 minutes
+//                         |
+//                  | when the clock enters the slot
+//                  v
+//     level 0  |.|.|x|.|x|.|.|.|  ...          2,048 slots of one tick, 32.8 us: 67 ms
 //
-// (Varghese and Lauck: "Hashed and hierarchical timing wheels", SOSP 1987, scheme 7.) A tick is 2^16 ns.
-// Level l has 64 slots of 64^l ticks; eight levels cover every 64-bit deadline. An entry goes to the level
-// of the highest group of six bits in which its tick differs from the clock's: constant time, no
-// comparison with other entries, no allocation. When the clock enters a slot of a higher level, the slot's
-// entries are placed again, lower; each entry moves at most once per level.
+// (Varghese and Lauck: "Hashed and hierarchical timing wheels", SOSP 1987, scheme 7.) A tick is 2^15 ns.
+// Level l is a ring of 2,048 slots of 2,048^l ticks, the clock's own first; five levels cover every 64-bit
+// deadline. An entry goes to the lowest level that reaches its tick: constant time, no comparison with other
+// entries, no allocation per entry. When the clock enters a slot of a higher level, the slot's entries are
+// placed again, lower. Wide levels make that rare and small: a deadline 30 s away moves once, and of a
+// million deadlines within the next minute a slot holds eleven hundred.
 //
-// A wheel alone knows time only to a tick, and by slots. This one is exact, as no peer's is:
-// - Deadlines keep their nanoseconds in the entries. A level-0 slot holds the few entries of one tick; it
-//   is put in order when the clock enters it, and only what is due leaves it.
-// - Equal deadlines fire in the order of insertion. For a given clock one deadline has one slot, entries
-//   join at its end, and moving a slot's entries down keeps their order; so equal deadlines always stand
-//   in order, and the sort is stable.
-// - `next()` is the earliest deadline itself, not its slot's start. The minimum is remembered; it is looked
-//   for again only after the entry that held it left, and then in one slot.
+// What is unlike other wheels:
 //
-// The price: an insertion touches its two list neighbours, and looking again for the minimum walks one
-// slot. A level is 1 KiB (512 bytes on wasm) and is allocated when an entry first needs it, so a wheel that
-// lives for one Worker request and sleeps a few times stays small.
+// - Exact. A wheel alone knows time only to a tick, and by slots. Here deadlines keep their nanoseconds in
+// the
+//   entries, a tick's few entries are sorted when the clock is there, and equal deadlines fire in the order
+//   in which they were armed, which each entry remembers. `next()` is the earliest deadline itself.
+// - Young. Most timers of a server are cancelled long before they are due. They are born into a row of 32
+//   cells and mostly die there: arming and destroying such a timer never computes a slot. A wheel that never
+//   holds more than 32 (a Worker's request, say) has no levels at all.
+// - Lazy. Cancelling and moving later are one store into the entry (entry.h); the wheel finds out when it
+//   comes by, and then drops the entry or places it anew. libuv, libev, libevent and asio keep heaps, where
+//   each change is a walk; tokio's and folly's wheels unlink from a list: two strangers' cache lines.
+// - Blocks. A slot is a list of cache lines full of pointers (block.h), not a list through the entries.
+// - Bounded. One call of `advance` looks at no more than `step_max` entries, whatever has to move or fire.
+//   What is left waits for the next call, and `next()` says that there is more at once, so a burst of a
+//   million timers or a cascade of as many lets I/O run in between. Nothing fires out of order meanwhile.
+//
+// The price: an entry is 28 bytes and its cell 11 (20 and 5 on wasm). The wheel itself is 0.5 KiB, then half
+// a KiB for each 64 slots that are used. After the earliest entry was cancelled, `next()` has to look for
+// another, in one slot as a rule; where it would have to look at more than `step_max` it answers with the
+// start of that slot instead: the loop wakes once more than it needed, once per level.
+//
+// Time. Deadlines before the clock are due at once, in order. `never()` is a deadline like others, due when
+// the clock gets there. A clock that jumps far (a suspended machine, a stopped process) costs what is due,
+// not what was passed. The clock must not go back.
 //
 // Pure arithmetic: no clock, no coroutine, no reactor. `advance` says what time it is.
 
@@ -33,64 +50,124 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
-#include <escapement/core/reactor.h>
+#include <escapement/timers/block.h>
+#include <escapement/timers/entry.h>
+#include <escapement/timers/slot_ring.h>
 
 namespace escapement {
 
+namespace detail {
+class CrowdedTick;
+}
+
 class TimerWheel final : public TimerQueue {
  public:
-  // `start` is the time at which its clock begins. Deadlines before the clock are kept and due at once.
+  // The most entries that one `advance` or `next` looks at.
+  static constexpr int step_max = 2048;
+  static constexpr int young_max = 32;
+
+  // `start` is the time at which its clock begins.
   explicit TimerWheel(Instant start = Instant());
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
-  // Entries still armed must not be touched afterwards, except to be destroyed disarmed: destroy them first.
+  // Disarms whatever is still armed.
   ~TimerWheel() override;
 
-  void insert(TimerEntry& entry) override;
-  void remove(TimerEntry& entry) override;
+  void insert(TimerEntry& entry) override {
+    while (young_count_ > 0 && young_[young_count_ - 1] == nullptr) --young_count_;
+    if (young_count_ == young_max) make_room();
+    detail::TimerCell& cell = young_[young_count_++];
+    entry.stand_in(cell);
+    if (entry.deadline() >= earliest_) return;
+    earliest_ = entry.deadline();
+    pool_.watched = &cell;
+  }
+
+  // The earliest deadline. In between `advance` calls that left something to do, an instant that has passed;
+  // rarely (see above) one that is earlier than the earliest deadline. Never one that is later.
   Instant next() override;
-  // Work: one visit per slot that holds entries and lies in the time passed, plus a constant per due entry
-  // and per entry moved down a level.
+
+  // Expires what is due at `now`, in order, at most `step_max` of them: then `next()` has passed, and the
+  // rest comes with the next calls.
   void advance(Instant now, List<Runnable>& due) override;
 
-  std::size_t size() const { return size_; }
-  // Bytes that the wheel itself occupies now, without its entries.
+  // Gives the young their places in the levels now. For tests: it happens by itself when there are many.
+  void settle() {
+    place_young(Instant::never());
+    young_count_ = 0;
+  }
+
+  // How many entries are armed. Looks at all of them: for tests.
+  std::size_t size();
+  // Bytes that the wheel occupies now, cells included, entries not.
   std::size_t memory() const;
 
-  // Walks everything and checks that each entry stands where it belongs, with a message naming what does
-  // not. For tests and debug builds; takes time in proportion to the number of entries.
+  // Checks that everything stands where it belongs. For tests and debug builds; looks at all entries.
   void validate();
 
  private:
-  static constexpr int slot_bits = 6;
-  static constexpr int slots_per_level = 1 << slot_bits;
-  static constexpr int level_count = 8;
+  static constexpr int level_count = 5;
+  using Ring = detail::SlotRing;
+  using Spot = detail::SlotRing::Spot;
 
-  struct Level {
-    std::array<List<TimerEntry>, slots_per_level> slots;
-    std::uint64_t occupied = 0;  // bit s: slots[s] holds entries
-  };
+  // A slot by its time: ticks [start, last], where `start` is not before the clock.
   struct Place {
-    int level;
-    int slot;
+    int level;  // -1: no such place
+    std::uint64_t start;
+    std::uint64_t last;
   };
 
-  Place place_for(Instant deadline) const;
-  List<TimerEntry>& slot_at(Place place);
-  void put(TimerEntry& entry);
-  // The first slot that holds entries, in time; level -1 when there is none.
-  Place first_occupied() const;
-  std::uint64_t start_of(Place place) const;
-  void enter_slot(Place place);
-  void fire_current_slot(Instant now, List<Runnable>& due);
-  Instant earliest_in(List<TimerEntry>& slot) const;
+  Place place_at(int level, std::uint64_t tick) const;
+  Place first_place_on(int level);
+  Place first_place();
+  Place first_higher_place();
+  Spot spot_at(Place place);
 
-  std::array<std::unique_ptr<Level>, level_count> levels_;
-  std::uint64_t clock_;  // the current tick: every slot that starts before it is empty
-  std::size_t size_ = 0;
-  Instant next_ = Instant::never();
-  bool next_known_ = true;
+  void place(TimerEntry& entry);
+  void make_list(Spot spot);
+  void put_into_list(detail::BlockLink& list, TimerEntry& entry);
+  bool stays(detail::TimerCell& cell, std::uint64_t last_tick);
+
+  void make_room();
+  void place_young(Instant now);
+  void expire_young(Instant now, List<Runnable>& due);
+
+  Instant look_for_earliest();
+  void look_on(int level, int& looks);
+  bool look_into(Place place, int& looks);
+  bool look_into_crowd(int& looks);
+  void notice(detail::TimerCell& cell);
+  void consider(detail::TimerCell& cell);
+  void give_up_looking(Instant bound);
+
+  bool slots_are_due(std::uint64_t target);
+  bool step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget);
+  void open(Place place, int& budget);
+  void move_down(int& budget);
+  bool fire_tick(Instant now, List<Runnable>& due, int& budget);
+  bool fire_crowd(Instant now, List<Runnable>& due, int& budget);
+  bool drop_changed_top();
+
+  // Every cell that may hold an entry, and every block; `block` may give it back.
+  template <class CellVisit, class BlockVisit>
+  void for_each(CellVisit cell, BlockVisit block);
+  void validate_slot(Place place, Spot spot) const;
+
+  std::array<detail::TimerCell, young_max> young_{};
+  int young_count_ = 0;
+  std::uint64_t
+      clock_;  // the current tick: nothing in the levels is earlier, but for what was armed too late
+  std::uint64_t higher_from_ = UINT64_MAX;  // no occupied slot above level 0 starts before this tick
+  std::array<std::unique_ptr<Ring>, level_count> levels_;
+  detail::BlockLink moving_down_ = 0;           // of the slot that the clock entered: not placed again yet
+  std::unique_ptr<detail::CrowdedTick> crowd_;  // where the current tick holds many entries
+  // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
+  // use.
+  detail::BlockPool pool_;
+  // What `next()` answered when it gave up looking; as long as it is earliest_, it answers it again.
+  std::optional<Instant> given_up_;
 };
 
 }  // namespace escapement

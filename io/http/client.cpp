@@ -7,6 +7,7 @@
 #include <escapement/core/event.h>
 #include <escapement/io/http/connection.h>
 #include <escapement/io/http/writer.h>
+#include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {

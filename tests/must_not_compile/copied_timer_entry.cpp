@@ -1,5 +1,5 @@
 // Others point at an entry: it stays where it is.
-#include <escapement/core/reactor.h>
+#include <escapement/timers/entry.h>
 
 using namespace escapement;
 
