@@ -306,7 +306,7 @@ TEST_CASE("TimerWheel: a few entries need no level, and what many needed is give
     timers.back()->entry.arm(wheel, Instant::from_nanoseconds(30'000'000'000 + i), timers.back()->fired);
   }
   CHECK(wheel.size() == timers.size());
-  CHECK(wheel.memory() - empty <= timers.size() * (sizeof(void*) * 11 / 8) + 40'000);
+  CHECK(wheel.memory() - empty <= timers.size() * (sizeof(void*) * 13 / 8) + 40'000);
   timers.clear();
   CHECK(wheel.size() == 0);
   CHECK(wheel.memory() - empty <= 300'000);
