@@ -37,7 +37,7 @@ class Fetch final : public FetchEvents {
   void bytes(std::string bytes) override { arrived(std::move(bytes)); }
   void failed(std::string why) override {
     failure_ = why.empty() ? Error(Errc::unsupported, "this host has no fetch()").nothing_sent()
-                         : Error(Errc::reset, "fetch failed: " + why);
+                           : Error(Errc::reset, "fetch failed: " + why);
     reported_.set();
   }
 

@@ -97,7 +97,8 @@ Task<> answer(Context& context, const http::Service& service, std::string head, 
   // What no host can send is this service's failure, not the instance's.
   if (outcome && (outcome->status < 200 || outcome->status > 599)) outcome = Error(Errc::internal);
   http::Response response = outcome ? *std::move(outcome) : http::Response(request ? 500 : 400);
-  if (response.status == 204 || response.status == 205 || response.status == 304) response.body = http::Body();
+  if (response.status == 204 || response.status == 205 || response.status == 304)
+    response.body = http::Body();
   if (!outcome) {
     response.headers.add("Content-Type", "text/plain");
     response.body = http::Body(std::string(http::reason_phrase(response.status)) + "\n");

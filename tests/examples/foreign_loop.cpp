@@ -25,8 +25,8 @@ int main() {
   Scope tasks(loop.reactor());
   bool done = false;
   tasks.spawn(count_down(done));
-  while (!done) {
-    const Instant next = loop.step();  // never sleeps; says when to call again
+  // A step never sleeps; it says when to call again if nothing happens before.
+  for (Instant next = loop.step(); !done; next = loop.step()) {
     const Duration left = std::clamp(next - loop.backend().now(), Duration(), Duration(1h));
     pollfd watched[] = {{0, POLLIN, 0}, {loop.pollable_fd(), POLLIN, 0}};
     ::poll(watched, 2, static_cast<int>((left + Duration(999us)) / Duration(1ms)));

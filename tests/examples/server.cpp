@@ -26,8 +26,8 @@ int main(int count, char** arguments) {
   Loop loop;
   auto signals = Signals::make(loop.backend(), {SIGINT, SIGTERM});
   http::Server server(hello);
-  auto ended = loop.run(all(server.listen(loop.network(), count == 2 ? arguments[1] : ""),
-                            stop(server, **signals)));
+  auto ended =
+      loop.run(all(server.listen(loop.network(), count == 2 ? arguments[1] : ""), stop(server, **signals)));
   if (!ended) std::fprintf(stderr, "server: %s\n", to_string(ended.error()).c_str());
   return ended ? 0 : 1;
 }
