@@ -24,6 +24,5 @@ int main() {
   Loop loop;  // epoll or poll
   Result<std::string> text = loop.run(ask());
   std::puts(text->c_str());  // 42, then timed_out: nothing within 5ms
-  // [timeout]
-  return *text == "42, then timed_out: nothing within 5ms" ? 0 : 1;
 }
+// [timeout]
