@@ -204,6 +204,21 @@ TEST_CASE("resolver: destroyed with questions under way") {
   CHECK(outcome.error() == Errc::cancelled);
 }
 
+TEST_CASE("addresses: what is none") {
+  for (const char* wrong : {"", "name", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "::1::", "127.0.0.1 "}) {
+    CAPTURE(wrong);
+    CHECK(!SocketAddress::literal(wrong, 80));
+  }
+  for (const char* wrong :
+       {"", "h", "h:", "h:x", "h:65536", "h:-1", "h: 1", "::1:80", "[::1", "[::1]", "[::1]80"}) {
+    CAPTURE(wrong);
+    Result<HostAndPort> parsed = parse_host_and_port(wrong);
+    REQUIRE(!parsed);
+    CHECK(parsed.error() == Errc::invalid_argument);
+    CHECK(parsed.error().message().find(wrong) != std::string::npos);
+  }
+}
+
 TEST_CASE("resolver: servers that are none") {
   std::unique_ptr<Loop> loop = *Loop::make(World::options(GENERATE("epoll", "poll")));
   Resolver resolver(loop->backend(), loop->reactor(), World::asking("not an address", 100ms, 1));
