@@ -25,7 +25,7 @@ Task<> cancel_from_inside(Scope& scope) {
 void misuse(int number) {
   switch (number) {
     case 0: Interval every((Duration())); break;
-    case 1: Interval every(-Duration(1s)); break;
+    case 1: Interval every(Duration() - Duration(1s)); break;
     case 2: pipe(PipeOptions{.capacity = 0}); break;
     case 3: pipe(PipeOptions{.read_max = 0}); break;
     case 4: {
