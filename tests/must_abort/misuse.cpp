@@ -24,8 +24,8 @@ Task<> cancel_from_inside(Scope& scope) {
 
 void misuse(int number) {
   switch (number) {
-    case 0: Interval every((Duration())); break;
-    case 1: Interval every(Duration() - Duration(1s)); break;
+    case 0: (void)Interval(Duration()); break;
+    case 1: (void)Interval(Duration() - Duration(1s)); break;
     case 2: pipe(PipeOptions{.capacity = 0}); break;
     case 3: pipe(PipeOptions{.read_max = 0}); break;
     case 4: {
