@@ -1,10 +1,6 @@
 #include "fetch_job.h"
 
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <iterator>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -88,10 +84,15 @@ Result<std::string> data_of(const FetchOptions& options) {
   if (!options.data || options.data->empty() || options.data->front() != '@')
     return options.data.value_or("");
   const std::string name = options.data->substr(1);
-  if (name == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(name, std::ios::binary);
-  if (!file) return Error(Errc::permission_denied, "cannot read " + name);
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rb");
+  if (file == nullptr) return Error(Errc::permission_denied, "cannot read " + name);
+  std::string data;
+  char piece[16 * KiB];
+  while (const std::size_t count = std::fread(piece, 1, sizeof piece, file)) data.append(piece, count);
+  const bool failed = std::ferror(file) != 0;  // a folder, say
+  if (file != stdin) std::fclose(file);
+  if (failed) return Error(Errc::permission_denied, "cannot read " + name);
+  return data;
 }
 
 Result<http::Headers> headers_of(const FetchOptions& options) {

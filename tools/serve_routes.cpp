@@ -3,6 +3,8 @@
 #include <charconv>
 #include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <escapement/timers/sleep.h>
 
@@ -50,6 +52,20 @@ class Broken final : public http::BodySource {
 
  private:
   bool begun_ = false;
+};
+
+// A body of which the first piece has been read.
+class Resumed final : public http::BodySource {
+ public:
+  Resumed(std::string first, http::Body rest) : first_(std::move(first)), rest_(std::move(rest)) {}
+  Task<std::string> read() override {
+    if (!first_.empty()) co_return std::exchange(first_, std::string());
+    co_return co_await rest_.read();
+  }
+
+ private:
+  std::string first_;
+  http::Body rest_;
 };
 
 struct Call {
@@ -178,9 +194,17 @@ http::Service serve_routes() {
 }
 
 Task<http::Response> serve_echo(http::Request request) {
-  const bool has_body = request.body.length().value_or(1) > 0;
-  http::Response response(200, http::Headers{{"Content-Type", "text/plain"}}, has_body ? "" : "hello");
-  if (has_body) response.body = std::move(request.body);
+  http::Response response(200, http::Headers{{"Content-Type", "text/plain"}}, "hello");
+  const std::optional<std::uint64_t> length = request.body.length();
+  if (length == 0) co_return std::move(response);
+  if (length) {
+    response.body = std::move(request.body);
+    co_return std::move(response);
+  }
+  // Whether a chunked body holds anything shows with its first piece.
+  std::string first = co_await request.body.read();
+  if (!first.empty())
+    response.body = http::Body(std::make_unique<Resumed>(std::move(first), std::move(request.body)));
   co_return std::move(response);
 }
 

@@ -28,7 +28,7 @@ extern "C" {
 
 // --- Imports: the clock ----------------------------------------------------------------------------------
 
-// The monotonic clock of the current context, from its beginning. May stand still while code runs.
+// The host's monotonic clock, from any fixed point. May stand still while code runs.
 ESC_IMPORT(now) double esc_host_now();
 // Milliseconds since 1970.
 ESC_IMPORT(wall) double esc_host_wall();
@@ -76,11 +76,11 @@ ESC_IMPORT(response_end) void esc_host_response_end(int failed);
 //                                   -1 only when something happens, -2 all tasks have ended: close it
 //   esc_task_NAME(context, pointer, length)      starts a task of ESC_TASK
 //   esc_cancel(context)             destroys every task
-//   esc_env(context, pointer, length)            "NAME=value\n..." for env()
+//   esc_env(context, pointer, length)            "NAME=value\0..." for env()
 //   esc_fetch_head(context, id, pointer, length)
 //   esc_fetch_bytes(context, id, pointer, length)    length 0: the end
-//   esc_fetch_failed(context, id, kind, pointer, length)   kind: 0 failed, 1 this host has no fetch
-//   esc_request(context, pointer, length, has_body)  a request for the Worker's service
+//   esc_fetch_failed(context, id, pointer, length)   why; length 0: this host has no fetch
+//   esc_request(context, has_body, pointer, length)  a request for the Worker's service
 //   esc_request_bytes(context, pointer, length)      length 0: the end
 //   esc_request_failed(context, pointer, length)
 //   esc_response_wanted(context)

@@ -18,7 +18,8 @@ class FetchEvents {
  public:
   virtual void head(std::string text) = 0;
   virtual void bytes(std::string bytes) = 0;
-  virtual void failed(int kind, std::string why) = 0;
+  // An empty `why`: this host has no fetch().
+  virtual void failed(std::string why) = 0;
 
  protected:
   ~FetchEvents() = default;
@@ -59,7 +60,7 @@ class Context {
   FetchEvents* fetch(int id);
 
   RequestEvents* request = nullptr;
-  std::string env;  // "NAME=value\n..."
+  std::string env;  // "NAME=value\0..."
 
  private:
   struct Owned : Reactor {

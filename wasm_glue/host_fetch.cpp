@@ -35,9 +35,9 @@ class Fetch final : public FetchEvents {
 
   void head(std::string text) override { arrived(std::move(text)); }
   void bytes(std::string bytes) override { arrived(std::move(bytes)); }
-  void failed(int kind, std::string why) override {
-    failure_ = kind == 1 ? Error(Errc::unsupported, "this host has no fetch()").nothing_sent()
-                         : Error(Errc::reset, "fetch failed: " + why);
+  void failed(std::string why) override {
+    failure_ = why.empty() ? Error(Errc::unsupported, "this host has no fetch()").nothing_sent()
+                           : Error(Errc::reset, "fetch failed: " + why);
     reported_.set();
   }
 
@@ -136,9 +136,9 @@ ESC_EXPORT(esc_fetch_bytes) void esc_fetch_bytes(Context* context, int id, char*
 }
 
 ESC_EXPORT(esc_fetch_failed)
-void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length) {
+void esc_fetch_failed(Context* context, int id, char* text, std::size_t length) {
   std::string why = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(kind, std::move(why));
+  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(std::move(why));
 }
 
 }  // extern "C"

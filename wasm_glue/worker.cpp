@@ -1,5 +1,6 @@
 #include <escapement/wasm_glue/worker.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include <escapement/core/event.h>
@@ -93,7 +94,11 @@ Task<> answer(Context& context, const http::Service& service, std::string head, 
   Result<http::Request> request = make_request(head, std::move(body));
   Result<http::Response> outcome = Error(Errc::invalid_argument);
   if (request) outcome = co_await service(*std::move(request)).result();
+  // What no host can send is this service's failure, not the instance's.
+  if (outcome && (outcome->status < 200 || outcome->status > 599)) outcome = Error(Errc::internal);
   http::Response response = outcome ? *std::move(outcome) : http::Response(request ? 500 : 400);
+  if (response.status == 204 || response.status == 205 || response.status == 304)
+    response.body = http::Body();
   if (!outcome) {
     response.headers.add("Content-Type", "text/plain");
     response.body = http::Body(std::string(http::reason_phrase(response.status)) + "\n");
@@ -118,9 +123,10 @@ void outlive(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn
 std::optional<std::string> env(Reactor& reactor, std::string_view name) {
   std::string_view rest = Context::of(reactor).env;
   while (!rest.empty()) {
-    const std::string_view line = take_line(rest);
-    const std::size_t equals = line.find('=');
-    if (line.substr(0, equals) == name) return std::string(line.substr(equals + 1));
+    const std::string_view entry = rest.substr(0, rest.find('\0'));
+    const std::size_t equals = entry.find('=');
+    if (entry.substr(0, equals) == name) return std::string(entry.substr(equals + 1));
+    rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
   }
   return std::nullopt;
 }

@@ -31,10 +31,10 @@ std::optional<std::string> env(Reactor& reactor, std::string_view name);
 
 // The service is made at the first request and kept as long as the instance: it may hold plain data across
 // requests, but no stream, timer or task of one.
-#define ESC_WORKER(...)                                                                               \
-  extern "C" ESC_EXPORT(esc_request) void esc_request(escapement::wasm::Context* context, char* text, \
-                                                      std::size_t length, int has_body) {             \
-    static const escapement::http::Service service = __VA_ARGS__;                                     \
-    escapement::wasm::begin_request(*context, service, escapement::wasm::take_text(text, length),     \
-                                    has_body != 0);                                                   \
+#define ESC_WORKER(...)                                                                                 \
+  extern "C" ESC_EXPORT(esc_request) void esc_request(escapement::wasm::Context* context, int has_body, \
+                                                      char* text, std::size_t length) {                 \
+    static const escapement::http::Service service = __VA_ARGS__;                                       \
+    escapement::wasm::begin_request(*context, service, escapement::wasm::take_text(text, length),       \
+                                    has_body != 0);                                                     \
   }

@@ -1,5 +1,6 @@
 #include <escapement/io/http/parser.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -27,8 +28,14 @@ bool llhttp_may_see(std::string_view method) {
   return false;
 }
 
+// A name or an address in brackets, then perhaps a port. (An http URL without a host is none, so an empty
+// Host is refused as well.)
 bool valid_host(std::string_view host) {
-  if (host.empty()) return false;
+  const std::size_t bracket = host.starts_with('[') ? host.find(']') : 0;
+  if (host.empty() || bracket == host.npos) return false;
+  const std::size_t colon = host.find(':', bracket);
+  if (bracket != 0 && bracket + 1 != std::min(colon, host.size())) return false;
+  if (colon != host.npos && host.find_first_not_of("0123456789", colon + 1) != host.npos) return false;
   for (const char c : host) {
     if (c <= ' ' || c >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@' || c == '\\' || c == ',')
       return false;
@@ -179,6 +186,7 @@ int Parser::State::headers_complete() {
   head.status = role_ == Role::response ? llhttp_.status_code : 0;
   const bool supported = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
   if (!supported && fail_later(505, "neither HTTP/1.0 nor HTTP/1.1")) return -1;
+  if (role_ == Role::response && head.status < 100 && fail_later(400, "a status below 100")) return -1;
   const std::string connection = head.headers.joined("connection").value_or("");
   head.keep_alive =
       head.minor_version == 1 ? !list_contains(connection, "close") : list_contains(connection, "keep-alive");
@@ -267,8 +275,9 @@ bool Parser::State::check_target() {
   }
   if (target == "*") return head.method == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
   if (target.starts_with('/')) return true;
-  return static_cast<bool>(Url::parse(target)) ||
-         !fail_later(400, "the request target is neither a path nor a URL");
+  const Result<Url> url = Url::parse(target);
+  return (url && url->userinfo().empty()) ||
+         !fail_later(400, "the request target is neither a path nor a URL without user information");
 }
 
 bool Parser::State::check_host() {

@@ -42,6 +42,25 @@ TEST_CASE("backend: sleeps are never early", "[threads]") {
   }
 }
 
+TEST_CASE("backend: 1,000 times sleep(100ms), none early", "[threads]") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  Scope scope(loop->reactor());
+  int done = 0;
+  int early = 0;
+  // Begun at all phases of a tick and of a millisecond, and overlapping: so it takes a second, not a hundred.
+  auto trial = [](int number, int& done, int& early) -> Task<> {
+    co_await sleep(Duration(1ms) * number + Duration(37us) * (number % 29));
+    const Clock::time_point began = Clock::now();
+    co_await sleep(100ms);
+    if (Duration(Clock::now() - began) < Duration(100ms)) ++early;
+    ++done;
+  };
+  for (int i = 0; i < 1'000; ++i) scope.spawn(trial(i, done, early));
+  CHECK(loop->run(scope.join()));
+  CHECK(done == 1'000);
+  CHECK(early == 0);
+}
+
 TEST_CASE("backend: without nanosecond timeouts it sleeps whole milliseconds, never short") {
   EpollBackend backend(EpollOptions{true});
   TimerWheel wheel(backend.now());

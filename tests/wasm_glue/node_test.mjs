@@ -32,6 +32,7 @@ function counting(extra = {}) {
 let aborted = 0;
 const server = http.createServer((request, response) => {
   if (request.url === "/redirect") return response.writeHead(302, { location: "/elsewhere" }).end();
+  if (request.url === "/cookies") return response.writeHead(200, { "set-cookie": ["a=1, b", "c=2"] }).end();
   if (request.url === "/never") return void response.on("close", () => ++aborted);
   if (request.url === "/stream") {
     response.write("one ");
@@ -90,6 +91,10 @@ await test("fetch: a body, a streamed one, a redirect that is not followed", asy
   equal(await run(module, "fetched", base + "/"), "200 hello");
   equal(await run(module, "fetched", base + "/stream"), "200 one two");
   equal(await run(module, "fetched", base + "/redirect"), "302 ");
+  equal(await run(module, "cookies", base + "/cookies"), "a=1, b;c=2;", "cookies stay apart");
+  const pieces = [new Uint8Array(0), new TextEncoder().encode("one"), new Uint8Array(0)];
+  const fetch = async () => new Response(new ReadableStream({ pull: (to) => (pieces.length ? to.enqueue(pieces.shift()) : to.close()) }));
+  equal(await run(module, "fetched", base + "/", { fetch }), "200 one", "an empty piece is not the end");
 });
 
 await test("a timeout aborts the fetch, once, and nothing is left over", async () => {
@@ -130,16 +135,20 @@ await test("an aborted signal destroys the task", async () => {
 await test("a Worker's handler: a service, a failure, a trap that takes only those in flight", async () => {
   const { fetch } = worker(module);
   const ask = async (path, options) => {
-    const response = await fetch(new Request("http://worker" + path, options), { GREETING: "hi", OTHER: {} }, {});
+    const response = await fetch(new Request("http://worker" + path, options), { OTHER: {}, GREETING: "hi\nho" }, {});
     return `${response.status} ${await response.text()}`;
   };
-  equal(await ask("/env"), "200 hi");
+  equal(await ask("/env"), "200 hi\nho", "lines and all");
   equal(await ask("/fail"), "500 Internal Server Error\n");
   equal(await ask("/echo", { method: "POST", body: "e".repeat(200000) }), "200 " + "e".repeat(200000));
   const slow = ask("/slept?ms=1000");
+  equal(await ask("/odd-status?status=204"), "204 ", "a body that may not be");
+  equal(await ask("/odd-status?status=99"), "500 Internal Server Error\n");
+  equal(await ask("/odd-status?status=700"), "500 Internal Server Error\n");
+  that((await ask("/odd-field")).match(/^(503|200) /), "a field that the host may refuse");
   equal(await ask("/trap"), "503 Service Unavailable\n");
   equal(await slow, "503 Service Unavailable\n");
-  equal(await ask("/env"), "200 hi", "after the trap");
+  equal(await ask("/env"), "200 hi\nho", "after the trap");
 });
 
 server.closeAllConnections();

@@ -46,6 +46,17 @@ Task<std::string> fetched(std::string url) {
   co_return std::to_string(response.status) + ' ' + body;
 }
 
+// The fields that the answer has of one name.
+Task<std::string> cookies(std::string url) {
+  http::Request request("GET", co_await http::Url::parse(url));
+  http::Response response = co_await wasm::HostFetch()(std::move(request));
+  std::string seen;
+  for (const http::Headers::Field& field : response.headers) {
+    if (http::equal_ignoring_case(field.name, "set-cookie")) seen += field.value + ';';
+  }
+  co_return std::move(seen);
+}
+
 // A fetch with a limit of 100 ms.
 Task<std::string> impatient(std::string url) {
   const http::Service service = http::layered(http::Timeout{100ms}, wasm::HostFetch());
@@ -85,6 +96,14 @@ Task<http::Response> serve(http::Request request) {
   if (path == "/trap") __builtin_trap();
   if (path == "/fail") co_return Error(Errc::internal, "on purpose");
   if (path == "/env") co_return http::Response(200, wasm::env(reactor, "GREETING").value_or("none"));
+  if (path == "/cookies") {
+    std::string text = co_await cookies(request.url.query_parameter("url"));
+    co_return http::Response(200, std::move(text));
+  }
+  if (path == "/odd-status") {
+    co_return http::Response(number(request.url.query_parameter("status")), "a body");
+  }
+  if (path == "/odd-field") co_return http::Response(200, http::Headers{{"X", "\xe2\x82\xac"}}, "euro");
   if (path == "/outlive") {
     wasm::outlive(reactor, leave_a_note(request.url.query_parameter("url")));
     co_return http::Response(200, "sent");
@@ -102,5 +121,6 @@ Task<http::Response> serve(http::Request request) {
 ESC_TASK(slept)
 ESC_TASK(many)
 ESC_TASK(fetched)
+ESC_TASK(cookies)
 ESC_TASK(impatient)
 ESC_WORKER(serve)

@@ -32,6 +32,7 @@ const workerd = await startWorkerd({
 let notes = 0;
 const backend = http.createServer((request, response) => {
   if (request.url === "/note") ++notes;
+  if (request.url === "/cookies") response.setHeader("set-cookie", ["a=1, b", "c=2"]);
   response.end("hello " + new URL(request.url, "http://x").searchParams.get("name"));
 });
 await new Promise((resolve) => backend.listen(0, "127.0.0.1", resolve));
@@ -67,6 +68,17 @@ await test("50,000 sleeps in one request, at most one host timer", async () => {
 await test("a failed handler is a 500, a trap a 503, and the next request is served", async () => {
   equal(await ask("/fail"), "500 Internal Server Error\n");
   equal(await ask("/trap"), "503 Service Unavailable\n");
+  equal(await ask("/env"), "200 from env");
+});
+
+await test("cookies stay apart", async () => {
+  equal(await ask("/cookies?url=" + encodeURIComponent(backendUrl + "/cookies")), "200 a=1, b;c=2;");
+});
+
+await test("what a host refuses to send fails one request", async () => {
+  equal(await ask("/odd-status?status=204"), "204 ");
+  equal(await ask("/odd-status?status=700"), "500 Internal Server Error\n");
+  that((await ask("/odd-field")).match(/^(503|200) /), "a field that the host may refuse");
   equal(await ask("/env"), "200 from env");
 });
 

@@ -1,0 +1,22 @@
+// A Cloudflare Worker; worker.mjs is its other half.
+
+#include <escapement/io/http/service.h>
+#include <escapement/middleware/timeout.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/wasm_glue/host_fetch.h>
+#include <escapement/wasm_glue/worker.h>
+
+using namespace escapement;
+
+// [worker]
+Task<http::Response> relay(http::Request request) {
+  const std::string origin = request.url.query_parameter("origin");
+  co_await sleep(5ms);
+  http::Request onward("GET", co_await http::Url::parse(origin));
+  http::Response answer = co_await wasm::HostFetch()(std::move(onward));
+  answer.headers.set("X-Relayed-By", "escapement");
+  co_return std::move(answer);
+}
+
+ESC_WORKER(http::layered(http::Timeout{250ms}, relay))
+// [worker]

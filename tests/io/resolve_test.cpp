@@ -1,0 +1,228 @@
+// Names, against a scripted DNS server on loopback (support/dns_server.h), on both pollers.
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <escapement/timers/interval.h>
+#include <escapement/timers/timeout.h>
+
+#include "support/dns_server.h"
+
+using namespace escapement;
+using namespace escapement::test;
+
+namespace {
+
+using Addresses = std::vector<SocketAddress>;
+
+struct World {
+  explicit World(DnsScript script, Duration timeout = 100ms, int tries = 1)
+      : loop(*Loop::make(options(GENERATE("epoll", "poll")))),
+        dns(*loop, std::move(script)),
+        resolver(loop->backend(), loop->reactor(), asking(dns.address(), timeout, tries)) {}
+
+  static LoopOptions options(const char* backend) {
+    LoopOptions options;
+    options.backend = backend;
+    return options;
+  }
+  static ResolverOptions asking(std::string server, Duration timeout, int tries) {
+    ResolverOptions options;
+    options.servers = std::move(server);
+    options.timeout = timeout;
+    options.tries = tries;
+    return options;
+  }
+
+  // Addresses in text, or the error.
+  std::string ask(const std::string& name) {
+    Result<Addresses> found = loop->run(with_timeout(10s, resolver.resolve(name, 80)));
+    if (!found) return to_string(found.error());
+    std::string text;
+    for (const SocketAddress& address : *found) text += address.text() + ' ';
+    return text;
+  }
+
+  std::unique_ptr<Loop> loop;
+  DnsServer dns;
+  Resolver resolver;
+};
+
+using Messages = std::vector<DnsMessage>;
+
+Messages both_families(const DnsQuestion& question) {
+  return {dns_answer(question, 0, question.type == DnsType::a ? "127.0.0.9" : "::9")};
+}
+
+}  // namespace
+
+TEST_CASE("resolver: both families of a name") {
+  World world(both_families);
+  const std::string found = world.ask("both.test");
+  CHECK((found == "127.0.0.9:80 [::9]:80 " || found == "[::9]:80 127.0.0.9:80 "));
+  CHECK(world.dns.questions.size() == 2);
+  CHECK(world.dns.questions.front().name == "both.test");
+}
+
+TEST_CASE("resolver: half an answer is an answer") {
+  const int other = GENERATE(0, 2, 3);  // the other family: nothing, a failure, no such name
+  World world([other](const DnsQuestion& question) -> Messages {
+    if (question.type == DnsType::a) return {dns_answer(question, 0, "127.0.0.9")};
+    return {dns_answer(question, other)};
+  });
+  CHECK(world.ask("half.test") == "127.0.0.9:80 ");
+}
+
+TEST_CASE("resolver: what the server says that there is not") {
+  World world([](const DnsQuestion& question) -> Messages {
+    return {dns_answer(question, question.name == "empty.test" ? 0 : 3)};
+  });
+  CHECK(world.ask("none.test") == "not_found: resolve none.test: no such host");
+  CHECK(world.ask("empty.test") == "not_found: resolve empty.test: the name has no address");
+}
+
+TEST_CASE("resolver: a server that fails or refuses is unavailable, and nothing was sent") {
+  const int code = GENERATE(2, 5);
+  World world([code](const DnsQuestion& question) -> Messages { return {dns_answer(question, code)}; });
+  CHECK(world.ask("ill.test").starts_with("unavailable: resolve ill.test: "));
+  Result<Addresses> again = world.loop->run(world.resolver.resolve("ill.test", 80));
+  CHECK(!again.error().maybe_sent());
+}
+
+TEST_CASE("resolver: silence ends in time, and the loop goes on meanwhile") {
+  World world([](const DnsQuestion&) { return Messages(); }, 60ms, 2);
+  int ticks = 0;
+  Scope scope(world.loop->reactor());
+  auto tick = [](int& count) -> Task<> {
+    Interval every(1ms);
+    for (;;) {
+      Instant due = co_await every.next();
+      (void)due;
+      ++count;
+    }
+  };
+  scope.spawn(tick(ticks));
+  const Instant began = world.loop->backend().now();
+  CHECK(world.ask("silent.test").starts_with("unavailable: resolve silent.test: "));
+  const Duration took = world.loop->backend().now() - began;
+  CHECK(took >= Duration(60ms));
+  CHECK(took < Duration(5s));
+  CHECK(ticks > 30);
+  CHECK(world.dns.questions.size() == 4);  // two tries for each family
+}
+
+TEST_CASE("resolver: a slow answer counts as long as it comes in time") {
+  World world(
+      [](const DnsQuestion& question) -> Messages {
+        return {DnsMessage(dns_answer(question, 0, question.type == DnsType::a ? "127.0.0.9" : "::9"), 40ms)};
+      },
+      2s);
+  CHECK(world.ask("slow.test").find("127.0.0.9:80 ") != std::string::npos);
+}
+
+TEST_CASE("resolver: the second try is heard when the first was lost") {
+  int seen = 0;
+  World world(
+      [&seen](const DnsQuestion& question) { return ++seen <= 2 ? Messages() : both_families(question); },
+      50ms, 3);
+  CHECK(world.ask("lossy.test").find("127.0.0.9:80 ") != std::string::npos);
+}
+
+TEST_CASE("resolver: a truncated answer is asked for again over TCP") {
+  World world(
+      [](const DnsQuestion& question) -> Messages {
+        if (!question.over_tcp) return {dns_answer(question, 0, "", true)};
+        return both_families(question);
+      },
+      2s);
+  CHECK(world.ask("long.test").find("127.0.0.9:80 ") != std::string::npos);
+  bool over_tcp = false;
+  for (const DnsQuestion& question : world.dns.questions) over_tcp = over_tcp || question.over_tcp;
+  CHECK(over_tcp);
+}
+
+TEST_CASE("resolver: garbage, another question's id and another question's name are not answers") {
+  World world(
+      [](const DnsQuestion& question) -> Messages {
+        DnsQuestion forged = question;
+        forged.id ^= 1;
+        DnsQuestion other = question;
+        other.bytes[1] = 'x';
+        const bool v4 = question.type == DnsType::a;
+        return {DnsMessage("rubbish"),
+                DnsMessage(std::string(600, '\xff')),
+                DnsMessage(""),
+                DnsMessage(dns_answer(forged, 0, v4 ? "127.6.6.6" : "::6")),
+                DnsMessage(dns_answer(other, 0, v4 ? "127.6.6.6" : "::6")),
+                DnsMessage(dns_answer(question, 0, v4 ? "127.0.0.9" : "::9"), 20ms)};
+      },
+      2s);
+  const std::string found = world.ask("forged.test");
+  CHECK(found.find("6.6") == std::string::npos);
+  CHECK(found.find("127.0.0.9:80 ") != std::string::npos);
+}
+
+TEST_CASE("resolver: garbage alone is unavailable") {
+  World world([](const DnsQuestion& question) -> Messages {
+    std::string cut = dns_answer(question, 0, question.type == DnsType::a ? "127.0.0.9" : "::9");
+    cut.resize(cut.size() - 3);
+    return {DnsMessage(cut)};
+  });
+  CHECK(world.ask("cut.test").starts_with("unavailable: resolve cut.test: "));
+}
+
+TEST_CASE("resolver: an answer that nobody waits for any more is dropped, and the next question is heard") {
+  World world(
+      [](const DnsQuestion& question) -> Messages {
+        if (question.name != "late.test") return both_families(question);
+        return {DnsMessage(dns_answer(question, 0, question.type == DnsType::a ? "127.6.6.6" : "::6"), 30ms)};
+      },
+      2s);
+  Result<Addresses> given_up = world.loop->run(with_timeout(5ms, world.resolver.resolve("late.test", 80)));
+  CHECK(given_up.error() == Errc::timed_out);
+  CHECK(world.ask("next.test").find("127.0.0.9:80 ") != std::string::npos);
+  auto wait = []() -> Task<> { co_await sleep(60ms); };
+  CHECK(world.loop->run(wait()));
+}
+
+TEST_CASE("resolver: destroyed with questions under way") {
+  std::unique_ptr<Loop> loop = *Loop::make(World::options(GENERATE("epoll", "poll")));
+  DnsServer dns(*loop, [](const DnsQuestion&) { return Messages(); });
+  Result<Addresses> outcome = Addresses();
+  Scope scope(loop->reactor());
+  auto resolver =
+      std::make_unique<Resolver>(loop->backend(), loop->reactor(), World::asking(dns.address(), 2s, 1));
+  auto ask = [](Resolver& resolver, Result<Addresses>& outcome) -> Task<> {
+    outcome = co_await resolver.resolve("silent.test", 80).result();
+  };
+  scope.spawn(ask(*resolver, outcome));
+  auto wait = [](Duration length) -> Task<> { co_await sleep(length); };
+  CHECK(loop->run(wait(10ms)));
+  resolver.reset();
+  CHECK(loop->run(wait(1ms)));
+  REQUIRE(!outcome);
+  CHECK(outcome.error() == Errc::cancelled);
+}
+
+TEST_CASE("addresses: what is none") {
+  for (const char* wrong : {"", "name", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "::1::", "127.0.0.1 "}) {
+    CAPTURE(wrong);
+    CHECK(!SocketAddress::literal(wrong, 80));
+  }
+  for (const char* wrong :
+       {"", "h", "h:", "h:x", "h:65536", "h:-1", "h: 1", "::1:80", "[::1", "[::1]", "[::1]80"}) {
+    CAPTURE(wrong);
+    Result<HostAndPort> parsed = parse_host_and_port(wrong);
+    REQUIRE(!parsed);
+    CHECK(parsed.error() == Errc::invalid_argument);
+    CHECK(parsed.error().message().find(wrong) != std::string::npos);
+  }
+}
+
+TEST_CASE("resolver: servers that are none") {
+  std::unique_ptr<Loop> loop = *Loop::make(World::options(GENERATE("epoll", "poll")));
+  Resolver resolver(loop->backend(), loop->reactor(), World::asking("not an address", 100ms, 1));
+  Result<Addresses> outcome = loop->run(resolver.resolve("some.test", 80));
+  REQUIRE(!outcome);
+  CHECK(outcome.error() == Errc::unavailable);
+}

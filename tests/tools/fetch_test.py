@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+"""esc-fetch: every option, and one sentence and its own exit code for everything that goes wrong."""
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+from programs import FETCH, Serve, closed_port, fetch, peer
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class WithServe(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.serve = Serve()
+        cls.url = cls.serve.url
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.serve.__exit__()
+
+    def body(self, *arguments, **options):
+        done = fetch(*arguments, **options)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return done.stdout
+
+    def fails(self, code, *arguments, out=b"", **options):
+        """Exactly one sentence, which is returned; nothing but `out` on standard output."""
+        done = fetch(*arguments, **options)
+        self.assertEqual((done.returncode, done.stdout), (code, out), done.stderr)
+        said = done.stderr.decode()
+        self.assertRegex(said, r"\Aesc-fetch: [^\n]+\n\Z")
+        return said
+
+
+def request_of(*arguments, answer=OK):
+    """What esc-fetch sends."""
+    with peer(answer) as (port, requests):
+        done = fetch(*arguments, f"http://127.0.0.1:{port}/x")
+    return done, requests[0].decode()
+
+
+class Options(WithServe):
+    def test_a_body(self):
+        self.assertEqual(self.body(self.url + "/hello"), b"hello")
+        self.assertEqual(self.body(self.url.removeprefix("http://") + "/hello"), b"hello")
+        self.assertEqual(self.body(self.url + "/hello", self.url + "/hello?name=2"), b"hellohello 2")
+
+    def test_any_complete_answer_is_success(self):
+        for status in (200, 404, 500, 503):
+            self.assertNotEqual(self.body(f"{self.url}/status/{status}"), b"")
+        self.assertEqual(self.body(self.url + "/status/204"), b"")
+
+    def test_silent(self):
+        done = fetch("-s", f"http://127.0.0.1:{closed_port()}/")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (7, b"", b""))
+
+    def test_max_time(self):
+        began = time.monotonic()
+        self.assertIn("200ms", self.fails(28, "-m", "0.2", self.url + "/delay/30000"))
+        self.assertIn("200ms", self.fails(28, "-m", "0.2", self.url + "/drip?bytes=2&interval_ms=30000"))
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual(self.body("-m", "30", self.url + "/hello"), b"hello")
+
+    def test_redirects(self):
+        self.assertEqual(self.body(self.url + "/redirect/2"), b"")
+        self.assertEqual(self.body("-L", self.url + "/redirect/2"), b"hello")
+        self.assertEqual(self.body("-L", "--max-redirs", "3", self.url + "/redirect/3"), b"hello")
+        self.fails(47, "-L", "--max-redirs", "2", self.url + "/redirect/3")
+        self.fails(47, "-L", "--max-redirs", "0", self.url + "/redirect/1")
+
+    def test_headers(self):
+        _, said = request_of("-H", "X-One: 1", "-H", "x-two:2", "-H", "User-Agent: me")
+        self.assertIn("X-One: 1\r\n", said)
+        self.assertIn("x-two: 2\r\n", said)
+        self.assertEqual(said.lower().count("user-agent"), 1)
+        self.assertIn("colon", self.fails(2, "-H", "nonsense", self.url))
+        self.fails(3, "-H", "X: a\r\nInjected: b", self.url + "/hello")
+        self.fails(3, "-H", ": b", self.url + "/hello")
+
+    def test_methods(self):
+        self.assertTrue(request_of("-X", "PURGE")[1].startswith("PURGE /x HTTP/1.1\r\n"))
+        self.fails(3, "-X", "NOT ONE", self.url + "/hello")
+
+    def test_data(self):
+        for option in ("--data-binary", "-d", "--data"):
+            _, said = request_of(option, "a=b")
+            self.assertTrue(said.startswith("POST /x HTTP/1.1\r\n"), said)
+            self.assertIn("Content-Length: 3\r\n", said)
+            self.assertIn("application/x-www-form-urlencoded", said)
+            self.assertTrue(said.endswith("\r\n\r\na=b"), said)
+        self.assertIn("Content-Length: 0\r\n", request_of("--data-binary", "")[1])
+        self.assertTrue(request_of("-X", "PUT", "--data-binary", "x")[1].startswith("PUT "))
+
+    def test_data_of_a_file(self):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"\0binary\n\xff" * 10_000)
+            file.flush()
+            said = self.body("--data-binary", "@" + file.name, self.url + "/echo")
+            self.assertEqual(said, b"\0binary\n\xff" * 10_000)
+        self.assertEqual(self.body("--data-binary", "@-", self.url + "/echo", stdin=None, input=b"piped\n"), b"piped\n")
+        self.assertIn("/nowhere/at-all", self.fails(26, "--data-binary", "@/nowhere/at-all", self.url + "/echo"))
+        self.fails(26, "--data-binary", "@/", self.url + "/echo")
+
+    def test_user(self):
+        self.assertIn("Authorization: Basic dTpw\r\n", request_of("-u", "u:p")[1])
+        with peer(OK) as (port, requests):
+            fetch(f"http://u:p@127.0.0.1:{port}/")
+        self.assertIn(b"Authorization: Basic dTpw\r\n", requests[0])
+
+    def test_head(self):
+        head = self.body("-I", self.url + "/hello").decode()
+        self.assertTrue(head.startswith("HTTP/1.1 200 OK\r\n"), head)
+        self.assertTrue(head.endswith("\r\n\r\n"), head)
+        self.assertTrue(request_of("-I")[1].startswith("HEAD "))
+        self.assertTrue(self.body("-i", self.url + "/hello").endswith(b"\r\n\r\nhello"))
+
+    def test_output(self):
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "out")
+            self.assertEqual(self.body("-o", name, self.url + "/hello"), b"")
+            with open(name, "rb") as file:
+                self.assertEqual(file.read(), b"hello")
+        self.fails(23, "-o", "/nowhere/at-all", self.url + "/hello")
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([FETCH, self.url + "/hello"], stdout=full, stderr=subprocess.PIPE, timeout=20)
+        self.assertEqual(done.returncode, 23, done.stderr)
+
+    def test_resolve(self):
+        port = self.serve.port
+        self.assertEqual(self.body("--resolve", f"some.test:{port}:127.0.0.1", f"http://some.test:{port}/hello"),
+                         b"hello")
+        with peer(OK) as (other, requests):
+            fetch("--resolve", f"some.test:{other}:127.0.0.1", f"http://some.test:{other}/")
+        self.assertIn(f"Host: some.test:{other}\r\n".encode(), requests[0])
+        for wrong in ("nonsense", "h:80", "h:80:name", "h:x:127.0.0.1", ":80:"):
+            self.fails(2, "--resolve", wrong, self.url)
+
+    def test_connect_timeout(self):
+        # A listener whose backlog is full: the kernel drops what comes.
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = []
+        for _ in range(4):
+            wire = socket.socket()
+            wire.setblocking(False)
+            wire.connect_ex(("127.0.0.1", port))
+            waiting.append(wire)
+        time.sleep(0.1)
+        began = time.monotonic()
+        said = self.fails(28, "--connect-timeout", "0.2", f"http://127.0.0.1:{port}/")
+        self.assertIn("200ms", said)
+        self.assertLess(time.monotonic() - began, 10)
+        for wire in (*waiting, listener):
+            wire.close()
+
+    def test_retries(self):
+        url = self.url + "/flaky/{}?fail=2"
+        self.assertEqual(self.body("--retry", "2", "--retry-delay", "0.01", url.format("r1")), b"fine\n")
+        self.assertEqual(self.body("--retry", "1", "--retry-delay", "0.01", url.format("r2")), b"not yet\n")
+        with peer(None, None, OK) as (port, requests):
+            self.assertEqual(self.body("--retry", "2", "--retry-delay", "0.01", f"http://127.0.0.1:{port}/"), b"ok")
+        self.assertEqual(len(requests), 3)
+
+    def test_per_try_timeout(self):
+        with peer(b"", OK, close=False) as (port, requests):
+            self.assertEqual(self.body("--retry", "1", "--retry-delay", "0.01", "--per-try-timeout", "0.2", "-I",
+                                       f"http://127.0.0.1:{port}/")[:15], b"HTTP/1.1 200 OK")
+        self.assertEqual(len(requests), 2)
+        with peer(b"", close=False) as (port, _):
+            self.assertIn("200ms", self.fails(28, "--per-try-timeout", "0.2", f"http://127.0.0.1:{port}/"))
+
+    def test_trace(self):
+        done = fetch("--trace", "--retry", "1", "--retry-delay", "0.01", self.url + "/flaky/t?fail=1")
+        self.assertEqual((done.returncode, done.stdout), (0, b"fine\n"))
+        lines = done.stderr.decode().splitlines()
+        self.assertEqual(len(lines), 3, lines)
+        self.assertRegex(lines[0], r"^ +[\d.]+ ms +[\d.]+ ms  GET .*/flaky/t\?fail=1  503$")
+        self.assertRegex(lines[1], r"^waiting [\d.]+ ms before attempt 2$")
+        self.assertTrue(lines[2].endswith("  200"), lines)
+
+    def test_json(self):
+        said = json.loads(self.body("--json", self.url + "/hello"))
+        self.assertEqual((said["complete"], said["status"], said["body"], said["bytes"]), (True, 200, "hello", 5))
+        self.assertEqual([attempt["outcome"] for attempt in said["attempts"]], ["200"])
+        done = fetch("--json", f"http://127.0.0.1:{closed_port()}/")
+        said = json.loads(done.stdout)
+        self.assertEqual((done.returncode, said["complete"], said["error"]["kind"]), (7, False, "unavailable"))
+
+    def test_json_of_bytes_that_are_no_text(self):
+        said = json.loads(self.body("--json", "--data-binary", "@-", self.url + "/echo", stdin=None, input=b"\xff\0a"))
+        self.assertEqual(said["bytes"], 3)
+
+    def test_every_backend(self):
+        for backend in ("epoll", "poll"):
+            self.assertEqual(self.body("--backend", backend, self.url + "/hello"), b"hello")
+
+
+class Failures(WithServe):
+    def test_command_line(self):
+        for wrong in (["--nonsense", self.url], [], ["-m", "x", self.url], ["-m", "-1", self.url],
+                      ["--retry", "-1", self.url], ["--max-redirs", "-1", self.url], ["--backend", "kqueue", self.url]):
+            self.fails(2, *wrong)
+
+    def test_malformed_urls(self):
+        for wrong in ("http://", "http:///x", "http://h:x/", "http://h:70000/", "http://[::1/", "http://a b/",
+                      "http://h\r\nX: y/", "nonsense://h/", "http://u@/"):
+            self.assertIn("URL", self.fails(3, wrong), wrong)
+
+    def test_nobody_there(self):
+        port = closed_port()
+        said = self.fails(7, f"http://127.0.0.1:{port}/")
+        self.assertIn(f"127.0.0.1:{port}: Connection refused", said)
+
+    def test_no_such_host(self):
+        self.assertIn("no such host", self.fails(6, "http://some.onion/"))  # not asked for (RFC 7686)
+
+    def test_no_answer(self):
+        with peer(b"") as (port, _):
+            self.fails(52, f"http://127.0.0.1:{port}/")
+        with peer(None) as (port, _):
+            self.fails(56, f"http://127.0.0.1:{port}/")
+
+    def test_garbage(self):
+        for garbage in (b"SSH-2.0-OpenSSH_9.2\r\n", b"\x15\x03\x03\0\2\2\x16", b"HTTP/1.1 2x0 OK\r\n\r\n", b"<html>",
+                        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+                        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n"):
+            with peer(garbage) as (port, _):
+                self.fails(8, f"http://127.0.0.1:{port}/")
+
+    def test_broken_off(self):
+        for broken, out in ((b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", b"hel"),
+                            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", b"abc"),
+                            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n", b"abc")):
+            with peer(broken) as (port, _):
+                self.fails(18, f"http://127.0.0.1:{port}/", out=out)
+        with peer(b"HTTP/1.1 200 OK\r\nContent-Le") as (port, _):
+            self.fails(56, f"http://127.0.0.1:{port}/")
+
+    def test_a_head_without_end(self):
+        with peer(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000) as (port, _):
+            self.fails(56, f"http://127.0.0.1:{port}/")
+
+    def test_the_worst_of_several(self):
+        done = fetch(self.url + "/hello", f"http://127.0.0.1:{closed_port()}/", self.url + "/hello")
+        self.assertEqual((done.returncode, done.stdout), (7, b"hellohello"))
+        self.assertEqual(done.stderr.count(b"\n"), 1)
+
+    def test_help_and_version(self):
+        done = fetch("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(b"--max-redirs", done.stdout)
+        self.assertIn(b"Exit codes", done.stdout)
+        self.assertTrue(fetch("--version").stdout.startswith(b"esc-fetch "))
+
+
+unittest.main()

@@ -1,0 +1,97 @@
+"""The programs under test, as processes, and peers that misbehave. Tests are called with the paths of
+esc-serve and esc-fetch."""
+import contextlib
+import re
+import socket
+import subprocess
+import sys
+import threading
+
+SERVE, FETCH = sys.argv[1:3]
+del sys.argv[1:3]
+
+
+class Serve:
+    """A running esc-serve on a free port."""
+
+    def __init__(self, *options):
+        self.process = subprocess.Popen([SERVE, "127.0.0.1:0", *options], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:(\d+))\n", line)
+        if not found:
+            raise AssertionError(f"esc-serve said {line!r} and {self.process.communicate()[1]!r}")
+        self.url, self.port = found[1], int(found[2])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(self, request):
+        """Sends bytes and reads to the end of the connection."""
+        with self.connect() as wire:
+            wire.sendall(request)
+            return read_all(wire)
+
+
+def read_all(wire):
+    said = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := wire.recv(65536):
+            said += piece
+    return said
+
+
+def fetch(*arguments, **options):
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([FETCH, *arguments], capture_output=True, timeout=60, **options)
+
+
+@contextlib.contextmanager
+def peer(*answers, close=True):
+    """A server that answers its connections with the given bytes, one after the other, whatever they ask;
+    None: it resets. Yields its port and the requests that it has seen."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    requests = []
+    left_open = []
+
+    def serve():
+        for answer in answers:
+            try:
+                wire, _ = listener.accept()
+            except OSError:
+                return
+            wire.settimeout(20)
+            with contextlib.suppress(OSError):
+                requests.append(wire.recv(65536))
+                if answer is not None:
+                    wire.sendall(answer)
+            if answer is None:
+                wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            if close:
+                wire.close()
+            else:
+                left_open.append(wire)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], requests
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(20)
+        for wire in left_open:
+            wire.close()
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
