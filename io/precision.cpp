@@ -12,6 +12,10 @@ namespace {
 constexpr Duration slack_max = 1s;
 constexpr Duration stretch_max = 10ms;
 
+// What it takes to wake up on a core that is awake, at the least: sleeping for less only makes a timer late,
+// and costs more than asking for events until it is due.
+constexpr Duration wake_up_least = 5us;
+
 bool within(Duration value, Duration least, Duration most) { return value >= least && value <= most; }
 
 }  // namespace
@@ -31,7 +35,8 @@ Result<> check(const Precision& precision) {
 
 namespace detail {
 
-SleepPlan::SleepPlan(Precision precision) : precision_(precision) {
+SleepPlan::SleepPlan(Precision precision)
+    : precision_(precision), spin_(std::max(precision.spin, wake_up_least)) {
   ESC_CHECK(static_cast<bool>(check(precision)));
 }
 
@@ -53,7 +58,7 @@ void SleepPlan::begin_here() {
 Duration SleepPlan::ask(Duration left) const {
   constexpr Duration kernel_slack_max = 100ms;
   constexpr Duration negligible = 1us;
-  Duration asked = std::max(Duration(), left - precision_.spin);
+  Duration asked = std::max(Duration(), left - spin_);
   if (asked > precision_.warm_up * 2) asked -= precision_.warm_up;
   // With x asked, the kernel's window is from x to x + x/divisor: that is to end where `asked` does.
   const Duration window = std::min(asked / (slack_divisor_ + 1), kernel_slack_max);

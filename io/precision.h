@@ -10,8 +10,10 @@
 //    When the kernel fires at the window's beginning, because it was awake anyway, the loop sleeps for the
 //    rest.
 // 2. The thread's slack itself: `timer_slack`.
-// 3. Waking up takes time: 5 us when the core was busy a moment ago, 40 to 120 us when it sleeps deeply.
-//    `warm_up` takes a second, short sleep before the deadline, `spin` does not sleep at all at the end.
+// 3. Waking up takes time: 5 us when the core was busy a moment ago, 40 to 120 us when it sleeps deeply. No
+//    sleep is shorter than that least time, and each ends that much before the deadline; a loop that wakes
+//    up early after all asks for events, without sleeping, for the few microseconds. `warm_up` takes a
+//    second, short sleep before the deadline, `spin` makes the part without sleep longer.
 //
 // None of this makes a timer early: the reactor looks at the clock before it fires anything.
 // `esc-timers` measures what a machine makes of it (timers/accuracy.md).
@@ -37,8 +39,9 @@ struct Precision {
   // deadline at which the loop would have woken up; none for those that are cancelled or moved before.
   Duration warm_up;
 
-  // Asks for events without sleeping for the last part before a deadline: 0 (off) to 10 ms; 60 to 100 us
-  // suits. Events are delivered meanwhile as always. Costs as much CPU before each deadline that comes due.
+  // Asks for events without sleeping for the last part before a deadline: 0 to 10 ms (less than 5 us is 5);
+  // 60 to 100 us suits. Events are delivered meanwhile as always. Costs as much CPU before each deadline that
+  // comes due.
   Duration spin;
 
   // What programs that measure or play in time want.
@@ -64,17 +67,17 @@ class SleepPlan {
   }
 
   // Whether to ask for events without sleeping, until a deadline that is `left` away.
-  bool spins(Duration left) const { return left <= precision_.spin && left > Duration(); }
+  bool spins(Duration left) const { return left <= spin_ && left > Duration(); }
 
   // How long to ask the kernel to sleep when a deadline is `left` away: zero when it has passed, less than
-  // `left` otherwise, so that several sleeps may lead to one deadline. Each is at least half of what is
-  // left, or ends within reach of `warm_up` or `spin`.
+  // `left` otherwise, so that several sleeps may lead to one deadline. Not asked where it spins.
   Duration ask(Duration left) const;
 
  private:
   void begin_here();
 
   Precision precision_;
+  Duration spin_;                      // wake_up_least or more
   std::int64_t slack_divisor_ = 1000;  // the kernel adds the wait divided by this
   bool begun_ = false;
   int thread_ = 0;  // whose slack was changed

@@ -104,28 +104,34 @@ constexpr Precision spinning{Duration(1ns), 200us, 150us};
 
 TEST_CASE("precision: what is asked of the kernel leaves room for the slack it adds") {
   const detail::SleepPlan plan(plain);
+  constexpr Duration least = 5us;  // what waking up takes: each sleep ends so much earlier
   CHECK(plan.ask(-1s) == Duration());
   CHECK(plan.ask(Duration()) == Duration());
-  CHECK(plan.ask(1ns) == Duration(1ns));
-  CHECK(plan.ask(1ms) == Duration(1ms));  // 0.1 % of it is less than a microsecond
-  CHECK(plan.ask(1001ms) == Duration(1s));
-  CHECK(plan.ask(Duration(1h)) == Duration(1h) - Duration(100ms));  // which is the most that the kernel adds
-  CHECK(plan.ask(Duration::max()) == Duration::max() - Duration(100ms));
-  for (std::int64_t left = 1; left < 1'000'000'000'000'000; left = left * 3 + 1) {
+  CHECK(plan.ask(least + 1ns) == Duration(1ns));
+  CHECK(plan.ask(least + 1ms) == Duration(1ms));  // 0.1 % of it is less than a microsecond
+  CHECK(plan.ask(least + 1001ms) == Duration(1s));
+  // 100 ms is the most that the kernel adds.
+  CHECK(plan.ask(least + Duration(1h)) == Duration(1h) - Duration(100ms));
+  CHECK(plan.ask(Duration::max()) == Duration::max() - least - Duration(100ms));
+  for (std::int64_t left = 5'001; left < 1'000'000'000'000'000; left = left * 3 + 1) {
+    REQUIRE_FALSE(plan.spins(Duration::nanoseconds(left)));
     const std::int64_t ask = plan.ask(Duration::nanoseconds(left)).count();
-    const std::int64_t latest = ask + std::min<std::int64_t>(ask / 1000, 100'000'000);
+    const std::int64_t latest = 5'000 + ask + std::min<std::int64_t>(ask / 1000, 100'000'000);
     REQUIRE(ask > 0);
     REQUIRE(latest <= left + 1'000);  // not late by more than what is too little to matter
     REQUIRE(latest >= left - 1);      // and no sleep that the kernel must end early
   }
+  CHECK(plan.spins(least));
+  CHECK(plan.spins(1ns));
+  CHECK_FALSE(plan.spins(Duration()));
 }
 
 TEST_CASE("precision: warm_up and spin end the sleep before the deadline") {
   const detail::SleepPlan warm(Precision{{}, 200us, Duration()});
-  CHECK(warm.ask(1ms) == Duration(800us));
-  CHECK(warm.ask(400us) == Duration(400us));  // not more than twice as far away
-  CHECK(warm.ask(200us) == Duration(200us));
-  CHECK_FALSE(warm.spins(1us));
+  CHECK(warm.ask(1005us) == Duration(800us));
+  CHECK(warm.ask(405us) == Duration(400us));  // not more than twice as far away
+  CHECK(warm.ask(205us) == Duration(200us));
+  CHECK_FALSE(warm.spins(6us));
   const detail::SleepPlan spin(Precision{{}, Duration(), 100us});
   CHECK(spin.ask(1ms) == Duration(900us));
   CHECK(spin.spins(100us));
