@@ -41,15 +41,13 @@ EpollBackend::~EpollBackend() = default;
 bool EpollBackend::wait(Reactor& reactor, Instant until) {
   std::array<epoll_event, batch> events;
   plan_.begin();
-  const Duration left = until <= reactor.now() ? Duration() : until - now();
-  int count = 0;
+  Duration timeout;
   if (until == Instant::never()) {
-    count = collect(events.data(), Duration::max());
-  } else if (plan_.spins(left)) {
-    count = spin(events.data(), until);
-  } else {
-    count = collect(events.data(), plan_.ask(left));
+    timeout = Duration::max();
+  } else if (until > reactor.now()) {
+    timeout = plan_.ask(until - now());
   }
+  const int count = collect(events.data(), timeout);
   // EINTR is an early return like any other: the reactor looks at the clock and comes back.
   for (int i = 0; i < count; ++i) deliver(reactor, events[i]);
   return true;
@@ -75,14 +73,6 @@ int EpollBackend::collect_without_pwait2(epoll_event* events, Duration timeout) 
     if (ready <= 0) return ready;
   }
   return ::epoll_wait(epoll_.get(), events, batch, static_cast<int>(milliseconds));
-}
-
-int EpollBackend::spin(epoll_event* events, Instant until) {
-  int count = 0;
-  do {
-    count = collect(events, Duration());
-  } while (count == 0 && now() < until);
-  return count;
 }
 
 void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {

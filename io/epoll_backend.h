@@ -53,7 +53,6 @@ class EpollBackend final : public FdBackend {
   // How many events there are, after sleeping for `timeout` at most; Duration::max() is for ever.
   int collect(epoll_event* events, Duration timeout);
   int collect_without_pwait2(epoll_event* events, Duration timeout);
-  int spin(epoll_event* events, Instant until);
   void deliver(Reactor& reactor, const epoll_event& event);
 
   // What the kernel hands back is a slot and its generation, so that an event of a watch that ended in the

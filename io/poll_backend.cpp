@@ -37,15 +37,10 @@ void PollBackend::list_interest() {
 }
 
 bool PollBackend::collect(Reactor& reactor, Instant until) {
-  if (until == Instant::never()) return ::ppoll(polled_.data(), polled_.size(), nullptr, nullptr) > 0;
-  const Duration left = until <= reactor.now() ? Duration() : until - now();
-  const bool spins = plan_.spins(left);
-  const timespec timeout = posix::to_timespec(spins ? Duration() : plan_.ask(left));
-  int count = 0;
-  do {
-    count = ::ppoll(polled_.data(), polled_.size(), &timeout, nullptr);
-  } while (count == 0 && spins && now() < until);
-  return count > 0;
+  timespec timeout{};
+  if (until > reactor.now() && until != Instant::never())
+    timeout = posix::to_timespec(plan_.ask(until - now()));
+  return ::ppoll(polled_.data(), polled_.size(), until == Instant::never() ? nullptr : &timeout, nullptr) > 0;
 }
 
 Result<> PollBackend::watch(FdWatch& watch) {

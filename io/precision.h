@@ -66,11 +66,9 @@ class SleepPlan {
     if (__builtin_expect(!begun_, 0)) begin_here();
   }
 
-  // Whether to ask for events without sleeping, until a deadline that is `left` away.
-  bool spins(Duration left) const { return left <= spin_ && left > Duration(); }
-
-  // How long to ask the kernel to sleep when a deadline is `left` away: zero when it has passed, less than
-  // `left` otherwise, so that several sleeps may lead to one deadline. Not asked where it spins.
+  // How long to ask the kernel to sleep when a deadline is `left` away: less than that, so that several
+  // sleeps may lead to one deadline; zero within reach of `spin`. The reactor then takes turn after turn,
+  // which keeps what is about to fire in the caches, too.
   Duration ask(Duration left) const;
 
  private:

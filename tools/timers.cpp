@@ -191,12 +191,12 @@ void declare(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--merge", options.merge, "add the results in this file (--json, tools/timers/hosts.mjs)");
-  app.add_flag("!--no-run", options.run, "measure nothing: only what --merge brings");
+  app.add_flag("--no-run{false}", options.run, "measure nothing: only what --merge brings");
   app.add_option("--report", options.reports, "write FILE.html (everything) or FILE.svg (the pictures)");
   app.add_option("--page", options.page, "bring the tables and pictures of this Markdown page up to date");
   app.add_flag("--bars", options.bars, "say which of the project's promises hold");
   app.add_flag("--json", options.json, "results as JSON on standard output");
-  app.add_flag("!--no-histogram", options.histogram, "only the tables");
+  app.add_flag("--no-histogram{false}", options.histogram, "only the tables");
   app.add_flag("--list", options.list, "the contenders of this build");
 }
 

@@ -9,8 +9,8 @@
 
 namespace escapement::lateness {
 
-// `open`: the measured ratio is over the bar, but so few timers do not tell it from one under it: the 95 %
-// intervals of the two quantiles allow both. More timers decide.
+// `open`: the measured ratio is over the bar, but so few timers do not tell it from one under it: the
+// intervals of the two quantiles (three standard deviations) allow both. More timers decide.
 enum class Verdict { held, open, missed };
 
 struct Bar {

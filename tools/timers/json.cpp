@@ -78,7 +78,8 @@ std::string merge_json(const std::string& file, std::vector<Row>& rows) {
   std::ifstream in(file);
   if (!in) return "cannot read " + file;
   try {
-    for (const nlohmann::json& row : nlohmann::json::parse(in).at("rows")) rows.push_back(row_of(row));
+    const nlohmann::json all = nlohmann::json::parse(in);
+    for (const nlohmann::json& row : all.at("rows")) rows.push_back(row_of(row));
   } catch (const nlohmann::json::exception& error) {
     return file + " is not a result of esc-timers: " + error.what();
   }

@@ -34,7 +34,8 @@ constexpr const char* style =
     ".title{font-size:16px;font-weight:600}.head{font-size:13px;font-weight:600}.quiet{fill:#6e7781;font-"
     "size:11px}"
     ".number{font-size:11px;text-anchor:end}.ours{fill:#0969da}.floor{fill:#8c959f}.peer{fill:#bc6c25}"
-    ".early{fill:#cf222e}.grid{stroke:#d8dee4;stroke-width:1}.median{stroke:#24292f;stroke-width:1.6}";
+    "rect.early{fill:#cf222e}text.early{fill:#cf222e;font-size:10px;paint-order:stroke;stroke:#fff;stroke-"
+    "width:3px}.grid{stroke:#d8dee4;stroke-width:1}.median{stroke:#24292f;stroke-width:1.6}";
 
 template <class... Values>
 std::string printed(const char* format, Values... values) {
@@ -91,11 +92,10 @@ std::string row_svg(const Row& row, double y) {
   svg += bars_svg(row);
   if (s.early > 0) {
     svg += printed("<rect class='early' x='-5' y='0' width='4' height='%.1f'/>", bar_height);
-    svg += printed(
-        "<text class='early' x='4' y='11' style='font-size:10px;fill:#cf222e'>%.2g %% early, by up to %s "
-        "us</text>",
-        100.0 * static_cast<double>(s.early) / static_cast<double>(s.count),
-        microseconds_text(-s.min).c_str());
+    svg +=
+        printed("<text class='early' x='%.1f' y='10' text-anchor='end'>%.2g %% early, by up to %s us</text>",
+                plot_width - 2, 100.0 * static_cast<double>(s.early) / static_cast<double>(s.count),
+                microseconds_text(-s.min).c_str());
   }
   if (s.p50 >= 0) {
     svg += printed("<line class='median' x1='%.1f' x2='%.1f' y1='0' y2='%.1f'/>", x_of(s.p50), x_of(s.p50),

@@ -29,7 +29,7 @@ Summary summarize(std::vector<Duration>& late, Duration cpu) {
   const auto quantile = [&](double q) { return ranked(q * n); };
   // How many samples lie below a quantile is binomially distributed, whatever the samples are like.
   const auto between = [&](double q) {
-    const double spread = 1.96 * std::sqrt(n * q * (1 - q));
+    const double spread = 3 * std::sqrt(n * q * (1 - q));
     return std::array<double, 2>{ranked(q * n - spread), ranked(q * n + spread + 1)};
   };
   summary.count = static_cast<long>(late.size());

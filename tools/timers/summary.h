@@ -35,7 +35,7 @@ struct Summary {
   double p99 = 0;
   double p999 = 0;
   double max = 0;
-  // Where p50 and p99 of all timers, not only of these, lie with 95 % probability.
+  // Where p50 and p99 of all timers, not only of these, lie, three standard deviations to each side.
   std::array<double, 2> p50_between{};
   std::array<double, 2> p99_between{};
   // Of the sleeping thread, microseconds a timer; negative: not known.
