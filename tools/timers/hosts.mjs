@@ -40,7 +40,7 @@ export async function measure(ours, seconds, rounds) {
   const all = {};
   for (let round = 0; round < rounds; ++round)
     for (const target of targets) {
-      const count = 4 + Math.round((seconds * 1000) / (targets.length * 2 * rounds) / (target + 1));
+      const count = 2 + Math.round((seconds * 1000) / (targets.length * 2 * rounds) / (target + 1));
       for (const contender of ["ours", "setTimeout"]) {
         const key = contender + " " + target;
         all[key] ??= [];
@@ -100,7 +100,7 @@ export default { fetch: (request, env, ctx) => {
     const all = {};
     for (let round = 0; round < rounds; ++round)
       for (const target of targets) {
-        const count = 4 + Math.round((seconds * 1000) / (targets.length * 2 * rounds) / (target + 1));
+        const count = 2 + Math.round((seconds * 1000) / (targets.length * 2 * rounds) / (target + 1));
         (all["ours " + target] ??= []).push(...(await ours(target * 1000, count, 1)));
         (all["setTimeout " + target] ??= []).push(...(await ask(`host=${target * 1000}+${count}`)));
       }

@@ -17,7 +17,7 @@ namespace escapement::lateness {
 
 namespace {
 
-constexpr int rounds = 4;
+constexpr int rounds = 3;
 constexpr int lanes_max = 8;  // of one contender
 
 // Threads that compute and nothing else, until it is destroyed.
@@ -89,15 +89,17 @@ void run_lane(const Contender& contender, Duration target, int count, Instant fi
   if (slack > Duration()) posix::set_timer_slack(slack);
   Random random(seed);
   const std::unique_ptr<Sleeper> sleeper = contender.make();
-  sleeper->sleep(50us);  // what the first sleep sets up is not measured
   samples.late.reserve(static_cast<std::size_t>(count));
   Instant next = first;
-  for (int i = 0; i < count; ++i) {
+  // The first one sets up what the later ones find, and is not kept.
+  for (int i = -1; i < count; ++i) {
     while (next <= posix::monotonic_now()) next = next + table.period;
     const std::uint64_t jitter = random.up_to(static_cast<std::uint64_t>(table.gap.count() / 8));
     sleep_until(next + Duration::nanoseconds(static_cast<std::int64_t>(jitter)));
     const Duration before = cpu_of_this_thread();
-    samples.late.push_back(sleeper->sleep(target));
+    const Duration late = sleeper->sleep(target);
+    if (i < 0) continue;
+    samples.late.push_back(late);
     samples.cpu += cpu_of_this_thread() - before;
   }
 }
@@ -130,12 +132,17 @@ std::string where_text(int load) {
 
 Duration to_duration(double milliseconds) { return std::chrono::duration<double, std::milli>(milliseconds); }
 
+// Long targets give few samples in a time, so they get more of it.
+double weight(double target_ms) { return target_ms >= 500 ? 3 : 1; }
+
 // How many samples fit into this block's share of the time.
-int count_for(const Settings& settings, Duration target, std::size_t contenders) {
+int count_for(const Settings& settings, double target_ms, std::size_t contenders) {
   if (settings.count > 0) return (settings.count + rounds - 1) / rounds;
-  const double blocks = static_cast<double>(settings.targets_ms.size() * settings.loads.size() * rounds);
-  const Timetable table = timetable(target, static_cast<int>(contenders));
-  const double periods = settings.seconds / blocks / table.period.seconds();
+  double weights = 0;
+  for (double each : settings.targets_ms) weights += weight(each);
+  const double share = weight(target_ms) / weights / static_cast<double>(settings.loads.size() * rounds);
+  const Timetable table = timetable(to_duration(target_ms), static_cast<int>(contenders));
+  const double periods = settings.seconds * share / table.period.seconds() - 1;
   return std::max(1, static_cast<int>(periods * table.lanes));
 }
 
@@ -160,7 +167,7 @@ void measure_alone(const std::vector<Contender>& contenders, const Settings& set
         std::vector<Samples*> samples;
         for (std::size_t i = 0; i < contenders.size(); ++i) samples.push_back(&all[{load, target_ms, i}]);
         const Duration target = to_duration(target_ms);
-        run_block(contenders, target, count_for(settings, target, contenders.size()), settings.timer_slack,
+        run_block(contenders, target, count_for(settings, target_ms, contenders.size()), settings.timer_slack,
                   static_cast<std::uint64_t>(step) * 1000, samples);
         settings.progress(++step / steps);
       }
