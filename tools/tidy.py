@@ -7,6 +7,7 @@
   size        no file past 600 lines, no line past 120 columns (160 in .mjs)
   quotes      what README.md quotes from tests/examples is what stands there
   words       no machine paths and no hosts of package registries
+  links       no symbolic links: they lead to one machine's folders
 
 Prints one line per finding and exits 1 if there is any. `--help` prints this.
 """
@@ -38,10 +39,14 @@ def finding(path, line, text):
     findings.append(f"{path.relative_to(ROOT)}:{line}: {text}")
 
 
-def sources():
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+def listed():
+    names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             capture_output=True, check=True, text=True).stdout.split("\0")
-    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+    return [ROOT / name for name in names if name]
+
+
+def sources():
+    return [path for path in listed() if path.is_file()]
 
 
 def check_cpp(path, lines):
@@ -86,6 +91,12 @@ def check_words(path, text):
     for word in (r"/work/", r"registry\.npmjs", r"deb\.debian\.org"):
         for match in re.finditer(word, text):
             finding(path, text.count("\n", 0, match.start()) + 1, f"names a machine's path or a registry: {word}")
+
+
+def check_links():
+    for path in listed():
+        if path.is_symlink():
+            finding(path, 1, "a symbolic link")
 
 
 def check_quotes():
@@ -133,6 +144,7 @@ def main():
             check_size(path, lines)
         if path.name != "tidy.py":
             check_words(path, text)
+    check_links()
     check_quotes()
     for line in findings:
         print(line)
