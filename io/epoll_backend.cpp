@@ -1,5 +1,6 @@
 #include <escapement/io/epoll_backend.h>
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,8 +23,12 @@ std::uint64_t tag_of(std::size_t slot, std::uint32_t generation) {
 
 }  // namespace
 
+int epoll_pwait2_of_the_kernel(int epoll, epoll_event* events, int room, const timespec* timeout) {
+  return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, events, room, timeout, nullptr, 0));
+}
+
 EpollBackend::EpollBackend(EpollOptions options)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), nanosecond_sleep_(!options.millisecond_sleep) {
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), plan_(options.precision), pwait2_(options.pwait2) {
   ESC_CHECK(epoll_);
   epoll_event event{};
   event.events = EPOLLIN;
@@ -35,23 +40,39 @@ EpollBackend::~EpollBackend() = default;
 
 bool EpollBackend::wait(Reactor& reactor, Instant until) {
   std::array<epoll_event, batch> events;
-  const Instant before = now();
-  int count = -1;
-  if (nanosecond_sleep_) {
-    const std::int64_t left = std::max<std::int64_t>(0, (until - before).count());
-    timespec timeout{};
-    timeout.tv_sec = left / 1'000'000'000;
-    timeout.tv_nsec = left % 1'000'000'000;
-    count = static_cast<int>(::syscall(SYS_epoll_pwait2, epoll_.get(), events.data(), batch,
-                                       until == Instant::never() ? nullptr : &timeout, nullptr, 0));
-    if (count < 0 && errno == ENOSYS) nanosecond_sleep_ = false;
+  plan_.begin();
+  Duration timeout;
+  if (until == Instant::never()) {
+    timeout = Duration::max();
+  } else if (until > reactor.now()) {
+    timeout = plan_.ask(until - now());
   }
-  if (!nanosecond_sleep_) {
-    count = ::epoll_wait(epoll_.get(), events.data(), batch, posix::milliseconds_until(before, until));
-  }
+  const int count = collect(events.data(), timeout);
   // EINTR is an early return like any other: the reactor looks at the clock and comes back.
   for (int i = 0; i < count; ++i) deliver(reactor, events[i]);
   return true;
+}
+
+int EpollBackend::collect(epoll_event* events, Duration timeout) {
+  if (has_pwait2_) {
+    const timespec time = posix::to_timespec(timeout);
+    const int count = pwait2_(epoll_.get(), events, batch, timeout == Duration::max() ? nullptr : &time);
+    if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
+    has_pwait2_ = false;
+  }
+  return collect_without_pwait2(events, timeout);
+}
+
+int EpollBackend::collect_without_pwait2(epoll_event* events, Duration timeout) {
+  if (timeout == Duration::max()) return ::epoll_wait(epoll_.get(), events, batch, -1);
+  const std::int64_t milliseconds = std::min<std::int64_t>(timeout.count() / 1'000'000, 1'000'000'000);
+  if (milliseconds == 0 && timeout > Duration()) {
+    pollfd polled{epoll_.get(), POLLIN, 0};
+    const timespec time = posix::to_timespec(timeout);
+    const int ready = ::ppoll(&polled, 1, &time, nullptr);
+    if (ready <= 0) return ready;
+  }
+  return ::epoll_wait(epoll_.get(), events, batch, static_cast<int>(milliseconds));
 }
 
 void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {

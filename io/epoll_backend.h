@@ -8,22 +8,30 @@
 
 #include <escapement/io/fd_backend.h>
 #include <escapement/io/posix.h>
+#include <escapement/io/precision.h>
 
 struct epoll_event;
 
 namespace escapement {
 
+// epoll_pwait2(2) without its last argument: returns the number of events, or -1 and errno.
+using EpollWait = int (*)(int epoll, epoll_event* events, int room, const timespec* timeout);
+int epoll_pwait2_of_the_kernel(int epoll, epoll_event* events, int room, const timespec* timeout);
+
 struct EpollOptions {
-  // Sleep with epoll_wait's milliseconds, rounded up, as on kernels before 5.11. For tests of that path.
-  bool millisecond_sleep = false;
+  Precision precision;
+  // What stands in for the system call: for tests of kernels that do not have it, or refuse it.
+  EpollWait pwait2 = epoll_pwait2_of_the_kernel;
 };
 
 // One epoll_ctl per descriptor's life, a second one when a write first has to wait: edge-triggered, so that
 // the steady state needs none, and one connection's events do not delay another's (level-triggered epoll
 // puts every ready descriptor back into its list: 1.5 times the p99 at 64 connections).
 //
-// Sleeps with nanosecond timeouts (epoll_pwait2), or rounded up to milliseconds where the kernel has none:
-// never short. A timeout that the kernel ends early is no event, and the reactor looks at its own clock.
+// Sleeps with nanosecond timeouts (epoll_pwait2; how exactly: precision.h). Kernels before 5.11 have no such
+// call, and filters that do not know it answer EPERM: then, from the first refusal on, epoll_wait sleeps the
+// whole milliseconds and ppoll on the epoll descriptor the rest. As exact, for one wake-up and one call more
+// before a deadline. A timeout that the kernel ends early is no event; the reactor looks at its own clock.
 class EpollBackend final : public FdBackend {
  public:
   explicit EpollBackend(EpollOptions options = EpollOptions());
@@ -42,6 +50,9 @@ class EpollBackend final : public FdBackend {
   int pollable_fd() const override { return epoll_.get(); }
 
  private:
+  // How many events there are, after sleeping for `timeout` at most; Duration::max() is for ever.
+  int collect(epoll_event* events, Duration timeout);
+  int collect_without_pwait2(epoll_event* events, Duration timeout);
   void deliver(Reactor& reactor, const epoll_event& event);
 
   // What the kernel hands back is a slot and its generation, so that an event of a watch that ended in the
@@ -54,7 +65,9 @@ class EpollBackend final : public FdBackend {
 
   posix::Fd epoll_;
   posix::WakeFd wake_;
-  bool nanosecond_sleep_;
+  detail::SleepPlan plan_;
+  EpollWait pwait2_;
+  bool has_pwait2_ = true;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
 };

@@ -8,24 +8,25 @@ namespace escapement {
 namespace {
 
 // The one place that chooses. ESC_DEFAULT_BACKEND comes from CMake.
-std::unique_ptr<FdBackend> make_backend(std::string_view name) {
+std::unique_ptr<FdBackend> make_backend(std::string_view name, Precision precision) {
   if (name.empty()) name = ESC_DEFAULT_BACKEND;
-  if (name == "epoll") return std::make_unique<EpollBackend>();
-  if (name == "poll") return std::make_unique<PollBackend>();
+  if (name == "epoll") return std::make_unique<EpollBackend>(EpollOptions{precision});
+  if (name == "poll") return std::make_unique<PollBackend>(PollOptions{precision});
   return nullptr;
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Loop>> Loop::make(LoopOptions options) {
-  std::unique_ptr<FdBackend> backend = make_backend(options.backend);
+  if (Result<> checked = check(options.precision); !checked) return std::move(checked).error();
+  std::unique_ptr<FdBackend> backend = make_backend(options.backend, options.precision);
   if (!backend) {
     return Error(Errc::invalid_argument, "no backend \"" + options.backend + "\": there are epoll and poll");
   }
   return std::unique_ptr<Loop>(new Loop(std::move(backend), std::move(options.tcp)));
 }
 
-Loop::Loop() : Loop(make_backend(""), TcpOptions()) {}
+Loop::Loop() : Loop(make_backend("", Precision()), TcpOptions()) {}
 
 Loop::Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp)
     : backend_(std::move(backend)),

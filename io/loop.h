@@ -8,6 +8,7 @@
 
 #include <escapement/core/task.h>
 #include <escapement/io/fd_backend.h>
+#include <escapement/io/precision.h>
 #include <escapement/io/tcp.h>
 #include <escapement/timers/wheel.h>
 
@@ -16,6 +17,8 @@ namespace escapement {
 struct LoopOptions {
   // "epoll" or "poll"; empty: the one this library was built for (CMake option ESC_BACKEND).
   std::string backend;
+  // How exactly timers fire; the default costs nothing.
+  Precision precision;
   TcpOptions tcp;
 };
 
@@ -23,7 +26,7 @@ struct LoopOptions {
 // servers that use it must be gone before it.
 class Loop {
  public:
-  // Errc::invalid_argument for a backend that does not exist.
+  // Errc::invalid_argument for a backend that does not exist, or a precision out of its bounds.
   static Result<std::unique_ptr<Loop>> make(LoopOptions options);
   // The default backend.
   Loop();

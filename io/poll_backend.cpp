@@ -1,36 +1,18 @@
 #include <escapement/io/poll_backend.h>
 
-#include <poll.h>
-
-#include <algorithm>
-
 #include <escapement/core/check.h>
 
 namespace escapement {
 
 bool PollBackend::wait(Reactor& reactor, Instant until) {
-  std::vector<pollfd> polled;
-  std::vector<FdWatch*> waiting;
-  polled.push_back({wake_.fd(), POLLIN, 0});
-  for (FdWatch* watch : watches_) {
-    if (watch->readable == nullptr && watch->writable == nullptr) continue;
-    const int interest =
-        (watch->readable != nullptr ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
-    polled.push_back({watch->fd, static_cast<short>(interest), 0});
-    waiting.push_back(watch);
-  }
-  const std::int64_t left = std::max<std::int64_t>(0, (until - now()).count());
-  timespec timeout{};
-  timeout.tv_sec = left / 1'000'000'000;
-  timeout.tv_nsec = left % 1'000'000'000;
-  const int count =
-      ::ppoll(polled.data(), polled.size(), until == Instant::never() ? nullptr : &timeout, nullptr);
-  if (count <= 0) return true;
-  if ((polled[0].revents & POLLIN) != 0) wake_.clear();
-  for (std::size_t i = 0; i < waiting.size(); ++i) {
-    const int events = polled[i + 1].revents;
+  plan_.begin();
+  list_interest();
+  if (!collect(reactor, until)) return true;
+  if ((polled_[0].revents & POLLIN) != 0) wake_.clear();
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    const int events = polled_[i + 1].revents;
     const bool broken = (events & (POLLERR | POLLHUP | POLLNVAL)) != 0;
-    FdWatch& watch = *waiting[i];
+    FdWatch& watch = *waiting_[i];
     if ((broken || (events & POLLIN) != 0) && watch.readable != nullptr) {
       reactor.ready(*std::exchange(watch.readable, nullptr));
     }
@@ -39,6 +21,26 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
     }
   }
   return true;
+}
+
+void PollBackend::list_interest() {
+  polled_.clear();
+  waiting_.clear();
+  polled_.push_back({wake_.fd(), POLLIN, 0});
+  for (FdWatch* watch : watches_) {
+    if (watch->readable == nullptr && watch->writable == nullptr) continue;
+    const int interest =
+        (watch->readable != nullptr ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
+    polled_.push_back({watch->fd, static_cast<short>(interest), 0});
+    waiting_.push_back(watch);
+  }
+}
+
+bool PollBackend::collect(Reactor& reactor, Instant until) {
+  timespec timeout{};
+  if (until > reactor.now() && until != Instant::never())
+    timeout = posix::to_timespec(plan_.ask(until - now()));
+  return ::ppoll(polled_.data(), polled_.size(), until == Instant::never() ? nullptr : &timeout, nullptr) > 0;
 }
 
 Result<> PollBackend::watch(FdWatch& watch) {

@@ -2,18 +2,27 @@
 
 #pragma once
 
+#include <poll.h>
+
 #include <cstdint>
 #include <vector>
 
 #include <escapement/io/fd_backend.h>
 #include <escapement/io/posix.h>
+#include <escapement/io/precision.h>
 
 namespace escapement {
 
+struct PollOptions {
+  Precision precision;
+};
+
 // Costs a walk over all watched descriptors per turn. Interest is set only while somebody waits, so what is
-// ready and not wanted does not spin. Sleeps with nanosecond timeouts (ppoll).
+// ready and not wanted does not spin. Sleeps with nanosecond timeouts (ppoll; how exactly: precision.h).
 class PollBackend final : public FdBackend {
  public:
+  explicit PollBackend(PollOptions options = PollOptions()) : plan_(options.precision) {}
+
   Instant now() override { return posix::monotonic_now(); }
   SystemTime system_now() override { return posix::wall_now(); }
   std::uint64_t entropy() override { return posix::entropy(); }
@@ -26,8 +35,16 @@ class PollBackend final : public FdBackend {
   int pollable_fd() const override { return -1; }
 
  private:
+  // Fills polled_ and waiting_ with what somebody waits for.
+  void list_interest();
+  // Whether there are events, after sleeping as the plan says.
+  bool collect(Reactor& reactor, Instant until);
+
   posix::WakeFd wake_;
+  detail::SleepPlan plan_;
   std::vector<FdWatch*> watches_;
+  std::vector<pollfd> polled_;  // the waker, then one for each of waiting_
+  std::vector<FdWatch*> waiting_;
 };
 
 }  // namespace escapement

@@ -1,11 +1,11 @@
 #include <escapement/io/posix.h>
 
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 #include <escapement/core/check.h>
 
@@ -51,12 +51,21 @@ void WakeFd::clear() noexcept {
   pending_.exchange(false, std::memory_order_acq_rel);
 }
 
-int milliseconds_until(Instant now, Instant until) {
-  if (until == Instant::never()) return -1;
-  if (until <= now) return 0;
-  const std::int64_t left = (until - now).count();
-  const std::int64_t milliseconds = left / 1'000'000 + (left % 1'000'000 != 0 ? 1 : 0);
-  return static_cast<int>(std::min<std::int64_t>(milliseconds, 1'000'000'000));
+timespec to_timespec(Duration length) {
+  timespec time{};
+  time.tv_sec = length.count() / 1'000'000'000;
+  time.tv_nsec = length.count() % 1'000'000'000;
+  return time;
 }
+
+Duration timer_slack() { return Duration::nanoseconds(::prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0)); }
+
+void set_timer_slack(Duration slack) {
+  ::prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(slack.count()), 0, 0, 0);
+}
+
+bool niced() { return ::getpriority(PRIO_PROCESS, 0) > 0; }
+
+int thread_id() { return static_cast<int>(::gettid()); }
 
 }  // namespace escapement::posix

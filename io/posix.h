@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <time.h>
+
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -58,7 +60,15 @@ class WakeFd {
   std::atomic<bool> pending_{false};
 };
 
-// Whole milliseconds from `now` to `until`, rounded up and clamped to what poll takes; -1 for never.
-int milliseconds_until(Instant now, Instant until);
+// What ppoll and epoll_pwait2 take. `length` is not negative.
+timespec to_timespec(Duration length);
+
+// How late the kernel may make this thread's sleeps so that wake-ups fall together.
+Duration timer_slack();
+void set_timer_slack(Duration slack);
+// Whether this thread's nice value is above 0.
+bool niced();
+// The kernel's number of this thread.
+int thread_id();
 
 }  // namespace escapement::posix

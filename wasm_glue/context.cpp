@@ -11,7 +11,10 @@ Context::Context(Host& host)
 double Context::step() {
   const Instant next = reactor_.step();
   if (scope_.empty()) return -2;
-  return host_delay(reactor_.now(), next);
+  // From this moment, not from the turn's: rounded up to whole milliseconds, the turn's own few microseconds
+  // would make every timer a millisecond later.
+  const bool later = next > reactor_.now() && next != Instant::never();
+  return host_delay(later ? reactor_.precise_now() : reactor_.now(), next);
 }
 
 int Context::add_fetch(FetchEvents& fetch) {

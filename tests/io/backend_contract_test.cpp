@@ -61,17 +61,6 @@ TEST_CASE("backend: 1,000 times sleep(100ms), none early", "[threads]") {
   CHECK(early == 0);
 }
 
-TEST_CASE("backend: without nanosecond timeouts it sleeps whole milliseconds, never short") {
-  EpollBackend backend(EpollOptions{true});
-  TimerWheel wheel(backend.now());
-  Reactor reactor(backend, wheel);
-  for (int i = 0; i < 20; ++i) {
-    const Clock::time_point began = Clock::now();
-    REQUIRE(reactor.run(nap(1300us)));
-    REQUIRE(Duration(Clock::now() - began) >= Duration(1300us));
-  }
-}
-
 TEST_CASE("backend: what other threads post runs, all of it, in order per thread", "[threads]") {
   std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
   constexpr int threads = 4;

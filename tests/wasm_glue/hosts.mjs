@@ -83,14 +83,17 @@ const config :Workerd.Config = (
 }
 
 // Runs `source`, the text of a module that posts one message, in a Worker of headless Chromium. `files` are
-// served beside it: {"/name": content}. Yields the message.
-export async function runInChromium(source, files, data) {
+// served beside it: {"/name": content}. Yields the message. `isolated`: as a page that may have exact clocks.
+export async function runInChromium(source, files, data, { isolated = false } = {}) {
   const { chromium } = require("playwright-core");
   const types = { ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
   const all = { "/worker.mjs": source, "/": "<!doctype html><title>escapement</title>", ...files };
   const server = http.createServer((request, response) => {
     const content = all[request.url];
-    response.writeHead(content === undefined ? 404 : 200, { "content-type": types[path.extname(request.url)] ?? "text/html" });
+    response.writeHead(content === undefined ? 404 : 200, {
+      "content-type": types[path.extname(request.url)] ?? "text/html",
+      ...(isolated ? { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" } : {}),
+    });
     response.end(content);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
