@@ -10,8 +10,8 @@
 //
 // The end is never taken on trust: `read` yields 0 only after the peer's close_notify. A connection that ends
 // without it was cut by somebody, and fails with reset, as every fault after the handshake does. Destroying a
-// stream sends a close_notify if it can be sent without waiting, unless a write was cancelled half-way or
-// reset_on_close was called: what was cut short must not look finished.
+// stream sends a close_notify if it can be sent without waiting, unless a write was cancelled half-way, the
+// peer has been cut off, or reset_on_close was called: what was cut short must not look finished.
 //
 // A handshake is computed in steps, at most one in each of the reactor's turns for all connections of one
 // TlsClient or TlsServer together, so a crowd of them delays a timer by one step (about half a millisecond)

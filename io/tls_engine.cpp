@@ -176,6 +176,12 @@ TlsEngine::Step TlsEngine::outcome(int returned) {
 }
 
 TlsEngine::Step TlsEngine::fail_with(int returned) {
+  // mbedTLS tells the peer of every reason itself but this one, in TLS 1.2.
+  if (returned == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE &&
+      mbedtls_ssl_get_version_number(ssl_->get()) == MBEDTLS_SSL_VERSION_TLS1_2) {
+    mbedtls_ssl_send_alert_message(ssl_->get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                   MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+  }
   error_ = established_ ? broken(returned) : handshake_error(returned);
   return Step::failed;
 }

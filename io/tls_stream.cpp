@@ -43,11 +43,12 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Task<> shake();
   Task<Step> shake_once();
   Task<> receive();
-  Error cut_off() const;
+  Error no_close_notify() const;
   bool receive_at_once();
   Task<> send_outgoing();
   void start_sending();
   Task<> all_sent();
+  Task<> room_for_more();
   void run() override { sending_finished(); }
   void sending_finished();
 
@@ -59,13 +60,14 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   bool established_ = false;
   bool receiving_ = false;
   bool ended_ = false;              // the peer's close_notify has come
+  bool cut_off_ = false;            // the transport broke, or ended without it
   bool shut_ = false;               // ours has gone
   bool write_unfinished_ = false;   // one is under way, or was cancelled
   bool broken_on_purpose_ = false;  // reset_on_close
   std::string on_the_wire_;         // what sending_ is sending
   std::optional<Started<void>> sending_;
   std::optional<Error> sending_failed_;
-  Event sent_;  // pulsed when sending_ has finished
+  Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
 };
 
 // True while the object lives, and afterwards unless `finished` was called.
@@ -80,8 +82,9 @@ class Unfinished {
 };
 
 TlsStreamOver::~TlsStreamOver() {
-  const bool whole = established_ && !shut_ && !write_unfinished_ && !broken_on_purpose_;
-  if (whole && !sending_ && !sending_failed_ && engine_.close() == Step::done) start_sending();
+  const bool whole = established_ && !cut_off_ && !write_unfinished_ && !broken_on_purpose_;
+  const bool can_send = !shut_ && !sending_ && !sending_failed_;
+  if (whole && can_send && engine_.close() == Step::done) start_sending();
   sending_.reset();
 }
 
@@ -166,13 +169,15 @@ Task<> TlsStreamOver::receive() {
     bool& flag_;
   };
   Receiving receiving(receiving_);
-  const std::size_t count = co_await inner_->read(engine_.records().room());
-  if (count == 0) co_await cut_off();
-  engine_.records().received(count);
+  Result<std::size_t> count = co_await inner_->read(engine_.records().room()).result();
+  cut_off_ = !count || *count == 0;
+  if (!count) co_await Error(std::move(count).error());
+  if (*count == 0) co_await no_close_notify();
+  engine_.records().received(*count);
 }
 
 // The transport ended without a close_notify before it.
-Error TlsStreamOver::cut_off() const {
+Error TlsStreamOver::no_close_notify() const {
   if (established_) return Error(Errc::reset, engine_.peer_name() + " cut the TLS connection off");
   return Error(Errc::reset, "TLS handshake with " + engine_.peer_name() + ": it closed the connection");
 }
@@ -216,7 +221,7 @@ Task<> TlsStreamOver::write(Bytes bytes) {
     std::size_t count = 0;
     const Step step = engine_.write(bytes, count);
     if (step == Step::failed) co_await Error(engine_.error());
-    if (step == Step::wants_room) co_await all_sent();
+    if (step == Step::wants_room) co_await room_for_more();
     if (step == Step::wants_input) co_await Error(Errc::internal, "TLS: a write that wants to read");
     bytes = bytes.subspan(count);
   }
@@ -242,10 +247,18 @@ Task<> TlsStreamOver::all_sent() {
   }
 }
 
+// More is encrypted while the last lot is being sent.
+Task<> TlsStreamOver::room_for_more() {
+  start_sending();
+  if (sending_failed_) co_await Error(*sending_failed_);
+  if (!engine_.outgoing().empty()) co_await sent_.wait();
+}
+
 Task<> TlsStreamOver::send_outgoing() {
   while (!engine_.outgoing().empty()) {
     on_the_wire_.clear();
     on_the_wire_.swap(engine_.outgoing());
+    sent_.pulse();
     co_await inner_->write(as_bytes(on_the_wire_));
   }
 }

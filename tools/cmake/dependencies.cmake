@@ -1,6 +1,8 @@
 # Where each dependency comes from: a package that CMake finds, or what tools/setup put into .deps. Each
 # esc_need_X() makes the target named in its comment, or stops with the name of what to install.
 
+include(CheckSymbolExists)
+
 set(ESC_DEPS "${PROJECT_SOURCE_DIR}/.deps" CACHE PATH "Where tools/setup put its part")
 if(DEFINED ENV{ESC_DEPS})
   set(ESC_DEPS "$ENV{ESC_DEPS}")
@@ -56,23 +58,43 @@ function(esc_need_cares)
   add_library(CAres::cares ALIAS PkgConfig::CARES)
 endfunction()
 
+# Sets esc_tls if the mbedTLS that was found can hold more than a handful of connections: each needs keys, and
+# without this option there is room for 32 in the process.
+macro(esc_check_mbedtls)
+  get_target_property(mbedtls_headers MbedTLS::mbedtls INTERFACE_INCLUDE_DIRECTORIES)
+  set(CMAKE_REQUIRED_INCLUDES ${mbedtls_headers})
+  set(CMAKE_REQUIRED_QUIET ON)
+  unset(ESC_MBEDTLS_DYNAMIC_KEYS CACHE)
+  check_symbol_exists(MBEDTLS_PSA_KEY_STORE_DYNAMIC mbedtls/build_info.h ESC_MBEDTLS_DYNAMIC_KEYS)
+  unset(CMAKE_REQUIRED_INCLUDES)
+  unset(CMAKE_REQUIRED_QUIET)
+  if(ESC_MBEDTLS_DYNAMIC_KEYS)
+    set(esc_tls ON)
+  elseif(ESC_TLS STREQUAL "AUTO")
+    message(WARNING "No TLS: mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC. Run tools/setup again.")
+  else()
+    message(FATAL_ERROR "mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC. Run tools/setup again.")
+  endif()
+endmacro()
+
 # Sets esc_tls as ESC_TLS asks for, and makes MbedTLS::mbedtls where it is on. A macro: what find_package
 # imports is seen where it is called.
 macro(esc_find_tls)
   set(esc_tls OFF)
-  if(wasm AND ESC_TLS STREQUAL "ON")
+  if(wasm AND ESC_TLS AND NOT ESC_TLS STREQUAL "AUTO")
     message(FATAL_ERROR "ESC_TLS is ON, but in WebAssembly TLS belongs to the host: use its fetch (wasm_glue/host_fetch.h).")
-  elseif(NOT wasm AND NOT ESC_TLS STREQUAL "OFF")
-    find_package(MbedTLS 3.6 CONFIG QUIET HINTS ${esc_deps_install}/mbedtls)
+  elseif(NOT wasm AND ESC_TLS)
+    # GLOBAL: who adds this project as a subdirectory links it too.
+    find_package(MbedTLS 3.6 CONFIG QUIET GLOBAL HINTS ${esc_deps_install}/mbedtls)
     if(TARGET MbedTLS::mbedtls_static AND NOT TARGET MbedTLS::mbedtls)
       add_library(MbedTLS::mbedtls ALIAS MbedTLS::mbedtls_static)
     endif()
     if(TARGET MbedTLS::mbedtls)
-      set(esc_tls ON)
-    elseif(ESC_TLS STREQUAL "ON")
-      esc_missing("mbedTLS 3.6" "libmbedtls-dev of Debian 13, or its release sources")
-    else()
+      esc_check_mbedtls()
+    elseif(ESC_TLS STREQUAL "AUTO")
       message(STATUS "mbedTLS 3.6 was not found: no TLS, https URLs will be refused")
+    else()
+      esc_missing("mbedTLS 3.6" "libmbedtls-dev of Debian 13, or its release sources")
     endif()
   endif()
 endmacro()
