@@ -12,9 +12,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/core/scope.h>
 #include <escapement/io/tls.h>
 
 #include "support/socket_streams.h"
+#include "support/stream_contract.h"
 #include "support/streams.h"
 
 namespace escapement::test {
@@ -95,6 +97,37 @@ class TlsWorld final : public StreamWorld {
 inline StreamKind tls_over(const StreamKind& kind, TlsVersion version) {
   return {(version == TlsVersion::tls12 ? "TLS 1.2 over " : "TLS 1.3 over ") + kind.name,
           [kind, version] { return std::make_unique<TlsWorld>(kind.make(), version); }};
+}
+
+inline std::string outcome_text(const Result<>& outcome) { return outcome ? "" : to_string(outcome.error()); }
+
+// How both ends of a handshake fared.
+struct Outcome {
+  Outcome(Result<TlsInfo> c, Result<TlsInfo> s) : client(std::move(c)), server(std::move(s)) {}
+  Result<TlsInfo> client;
+  Result<TlsInfo> server;
+};
+
+inline Task<Outcome> shake_hands(TlsClient client, TlsServer server, std::string host) {
+  PipeEnds plain = pipe();
+  Scope scope(co_await this_reactor);
+  JoinHandle<std::unique_ptr<TlsStream>> accepting =
+      scope.spawn_joinable(server.accept(std::move(plain.second)));
+  Result<std::unique_ptr<TlsStream>> connected =
+      co_await client.connect(std::move(plain.first), host).result();
+  Result<std::unique_ptr<TlsStream>> accepted = co_await std::move(accepting).join().result();
+  Result<TlsInfo> at_client = Error(Errc::internal);
+  Result<TlsInfo> at_server = Error(Errc::internal);
+  if (connected && accepted) {
+    // A byte each way, so that tickets and late refusals arrive.
+    co_await (*accepted)->write(as_bytes("x"));
+    std::string got = co_await read_exactly(**connected, 1);
+  }
+  if (connected) at_client = (*connected)->info();
+  if (!connected) at_client = connected.error();
+  if (accepted) at_server = (*accepted)->info();
+  if (!accepted) at_server = accepted.error();
+  co_return Outcome(std::move(at_client), std::move(at_server));
 }
 
 }  // namespace escapement::test

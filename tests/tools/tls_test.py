@@ -180,7 +180,8 @@ def openssl(options):
             check(f"s_server {version}", f"{code} {out} {text}", r"^0 .*s_server")
         with openssl_server(options, "not_for_servers", version) as port:
             code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
-            check(f"wrong use {version}", f"{code} {text}", r"^60 .*the certificate of 127\.0\.0\.1 is not meant for this use")
+            check(f"wrong use {version}", f"{code} {text}",
+                  r"^60 .*the certificate of 127\.0\.0\.1 is not meant for this use")
     with openssl_server(options, "a", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0") as port:
         code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
         check("s_server -tls1_1", f"{code} {text}", r"^35 .*it speaks no TLS version that we accept")
