@@ -16,6 +16,7 @@ std::string_view name(Errc code) {
     case Errc::reset: return "reset";
     case Errc::timed_out: return "timed_out";
     case Errc::bad_message: return "bad_message";
+    case Errc::untrusted: return "untrusted";
     case Errc::limit_exceeded: return "limit_exceeded";
     case Errc::cancelled: return "cancelled";
     case Errc::overloaded: return "overloaded";

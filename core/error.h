@@ -28,6 +28,7 @@ enum class Errc : std::uint8_t {
   reset,              // the connection broke half-way: the peer may have acted; repeat what is idempotent
   timed_out,          // a time limit passed: the peer may have acted; repeat what is idempotent
   bad_message,        // the peer broke the protocol: do not repeat
+  untrusted,          // the peer did not prove who it is (certificates): nothing was sent; do not repeat
   limit_exceeded,     // something grew past a configured limit: raise the limit, or give up
   cancelled,          // the owner stopped it: not a failure of the operation
   overloaded,         // out of a local resource (descriptors, memory): try later

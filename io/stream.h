@@ -43,6 +43,9 @@ class Stream {
   // faults on purpose, and for cutting a peer off without waiting for it.
   virtual void reset_on_close() {}
 
+  // Whether what it carries is encrypted on the way (tls.h): what makes a request's URL https.
+  virtual bool encrypted() const { return false; }
+
   // The other end, for messages and logs: "127.0.0.1:8080".
   virtual std::string peer() const = 0;
 };

@@ -15,7 +15,7 @@ int main(int count, char** arguments) {
   CLI::App app("Fetches URLs, in curl's spelling. The body goes to standard output.", "esc-fetch");
   app.set_version_flag("--version", "esc-fetch 0.1.0");
   app.footer(fetch_exit_codes_help());
-  app.add_option("URL", options.urls, "http:// URLs, fetched one after the other")->required();
+  app.add_option("URL", options.urls, "http:// and https:// URLs, fetched one after the other")->required();
   app.add_flag("-s,--silent", options.silent, "no messages about failures");
   app.add_option("-m,--max-time", options.max_seconds, "seconds for all of it, body included")
       ->check(CLI::PositiveNumber);
@@ -34,7 +34,9 @@ int main(int count, char** arguments) {
   app.add_option("-A,--user-agent", options.agent, "the User-Agent field")->capture_default_str();
   app.add_option("--connect-timeout", options.connect_seconds, "seconds to connect")
       ->check(CLI::PositiveNumber);
-  app.add_option("--cacert", options.cacert, "certificates to trust, instead of the system's");
+  app.add_option("--cacert", options.cacert, "certificates to trust (PEM), instead of the system's");
+  app.add_flag("-k,--insecure", options.insecure,
+               "DANGEROUS: believe any certificate; protects from nobody, for experiments only");
   app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS, instead of asking DNS")
       ->allow_extra_args(false);
   app.add_option("--retry", options.retries, "attempts after the first")->check(CLI::NonNegativeNumber);

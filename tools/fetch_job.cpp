@@ -7,6 +7,7 @@
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/writer.h>
 #include <escapement/io/loop.h>
+#include <escapement/io/tls.h>
 #include <escapement/middleware/redirect.h>
 #include <escapement/middleware/retry.h>
 #include <escapement/middleware/timeout.h>
@@ -32,12 +33,16 @@ constexpr ExitCode partial{18, "the answer broke off"};
 constexpr ExitCode write_failed{23, "could not write the body"};
 constexpr ExitCode read_failed{26, "could not read the data to send"};
 constexpr ExitCode timed_out{28, "a time limit passed"};
+constexpr ExitCode no_tls{35, "the TLS handshake failed"};
 constexpr ExitCode too_many_redirects{47, "too many redirects"};
 constexpr ExitCode no_answer{52, "the server closed without an answer"};
 constexpr ExitCode broken{56, "the connection broke"};
-constexpr ExitCode all_codes[] = {
-    usage,       bad_url,   unsupported,        no_host,   no_connection, bad_answer, partial, write_failed,
-    read_failed, timed_out, too_many_redirects, no_answer, broken};
+constexpr ExitCode untrusted{60, "the server's certificate is not to be believed"};
+constexpr ExitCode bad_cacert{77, "the certificates to trust cannot be used"};
+constexpr ExitCode all_codes[] = {usage,         bad_url,    unsupported, no_host,
+                                  no_connection, bad_answer, partial,     write_failed,
+                                  read_failed,   timed_out,  no_tls,      too_many_redirects,
+                                  no_answer,     broken,     untrusted,   bad_cacert};
 
 int exit_code_of(const Error& error, bool head_seen) {
   if (head_seen && error != Errc::timed_out) return partial.code;
@@ -52,7 +57,9 @@ int exit_code_of(const Error& error, bool head_seen) {
       return error.message().find("redirects") != std::string::npos ? too_many_redirects.code : broken.code;
     case Errc::reset:
       return error.message().find("without an answer") != std::string::npos ? no_answer.code : broken.code;
-    case Errc::bad_message: return bad_answer.code;
+    case Errc::bad_message:
+      return error.message().find("TLS") != std::string::npos ? no_tls.code : bad_answer.code;
+    case Errc::untrusted: return untrusted.code;
     default: return broken.code;
   }
 }
@@ -127,18 +134,30 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options) {
   return resolver;
 }
 
+// Null in a build without TLS, where a https URL then fails.
+Result<http::Encrypt> encrypt_of(const FetchOptions& options) {
+  TlsClientOptions tls;
+  tls.trusted_file = options.cacert;
+  tls.dangerously_accept_any_certificate = options.insecure;
+  Result<TlsClient> client = TlsClient::make(std::move(tls));
+  if (client) return http::Encrypt(*std::move(client));
+  if (client.error() == Errc::unsupported && options.cacert.empty()) return http::Encrypt();
+  return std::move(client).error().context("--cacert");
+}
+
 Duration seconds(double count) { return std::chrono::duration<double>(count); }
 
 class Fetch {
  public:
-  Fetch(const FetchOptions& options, Network& network)
-      : options_(options), client_(network, client_options()) {}
+  Fetch(const FetchOptions& options, http::Encrypt encrypt, Network& network)
+      : options_(options), client_(network, client_options(std::move(encrypt))) {}
 
   Task<> run(std::string url, http::Headers headers, std::string data, std::FILE* out, Story& story);
 
  private:
-  http::ClientOptions client_options() const {
+  http::ClientOptions client_options(http::Encrypt encrypt) const {
     http::ClientOptions client;
+    client.encrypt = std::move(encrypt);
     if (options_.connect_seconds) client.connect_timeout = seconds(*options_.connect_seconds);
     // curl's user decides how long to wait, with -m; without it a slow answer is waited for.
     client.head_timeout = Duration::max();
@@ -262,9 +281,12 @@ std::string fetch_exit_codes_help() {
 }
 
 int fetch_all(const FetchOptions& options) {
-  if (!options.cacert.empty()) {
-    return fail(options, unsupported.code, "--cacert: https is not built in yet");
+  Result<http::Encrypt> encrypt = encrypt_of(options);
+  if (!encrypt) {
+    const bool built_in = encrypt.error() != Errc::unsupported;
+    return fail(options, built_in ? bad_cacert.code : unsupported.code, encrypt.error().message());
   }
+  if (options.insecure) std::fprintf(stderr, "esc-fetch: --insecure: whoever answers is believed\n");
   Result<http::Headers> headers = headers_of(options);
   if (!headers) return fail(options, usage.code, headers.error().message());
   Result<std::string> data = data_of(options);
@@ -280,7 +302,7 @@ int fetch_all(const FetchOptions& options) {
   if (out == nullptr) return fail(options, write_failed.code, "cannot write " + options.output);
 
   int code = 0;
-  Fetch fetch(options, (*loop)->network());
+  Fetch fetch(options, *std::move(encrypt), (*loop)->network());
   for (const std::string& url : options.urls) {
     Story story;
     const Instant began = (*loop)->backend().now();

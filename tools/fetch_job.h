@@ -24,6 +24,7 @@ struct FetchOptions {
   std::string agent = "esc-fetch/0.1.0";
   std::optional<double> connect_seconds;
   std::string cacert;
+  bool insecure = false;
   std::vector<std::string> resolve;
   int retries = 0;
   double retry_seconds = 1;

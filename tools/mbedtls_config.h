@@ -62,6 +62,8 @@
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_CRYPTO_CLIENT
 #define MBEDTLS_USE_PSA_CRYPTO
+// Each connection holds keys: without this there is room for 32 in the process.
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC
 
 // TLS
 #define MBEDTLS_SSL_TLS_C

@@ -57,19 +57,19 @@ class RequestBody final : public BodySource {
 };
 
 // The URL that a request was meant for, from its target and Host.
-Result<Url> url_of(const MessageHead& head) {
+Result<Url> url_of(const MessageHead& head, bool encrypted) {
   if (head.target.starts_with("http://") || head.target.starts_with("https://"))
     return Url::parse(head.target);
   const std::string_view host = head.headers.get_or("host", "localhost");
   const std::string_view path = head.target == "*" ? "/" : std::string_view(head.target);
-  std::string text = "http://";
+  std::string text = encrypted ? "https://" : "http://";
   text += host;
   text += path;
   return Url::parse(text);
 }
 
 Result<Request> make_request(const std::shared_ptr<OpenRequest>& open, MessageHead& head) {
-  Result<Url> url = url_of(head);
+  Result<Url> url = url_of(head, open->wire->stream().encrypted());
   if (!url) return std::move(url).error();
   Body body;
   if (head.has_body()) body = Body(std::make_unique<RequestBody>(open, head.content_length));

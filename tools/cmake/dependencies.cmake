@@ -1,6 +1,8 @@
 # Where each dependency comes from: a package that CMake finds, or what tools/setup put into .deps. Each
 # esc_need_X() makes the target named in its comment, or stops with the name of what to install.
 
+include(CheckSymbolExists)
+
 set(ESC_DEPS "${PROJECT_SOURCE_DIR}/.deps" CACHE PATH "Where tools/setup put its part")
 if(DEFINED ENV{ESC_DEPS})
   set(ESC_DEPS "$ENV{ESC_DEPS}")
@@ -64,12 +66,41 @@ function(esc_need_cares)
   esc_find_again("pkg_check_modules(CARES QUIET REQUIRED IMPORTED_TARGET GLOBAL libcares>=1.18)")
 endfunction()
 
-# MbedTLS::mbedtls
-macro(esc_need_mbedtls)
-  find_package(MbedTLS 3.6 CONFIG QUIET HINTS ${esc_deps_install}/mbedtls)
-  if(NOT TARGET MbedTLS::mbedtls)
-    if(TARGET MbedTLS::mbedtls_static)
+# Sets esc_tls if the mbedTLS that was found can hold more than a handful of connections: each needs keys, and
+# without this option there is room for 32 in the process.
+macro(esc_check_mbedtls)
+  get_target_property(mbedtls_headers MbedTLS::mbedtls INTERFACE_INCLUDE_DIRECTORIES)
+  set(CMAKE_REQUIRED_INCLUDES ${mbedtls_headers})
+  set(CMAKE_REQUIRED_QUIET ON)
+  unset(ESC_MBEDTLS_DYNAMIC_KEYS CACHE)
+  check_symbol_exists(MBEDTLS_PSA_KEY_STORE_DYNAMIC mbedtls/build_info.h ESC_MBEDTLS_DYNAMIC_KEYS)
+  unset(CMAKE_REQUIRED_INCLUDES)
+  unset(CMAKE_REQUIRED_QUIET)
+  if(ESC_MBEDTLS_DYNAMIC_KEYS)
+    set(esc_tls ON)
+  elseif(ESC_TLS STREQUAL "AUTO")
+    message(WARNING "No TLS: mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC. Run tools/setup again.")
+  else()
+    message(FATAL_ERROR "mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC. Run tools/setup again.")
+  endif()
+endmacro()
+
+# Sets esc_tls as ESC_TLS asks for, and makes MbedTLS::mbedtls where it is on. A macro: what find_package
+# imports is seen where it is called.
+macro(esc_find_tls)
+  set(esc_tls OFF)
+  if(wasm AND ESC_TLS AND NOT ESC_TLS STREQUAL "AUTO")
+    message(FATAL_ERROR "ESC_TLS is ON, but in WebAssembly TLS belongs to the host: use its fetch (wasm_glue/host_fetch.h).")
+  elseif(NOT wasm AND ESC_TLS)
+    # GLOBAL: who adds this project as a subdirectory links it too.
+    find_package(MbedTLS 3.6 CONFIG QUIET GLOBAL HINTS ${esc_deps_install}/mbedtls)
+    if(TARGET MbedTLS::mbedtls_static AND NOT TARGET MbedTLS::mbedtls)
       add_library(MbedTLS::mbedtls ALIAS MbedTLS::mbedtls_static)
+    endif()
+    if(TARGET MbedTLS::mbedtls)
+      esc_check_mbedtls()
+    elseif(ESC_TLS STREQUAL "AUTO")
+      message(STATUS "mbedTLS 3.6 was not found: no TLS, https URLs will be refused")
     else()
       esc_missing("mbedTLS 3.6" "libmbedtls-dev of Debian 13, or its release sources")
     endif()
@@ -91,6 +122,14 @@ macro(esc_need_catch2)
     list(APPEND CMAKE_MODULE_PATH ${ESC_DEPS}/src/catch2/extras)
   endif()
 endmacro()
+
+# The openssl program: makes the certificates of the tests
+function(esc_need_openssl)
+  find_program(ESC_OPENSSL openssl)
+  if(NOT ESC_OPENSSL)
+    esc_missing("The openssl program" "openssl; or configure with ESC_TLS=OFF")
+  endif()
+endfunction()
 
 # benchmark::benchmark
 macro(esc_need_benchmark)

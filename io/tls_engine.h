@@ -1,0 +1,81 @@
+// TlsEngine: one TLS connection without its transport. Bytes from the peer go into `records()`, bytes for it
+// come out of `outgoing()`, and each step says what it needs to go on. Pure but for randomness and the clock
+// that certificates are held against. tls_stream.cpp does the I/O.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <escapement/core/error.h>
+#include <escapement/io/tls.h>
+#include <escapement/io/tls_records.h>
+
+namespace escapement::detail {
+
+class TlsContext;
+
+class TlsEngine {
+ public:
+  enum class Step : std::uint8_t {
+    done,         // it has happened
+    again,        // call again: there is more to do and nothing to wait for
+    wants_input,  // nothing can happen before more bytes arrive
+    wants_room,   // nothing can happen before outgoing() is emptied
+    closed,       // the peer's close_notify: it sends no more
+    failed,       // error() says why; nothing else may be called but outgoing() (there may be an alert in it)
+  };
+
+  // `host`: whom a client wants to talk to; empty for a server. `peer`: the transport's name of it.
+  TlsEngine(std::shared_ptr<TlsContext> context, std::string host, std::string peer);
+  TlsEngine(const TlsEngine&) = delete;
+  ~TlsEngine();
+
+  // One step of the handshake; `done` when it is over.
+  Step handshake();
+  // Decrypts up to `into.size()` bytes.
+  Step read(MutableBytes into, std::size_t& count);
+  // Like read, but only finds out: `done` when bytes could be read.
+  Step look();
+  // Encrypts a beginning of `bytes`, which are not empty. After `wants_room` the same bytes again.
+  Step write(Bytes bytes, std::size_t& count);
+  // Encrypts a close_notify.
+  Step close();
+
+  TlsRecords& records() { return records_; }
+  std::string& outgoing() { return outgoing_; }
+  TlsContext& context() { return *context_; }
+  const std::string& host() const { return host_; }
+  // The peer for messages: the host, or the transport's name.
+  const std::string& peer_name() const { return host_.empty() ? peer_ : host_; }
+  TlsInfo& info() { return info_; }
+  bool failed() const { return error_.has_value(); }
+  const Error& error() const { return *error_; }
+  // Fails it from outside: the transport ended, the time is up.
+  void fail(Error error) { error_ = std::move(error); }
+
+ private:
+  struct Ssl;
+
+  Result<> set_up();
+  Step established();
+  Step outcome(int returned);
+  Step fail_with(int returned);
+  Error handshake_error(int returned) const;
+  Error broken(int returned) const;
+
+  std::shared_ptr<TlsContext> context_;
+  std::string host_;
+  std::string peer_;
+  TlsRecords records_;
+  std::string outgoing_;
+  std::unique_ptr<Ssl> ssl_;
+  TlsInfo info_;
+  std::optional<Error> error_;
+  bool established_ = false;
+  std::uint64_t records_at_progress_ = 0;
+};
+
+}  // namespace escapement::detail

@@ -1,0 +1,120 @@
+// What tls_*.cpp share of mbedTLS. Private: not installed, and included nowhere else.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/pk.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_ticket.h>
+#include <mbedtls/x509_crt.h>
+
+#include <escapement/core/event.h>
+#include <escapement/io/tls.h>
+
+namespace escapement::detail {
+
+class TlsEngine;
+
+// A structure of mbedTLS with its beginning and its end.
+template <class T, void (*Init)(T*), void (*Free)(T*)>
+class Owned {
+ public:
+  Owned() { Init(&value_); }
+  Owned(const Owned&) = delete;
+  ~Owned() { Free(&value_); }
+  T* get() { return &value_; }
+  const T* get() const { return &value_; }
+  T* operator->() { return &value_; }
+  const T* operator->() const { return &value_; }
+
+ private:
+  T value_;
+};
+
+using TlsConfig = Owned<mbedtls_ssl_config, mbedtls_ssl_config_init, mbedtls_ssl_config_free>;
+using TlsSession = Owned<mbedtls_ssl_session, mbedtls_ssl_session_init, mbedtls_ssl_session_free>;
+using TlsTickets = Owned<mbedtls_ssl_ticket_context, mbedtls_ssl_ticket_init, mbedtls_ssl_ticket_free>;
+using X509Chain = Owned<mbedtls_x509_crt, mbedtls_x509_crt_init, mbedtls_x509_crt_free>;
+using PrivateKey = Owned<mbedtls_pk_context, mbedtls_pk_init, mbedtls_pk_free>;
+
+// "X509 - Certificate verification failed, e.g. CRL, CA or signature check failed"
+std::string mbedtls_text(int error);
+
+// An identity as mbedTLS wants it, and the names it is for.
+struct TlsOwnCertificate {
+  X509Chain chain;
+  PrivateKey key;
+  std::vector<std::string> names;  // lower case
+};
+
+// What all connections of one configuration share; they keep it alive.
+class TlsContext {
+ public:
+  virtual ~TlsContext() = default;
+
+  const mbedtls_ssl_config* config() const { return config_.get(); }
+  Duration handshake_timeout() const { return handshake_timeout_; }
+  // One permit: the computing step of a handshake, until the turn is over.
+  Semaphore& steps() { return steps_; }
+  // Before a connection's first step: what only its side of TLS needs.
+  virtual Result<> prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) = 0;
+  // Around each step of a handshake.
+  virtual void before_step(TlsEngine&) {}
+  virtual void established(mbedtls_ssl_context&, TlsEngine&) {}
+  // A ticket has come that can be taken.
+  virtual void ticket(mbedtls_ssl_context&, TlsEngine&) {}
+  virtual void failed(const Error&) {}
+
+ protected:
+  // Starts the library and this context's own random generator, and sets what both sides have in common.
+  Result<> begin(int endpoint, TlsVersion oldest, TlsVersion newest, std::vector<std::string> alpn,
+                 Duration handshake_timeout);
+  Result<std::unique_ptr<TlsOwnCertificate>> parse_identity(const TlsIdentity& identity);
+
+  TlsConfig config_;
+  Owned<mbedtls_entropy_context, mbedtls_entropy_init, mbedtls_entropy_free> entropy_;
+  Owned<mbedtls_ctr_drbg_context, mbedtls_ctr_drbg_init, mbedtls_ctr_drbg_free> random_;
+
+ private:
+  std::vector<std::string> alpn_;
+  std::vector<const char*> alpn_pointers_;
+  Duration handshake_timeout_;
+  Semaphore steps_{1};
+};
+
+// --- Certificates (tls_certificates.cpp)
+
+// Adds the certificates of a PEM text or file. Some that are not understood are passed over when `lenient`,
+// if any is left. Errc::invalid_argument; `what` begins the message.
+Result<> add_certificates(mbedtls_x509_crt* chain, std::string_view pem, bool lenient, std::string_view what);
+Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, bool lenient);
+Result<> add_system_roots(mbedtls_x509_crt* chain);
+Result<std::string> read_whole_file(const std::string& file);
+
+// The names a certificate is for, DNS names and addresses alike; its common name if it lists none.
+std::vector<std::string> names_of(const mbedtls_x509_crt& certificate);
+bool is_for_address(const mbedtls_x509_crt& certificate, const std::string& literal_address);
+bool is_literal_address(const std::string& host);
+
+// What the check of a peer's certificates found, collected while it runs.
+struct CertificateFindings {
+  bool any = false;  // certificates came
+  std::string subject;
+  std::string issuer;
+  bool self_signed = false;
+  std::vector<std::string> names;
+  std::string expired_on, valid_from;  // of the first that is not valid now
+};
+void note_certificate(CertificateFindings& findings, const mbedtls_x509_crt& certificate, int depth,
+                      std::uint32_t flags);
+// "the certificate of a.test expired on 2026-11-24; it is for other names: b.test, *.b.test"
+std::string certificate_problem(const CertificateFindings& findings, std::uint32_t flags,
+                                std::string_view whose);
+
+}  // namespace escapement::detail

@@ -1,0 +1,290 @@
+#include <escapement/io/tls_stream.h>
+
+#include <optional>
+
+#include <escapement/core/event.h>
+#include <escapement/io/tls_engine.h>
+#include <escapement/io/tls_mbedtls.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement::detail {
+
+namespace {
+
+constexpr std::size_t kept_capacity_max = 4 * KiB;  // of a buffer that is empty
+
+// What is encrypted is sent by a task of the stream's own: whoever waits for it may be cancelled without
+// leaving half a record on the wire, and a read may answer the peer without owning a write.
+class TlsStreamOver final : public TlsStream, private Runnable {
+ public:
+  TlsStreamOver(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner, std::string host)
+      : inner_(std::move(inner)), engine_(std::move(context), std::move(host), inner_->peer()) {}
+  ~TlsStreamOver() override;
+
+  Task<> handshake() override;
+  const TlsInfo& info() const override {
+    ESC_CHECK(established_);
+    return const_cast<TlsEngine&>(engine_).info();
+  }
+  Task<std::size_t> read(MutableBytes into) override;
+  Task<> write(Bytes bytes) override;
+  Task<> shutdown_write() override;
+  bool readable_or_closed() override;
+  void reset_on_close() override {
+    broken_on_purpose_ = true;
+    inner_->reset_on_close();
+  }
+  bool encrypted() const override { return true; }
+  std::string peer() const override { return inner_->peer(); }
+
+ private:
+  using Step = TlsEngine::Step;
+
+  Task<> shake();
+  Task<Step> shake_once();
+  Task<> receive();
+  Error no_close_notify() const;
+  bool receive_at_once();
+  Task<> send_outgoing();
+  void start_sending();
+  Task<> all_sent();
+  Task<> room_for_more();
+  void run() override { sending_finished(); }
+  void sending_finished();
+
+  std::unique_ptr<Stream> inner_;
+  TlsEngine engine_;
+  Reactor* reactor_ = nullptr;  // from the first operation on
+  Instant handshake_deadline_;
+  Semaphore shaking_{1};
+  bool established_ = false;
+  bool receiving_ = false;
+  bool ended_ = false;              // the peer's close_notify has come
+  bool cut_off_ = false;            // the transport broke, or ended without it
+  bool shut_ = false;               // ours has gone
+  bool write_unfinished_ = false;   // one is under way, or was cancelled
+  bool broken_on_purpose_ = false;  // reset_on_close
+  std::string on_the_wire_;         // what sending_ is sending
+  std::optional<Started<void>> sending_;
+  std::optional<Error> sending_failed_;
+  Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
+};
+
+// True while the object lives, and afterwards unless `finished` was called.
+class Unfinished {
+ public:
+  explicit Unfinished(bool& flag) : flag_(flag) { flag_ = true; }
+  Unfinished(const Unfinished&) = delete;
+  void finished() { flag_ = false; }
+
+ private:
+  bool& flag_;
+};
+
+TlsStreamOver::~TlsStreamOver() {
+  const bool whole = established_ && !cut_off_ && !write_unfinished_ && !broken_on_purpose_;
+  const bool can_send = !shut_ && !sending_ && !sending_failed_;
+  if (whole && can_send && engine_.close() == Step::done) start_sending();
+  sending_.reset();
+}
+
+// --- The handshake
+
+Task<> TlsStreamOver::handshake() {
+  Reactor& reactor = co_await this_reactor;
+  if (reactor_ == nullptr) {
+    reactor_ = &reactor;
+    handshake_deadline_ = reactor.precise_now() + engine_.context().handshake_timeout();
+  }
+  Semaphore::Permit turn = co_await shaking_.acquire();
+  if (established_) co_return;
+  if (engine_.failed()) co_await Error(engine_.error());
+  const Duration left = handshake_deadline_ - reactor.precise_now();
+  Result<> outcome = co_await with_timeout(left, shake()).result();
+  established_ = static_cast<bool>(outcome);
+  if (established_) co_return;
+  Error error = engine_.failed() ? Error(engine_.error()) : std::move(outcome).error();
+  if (error == Errc::timed_out) {
+    error = Error(Errc::timed_out, "TLS handshake with " + engine_.peer_name() + ": " +
+                                       timeout_message(engine_.context().handshake_timeout()));
+  }
+  if (!engine_.host().empty()) error.nothing_sent();
+  engine_.fail(error);
+  engine_.context().failed(error);
+  co_await std::move(error);
+}
+
+Task<> TlsStreamOver::shake() {
+  for (;;) {
+    const Step step = co_await shake_once();
+    if (step == Step::done) co_return;
+    if (step == Step::wants_room) co_await all_sent();
+    if (step == Step::wants_input) co_await receive();
+    if (step != Step::failed) continue;
+    Result<> told = co_await all_sent().result();  // the alert that says why
+    (void)told;
+    co_await Error(engine_.error());
+  }
+}
+
+// One step, and then the end of the reactor's turn: nobody else's timer waits for two.
+Task<TlsStreamOver::Step> TlsStreamOver::shake_once() {
+  PromiseBase& self = co_await this_task;
+  Semaphore::Permit turn = co_await engine_.context().steps().acquire();
+  const Step step = engine_.handshake();
+  start_sending();
+  if (step == Step::wants_input || step == Step::wants_room) co_return step;
+  TimerEntry next_turn;
+  next_turn.arm(reactor_->timers(), reactor_->now(), self);
+  while (next_turn.armed()) co_await until_made_ready;
+  co_return step;
+}
+
+// --- Receiving
+
+Task<std::size_t> TlsStreamOver::read(MutableBytes into) {
+  ESC_CHECK(!into.empty());
+  if (!established_) co_await handshake();
+  for (;;) {
+    if (ended_) co_return std::size_t{0};
+    std::size_t count = 0;
+    const Step step = engine_.read(into, count);
+    start_sending();
+    if (step == Step::done) co_return count;
+    if (step == Step::closed) ended_ = true;
+    if (step == Step::failed) co_return Error(engine_.error());
+    if (step == Step::wants_room) co_await all_sent();
+    if (step == Step::wants_input) co_await receive();
+  }
+}
+
+Task<> TlsStreamOver::receive() {
+  class Receiving {
+   public:
+    explicit Receiving(bool& flag) : flag_(flag) { flag_ = true; }
+    Receiving(const Receiving&) = delete;
+    ~Receiving() { flag_ = false; }
+
+   private:
+    bool& flag_;
+  };
+  Receiving receiving(receiving_);
+  Result<std::size_t> count = co_await inner_->read(engine_.records().room()).result();
+  cut_off_ = !count || *count == 0;
+  if (!count) co_await Error(std::move(count).error());
+  if (*count == 0) co_await no_close_notify();
+  engine_.records().received(*count);
+}
+
+// The transport ended without a close_notify before it.
+Error TlsStreamOver::no_close_notify() const {
+  if (established_) return Error(Errc::reset, engine_.peer_name() + " cut the TLS connection off");
+  return Error(Errc::reset, "TLS handshake with " + engine_.peer_name() + ": it closed the connection");
+}
+
+// Takes what has arrived, without waiting. False when nothing could be had like that.
+bool TlsStreamOver::receive_at_once() {
+  struct Nobody final : Runnable {
+    void run() override {}
+  } nobody;
+  Started<std::size_t> reading(inner_->read(engine_.records().room()));
+  reading.start(*reactor_, nobody);
+  if (!reading.finished()) return false;
+  const Result<std::size_t> count = reading.take();
+  if (!count || *count == 0) return false;
+  engine_.records().received(*count);
+  return true;
+}
+
+// What has arrived may be no more than a ticket: it is looked into.
+bool TlsStreamOver::readable_or_closed() {
+  if (!established_ || receiving_) return inner_->readable_or_closed();
+  if (ended_ || sending_failed_) return true;
+  for (;;) {
+    const Step step = engine_.look();
+    start_sending();
+    if (step == Step::again) continue;
+    if (step == Step::closed) ended_ = true;
+    if (step != Step::wants_input || !engine_.records().empty()) return true;
+    if (!inner_->readable_or_closed()) return false;
+    if (!receive_at_once()) return true;
+  }
+}
+
+// --- Sending
+
+Task<> TlsStreamOver::write(Bytes bytes) {
+  if (!established_) co_await handshake();
+  if (shut_) co_await Error(Errc::reset, "TLS: write after shutdown_write");
+  Unfinished unfinished(write_unfinished_);
+  while (!bytes.empty()) {
+    std::size_t count = 0;
+    const Step step = engine_.write(bytes, count);
+    if (step == Step::failed) co_await Error(engine_.error());
+    if (step == Step::wants_room) co_await room_for_more();
+    if (step == Step::wants_input) co_await Error(Errc::internal, "TLS: a write that wants to read");
+    bytes = bytes.subspan(count);
+  }
+  co_await all_sent();
+  unfinished.finished();
+}
+
+Task<> TlsStreamOver::shutdown_write() {
+  if (!established_) co_await handshake();
+  if (write_unfinished_) co_await Error(Errc::reset, "TLS: the end after a write that was cut short");
+  if (!shut_ && engine_.close() == Step::failed) co_await Error(engine_.error());
+  shut_ = true;
+  co_await all_sent();
+  co_await inner_->shutdown_write();
+}
+
+Task<> TlsStreamOver::all_sent() {
+  for (;;) {
+    start_sending();
+    if (sending_failed_) co_await Error(*sending_failed_);
+    if (!sending_ && engine_.outgoing().empty()) co_return;
+    co_await sent_.wait();
+  }
+}
+
+// More is encrypted while the last lot is being sent.
+Task<> TlsStreamOver::room_for_more() {
+  start_sending();
+  if (sending_failed_) co_await Error(*sending_failed_);
+  if (!engine_.outgoing().empty()) co_await sent_.wait();
+}
+
+Task<> TlsStreamOver::send_outgoing() {
+  while (!engine_.outgoing().empty()) {
+    on_the_wire_.clear();
+    on_the_wire_.swap(engine_.outgoing());
+    sent_.pulse();
+    co_await inner_->write(as_bytes(on_the_wire_));
+  }
+}
+
+void TlsStreamOver::start_sending() {
+  if (sending_ || sending_failed_ || engine_.outgoing().empty()) return;
+  sending_.emplace(send_outgoing());
+  sending_->start(*reactor_, *this);
+  if (sending_->finished()) sending_finished();
+}
+
+void TlsStreamOver::sending_finished() {
+  Result<> outcome = sending_->take();
+  sending_.reset();
+  if (!outcome) sending_failed_ = std::move(outcome).error();
+  for (std::string* buffer : {&on_the_wire_, &engine_.outgoing()}) {
+    if (buffer->capacity() > kept_capacity_max) *buffer = std::string();
+  }
+  sent_.pulse();
+}
+
+}  // namespace
+
+std::unique_ptr<TlsStream> make_tls_stream(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner,
+                                           std::string host) {
+  return std::make_unique<TlsStreamOver>(std::move(context), std::move(inner), std::move(host));
+}
+
+}  // namespace escapement::detail

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""https with real programs over real sockets.
+
+  tls_test.py CASE --serve ESC_SERVE --fetch ESC_FETCH --certificates DIR
+
+CASE: ours (esc-fetch against esc-serve), openssl (each against OpenSSL's test programs), curl (curl against
+esc-serve). Exit 0: good; 1: not; 77: skipped, with the reason.
+"""
+import argparse
+import contextlib
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SKIPPED = 77
+problems = []
+
+
+def check(what, actual, expected):
+    good = re.search(expected, actual, re.S) if isinstance(expected, str) else actual == expected
+    if not good:
+        problems.append(f"{what}: expected {expected!r}, got {actual!r}")
+
+
+@contextlib.contextmanager
+def server(options, *arguments):
+    """esc-serve on a free port; yields (process, port)."""
+    process = subprocess.Popen([options.serve, "127.0.0.1:0", *arguments], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    line = process.stdout.readline()
+    found = re.match(r"listening on https?://127\.0\.0\.1:(\d+)\n", line)
+    if not found:
+        process.kill()
+        raise SystemExit(f"esc-serve said {line!r} {process.stderr.read()!r}")
+    try:
+        yield process, int(found.group(1))
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            problems.append("esc-serve does not stop")
+
+
+def fetch(options, *arguments):
+    done = subprocess.run([options.fetch, "-m", "10", *arguments], capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stdout, done.stderr
+
+
+def certificate(options, name):
+    return ["--tls-cert", str(options.certificates / f"{name}.pem"),
+            "--tls-key", str(options.certificates / f"{name}.key")]
+
+
+def ours(options):
+    ca = ["--cacert", str(options.certificates / "ca.pem")]
+    with server(options, *certificate(options, "a"), *certificate(options, "b")) as (_, port):
+        at = f"https://127.0.0.1:{port}"
+        check("by address", fetch(options, *ca, f"{at}/hello?name=you")[:2], (0, "hello you"))
+        resolve = ["--resolve", f"b.test:{port}:127.0.0.1"]
+        check("by name", fetch(options, *ca, *resolve, f"https://b.test:{port}/hello")[:2], (0, "hello"))
+        big = "x" * 3_000_000
+        with tempfile.NamedTemporaryFile("w") as body:
+            body.write(big)
+            body.flush()
+            check("large", fetch(options, *ca, "--data-binary", f"@{body.name}", f"{at}/echo")[:2] == (0, big), True)
+        check("redirect", fetch(options, *ca, "-L", f"{at}/redirect/2")[:2], (0, "hello"))
+        code, _, text = fetch(options, f"{at}/hello")
+        check("unknown issuer", f"{code} {text}", r"^60 esc-fetch: the certificate of 127\.0\.0\.1 comes from an "
+              r"issuer that is not trusted: CN=escapement test root\n$")
+        code, _, text = fetch(options, *ca, "--resolve", f"c.test:{port}:127.0.0.1", f"https://c.test:{port}/")
+        check("wrong host", f"{code} {text}", r"^60 .* is for other names: a\.test, localhost")
+        code, out, text = fetch(options, "-k", f"{at}/hello")
+        check("insecure", f"{code} {out} {text}", r"^0 hello esc-fetch: --insecure: whoever answers is believed\n$")
+        check("http to https", str(fetch(options, f"http://127.0.0.1:{port}/")[0]), r"^(8|52|56)$")
+        check("cut", fetch(options, *ca, f"{at}/reset/after-head")[0], 18)
+    with server(options) as (_, port):
+        code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
+        check("https to http", f"{code} {text}", r"^35 esc-fetch: 127\.0\.0\.1 does not speak TLS\n$")
+    code, _, text = fetch(options, "--cacert", "/nonexistent", "https://127.0.0.1:1/")
+    check("no such file", f"{code} {text}", r"^77 esc-fetch: --cacert: cannot read /nonexistent: No such file")
+    for wrong, sentence in [(["--tls-cert", "x"], "each --tls-cert needs its --tls-key"),
+                            (["--tls-cert", "/nonexistent", "--tls-key", "/nonexistent"], "cannot read /nonexistent"),
+                            ([*certificate(options, "a")[:3], str(options.certificates / "b.key")],
+                             "b.key is not the key of .*a.pem")]:
+        done = subprocess.run([options.serve, "127.0.0.1:0", *wrong], capture_output=True, text=True, timeout=10)
+        check(f"esc-serve {wrong}", f"{done.returncode} {done.stderr}", f"^[12] esc-serve: .*{sentence}")
+    reload(options, ca)
+
+
+def reload(options, ca):
+    with tempfile.TemporaryDirectory() as folder:
+        chain, key = pathlib.Path(folder, "chain.pem"), pathlib.Path(folder, "key.pem")
+
+        def install(name):
+            shutil.copy(options.certificates / f"{name}.pem", chain)
+            shutil.copy(options.certificates / f"{name}.key", key)
+
+        install("a")
+        with server(options, "--tls-cert", str(chain), "--tls-key", str(key)) as (process, port):
+            def told():
+                process.send_signal(signal.SIGHUP)
+                return process.stderr.readline()
+
+            url = f"https://b.test:{port}/hello"
+            resolve = ["--resolve", f"b.test:{port}:127.0.0.1"]
+            check("before the reload", fetch(options, *ca, *resolve, url)[0], 60)
+            install("b")
+            check("reload", told(), "certificates reloaded")
+            check("after the reload", fetch(options, *ca, *resolve, url)[:2], (0, "hello"))
+            chain.write_text("nonsense")
+            check("bad reload", told(), "certificates kept: .*chain.pem: no certificate")
+            check("after a bad reload", fetch(options, *ca, *resolve, url)[:2], (0, "hello"))
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def openssl_server(options, name, *arguments):
+    port = free_port()
+    process = subprocess.Popen(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet",
+                                "-cert", str(options.certificates / f"{name}.pem"),
+                                "-key", str(options.certificates / f"{name}.key"), *arguments],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.05)
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def openssl_client(options, port, *arguments, request="GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"):
+    done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-ign_eof", "-CAfile",
+                           str(options.certificates / "ca.pem"), "-verify_return_error", *arguments],
+                          input=request, capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout + done.stderr
+
+
+def openssl(options):
+    if shutil.which("openssl") is None:
+        skip("there is no openssl program")
+    ca = ["--cacert", str(options.certificates / "ca.pem")]
+    with server(options, *certificate(options, "a"), *certificate(options, "wild")) as (_, port):
+        for version in ["-tls1_2", "-tls1_3"]:
+            code, text = openssl_client(options, port, version, "-alpn", "h2,http/1.1")
+            check(f"s_client {version}", f"{code} {text}", r"^0 .*ALPN protocol: http/1\.1.*HTTP/1\.1 200 OK.*hello")
+            code, text = openssl_client(options, port, version, "-servername", "x.wild.test", "-verify_hostname",
+                                        "x.wild.test")
+            check(f"s_client {version} SNI", f"{code} {text}", r"^0 .*Verification: OK.*Verified peername: ")
+            with tempfile.NamedTemporaryFile() as session:
+                openssl_client(options, port, version, "-sess_out", session.name)
+                code, text = openssl_client(options, port, version, "-sess_in", session.name)
+                check(f"s_client {version} resumes", f"{code} {text}", r"^0 .*Reused, TLSv1.*hello")
+        code, text = openssl_client(options, port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
+        check("s_client -tls1_1", f"{code} {text}", r"^1 .*(protocol version|unsupported protocol)")
+    with server(options, *certificate(options, "a"), "--tls-client-ca", ca[1]) as (_, port):
+        shown = ["-cert", str(options.certificates / "alice.pem"), "-key", str(options.certificates / "alice.key")]
+        for version in ["-tls1_2", "-tls1_3"]:
+            check(f"client certificate {version}", openssl_client(options, port, version, *shown)[1], "200 OK")
+            code, text = openssl_client(options, port, version)
+            check(f"no client certificate {version}", "200 OK" in text, False)
+    for version in ["-tls1_2", "-tls1_3"]:
+        with openssl_server(options, "a", version) as port:
+            code, out, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
+            check(f"s_server {version}", f"{code} {out} {text}", r"^0 .*s_server")
+        with openssl_server(options, "not_for_servers", version) as port:
+            code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
+            check(f"wrong use {version}", f"{code} {text}",
+                  r"^60 .*the certificate of 127\.0\.0\.1 is not meant for this use")
+    with openssl_server(options, "a", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0") as port:
+        code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
+        check("s_server -tls1_1", f"{code} {text}", r"^35 .*it speaks no TLS version that we accept")
+
+
+def curl(options):
+    if shutil.which("curl") is None:
+        skip("there is no curl")
+    with server(options, *certificate(options, "a")) as (_, port):
+        command = ["curl", "-sS", "-m", "10", "--cacert", str(options.certificates / "ca.pem")]
+        for extra in [[], ["--tls-max", "1.2"]]:
+            done = subprocess.run([*command, *extra, "--resolve", f"a.test:{port}:127.0.0.1", "-w", "%{num_connects}",
+                                   f"https://a.test:{port}/hello", f"https://a.test:{port}/drip?bytes=5&interval_ms=1"],
+                                  capture_output=True, text=True, timeout=30)
+            check(f"curl {extra}", f"{done.returncode} {done.stdout} {done.stderr}", r"^0 hello1\*\*\*\*\*0 $")
+
+
+def skip(reason):
+    print(f"skipped: {reason}")
+    sys.exit(SKIPPED)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", choices=["ours", "openssl", "curl"])
+    for name in ["serve", "fetch", "certificates"]:
+        parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
+    options = parser.parse_args()
+    {"ours": ours, "openssl": openssl, "curl": curl}[options.case](options)
+    for problem in problems:
+        print(f"FAILED {problem}")
+    return 1 if problems else 0
+
+
+sys.exit(main())
