@@ -118,6 +118,18 @@ Task<std::string> Body::text(std::size_t max) {
   }
 }
 
+void Body::hold(std::unique_ptr<BodyGuard> guard) {
+  guard->next_ = std::move(guards_);
+  guards_ = std::move(guard);
+}
+
+void Body::hold_what(Body& other) {
+  std::unique_ptr<BodyGuard>* last = &other.guards_;
+  while (*last) last = &(*last)->next_;
+  *last = std::move(guards_);
+  guards_ = std::move(other.guards_);
+}
+
 Headers Body::trailers() { return source_ ? source_->trailers() : Headers(); }
 
 std::string_view reason_phrase(int status) {
