@@ -89,6 +89,9 @@ bool equal_ignoring_case(std::string_view a, std::string_view b);
 // Whether a comma-separated list value holds `token`, without case: "close" in "keep-alive, Close".
 bool list_contains(std::string_view list, std::string_view token);
 
+// Without the spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3).
+std::string_view without_white_space(std::string_view text);
+
 // A part of an open file that a body consists of. Whoever sends it without reading it (sendfile) moves
 // `offset` on and `left` down as it goes, so that others can see how far it came.
 struct FileRange {
