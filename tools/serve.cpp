@@ -318,7 +318,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   if (!options.tls_certificates.empty() && options.threads != 1) {
-    std::fprintf(stderr, "esc-serve: TLS works with one thread only: mbedTLS shares its keys without a lock\n");
+    std::fprintf(stderr, "esc-serve: TLS works with one thread only so far\n");
     return 2;
   }
   options.site.limits.header_timeout = std::chrono::duration<double>(options.header_timeout_seconds);
