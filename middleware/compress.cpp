@@ -10,10 +10,24 @@ namespace {
 
 constexpr std::size_t slice_max = 32 * KiB;  // about a millisecond's work
 
+// Counts itself as long as it lives.
+class StreamCount {
+ public:
+  explicit StreamCount(std::shared_ptr<std::size_t> count) : count_(std::move(count)) { ++*count_; }
+  StreamCount(const StreamCount&) = delete;
+  ~StreamCount() { --*count_; }
+
+ private:
+  std::shared_ptr<std::size_t> count_;
+};
+
 class CompressedBody final : public BodySource {
  public:
-  CompressedBody(Body plain, std::unique_ptr<GzipEncoder> encoder)
-      : plain_(std::move(plain)), encoder_(std::move(encoder)), flushes_(!plain_.length()) {}
+  CompressedBody(Body plain, std::unique_ptr<GzipEncoder> encoder, std::shared_ptr<std::size_t> streams)
+      : stream_(std::move(streams)),
+        plain_(std::move(plain)),
+        encoder_(std::move(encoder)),
+        flushes_(!plain_.length()) {}
 
   Task<std::string> read() override {
     std::string bytes;
@@ -42,6 +56,7 @@ class CompressedBody final : public BodySource {
                              : GzipEncoder::Flush::none);
   }
 
+  StreamCount stream_;
   Body plain_;
   std::unique_ptr<GzipEncoder> encoder_;
   bool flushes_;
@@ -85,17 +100,20 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
   const std::optional<std::uint64_t> length = response.body.length();
   const bool too_short = length && (*length == 0 || (*length < length_min && wish != GzipWish::required));
   if (wish == GzipWish::refused || too_short) co_return std::move(response);
+  const bool at_once = response.body.replayable() && *length <= slice_max;
+  if (!at_once && *streams >= streams_max) co_return std::move(response);
   std::unique_ptr<GzipEncoder> encoder = GzipEncoder::make(level);
   if (!encoder) co_return std::move(response);
   mark_compressed(response.headers);
-  if (response.body.replayable() && *length <= slice_max) {
+  if (at_once) {
     std::string bytes;
     encoder->encode(bytes, response.body.bytes(), GzipEncoder::Flush::finish);
     Body compressed(std::move(bytes));
     compressed.hold_what(response.body);
     response.body = std::move(compressed);
   } else {
-    response.body = Body(std::make_unique<CompressedBody>(std::move(response.body), std::move(encoder)));
+    response.body =
+        Body(std::make_unique<CompressedBody>(std::move(response.body), std::move(encoder), streams));
   }
   co_return std::move(response);
 }

@@ -17,7 +17,8 @@ struct ConcurrencyLimits {
 
 // Lets `running_max` requests pass at a time, and lets others wait, first come, first served. A request
 // counts until the body of its answer has been sent or given up, not only until its head. A refused one gets
-// 503 with "Retry-After: 1". Copies share the count; it belongs to one reactor's thread.
+// 503 with "Retry-After: 1". Copies share the count; it belongs to one reactor, so it is nothing for a
+// Worker, where each request has its own.
 class ConcurrencyLimit {
  public:
   explicit ConcurrencyLimit(ConcurrencyLimits limits = ConcurrencyLimits());

@@ -196,6 +196,22 @@ TEST_CASE("compress: every piece of a stream can be read when it has come") {
   CHECK(sim.elapsed() == 4s);
 }
 
+TEST_CASE("compress: the number of streams under way is bounded") {
+  Compress compress;
+  compress.streams_max = 2;
+  const Service service = layered(compress, answering(200, text_plain, [] { return pieces({"a"}); }));
+  Sim sim;
+  const auto begin = [&] {
+    return *sim.run(service(request("GET", "/", Headers{{"Accept-Encoding", "gzip"}})));
+  };
+  std::optional<Response> first(begin());
+  Response second = begin();
+  CHECK(second.headers.has("content-encoding"));
+  CHECK(!begin().headers.has("content-encoding"));
+  first.reset();
+  CHECK(begin().headers.has("content-encoding"));
+}
+
 TEST_CASE("compress: what the plain body held lives as long as the compressed one") {
   class Flag final : public BodyGuard {
    public:
