@@ -34,6 +34,7 @@ struct Options {
   double grace_seconds = 10;
   double header_timeout_seconds = 10;
   double keep_alive_seconds = 75;
+  double turn_max_ms = 0;
   SiteOptions site;
 };
 
@@ -105,7 +106,8 @@ class Program {
   Program(const Program&) = delete;
 
   Result<> add_site(const SiteOptions& options, std::unique_ptr<Listener> listener) {
-    Result<std::unique_ptr<Site>> site = Site::make(options, [this] { return all_metrics(); });
+    Loop& loop = threads_.loop(sites_.size());
+    Result<std::unique_ptr<Site>> site = Site::make(loop, options, [this] { return all_metrics(); });
     if (!site) return std::move(site).error();
     sites_.push_back(*std::move(site));
     listeners_.push_back(tls_ ? tls_->over(std::move(listener)) : std::move(listener));
@@ -295,6 +297,9 @@ void add_options(CLI::App& app, Options& options) {
                                                          {"none", http::LoggedQuery::none}};
   app.add_option("--access-log-query", site.access_log_query, "what it shows of queries: all, names or none")
       ->transform(CLI::CheckedTransformer(queries));
+  app.add_option("--watchdog", options.turn_max_ms,
+                 "tell of turns longer than so many milliseconds; 0: do not")
+      ->check(CLI::NonNegativeNumber);
   add_tls(app, options);
   add_limits(app, options);
 }
@@ -323,6 +328,9 @@ int main(int count, char** arguments) {
   }
   options.site.limits.header_timeout = std::chrono::duration<double>(options.header_timeout_seconds);
   options.site.limits.keep_alive = std::chrono::duration<double>(options.keep_alive_seconds);
+  if (options.turn_max_ms > 0) {
+    options.site.turn_max = std::chrono::duration<double, std::milli>(options.turn_max_ms);
+  }
   if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
   options.site.limits.connections_max =
       (options.site.limits.connections_max + options.threads - 1) / options.threads;

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include <escapement/io/code_place.h>
 #include <escapement/middleware/compress.h>
 #include <escapement/middleware/static_files.h>
 
@@ -50,8 +51,14 @@ Result<http::Service> service_for(const SiteOptions& options, Site::AllMetrics a
 
 }  // namespace
 
-Result<std::unique_ptr<Site>> Site::make(const SiteOptions& options, AllMetrics all_metrics) {
-  std::unique_ptr<Site> site(new Site());
+Site::Site(Loop& loop, Duration turn_max)
+    : loop_(loop), turns_(turn_max, [](const Turn& turn) {
+        std::fprintf(stderr, "esc-serve: %s, at %s\n", describe(turn).c_str(),
+                     code_place(turn.longest_code).c_str());
+      }) {}
+
+Result<std::unique_ptr<Site>> Site::make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics) {
+  std::unique_ptr<Site> site(new Site(loop, options.turn_max));
   Result<http::Service> made = service_for(options, std::move(all_metrics));
   if (!made) return std::move(made).error();
   http::Service service = *std::move(made);
@@ -66,6 +73,8 @@ Result<std::unique_ptr<Site>> Site::make(const SiteOptions& options, AllMetrics 
   if (options.log) service = logged(service);
   site->server_ = std::make_unique<http::Server>(service, options.limits);
   if (options.metrics) site->count_server();
+  const bool watched = options.metrics || options.turn_max != Duration::max();
+  if (watched) loop.reactor().watch_turns(&site->turns_);
   return site;
 }
 
@@ -81,6 +90,7 @@ void Site::count_server() {
       &http::ServerStatistics::refused);
   add("http_failed_handlers_total", "Requests whose handler failed.", Kind::counter,
       &http::ServerStatistics::failed_handlers);
+  turns_.add_to(metrics_, loop_.timers());
 }
 
 }  // namespace escapement

@@ -7,8 +7,10 @@
 #include <string>
 
 #include <escapement/io/http/server.h>
+#include <escapement/io/loop.h>
 #include <escapement/middleware/access_log.h>
 #include <escapement/middleware/metrics.h>
+#include <escapement/middleware/turn_figures.h>
 
 namespace escapement {
 
@@ -23,6 +25,7 @@ struct SiteOptions {
       {};  // takes lines; from several threads at once; empty: none
   bool access_log_json = false;
   http::LoggedQuery access_log_query = http::LoggedQuery::all;
+  Duration turn_max = Duration::max();  // longer turns are told on standard error
   http::ServerOptions limits;
 };
 
@@ -31,18 +34,21 @@ class Site {
  public:
   using AllMetrics = std::function<Task<http::MetricsSample>()>;
 
-  // Errors: folders that cannot be read.
-  static Result<std::unique_ptr<Site>> make(const SiteOptions& options, AllMetrics all_metrics);
+  // For the thread of `loop`, which must outlive it. Errors: folders that cannot be read.
+  static Result<std::unique_ptr<Site>> make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics);
   Site(const Site&) = delete;
+  ~Site() { loop_.reactor().watch_turns(nullptr); }
 
   http::Server& server() { return *server_; }
   // On the thread that serves it.
   http::MetricsSample sample() const { return metrics_.sample(); }
 
  private:
-  Site() = default;
+  Site(Loop& loop, Duration turn_max);
   void count_server();
 
+  Loop& loop_;
+  TurnFigures turns_;
   http::Metrics metrics_;
   std::unique_ptr<http::Server> server_;
 };
