@@ -56,6 +56,17 @@ class Serve:
         return self.process.returncode, *said
 
 
+def lines_of(log, count):
+    """What is in the log once it has so many lines: a line comes when the answer has gone out."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        text = log.read_text()
+        if text.count("\n") >= count:
+            break
+        time.sleep(0.01)
+    return text
+
+
 class Site(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -90,7 +101,7 @@ class Site(unittest.TestCase):
         log = self.root.parent / "log"
         with Serve("--access-log", str(log), "--access-log-query", "names") as serve:
             serve.ask("/hello?name=s3cret", User_Agent="test")
-            self.assertRegex(log.read_text(), r'^\S+ - - \[.*\] "GET /hello\?name=\* HTTP/1\.1" 200 12 "-" "test"\n$')
+            self.assertRegex(lines_of(log, 1), r'^\S+ - - \[.*\] "GET /hello\?name=\* HTTP/1\.1" 200 12 "-" "test"\n$')
         log.unlink()
         with Serve("--access-log", str(log), "--access-log-json", "--threads", "2") as serve:
             threads = [threading.Thread(target=serve.ask, args=(f"/hello?name={i}",)) for i in range(20)]
@@ -98,7 +109,7 @@ class Site(unittest.TestCase):
                 thread.start()
             for thread in threads:
                 thread.join()
-            lines = [json.loads(line) for line in log.read_text().splitlines()]
+            lines = [json.loads(line) for line in lines_of(log, 20).splitlines()]
             self.assertEqual(sorted(line["target"] for line in lines), sorted(f"/hello?name={i}" for i in range(20)))
 
     def test_access_log_that_cannot_be_opened(self):
@@ -116,10 +127,16 @@ class Threads(unittest.TestCase):
     def test_metrics_of_all_threads(self):
         with Serve("--metrics", "--threads", "3") as serve:
             for _ in range(30):
-                serve.ask("/hello")
-            text = serve.ask("/metrics")[2].decode()
-            self.assertIn('http_requests_total{method="GET",status="200"} 30\n', text)
-            self.assertIn("http_connections_total 31\n", text)
+                serve.ask("/status/418")
+            wanted = 'http_requests_total{method="GET",status="418"} 30\n'
+            deadline = time.monotonic() + 10  # an answer counts when it has gone out
+            text = ""
+            while wanted not in text and time.monotonic() < deadline:
+                text = serve.ask("/metrics")[2].decode()
+            self.assertIn(wanted, text)
+            self.assertGreaterEqual(int(re.search(r"^http_connections_total (\d+)$", text, re.M)[1]), 31)
+            self.assertRegex(text, r"\nreactor_turns_total [1-9]")
+            self.assertRegex(text, r"\ntimers_live \d")
             self.assertEqual(serve.ask("/metrics", "POST")[0], 405)
 
     def test_shutdown_lets_requests_finish_on_every_thread(self):
