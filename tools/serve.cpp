@@ -102,7 +102,11 @@ class LineFile {
 class Program {
  public:
   Program(Threads& threads, Signals& signals, std::optional<TlsServer> tls, const Options& options)
-      : threads_(threads), signals_(signals), tls_(std::move(tls)), options_(options), left_(threads.size()) {}
+      : threads_(threads),
+        signals_(signals),
+        tls_(std::move(tls)),
+        options_(options),
+        left_(threads.size()) {}
   Program(const Program&) = delete;
 
   Result<> add_site(const SiteOptions& options, std::unique_ptr<Listener> listener) {
