@@ -48,6 +48,11 @@ namespace detail {
 // What the exception that is being handled becomes.
 Error error_from_current_exception() noexcept;
 
+// The function that resuming `frame` enters: a frame begins with its address, with every compiler.
+inline const void* code_of(std::coroutine_handle<> frame) {
+  return *static_cast<const void* const*>(frame.address());
+}
+
 // The part of a coroutine frame that does not depend on what the task yields.
 class PromiseBase : public Runnable {
  public:
@@ -142,6 +147,9 @@ class Promise final : public PromiseBase {
 
  private:
   void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+  const void* code() const override {
+    return code_of(std::coroutine_handle<Promise>::from_promise(const_cast<Promise&>(*this)));
+  }
 
   bool has_value_ = false;
   union {
@@ -164,6 +172,9 @@ class Promise<void> final : public PromiseBase {
 
  private:
   void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+  const void* code() const override {
+    return code_of(std::coroutine_handle<Promise>::from_promise(const_cast<Promise&>(*this)));
+  }
 };
 
 // Awaits a task it owns. `Propagate`: a failure of the task fails the awaiting one.

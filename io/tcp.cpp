@@ -268,6 +268,7 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
   const std::string what = "listen on " + local->text();
   if (!fd) return Error::from_errno(errno, what);
   set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (options_.reuse_port) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
   if (local->family() == AF_INET6) {
     const int only_v6 = every ? 0 : 1;

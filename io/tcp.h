@@ -15,6 +15,9 @@ struct TcpOptions {
   ResolverOptions resolver;
   // Connections the kernel completes before they are accepted.
   int backlog = 1024;
+  // Several listeners may have one address, those of other loops and of other processes of this user: the
+  // kernel spreads connections over them. An address that is taken by such a listener is then no error.
+  bool reuse_port = false;
   // RFC 8305 section 8: the next address is tried when the last try has not succeeded for this long.
   Duration attempt_delay = 250ms;
 };

@@ -14,7 +14,7 @@ JOBS = str(os.cpu_count() or 2)
 BUILDS = ["native", "native-poll", "asan-debug", "asan", "clang-asan-debug", "clang-asan", "tsan", "wasm"]
 # Configurations whose tests are a part of native's under other conditions: these leave out what would only
 # run the same programs again.
-SUBSETS = {"native-poll": ["-LE", "package"], "tsan": ["-R", "io: backend:"],
+SUBSETS = {"native-poll": ["-LE", "package"], "tsan": ["-R", "io: (backend|threads):"],
            **{name: ["-LE", "package"] for name in ("asan-debug", "asan", "clang-asan-debug", "clang-asan")}}
 
 

@@ -177,20 +177,24 @@ std::string serve_routes_help() {
   return help;
 }
 
-http::Service serve_routes() {
+http::Service serve_routes(std::vector<http::Route> more, http::Service otherwise) {
   auto counts = std::make_shared<std::map<std::string, std::int64_t>>();
-  return [counts](http::Request request) -> Task<http::Response> {
-    const std::string path = request.url.path();
-    const std::size_t slash = path.find('/', 1);
-    const std::string name = path.substr(1, slash == path.npos ? path.npos : slash - 1);
-    const std::string argument = slash == path.npos ? "" : path.substr(slash + 1);
-    for (const Route& route : routes) {
-      if (route.name == name) return route.handler(Call{std::move(request), argument, counts.get()});
-    }
-    return []() -> Task<http::Response> {
-      co_return text(404, "no such route; esc-serve --help lists them\n");
-    }();
-  };
+  for (const Route& route : routes) {
+    const Handler handler = route.handler;
+    const auto call = [counts, handler](http::Request request, http::PathParams params) {
+      return handler(Call{std::move(request), std::string(params["argument"]), counts.get()});
+    };
+    const std::string path = '/' + std::string(route.name);
+    more.emplace_back("*", path, call);
+    more.emplace_back("*", path + "/*argument", call);
+  }
+  Result<http::Router> router = http::Router::make(std::move(more), std::move(otherwise));
+  ESC_CHECK(router);
+  return *std::move(router);
+}
+
+Task<http::Response> serve_no_route(http::Request) {
+  co_return text(404, "no such route; esc-serve --help lists them\n");
 }
 
 Task<http::Response> serve_echo(http::Request request) {

@@ -21,6 +21,12 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
                     [](char x, char y) { return lower(x) == lower(y); });
 }
 
+std::string_view without_white_space(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
 bool list_contains(std::string_view list, std::string_view token) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
@@ -116,6 +122,18 @@ Task<std::string> Body::text(std::size_t max) {
       all += more;
     }
   }
+}
+
+void Body::hold(std::unique_ptr<BodyGuard> guard) {
+  guard->next_ = std::move(guards_);
+  guards_ = std::move(guard);
+}
+
+void Body::hold_what(Body& other) {
+  std::unique_ptr<BodyGuard>* last = &other.guards_;
+  while (*last) last = &(*last)->next_;
+  *last = std::move(guards_);
+  guards_ = std::move(other.guards_);
 }
 
 Headers Body::trailers() { return source_ ? source_->trailers() : Headers(); }

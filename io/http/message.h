@@ -89,6 +89,17 @@ bool equal_ignoring_case(std::string_view a, std::string_view b);
 // Whether a comma-separated list value holds `token`, without case: "close" in "keep-alive, Close".
 bool list_contains(std::string_view list, std::string_view token);
 
+// Without the spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3).
+std::string_view without_white_space(std::string_view text);
+
+// A part of an open file that a body consists of. Whoever sends it without reading it (sendfile) moves
+// `offset` on and `left` down as it goes, so that others can see how far it came.
+struct FileRange {
+  int fd;  // owned by the body's source
+  std::uint64_t offset;
+  std::uint64_t left;
+};
+
 // Where the bytes of a streamed body come from.
 class BodySource {
  public:
@@ -100,6 +111,20 @@ class BodySource {
   virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
   // Fields after the body; meaningful after the end.
   virtual Headers trailers() { return {}; }
+  // Where the rest of the body is a part of a file: which. Null for all others, and for those that have to
+  // look at the bytes. Changed by `read` as well.
+  virtual FileRange* file_range() { return nullptr; }
+};
+
+// Something that lives as long as a body does: a permit, a line for a log. Its destructor runs when the body
+// has been sent, or was given up.
+class BodyGuard {
+ public:
+  virtual ~BodyGuard() = default;
+
+ private:
+  friend class Body;
+  std::unique_ptr<BodyGuard> next_;
 };
 
 // The content of a message: nothing, bytes in memory, or a stream that can be read once.
@@ -129,8 +154,16 @@ class Body {
   Task<std::string> text(std::size_t max);
   // Fields that came after the body; meaningful after the end was read.
   Headers trailers();
+  // Of a stream: see BodySource. Valid as long as the body, and until it is read or moved.
+  FileRange* file_range() { return source_ ? source_->file_range() : nullptr; }
+
+  // `guard` lives from now on exactly as long as this body does, wherever that moves.
+  void hold(std::unique_ptr<BodyGuard> guard);
+  // What `other` holds is held here from now on: for a layer that puts another body in its place.
+  void hold_what(Body& other);
 
  private:
+  std::unique_ptr<BodyGuard> guards_;  // first: destroyed after the source
   std::string bytes_;
   bool bytes_taken_ = false;
   std::unique_ptr<BodySource> source_;
@@ -147,6 +180,11 @@ class Request {
   Body body;
   // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*").
   std::string target = {};
+  // Of a request that a server received: the other end of its connection, "127.0.0.1:4711", where known.
+  // Refers to the connection: valid as long as the request is in work.
+  std::string_view peer = {};
+  // Of a request that a server received: 0 for HTTP/1.0.
+  int minor_version = 1;
   // When the caller loses interest: a Timeout layer sets it, so that layers inside do not begin what cannot
   // be finished. It limits nothing by itself.
   Instant deadline = Instant::never();

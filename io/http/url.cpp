@@ -341,4 +341,15 @@ std::string Url::query_parameter(std::string_view name) const {
   return {};
 }
 
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool encoded = text[i] == '%' && i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]);
+    decoded += encoded ? static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])) : text[i];
+    if (encoded) i += 2;
+  }
+  return decoded;
+}
+
 }  // namespace escapement::http

@@ -67,4 +67,8 @@ class Url {
   bool has_query_ = false;
 };
 
+// `text` with its percent-encodings undone; what is no encoding stays as it is. For a part of a Url's path
+// or query, whose encodings are all well-formed. May yield any byte, also '/' and NUL.
+std::string percent_decoded(std::string_view text);
+
 }  // namespace escapement::http

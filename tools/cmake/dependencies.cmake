@@ -66,6 +66,15 @@ function(esc_need_cares)
   esc_find_again("pkg_check_modules(CARES QUIET REQUIRED IMPORTED_TARGET GLOBAL libcares>=1.18)")
 endfunction()
 
+# ZLIB::ZLIB
+macro(esc_need_zlib)
+  find_package(ZLIB QUIET GLOBAL)
+  if(NOT TARGET ZLIB::ZLIB)
+    esc_missing("zlib" "zlib1g-dev")
+  endif()
+  esc_find_again("find_dependency(ZLIB)")
+endmacro()
+
 # Sets esc_tls if the mbedTLS that was found can hold more than a handful of connections: each needs keys, and
 # without this option there is room for 32 in the process.
 macro(esc_check_mbedtls)

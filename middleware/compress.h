@@ -1,0 +1,33 @@
+// Compress: answers by gzip, where the client asks for it and it is worth it.
+
+#pragma once
+
+#include <memory>
+
+#include <escapement/io/http/service.h>
+
+namespace escapement::http {
+
+// Compresses the bodies of the answers that pass, as Accept-Encoding allows (accept_encoding.h), if their
+// Content-Type is worth it (content_type.h). Left as they are: bodies known to be shorter than `length_min`,
+// those with a Content-Encoding or Content-Range, "Cache-Control: no-transform", the statuses 204, 206 and
+// 304. An answer that may come in either form carries "Vary: Accept-Encoding". A compressed one loses its
+// Content-Length and Accept-Ranges, and its ETag becomes weak.
+//
+// A stream whose length is not known is flushed with every piece that its source yields, so that server-sent
+// events are not held back; a piece costs some 5 bytes more for that. What is long is compressed 32 KiB at a
+// time, and others run in between. Each answer under way holds about 260 KB until its client has taken it
+// all; when `streams_max` do, others are sent as they are.
+//
+// Do not put secrets and a stranger's text into one compressed answer: its length tells (BREACH).
+struct Compress {
+  int level = 6;  // 1 (fast) to 9 (small)
+  std::size_t length_min = 1024;
+  std::size_t streams_max = 256;
+  // How many are under way; copies of the layer share it.
+  std::shared_ptr<std::size_t> streams = std::make_shared<std::size_t>(0);
+
+  Task<Response> operator()(Request request, const Service& next) const;
+};
+
+}  // namespace escapement::http

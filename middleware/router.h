@@ -1,0 +1,98 @@
+// Router: which handler answers which method and path.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <escapement/io/http/service.h>
+
+namespace escapement::http {
+
+// What the parameters of a pattern stand for in one request's path, decoded: "a%2Fb" is "a/b" here, so a
+// value may hold any byte. Refers to the router for names: valid as long as the call.
+class PathParams {
+ public:
+  PathParams() = default;
+  PathParams(std::string_view pattern, const std::vector<std::string>& names, std::vector<std::string> values)
+      : pattern_(pattern), names_(&names), values_(std::move(values)) {}
+
+  // The value of ":name" or "*name"; empty where the pattern has no such parameter. Valid as long as this.
+  std::string_view operator[](std::string_view name) const;
+  // The pattern that matched: "/repos/:owner/:name". Few in number, so good for statistics.
+  std::string_view pattern() const { return pattern_; }
+  std::size_t size() const { return values_.size(); }
+
+ private:
+  std::string_view pattern_;
+  const std::vector<std::string>* names_ = nullptr;
+  std::vector<std::string> values_;
+};
+
+// One method and pattern, and who answers: a callable `Task<Response>(Request)` or
+// `Task<Response>(Request, PathParams)`. What Service says about callables holds for it.
+class Route {
+ public:
+  using Handler = std::function<Task<Response>(Request, PathParams)>;
+
+  // The method "*" stands for every method.
+  template <class F>
+    requires std::is_invocable_r_v<Task<Response>, const F&, Request, PathParams>
+  Route(std::string method, std::string pattern, F handler)
+      : method(std::move(method)), pattern(std::move(pattern)), handler(std::move(handler)) {}
+
+  template <class F>
+    requires std::is_invocable_r_v<Task<Response>, const F&, Request>
+  Route(std::string method, std::string pattern, F handler)
+      : Route(std::move(method), std::move(pattern),
+              [handler = std::move(handler)](Request request, PathParams) {
+                return handler(std::move(request));
+              }) {}
+
+  std::string method;
+  std::string pattern;
+  Handler handler;
+};
+
+// A Service made of routes.
+//
+//     Result<Router> router = Router::make({
+//         {"GET", "/repos/:owner/:name", show_repository},   // ":x": one segment, not empty
+//         {"PUT", "/repos/:owner/:name", make_repository},
+//         {"GET", "/files/*path", files},                    // "*x", last: all the rest, may be empty
+//     });
+//
+// Segments are compared as Url::path() writes them, byte for byte; "/a" and "/a/" are different paths. Where
+// several patterns match, the first segment in which they differ decides: text before a parameter before a
+// rest. Among those that match in this order the first that has the request's method answers, so the order
+// of the list means nothing. Not answered by a route:
+//
+//     HEAD, where GET has a route   that route; it sees HEAD, and the server leaves out the body
+//     OPTIONS                       204 with Allow; for "*" everything that the router knows
+//     the path has other methods    405 with Allow
+//     no pattern matches            `otherwise`, or 404
+//
+// A lookup walks a trie: it looks at each segment once for every pattern that may still match, and allocates
+// nothing but the parameters. Copies share the routes.
+class Router {
+ public:
+  // Errc::invalid_argument, with a sentence that names the route: a pattern that does not begin with '/', a
+  // parameter without a name or twice of one name, something behind a rest, text that no path can have, a
+  // method that is no token, the same method and pattern twice.
+  static Result<Router> make(std::vector<Route> routes);
+  static Result<Router> make(std::vector<Route> routes, Service otherwise);
+
+  Task<Response> operator()(Request request) const;
+
+ private:
+  class Table;
+  explicit Router(std::shared_ptr<const Table> table) : table_(std::move(table)) {}
+
+  std::shared_ptr<const Table> table_;
+};
+
+}  // namespace escapement::http
