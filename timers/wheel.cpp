@@ -443,9 +443,10 @@ void TimerWheel::for_each(CellVisit visit, BlockVisit visit_block) {
   if (crowd_) walk(crowd_->blocks());
 }
 
-std::size_t TimerWheel::size() {
+std::size_t TimerWheel::size() const {
   std::size_t armed = 0;
-  for_each([&](TimerCell& cell) { armed += cell != nullptr && cell->armed() ? 1 : 0; }, [](Block&) {});
+  const_cast<TimerWheel*>(this)->for_each(
+      [&](const TimerCell& cell) { armed += cell != nullptr && cell->armed() ? 1 : 0; }, [](Block&) {});
   return armed;
 }
 

@@ -99,8 +99,8 @@ class TimerWheel final : public TimerQueue {
     young_count_ = 0;
   }
 
-  // How many entries are armed. Looks at all of them: for tests.
-  std::size_t size();
+  // How many entries are armed. Looks at all of them: for tests, and for a scrape now and then.
+  std::size_t size() const;
   // Bytes that the wheel occupies now, cells included, entries not.
   std::size_t memory() const;
 

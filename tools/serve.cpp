@@ -232,16 +232,16 @@ int run(const Options& options) {
   }
   Program program(**threads, **signals, tls, options);
   std::string address = options.address;
+  std::string listening;
   for (std::size_t index = 0; index < options.threads; ++index) {
     Result<std::unique_ptr<Listener>> listener = (*threads)->loop(index).network().listen(address);
     if (!listener) return fail(listener.error());
-    if (index == 0) {
-      std::printf("listening on %s://%s\n", tls ? "https" : "http", (*listener)->address().c_str());
-    }
+    if (index == 0) listening = (*listener)->address();
     address = with_port(options.address, (*listener)->port());
     Result<> added = program.add_site(site, *std::move(listener));
     if (!added) return fail(added.error());
   }
+  std::printf("listening on %s://%s\n", tls ? "https" : "http", listening.c_str());
   std::fflush(stdout);
   Result<> ended = program.run();
   if (!ended) return fail(ended.error());
