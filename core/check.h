@@ -9,10 +9,16 @@ namespace escapement::detail {
 
 // Checks a condition that only a bug can break. Stays on in release: a stopped program is better than a
 // timer wheel that goes on corrupted. Not for operating errors; those are `Error` values.
+#if defined(__wasm__)
+// Nowhere to print to: the trap tells where, and the module need not carry the texts.
+#define ESC_CHECK(condition) \
+  (__builtin_expect(static_cast<bool>(condition), 1) ? static_cast<void>(0) : __builtin_trap())
+#else
 #define ESC_CHECK(condition)                         \
   (__builtin_expect(static_cast<bool>(condition), 1) \
        ? static_cast<void>(0)                        \
        : ::escapement::detail::check_failed(#condition, ESC_FILE, __LINE__))
+#endif
 
 // The file's name without the path of the machine that built it.
 #if defined(__FILE_NAME__)

@@ -3,7 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
+#include <vector>
 
 #include <escapement/timers/block.h>
 #include <escapement/timers/entry.h>
@@ -18,27 +19,32 @@ class CrowdedTick {
   CrowdedTick() = default;
   CrowdedTick(const CrowdedTick&) = delete;
   // The entries have been told.
-  ~CrowdedTick() {
-    while (Block* block = Block::at(blocks_)) block->release();
-  }
+  ~CrowdedTick() { finish(); }
 
   // Takes the block out of the list it is in. Its cells are added one by one.
   void adopt(Block& block);
   void add(TimerCell& cell);
 
-  bool empty() const { return heap_.empty(); }
+  bool empty() const { return size_ == 0; }
   // The cell that is due first.
-  TimerCell& top() const { return *heap_.front().cell; }
-  Instant deadline() const { return Instant::from_nanoseconds(heap_.front().deadline); }
+  TimerCell& top() const { return *first().cell; }
+  Instant deadline() const { return Instant::from_nanoseconds(first().deadline); }
   // Whether the entry for which it was added is still there as it was.
   bool top_is_current() const {
-    const TimerEntry* entry = *heap_.front().cell;
-    return entry != nullptr && entry->armed() && entry->order() == heap_.front().order;
+    const TimerEntry* entry = top();
+    return entry != nullptr && entry->armed() && entry->order() == first().order;
   }
   void pop();
+  // The tick is over: gives back the blocks, and what memory the next one is not likely to need.
+  void finish() {
+    while (Block* block = Block::at(blocks_)) block->release();
+    while (pages_.size() > 1) pages_.pop_back();
+  }
+  // Between the first block and `finish`.
+  bool busy() const { return blocks_ != 0; }
 
   BlockLink& blocks() { return blocks_; }
-  std::size_t memory() const { return heap_.size() * sizeof(Item); }
+  std::size_t memory() const { return pages_.size() * sizeof(Page); }
 
  private:
   struct Item {
@@ -46,12 +52,19 @@ class CrowdedTick {
     TimerCell* cell;
     std::uint32_t order;
   };
-  static bool later(const Item& a, const Item& b) {
-    if (a.deadline != b.deadline) return a.deadline > b.deadline;
-    return static_cast<std::int32_t>(a.order - b.order) > 0;
+  static constexpr std::size_t page_items = 256;
+  struct Page {
+    Item items[page_items];
+  };
+  static bool before(const Item& a, const Item& b) {
+    if (a.deadline != b.deadline) return a.deadline < b.deadline;
+    return static_cast<std::int32_t>(a.order - b.order) < 0;
   }
+  const Item& first() const { return pages_[0]->items[0]; }
+  Item& at(std::size_t i) { return pages_[i / page_items]->items[i % page_items]; }
 
-  std::deque<Item> heap_;
+  std::vector<std::unique_ptr<Page>> pages_;
+  std::size_t size_ = 0;
   BlockLink blocks_ = 0;
 };
 

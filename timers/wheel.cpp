@@ -1,7 +1,6 @@
 #include <escapement/timers/wheel.h>
 
 #include <algorithm>
-#include <bit>
 
 #include <escapement/timers/crowded_tick.h>
 #include <escapement/timers/ticks.h>
@@ -15,12 +14,27 @@ using detail::TimerCell;
 
 namespace {
 
-constexpr int few = 64;  // entries of one tick that are sorted on the stack
+// The young that fire, in order.
+class Firing {
+ public:
+  // By insertion: they mostly come in order, or are one.
+  void add(TimerEntry& entry) {
+    int at = count_++;
+    for (; at > 0 && fires_before(entry, *entries_[at - 1]); --at) entries_[at] = entries_[at - 1];
+    entries_[at] = &entry;
+  }
+  TimerEntry** begin() { return entries_; }
+  TimerEntry** end() { return entries_ + count_; }
 
-bool fires_before(const TimerEntry* a, const TimerEntry* b) {
-  if (a->deadline() != b->deadline()) return a->deadline() < b->deadline();
-  return a->armed_before(*b);
-}
+ private:
+  static bool fires_before(const TimerEntry& a, const TimerEntry& b) {
+    if (a.deadline() != b.deadline()) return a.deadline() < b.deadline();
+    return a.armed_before(b);
+  }
+
+  TimerEntry* entries_[TimerWheel::young_max];
+  int count_ = 0;
+};
 
 }  // namespace
 
@@ -162,16 +176,14 @@ void TimerWheel::place_young(Instant now) {
 }
 
 void TimerWheel::expire_young(Instant now, List<Runnable>& due) {
-  std::array<TimerEntry*, young_max> firing;
-  int count = 0;
+  Firing firing;
   for (int i = 0; i < young_count_; ++i) {
     TimerEntry* entry = young_[i];
     if (entry == nullptr || !entry->armed() || entry->deadline() > now) continue;
     young_[i] = nullptr;
-    firing[count++] = entry;
+    firing.add(*entry);
   }
-  std::sort(firing.begin(), firing.begin() + count, fires_before);
-  for (int i = 0; i < count; ++i) firing[i]->expire(due);
+  for (TimerEntry* entry : firing) entry->expire(due);
 }
 
 // --- The earliest -----------------------------------------------------------------------------------------
@@ -276,7 +288,7 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
 }
 
 bool TimerWheel::slots_are_due(std::uint64_t target) {
-  if (moving_down_ != 0 || crowd_) return true;
+  if (moving_down_ != 0 || crowd_is_busy()) return true;
   const Place first = first_place();
   return first.level >= 0 && first.start <= target;
 }
@@ -287,7 +299,7 @@ bool TimerWheel::step(Instant now, std::uint64_t target, List<Runnable>& due, in
     move_down(budget);
     return true;
   }
-  if (crowd_) return fire_crowd(now, due, budget);
+  if (crowd_is_busy()) return fire_crowd(now, due, budget);
   const Place first = first_place();
   if (first.level < 0 || first.start > target) return false;
   clock_ = std::max(clock_, first.start);
@@ -339,33 +351,11 @@ bool TimerWheel::fire_tick(Instant now, List<Runnable>& due, int& budget) {
     entry.expire(due);
     return true;
   }
-  std::array<TimerEntry*, few> firing;
-  int count = 0;
-  for (Block* block = Block::at(spot.slot->list); block != nullptr;) {
-    Block* following = block->next();
-    if (count + block->count() > few) {
-      crowd_ = std::make_unique<detail::CrowdedTick>();
-      return fire_crowd(now, due, budget);
-    }
-    block->pin();
-    for (TimerCell& cell : block->cells) {
-      if (cell == nullptr) continue;
-      if (stays(cell, clock_)) firing[count++] = cell;
-      --budget;
-    }
-    block->unpin();
-    block = following;
-  }
-  std::sort(firing.begin(), firing.begin() + count, fires_before);
-  for (int i = 0; i < count; ++i) {
-    if (firing[i]->deadline() > now) return false;
-    firing[i]->leave();
-    firing[i]->expire(due);
-  }
-  return true;
+  if (!crowd_) crowd_ = std::make_unique<detail::CrowdedTick>();
+  return fire_crowd(now, due, budget);
 }
 
-// The same for a tick with many entries. All of it goes into the heap before anything fires.
+// The same for a tick with several entries. All of it goes into the heap before anything fires.
 bool TimerWheel::fire_crowd(Instant now, List<Runnable>& due, int& budget) {
   const Spot spot = spot_at(place_at(0, clock_));
   while (budget > 0) {
@@ -379,7 +369,7 @@ bool TimerWheel::fire_crowd(Instant now, List<Runnable>& due, int& budget) {
       continue;
     }
     if (crowd_->empty()) {
-      crowd_.reset();
+      crowd_->finish();
       return true;
     }
     --budget;

@@ -53,14 +53,11 @@
 #include <optional>
 
 #include <escapement/timers/block.h>
+#include <escapement/timers/crowded_tick.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/slot_ring.h>
 
 namespace escapement {
-
-namespace detail {
-class CrowdedTick;
-}
 
 class TimerWheel final : public TimerQueue {
  public:
@@ -149,6 +146,7 @@ class TimerWheel final : public TimerQueue {
   bool fire_tick(Instant now, List<Runnable>& due, int& budget);
   bool fire_crowd(Instant now, List<Runnable>& due, int& budget);
   bool drop_changed_top();
+  bool crowd_is_busy() const { return crowd_ && crowd_->busy(); }
 
   // Every cell that may hold an entry, and every block; `block` may give it back.
   template <class CellVisit, class BlockVisit>
@@ -162,7 +160,7 @@ class TimerWheel final : public TimerQueue {
   std::uint64_t higher_from_ = UINT64_MAX;  // no occupied slot above level 0 starts before this tick
   std::array<std::unique_ptr<Ring>, level_count> levels_;
   detail::BlockLink moving_down_ = 0;           // of the slot that the clock entered: not placed again yet
-  std::unique_ptr<detail::CrowdedTick> crowd_;  // where the current tick holds many entries
+  std::unique_ptr<detail::CrowdedTick> crowd_;  // where the current tick holds several entries
   // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
   // use.
   detail::BlockPool pool_;

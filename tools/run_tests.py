@@ -15,7 +15,7 @@ BUILDS = ["native", "native-poll", "asan-debug", "asan", "clang-asan-debug", "cl
 # Configurations whose tests are a part of native's under other conditions: these leave out what would only
 # run the same programs again, and build no more than they run.
 SUBSETS = {"native-poll": ["-R", "^(io|tools): ", "-LE", "package"], "tsan": ["-R", "io: (backend|threads):"],
-           **{name: ["-LE", "package"] for name in ("asan-debug", "asan", "clang-asan-debug", "clang-asan")}}
+           **{name: ["-LE", "package"] for name in ("asan-debug", "asan", "clang-asan-debug", "clang-asan", "wasm")}}
 TARGETS = {"native-poll": ["io_test", "esc-serve", "esc-fetch"], "tsan": ["io_test"]}
 
 

@@ -1,17 +1,15 @@
 // The smallest module: sleeps as many milliseconds as it is told.
 
-#include <charconv>
-
 #include <escapement/timers/sleep.h>
 #include <escapement/wasm_glue/runtime.h>
 
 using namespace escapement;
 
 Task<std::string> nap(std::string milliseconds) {
-  int count = 0;
-  std::from_chars(milliseconds.data(), milliseconds.data() + milliseconds.size(), count);
-  co_await sleep(std::chrono::milliseconds(count));
-  co_return "slept " + milliseconds + " ms";
+  Duration length;
+  for (const char digit : milliseconds) length = length * 10 + Duration(1ms) * (digit - '0');
+  co_await sleep(length);
+  co_return std::move(milliseconds);
 }
 
 ESC_TASK(nap)
