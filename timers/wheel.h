@@ -163,7 +163,7 @@ class TimerWheel final : public TimerQueue {
   std::unique_ptr<detail::CrowdedTick> crowd_;  // where the current tick holds several entries
   // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
   // use.
-  detail::BlockPool pool_;
+  detail::CellPool pool_;
   // What `next()` answered when it gave up looking; as long as it is earliest_, it answers it again.
   std::optional<Instant> given_up_;
 };
