@@ -322,7 +322,7 @@ namespace {
 
 bool schedule_agrees(Enumerate& every, std::int64_t start, const std::vector<std::int64_t>& offsets,
                      bool settled) {
-  const std::size_t operations = number_wanted("ESC_TEST_SCHEDULE", 4);
+  const std::size_t operations = number_wanted("ESC_TEST_SCHEDULE", 3);
   Pair pair(2, start);
   std::int64_t now = start;
   const auto at = [&] { return saturated(now, every.one_of(offsets)); };
