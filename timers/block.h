@@ -103,8 +103,8 @@ class alignas(64) Block {
 };
 static_assert(sizeof(Block) == Block::size);
 
-// Makes blocks, in slabs that it asks the system for, small ones first, then larger ones. Of slabs that hold
-// nothing it keeps one.
+// Makes blocks, in slabs that it asks the system for: small ones first, then larger ones, because many small
+// aligned pieces are what an allocator is worst at. Of slabs that hold nothing it keeps one.
 //
 //     slab --> [header|b|b|b| ... |b]  [header|b|b| ... |b]  ...        pages of 8 KiB (4 on wasm), aligned
 class CellPool {
@@ -125,7 +125,7 @@ class CellPool {
  private:
   friend class Block;
   static constexpr std::size_t page_size = 1024 * sizeof(void*);
-  static constexpr std::size_t pages_max = 64;
+  static constexpr std::size_t pages_max = 32;
 
   // At the beginning of a page; of the first page of a slab it is the slab itself.
   struct alignas(64) PageHeader {
@@ -134,7 +134,6 @@ class CellPool {
     PageHeader* next;  // in the list of slabs with free blocks
     PageHeader* previous;
     BlockLink free;       // the first free block of the slab
-    void* piece;          // what the system gave
     std::uint32_t used;   // blocks
     std::uint32_t bytes;  // of the slab
   };
