@@ -97,14 +97,14 @@ Error& Error::nothing_sent() & {
 
 Error&& Error::context(std::string_view what) && {
   std::string message(what);
-  if (!state_->message.empty()) (message += ": ") += state_->message;
+  if (!state_->message.empty()) message.append(": ", 2).append(state_->message);
   state_->message = std::move(message);
   return std::move(*this);
 }
 
 std::string to_string(const Error& error) {
   std::string text(name(error.code()));
-  if (!error.message().empty()) (text += ": ") += error.message();
+  if (!error.message().empty()) text.append(": ", 2).append(error.message());
   return text;
 }
 

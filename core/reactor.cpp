@@ -24,19 +24,16 @@ bool Reactor::turn(Instant until) {
   const bool possible = backend_.wait(*this, until);
   now_ = std::max(now_, backend_.now());
   run_posted();
-  const Duration lateness = watcher_ != nullptr ? now_ - timers_.next() : Duration();
-  // What is due already runs first: a burst of timers is taken out of the queue as fast as it runs.
-  if (due_.empty()) timers_.advance(now_, due_);
-  const bool anything = anything_queued();
-  if (watcher_ == nullptr) {
-    run_queues();
-  } else if (anything) {
-    run_queues_watched(lateness);
-  }
+  const bool anything = watcher_ == nullptr ? run_queues() : (this->*run_queues_watched_)();
   return possible || anything;
 }
 
-inline Runnable* Reactor::pop_queued(int& ready_left, int& due_left) {
+// What is due already runs first: a burst of timers is taken out of the queue as fast as it runs.
+void Reactor::collect_due() {
+  if (due_.empty()) timers_.advance(now_, due_);
+}
+
+Runnable* Reactor::pop_queued(int& ready_left, int& due_left) {
   Runnable* runnable = next_.pop_front();
   if (runnable == nullptr && ready_left > 0 && !ready_.empty()) {
     --ready_left;
@@ -49,33 +46,13 @@ inline Runnable* Reactor::pop_queued(int& ready_left, int& due_left) {
   return runnable;
 }
 
-void Reactor::run_queues() {
+bool Reactor::run_queues() {
+  collect_due();
+  const bool anything = anything_queued();
   int ready_left = budget;
   int due_left = budget;
   while (Runnable* runnable = pop_queued(ready_left, due_left)) runnable->run();
-}
-
-void Reactor::run_queues_watched(Duration lateness) {
-  int ready_left = budget;
-  int due_left = budget;
-  Turn turn;
-  turn.began = now_;
-  turn.lateness = std::max(lateness, Duration());
-  Instant before = precise_now();
-  while (Runnable* runnable = pop_queued(ready_left, due_left)) {
-    const void* code = runnable->code();  // it may be gone afterwards
-    runnable->run();
-    const Instant after = precise_now();
-    ++turn.resumed;
-    if (after - before >= turn.longest) {
-      turn.longest = after - before;
-      turn.longest_code = code;
-    }
-    before = after;
-  }
-  turn.timers = budget - due_left;
-  turn.length = before - turn.began;
-  if (watcher_ != nullptr) watcher_->turn_ended(turn);
+  return anything;
 }
 
 // A stack that any thread pushes onto and the reactor takes whole: no lock, and one wake-up for a batch.

@@ -161,7 +161,7 @@ class Reactor {
 
   // From the next turn on. It must outlive the reactor or be replaced; null: nobody watches, which costs
   // nothing but one branch a turn. A watched turn reads the clock once more for everything that it resumes.
-  void watch_turns(TurnWatcher* watcher) { watcher_ = watcher; }
+  void watch_turns(TurnWatcher* watcher);
 
   Backend& backend() { return backend_; }
   TimerQueue& timers() { return timers_; }
@@ -183,8 +183,10 @@ class Reactor {
 
   // One turn that sleeps until `until` at most. False: the backend knows that nothing can come.
   bool turn(Instant until);
-  void run_queues();
-  void run_queues_watched(Duration lateness);
+  void collect_due();
+  // False when there is nothing to run.
+  bool run_queues();
+  bool run_queues_watched();
   // The next thing to run within what is left of the budgets; null: the turn is over.
   Runnable* pop_queued(int& ready_left, int& due_left);
   void push_posted(Posted* posted);
@@ -199,6 +201,7 @@ class Reactor {
   List<Runnable> due_;    // what timers made ready
   std::atomic<Posted*> posted_{nullptr};
   TurnWatcher* watcher_ = nullptr;
+  bool (Reactor::*run_queues_watched_)() = nullptr;  // set when there is a watcher
   Random random_{0};
   bool random_seeded_ = false;
 };

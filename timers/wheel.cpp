@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <escapement/timers/crowded_tick.h>
 #include <escapement/timers/ticks.h>
 
 namespace escapement {
@@ -11,32 +10,6 @@ using detail::Block;
 using detail::BlockLink;
 using detail::tick_of;
 using detail::TimerCell;
-
-namespace {
-
-// The young that fire, in order.
-class Firing {
- public:
-  // By insertion: they mostly come in order, or are one.
-  void add(TimerEntry& entry) {
-    int at = count_++;
-    for (; at > 0 && fires_before(entry, *entries_[at - 1]); --at) entries_[at] = entries_[at - 1];
-    entries_[at] = &entry;
-  }
-  TimerEntry** begin() { return entries_; }
-  TimerEntry** end() { return entries_ + count_; }
-
- private:
-  static bool fires_before(const TimerEntry& a, const TimerEntry& b) {
-    if (a.deadline() != b.deadline()) return a.deadline() < b.deadline();
-    return a.armed_before(b);
-  }
-
-  TimerEntry* entries_[TimerWheel::young_max];
-  int count_ = 0;
-};
-
-}  // namespace
 
 TimerWheel::TimerWheel(Instant start) : clock_(tick_of(start)) {}
 
@@ -71,10 +44,9 @@ TimerWheel::Spot TimerWheel::spot_at(Place place) {
 
 // A ring begins with the clock's own slot: what comes before that in the ring is a round later.
 TimerWheel::Place TimerWheel::first_place_on(int level) {
-  if (!levels_[level]) return {-1, 0, 0};
   const int own = index_of(level, clock_);
-  const int found = levels_[level]->first_from(own);
-  if (found < 0) return {-1, 0, 0};
+  const int found = levels_[level] ? levels_[level]->first_from(own) : -1;
+  if (found < 0) return {-1, UINT64_MAX, 0};
   const auto ahead = static_cast<std::uint64_t>((found - own) & (Ring::size - 1));
   return place_at(level, clock_ + (ahead << (level * Ring::bits)));
 }
@@ -100,7 +72,8 @@ TimerWheel::Place TimerWheel::first_higher_place() {
 // The lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the current
 // tick.
 void TimerWheel::place(TimerEntry& entry) {
-  const std::uint64_t tick = std::max(clock_, tick_of(entry.deadline()));
+  const std::uint64_t tick = tick_of(entry.deadline());
+  if (tick <= clock_) return current_.add(entry);
   int level = 0;
   for (int shift = 0; (tick >> shift) - (clock_ >> shift) >= Ring::size; shift += Ring::bits) ++level;
   if (level > 0) higher_from_ = std::min(higher_from_, place_at(level, tick).start);
@@ -164,7 +137,7 @@ void TimerWheel::make_room() {
   if (kept > young_max / 2) settle();
 }
 
-// Gives those that are due at `now` places in the slots.
+// Gives those that are due at `now` places among the others.
 void TimerWheel::place_young(Instant now) {
   for (int i = 0; i < young_count_; ++i) {
     TimerEntry* entry = young_[i];
@@ -173,17 +146,6 @@ void TimerWheel::place_young(Instant now) {
     entry->forget_cell();
     if (entry->armed()) place(*entry);
   }
-}
-
-void TimerWheel::expire_young(Instant now, List<Runnable>& due) {
-  Firing firing;
-  for (int i = 0; i < young_count_; ++i) {
-    TimerEntry* entry = young_[i];
-    if (entry == nullptr || !entry->armed() || entry->deadline() > now) continue;
-    young_[i] = nullptr;
-    firing.add(*entry);
-  }
-  for (TimerEntry* entry : firing) entry->expire(due);
 }
 
 // --- The earliest -----------------------------------------------------------------------------------------
@@ -216,12 +178,12 @@ void TimerWheel::give_up_looking(Instant bound) {
 Instant TimerWheel::look_for_earliest() {
   earliest_ = Instant::never();
   pool_.watched = nullptr;
-  given_up_.reset();
+  given_up_ = Instant::never();
   for (int i = 0; i < young_count_; ++i) {
     if (young_[i] != nullptr && young_[i]->armed()) consider(young_[i]);
   }
   int looks = step_max;
-  if (moving_down_ != 0 || !look_into_crowd(looks)) {
+  if (moving_down_ != 0 || !look_at_current(looks)) {
     give_up_looking(detail::start_of_tick(clock_));
     return earliest_;
   }
@@ -267,57 +229,46 @@ bool TimerWheel::look_into(Place place, int& looks) {
 void TimerWheel::advance(Instant now, List<Runnable>& due) {
   if (now < earliest_) return;
   const std::uint64_t target = std::max(clock_, tick_of(now));
-  // Where slots are due too, the young go through them, so that all fire in one order.
-  if (slots_are_due(target)) {
-    place_young(now);
-  } else {
-    expire_young(now, due);
-  }
+  // As far as no slot begins: the young that are due before go into the current tick.
+  if (moving_down_ == 0 && current_.empty()) clock_ = std::min(target, first_place().start - 1);
+  place_young(now);
   int budget = step_max;
   while (budget > 0 && step(now, target, due, budget)) {
   }
+  current_.trim();
   pool_.watched = nullptr;
-  given_up_.reset();
-  if (budget > 0) {
-    clock_ = target;
-    earliest_ = now + Duration::nanoseconds(1);  // a bound, until somebody asks
-  } else {
-    earliest_ = now;
-    given_up_ = now;
-  }
+  given_up_ = budget > 0 ? Instant::never() : now;
+  // A bound, until somebody asks.
+  earliest_ = budget > 0 ? now + Duration::nanoseconds(1) : now;
 }
 
-bool TimerWheel::slots_are_due(std::uint64_t target) {
-  if (moving_down_ != 0 || crowd_is_busy()) return true;
-  const Place first = first_place();
-  return first.level >= 0 && first.start <= target;
-}
-
-// Does the next thing that is due at `target`. False when there is nothing more.
+// Does the next thing that is due at `now`, in the tick `target`. False when there is nothing more.
 bool TimerWheel::step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget) {
   if (moving_down_ != 0) {
     move_down(budget);
     return true;
   }
-  if (crowd_is_busy()) return fire_crowd(now, due, budget);
-  const Place first = first_place();
-  if (first.level < 0 || first.start > target) return false;
-  clock_ = std::max(clock_, first.start);
-  if (first.level == 0) return fire_tick(now, due, budget);
-  open(first, budget);
+  const Place first = first_place();  // the clock's own, where it entered slots of several levels at once
+  if (!current_.empty() && first.start > clock_) return fire(now, due, budget);
+  clock_ = std::min(target, first.start);
+  if (first.start > target) return false;
+  open(first, now, due, budget);
   return true;
 }
 
-// The clock enters a slot of a higher level.
-void TimerWheel::open(Place place, int& budget) {
+// The clock enters a slot.
+void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget) {
   const Spot spot = spot_at(place);
   if (!spot.single()) return Block::move_list(spot.slot->list, moving_down_);
   --budget;
   if (!stays(spot.slot->only, place.last)) return;
-  this->place(*std::exchange(spot.slot->only, nullptr));
+  TimerEntry& entry = *std::exchange(spot.slot->only, nullptr);
+  const bool alone = place.level == 0 && current_.empty();  // nothing else is in this tick
+  if (!alone || entry.deadline() > now) return this->place(entry);
+  entry.expire(due);
 }
 
-// Places the entries of a slot that the clock has entered again; they go to lower levels.
+// Places the entries of the slot that the clock has entered: on lower levels, or in the current tick.
 void TimerWheel::move_down(int& budget) {
   while (Block* block = Block::at(moving_down_)) {
     if (budget <= 0) return;
@@ -328,81 +279,42 @@ void TimerWheel::move_down(int& budget) {
       if (cell == nullptr) continue;
       TimerEntry& entry = *cell;
       --budget;
-      if (entry.armed()) {
-        entry.prefetch_target();  // it is due soon
-        place(entry);
-      } else {
-        entry.forget_cell();
-      }
+      entry.forget_cell();
+      if (!entry.armed()) continue;
+      entry.prefetch_target();  // it is due soon
+      place(entry);
     }
     block->release();
   }
 }
 
 // Fires what is due of the current tick, in order. False when the rest of it is later.
-bool TimerWheel::fire_tick(Instant now, List<Runnable>& due, int& budget) {
-  const Spot spot = spot_at(place_at(0, clock_));
-  if (spot.single()) {
-    --budget;
-    if (!stays(spot.slot->only, clock_)) return true;
-    TimerEntry& entry = *spot.slot->only;
-    if (entry.deadline() > now) return false;
-    spot.slot->only = nullptr;
-    entry.expire(due);
-    return true;
-  }
-  if (!crowd_) crowd_ = std::make_unique<detail::CrowdedTick>();
-  return fire_crowd(now, due, budget);
-}
-
-// The same for a tick with several entries. All of it goes into the heap before anything fires.
-bool TimerWheel::fire_crowd(Instant now, List<Runnable>& due, int& budget) {
-  const Spot spot = spot_at(place_at(0, clock_));
-  while (budget > 0) {
-    if (spot.single()) make_list(spot);
-    if (Block* block = Block::at(spot.slot->list)) {
-      budget -= block->count();
-      crowd_->adopt(*block);
-      for (TimerCell& cell : block->cells) {
-        if (cell != nullptr && stays(cell, clock_)) crowd_->add(cell);
-      }
-      continue;
+bool TimerWheel::fire(Instant now, List<Runnable>& due, int& budget) {
+  for (; budget > 0 && !current_.empty(); --budget) {
+    if (!current_.top_is_current()) {
+      drop_changed_top();
+    } else if (current_.deadline() <= now) {
+      current_.pop()->expire(due);
+    } else {
+      return false;
     }
-    if (crowd_->empty()) {
-      crowd_->finish();
-      return true;
-    }
-    --budget;
-    if (drop_changed_top()) continue;
-    if (crowd_->deadline() > now) return false;
-    TimerEntry& entry = *crowd_->top();
-    crowd_->pop();
-    entry.leave();
-    entry.expire(due);
   }
   return true;
 }
 
-// Takes the crowd's first entry out if it has been disarmed, destroyed or armed anew; a later deadline of it
+// Takes the first of the current tick out: it has been disarmed, destroyed or armed anew. A new deadline
 // counts from now on.
-bool TimerWheel::drop_changed_top() {
-  if (crowd_->top_is_current()) return false;
-  TimerEntry* entry = crowd_->top();
-  crowd_->pop();
-  if (entry == nullptr) return true;
-  entry->leave();
-  if (entry->armed()) place(*entry);
-  return true;
+void TimerWheel::drop_changed_top() {
+  TimerEntry* entry = current_.pop();
+  if (entry != nullptr && entry->armed()) place(*entry);
 }
 
-// Finds the crowd's earliest entry. False: there is too much to look at.
-bool TimerWheel::look_into_crowd(int& looks) {
-  while (crowd_ && !crowd_->empty()) {
+// Finds the earliest entry of the current tick. False: there is too much to look at.
+bool TimerWheel::look_at_current(int& looks) {
+  for (; !current_.empty() && !current_.top_is_current(); drop_changed_top()) {
     if (--looks < 0) return false;
-    if (drop_changed_top()) continue;
-    consider(crowd_->top());
-    break;
   }
+  if (!current_.empty()) consider(current_.top());
   return true;
 }
 
@@ -430,7 +342,7 @@ void TimerWheel::for_each(CellVisit visit, BlockVisit visit_block) {
     });
   }
   walk(moving_down_);
-  if (crowd_) walk(crowd_->blocks());
+  current_.for_each(visit);
 }
 
 std::size_t TimerWheel::size() const {
@@ -443,7 +355,7 @@ std::size_t TimerWheel::size() const {
 std::size_t TimerWheel::memory() const {
   std::size_t bytes = sizeof(*this) + pool_.memory();
   for (const std::unique_ptr<Ring>& ring : levels_) bytes += ring ? ring->memory() : 0;
-  return bytes + (crowd_ ? sizeof(*crowd_) + crowd_->memory() : 0);
+  return bytes + current_.memory();
 }
 
 void TimerWheel::validate() {
@@ -469,9 +381,9 @@ void TimerWheel::validate() {
 void TimerWheel::validate_slot(Place place, Spot spot) const {
   ESC_CHECK((spot.page->occupied & spot.bit) != 0);
   ESC_CHECK(place.level == 0 || place.start >= higher_from_);
-  ESC_CHECK(place.level == 0 || place.start > clock_);
+  ESC_CHECK(place.start > clock_);
   const auto in_time = [&](const TimerEntry& entry) {
-    return !entry.armed() || place.start <= std::max(clock_, tick_of(entry.deadline()));
+    return !entry.armed() || place.start <= tick_of(entry.deadline());
   };
   if (spot.single()) {
     ESC_CHECK(in_time(*spot.slot->only));

@@ -8,6 +8,10 @@
 //                  | when the clock enters the slot
 //                  v
 //     level 0  |.|.|x|.|x|.|.|.|  ...          2,048 slots of one tick, 32.8 us: 67 ms
+//                    |
+//                  | and again
+//                  v
+//     current  [a b c]                         what is due in this tick, in order to the nanosecond
 //
 // (Varghese and Lauck: "Hashed and hierarchical timing wheels", SOSP 1987, scheme 7.) A tick is 2^15 ns.
 // Level l is a ring of 2,048 slots of 2,048^l ticks, the clock's own first; five levels cover every 64-bit
@@ -18,10 +22,10 @@
 //
 // What is unlike other wheels:
 //
-// - Exact. A wheel alone knows time only to a tick, and by slots. Here deadlines keep their nanoseconds in
-// the
-//   entries, a tick's few entries are sorted when the clock is there, and equal deadlines fire in the order
-//   in which they were armed, which each entry remembers. `next()` is the earliest deadline itself.
+// - Exact. A wheel alone knows time only to a tick, and by slots. Here entries keep
+//   their nanoseconds, those of the current tick stand in a heap (current_tick.h), and equal deadlines fire
+//   in the order in which they were armed, which each entry remembers. `next()` is the earliest deadline
+//   itself.
 // - Young. Most timers of a server are cancelled long before they are due. They are born into a row of 32
 //   cells and mostly die there: arming and destroying such a timer never computes a slot. A wheel that never
 //   holds more than 32 (a Worker's request, say) has no levels at all.
@@ -50,10 +54,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 
 #include <escapement/timers/block.h>
-#include <escapement/timers/crowded_tick.h>
+#include <escapement/timers/current_tick.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/slot_ring.h>
 
@@ -111,8 +114,8 @@ class TimerWheel final : public TimerQueue {
 
   // A slot by its time: ticks [start, last], where `start` is not before the clock.
   struct Place {
-    int level;  // -1: no such place
-    std::uint64_t start;
+    int level;            // -1: no such place
+    std::uint64_t start;  // then: the end of time
     std::uint64_t last;
   };
 
@@ -129,24 +132,20 @@ class TimerWheel final : public TimerQueue {
 
   void make_room();
   void place_young(Instant now);
-  void expire_young(Instant now, List<Runnable>& due);
 
   Instant look_for_earliest();
   void look_on(int level, int& looks);
   bool look_into(Place place, int& looks);
-  bool look_into_crowd(int& looks);
+  bool look_at_current(int& looks);
   void notice(detail::TimerCell& cell);
   void consider(detail::TimerCell& cell);
   void give_up_looking(Instant bound);
 
-  bool slots_are_due(std::uint64_t target);
   bool step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget);
-  void open(Place place, int& budget);
+  void open(Place place, Instant now, List<Runnable>& due, int& budget);
   void move_down(int& budget);
-  bool fire_tick(Instant now, List<Runnable>& due, int& budget);
-  bool fire_crowd(Instant now, List<Runnable>& due, int& budget);
-  bool drop_changed_top();
-  bool crowd_is_busy() const { return crowd_ && crowd_->busy(); }
+  bool fire(Instant now, List<Runnable>& due, int& budget);
+  void drop_changed_top();
 
   // Every cell that may hold an entry, and every block; `block` may give it back.
   template <class CellVisit, class BlockVisit>
@@ -155,17 +154,16 @@ class TimerWheel final : public TimerQueue {
 
   std::array<detail::TimerCell, young_max> young_{};
   int young_count_ = 0;
-  std::uint64_t
-      clock_;  // the current tick: nothing in the levels is earlier, but for what was armed too late
+  std::uint64_t clock_;                     // the current tick: what stands in slots is later
   std::uint64_t higher_from_ = UINT64_MAX;  // no occupied slot above level 0 starts before this tick
   std::array<std::unique_ptr<Ring>, level_count> levels_;
-  detail::BlockLink moving_down_ = 0;           // of the slot that the clock entered: not placed again yet
-  std::unique_ptr<detail::CrowdedTick> crowd_;  // where the current tick holds several entries
+  detail::BlockLink moving_down_ = 0;  // of the slot that the clock entered: not placed again yet
+  detail::CurrentTick current_;
   // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
   // use.
   detail::CellPool pool_;
-  // What `next()` answered when it gave up looking; as long as it is earliest_, it answers it again.
-  std::optional<Instant> given_up_;
+  // What `next()` answered when it gave up looking: as long as it is earliest_, it answers it again.
+  Instant given_up_ = Instant::never();
 };
 
 }  // namespace escapement

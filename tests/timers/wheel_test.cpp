@@ -416,6 +416,27 @@ class RandomLife {
 
 }  // namespace
 
+// One tick that begins slots of two levels, with an entry in each: the one armed from afar is on the higher
+// level, the other, armed when the tick was near, on the lower.
+TEST_CASE("TimerWheel: a tick that holds entries on several levels fires them in order") {
+  const std::int64_t shared = tick << 11;
+  const std::int64_t near = shared - 5 * tick;
+  for (const int later : {-3, 0, 3}) {
+    for (const bool settled : {false, true}) {
+      CAPTURE(later, settled);
+      Pair pair(2);
+      pair.arm(0, shared + 10);
+      pair.wheel.wheel.settle();
+      CHECK(pair.advance(near));
+      pair.arm(1, shared + 10 + later);
+      if (settled) pair.wheel.wheel.settle();
+      CHECK(pair.agree());
+      CHECK(pair.advance(shared + 5 * tick));
+      pair.validate();
+    }
+  }
+}
+
 // ESC_TEST_OPERATIONS=100000000 ESC_TEST_SEED=n for more.
 TEST_CASE("TimerWheel: random operations agree with the model") {
   const std::uint64_t seed = number_wanted("ESC_TEST_SEED", 20261124);

@@ -1,0 +1,40 @@
+// Turns that somebody watches. By itself, so that a program where nobody does is not made larger by it.
+
+#include <algorithm>
+
+#include <escapement/core/reactor.h>
+
+namespace escapement {
+
+void Reactor::watch_turns(TurnWatcher* watcher) {
+  watcher_ = watcher;
+  run_queues_watched_ = &Reactor::run_queues_watched;
+}
+
+bool Reactor::run_queues_watched() {
+  Turn turn;
+  turn.began = now_;
+  turn.lateness = std::max(now_ - timers_.next(), Duration());
+  collect_due();
+  if (!anything_queued()) return false;
+  int ready_left = budget;
+  int due_left = budget;
+  Instant before = precise_now();
+  while (Runnable* runnable = pop_queued(ready_left, due_left)) {
+    const void* code = runnable->code();  // it may be gone afterwards
+    runnable->run();
+    const Instant after = precise_now();
+    ++turn.resumed;
+    if (after - before >= turn.longest) {
+      turn.longest = after - before;
+      turn.longest_code = code;
+    }
+    before = after;
+  }
+  turn.timers = budget - due_left;
+  turn.length = before - turn.began;
+  if (watcher_ != nullptr) watcher_->turn_ended(turn);
+  return true;
+}
+
+}  // namespace escapement
