@@ -2,29 +2,26 @@
 
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <ostream>
 
 namespace escapement {
 
+namespace {
+
+// In the order of Errc.
+constexpr std::string_view names[] = {
+    "invalid_argument",  "unsupported", "not_found", "unavailable",    "address_in_use", "reset",
+    "timed_out",         "bad_message", "untrusted", "limit_exceeded", "cancelled",      "overloaded",
+    "permission_denied", "exception",   "internal",
+};
+static_assert(std::size(names) == static_cast<std::size_t>(Errc::internal) + 1);
+
+}  // namespace
+
 std::string_view name(Errc code) {
-  switch (code) {
-    case Errc::invalid_argument: return "invalid_argument";
-    case Errc::unsupported: return "unsupported";
-    case Errc::not_found: return "not_found";
-    case Errc::unavailable: return "unavailable";
-    case Errc::address_in_use: return "address_in_use";
-    case Errc::reset: return "reset";
-    case Errc::timed_out: return "timed_out";
-    case Errc::bad_message: return "bad_message";
-    case Errc::untrusted: return "untrusted";
-    case Errc::limit_exceeded: return "limit_exceeded";
-    case Errc::cancelled: return "cancelled";
-    case Errc::overloaded: return "overloaded";
-    case Errc::permission_denied: return "permission_denied";
-    case Errc::exception: return "exception";
-    case Errc::internal: return "internal";
-  }
-  return "unknown";
+  const auto number = static_cast<std::size_t>(code);
+  return number < std::size(names) ? names[number] : "unknown";
 }
 
 namespace {

@@ -113,7 +113,7 @@ class Spawned final : public SpawnedBase {
   // Destroyed unfinished: cancelled. The frame goes before anybody hears of it.
   ~Spawned() override {
     task_.cancel();
-    if (outcome_) deliver(Error(Errc::cancelled, "the task was cancelled"));
+    if (outcome_) deliver(Error(Errc::cancelled));
   }
 
  private:

@@ -44,10 +44,14 @@ class SlotRing {
   Spot use(int index) {
     std::unique_ptr<Page>& page = pages_[index / 64];
     if (!page) page = std::make_unique<Page>();
-    occupied_ |= std::uint32_t{1} << (index / 64);
+    return at(index);
+  }
+  // An empty slot becomes a cell by itself, and occupied.
+  void occupy(int index) {
     const Spot spot = at(index);
-    page->occupied |= spot.bit;
-    return spot;
+    spot.page->single |= spot.bit;
+    spot.page->occupied |= spot.bit;
+    occupied_ |= std::uint32_t{1} << (index / 64);
   }
   // A slot that has been used before.
   Spot at(int index) {
@@ -58,13 +62,14 @@ class SlotRing {
   // The first occupied slot from `from` on, around the ring; -1 when there is none.
   int first_from(int from) {
     const int page = from / 64;
-    const std::uint64_t before = (std::uint64_t{1} << (from % 64)) - 1;
-    int found = first_in(page, ~before);
+    const std::uint64_t from_there = ~std::uint64_t{0} << (from % 64);
+    int found = first_in(page, from_there);
+    if (found >= 0) return found;
     for (std::uint32_t others = std::rotr(occupied_, page) & ~1u; found < 0 && others != 0;
          others &= others - 1) {
       found = first_in((page + std::countr_zero(others)) % page_count, ~std::uint64_t{0});
     }
-    return found >= 0 ? found : first_in(page, before);
+    return found >= 0 ? found : first_in(page, ~from_there);
   }
 
   // Every slot that has ever been used.

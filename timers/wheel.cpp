@@ -1,13 +1,11 @@
 #include <escapement/timers/wheel.h>
 
 #include <algorithm>
-
-#include <escapement/timers/ticks.h>
-
 namespace escapement {
 
 using detail::Block;
 using detail::BlockLink;
+using detail::Tick;
 using detail::tick_of;
 using detail::TimerCell;
 
@@ -26,16 +24,15 @@ TimerWheel::~TimerWheel() {
 
 namespace {
 
-constexpr int index_of(int level, std::uint64_t tick) {
+constexpr int index_of(int level, Tick tick) {
   return static_cast<int>(tick >> (level * detail::SlotRing::bits)) & (detail::SlotRing::size - 1);
 }
 
 }  // namespace
 
 // The slot of `level` that `tick` falls into.
-TimerWheel::Place TimerWheel::place_at(int level, std::uint64_t tick) const {
-  const std::uint64_t within = (std::uint64_t{1} << (level * Ring::bits)) - 1;
-  return {level, tick & ~within, tick | within};
+TimerWheel::Place TimerWheel::place_at(int level, Tick tick) const {
+  return {tick >> (level * Ring::bits) << (level * Ring::bits), level};
 }
 
 TimerWheel::Spot TimerWheel::spot_at(Place place) {
@@ -46,58 +43,30 @@ TimerWheel::Spot TimerWheel::spot_at(Place place) {
 TimerWheel::Place TimerWheel::first_place_on(int level) {
   const int own = index_of(level, clock_);
   const int found = levels_[level] ? levels_[level]->first_from(own) : -1;
-  if (found < 0) return {-1, UINT64_MAX, 0};
-  const auto ahead = static_cast<std::uint64_t>((found - own) & (Ring::size - 1));
+  if (found < 0) return no_place;
+  const Tick ahead = (found - own) & (Ring::size - 1);
   return place_at(level, clock_ + (ahead << (level * Ring::bits)));
 }
 
 // The occupied slot that starts first; of two, the one on the higher level, which may hold what is due first.
 TimerWheel::Place TimerWheel::first_place() {
   const Place lowest = first_place_on(0);
-  if (lowest.level == 0 && lowest.start < higher_from_) return lowest;
+  if (lowest.start < higher_from_) return lowest;
   const Place higher = first_higher_place();
-  return higher.level >= 0 && (lowest.level < 0 || higher.start <= lowest.start) ? higher : lowest;
+  return higher.start <= lowest.start ? higher : lowest;
 }
 
 TimerWheel::Place TimerWheel::first_higher_place() {
-  Place first{-1, UINT64_MAX, 0};
+  Place first = no_place;
   for (int level = 1; level < level_count; ++level) {
     const Place place = first_place_on(level);
-    if (place.level >= 0 && place.start <= first.start) first = place;
+    if (place.start <= first.start) first = place;
   }
   higher_from_ = first.start;
   return first;
 }
 
-// The lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the current
-// tick.
-void TimerWheel::place(TimerEntry& entry) {
-  const std::uint64_t tick = tick_of(entry.deadline());
-  if (tick <= clock_) return current_.add(entry);
-  int level = 0;
-  for (int shift = 0; (tick >> shift) - (clock_ >> shift) >= Ring::size; shift += Ring::bits) ++level;
-  if (level > 0) higher_from_ = std::min(higher_from_, place_at(level, tick).start);
-  std::unique_ptr<Ring>& ring = levels_[level];
-  if (!ring) ring = std::make_unique<Ring>();
-  const Spot spot = ring->use(index_of(level, tick));
-  if (spot.slot->empty()) {
-    spot.page->single |= spot.bit;
-    entry.stand_in(spot.slot->only, TimerEntry::in_slot);
-    return notice(spot.slot->only);
-  }
-  if (spot.single()) make_list(spot);
-  put_into_list(spot.slot->list, entry);
-}
-
-// Of a slot that is a cell by itself.
-void TimerWheel::make_list(Spot spot) {
-  spot.page->single &= ~spot.bit;
-  TimerEntry* entry = std::exchange(spot.slot->only, nullptr);
-  spot.slot->list = 0;
-  if (entry != nullptr) put_into_list(spot.slot->list, *entry);
-}
-
-void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
+inline void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
   Block* block = Block::at(list);
   if (block == nullptr || block->full()) {
     block = pool_.take();
@@ -105,12 +74,47 @@ void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
   }
   TimerCell& cell = block->take_cell();
   entry.stand_in(cell, TimerEntry::in_block);
-  notice(cell);
+  notice(cell, entry);
+}
+
+// Of a slot that is a cell by itself.
+void TimerWheel::make_list(Spot spot) {
+  spot.page->single &= ~spot.bit;
+  TimerEntry& entry = *std::exchange(spot.slot->only, nullptr);
+  spot.slot->list = 0;
+  put_into_list(spot.slot->list, entry);
+}
+
+// The lowest whose ring reaches the tick.
+inline int TimerWheel::level_for(Tick tick) const {
+  int level = 0;
+  for (Tick own = clock_; tick - own >= Ring::size; tick >>= Ring::bits, own >>= Ring::bits) ++level;
+  return level;
+}
+
+// On the lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the
+// current tick.
+void TimerWheel::place(TimerEntry& entry) {
+  const Tick tick = tick_of(entry.deadline());
+  if (tick <= clock_) return current_.add(entry);
+  const int level = level_for(tick);
+  const int index = index_of(level, tick);
+  std::unique_ptr<Ring>& ring = levels_[level];
+  if (!ring) ring = std::make_unique<Ring>();
+  const Spot spot = ring->use(index);
+  if (!spot.slot->empty()) {
+    if (spot.single()) make_list(spot);
+    return put_into_list(spot.slot->list, entry);
+  }
+  ring->occupy(index);
+  if (level > 0) higher_from_ = std::min(higher_from_, place_at(level, tick).start);
+  entry.stand_in(spot.slot->only, TimerEntry::in_slot);
+  notice(spot.slot->only, entry);
 }
 
 // What has become of an entry of a slot that ends with `last_tick`: false when it was disarmed, and is
 // dropped, or moved later, and is placed there.
-bool TimerWheel::stays(TimerCell& cell, std::uint64_t last_tick) {
+bool TimerWheel::stays(TimerCell& cell, Tick last_tick) {
   TimerEntry& entry = *cell;
   if (entry.armed() && tick_of(entry.deadline()) <= last_tick) return true;
   entry.leave();
@@ -122,23 +126,28 @@ bool TimerWheel::stays(TimerCell& cell, std::uint64_t last_tick) {
 
 void TimerWheel::make_room() {
   int kept = 0;
+  for (const TimerEntry* entry : young_) {
+    if (entry != nullptr && entry->armed() && ++kept > young_max / 2) return settle();
+  }
+  young_count_ = 0;
   for (TimerCell& cell : young_) {
     TimerEntry* entry = std::exchange(cell, nullptr);
     if (entry == nullptr) continue;
-    if (!entry->armed()) {
-      entry->forget_cell();
-      continue;
-    }
-    entry->stand_in(young_[kept]);
-    notice(young_[kept]);
-    ++kept;
+    entry->forget_cell();
+    if (!entry->armed()) continue;
+    entry->stand_in(young_[young_count_]);
+    notice(young_[young_count_++], *entry);
   }
-  young_count_ = kept;
-  if (kept > young_max / 2) settle();
+}
+
+void TimerWheel::settle() {
+  place_young(Instant::never());
+  young_count_ = 0;
 }
 
 // Gives those that are due at `now` places among the others.
 void TimerWheel::place_young(Instant now) {
+  forget_gone_young();
   for (int i = 0; i < young_count_; ++i) {
     TimerEntry* entry = young_[i];
     if (entry == nullptr || (entry->armed() && entry->deadline() > now)) continue;
@@ -149,10 +158,6 @@ void TimerWheel::place_young(Instant now) {
 }
 
 // --- The earliest -----------------------------------------------------------------------------------------
-
-void TimerWheel::notice(TimerCell& cell) {
-  if (cell->deadline() == earliest_) pool_.watched = &cell;
-}
 
 Instant TimerWheel::next() {
   if (const TimerCell* watched = pool_.watched) {
@@ -179,6 +184,7 @@ Instant TimerWheel::look_for_earliest() {
   earliest_ = Instant::never();
   pool_.watched = nullptr;
   given_up_ = Instant::never();
+  forget_gone_young();
   for (int i = 0; i < young_count_; ++i) {
     if (young_[i] != nullptr && young_[i]->armed()) consider(young_[i]);
   }
@@ -187,7 +193,9 @@ Instant TimerWheel::look_for_earliest() {
     give_up_looking(detail::start_of_tick(clock_));
     return earliest_;
   }
-  for (int level = 0; level < level_count; ++level) look_on(level, looks);
+  look_on(0, looks);
+  if (higher_from_ == no_tick || detail::start_of_tick(higher_from_) > earliest_) return earliest_;
+  for (int level = 1; level < level_count; ++level) look_on(level, looks);
   return earliest_;
 }
 
@@ -207,7 +215,7 @@ void TimerWheel::look_on(int level, int& looks) {
 bool TimerWheel::look_into(Place place, int& looks) {
   const Spot spot = spot_at(place);
   if (spot.single()) {
-    if (stays(spot.slot->only, place.last)) consider(spot.slot->only);
+    if (stays(spot.slot->only, place.last())) consider(spot.slot->only);
     return true;
   }
   for (Block* block = Block::at(spot.slot->list); block != nullptr;) {
@@ -216,7 +224,7 @@ bool TimerWheel::look_into(Place place, int& looks) {
     if (looks < 0) return false;
     block->pin();
     for (TimerCell& cell : block->cells) {
-      if (cell != nullptr && stays(cell, place.last)) consider(cell);
+      if (cell != nullptr && stays(cell, place.last())) consider(cell);
     }
     block->unpin();
     block = following;
@@ -228,12 +236,24 @@ bool TimerWheel::look_into(Place place, int& looks) {
 
 void TimerWheel::advance(Instant now, List<Runnable>& due) {
   if (now < earliest_) return;
-  const std::uint64_t target = std::max(clock_, tick_of(now));
+  const Tick target = std::max(clock_, tick_of(now));
+  Place first = first_place();
   // As far as no slot begins: the young that are due before go into the current tick.
-  if (moving_down_ == 0 && current_.empty()) clock_ = std::min(target, first_place().start - 1);
+  if (moving_down_ == 0 && current_.empty()) clock_ = std::min(target, first.start - 1);
   place_young(now);
   int budget = step_max;
-  while (budget > 0 && step(now, target, due, budget)) {
+  while (budget > 0) {
+    if (moving_down_ != 0) {
+      move_down(budget);
+    } else if (first.start <= clock_ || current_.empty()) {
+      clock_ = std::min(target, first.start);
+      if (first.start > target) break;
+      open(first, now, due, budget);
+      if (moving_down_ != 0) continue;
+    } else if (!fire(now, due, budget)) {
+      break;
+    }
+    first = first_place();  // may begin with the clock, which entered slots of several levels at once
   }
   current_.trim();
   pool_.watched = nullptr;
@@ -242,26 +262,12 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
   earliest_ = budget > 0 ? now + Duration::nanoseconds(1) : now;
 }
 
-// Does the next thing that is due at `now`, in the tick `target`. False when there is nothing more.
-bool TimerWheel::step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget) {
-  if (moving_down_ != 0) {
-    move_down(budget);
-    return true;
-  }
-  const Place first = first_place();  // the clock's own, where it entered slots of several levels at once
-  if (!current_.empty() && first.start > clock_) return fire(now, due, budget);
-  clock_ = std::min(target, first.start);
-  if (first.start > target) return false;
-  open(first, now, due, budget);
-  return true;
-}
-
 // The clock enters a slot.
 void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget) {
   const Spot spot = spot_at(place);
   if (!spot.single()) return Block::move_list(spot.slot->list, moving_down_);
   --budget;
-  if (!stays(spot.slot->only, place.last)) return;
+  if (!stays(spot.slot->only, place.last())) return;
   TimerEntry& entry = *std::exchange(spot.slot->only, nullptr);
   const bool alone = place.level == 0 && current_.empty();  // nothing else is in this tick
   if (!alone || entry.deadline() > now) return this->place(entry);
@@ -370,7 +376,7 @@ void TimerWheel::validate() {
   for (int level = 0; level < level_count; ++level) {
     if (!levels_[level]) continue;
     levels_[level]->for_each([&](int index, Spot spot) {
-      const auto ahead = static_cast<std::uint64_t>((index - index_of(level, clock_)) & (Ring::size - 1));
+      const Tick ahead = (index - index_of(level, clock_)) & (Ring::size - 1);
       if (!spot.slot->empty()) validate_slot(place_at(level, clock_ + (ahead << (level * Ring::bits))), spot);
     });
   }

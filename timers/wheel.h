@@ -59,6 +59,7 @@
 #include <escapement/timers/current_tick.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/slot_ring.h>
+#include <escapement/timers/ticks.h>
 
 namespace escapement {
 
@@ -76,7 +77,7 @@ class TimerWheel final : public TimerQueue {
   ~TimerWheel() override;
 
   void insert(TimerEntry& entry) override {
-    while (young_count_ > 0 && young_[young_count_ - 1] == nullptr) --young_count_;
+    forget_gone_young();
     if (young_count_ == young_max) make_room();
     detail::TimerCell& cell = young_[young_count_++];
     entry.stand_in(cell);
@@ -94,10 +95,7 @@ class TimerWheel final : public TimerQueue {
   void advance(Instant now, List<Runnable>& due) override;
 
   // Gives the young their places in the levels now. For tests: it happens by itself when there are many.
-  void settle() {
-    place_young(Instant::never());
-    young_count_ = 0;
-  }
+  void settle();
 
   // How many entries are armed. Looks at all of them: for tests, and for a scrape now and then.
   std::size_t size() const;
@@ -112,24 +110,30 @@ class TimerWheel final : public TimerQueue {
   using Ring = detail::SlotRing;
   using Spot = detail::SlotRing::Spot;
 
-  // A slot by its time: ticks [start, last], where `start` is not before the clock.
+  // A slot by its time: from the tick `start`, which is not before the clock.
   struct Place {
-    int level;            // -1: no such place
-    std::uint64_t start;  // then: the end of time
-    std::uint64_t last;
+    detail::Tick start;
+    int level;
+    detail::Tick last() const { return start | ((detail::Tick{1} << (level * Ring::bits)) - 1); }
   };
+  static constexpr detail::Tick no_tick = INT64_MAX;
+  static constexpr Place no_place{no_tick, -1};
 
-  Place place_at(int level, std::uint64_t tick) const;
+  Place place_at(int level, detail::Tick tick) const;
   Place first_place_on(int level);
   Place first_place();
   Place first_higher_place();
   Spot spot_at(Place place);
 
+  int level_for(detail::Tick tick) const;
   void place(TimerEntry& entry);
   void make_list(Spot spot);
   void put_into_list(detail::BlockLink& list, TimerEntry& entry);
-  bool stays(detail::TimerCell& cell, std::uint64_t last_tick);
+  bool stays(detail::TimerCell& cell, detail::Tick last_tick);
 
+  void forget_gone_young() {
+    while (young_count_ > 0 && young_[young_count_ - 1] == nullptr) --young_count_;
+  }
   void make_room();
   void place_young(Instant now);
 
@@ -137,11 +141,13 @@ class TimerWheel final : public TimerQueue {
   void look_on(int level, int& looks);
   bool look_into(Place place, int& looks);
   bool look_at_current(int& looks);
-  void notice(detail::TimerCell& cell);
+  // `entry` has moved to `cell`.
+  void notice(detail::TimerCell& cell, const TimerEntry& entry) {
+    if (entry.deadline() == earliest_) pool_.watched = &cell;
+  }
   void consider(detail::TimerCell& cell);
   void give_up_looking(Instant bound);
 
-  bool step(Instant now, std::uint64_t target, List<Runnable>& due, int& budget);
   void open(Place place, Instant now, List<Runnable>& due, int& budget);
   void move_down(int& budget);
   bool fire(Instant now, List<Runnable>& due, int& budget);
@@ -154,8 +160,8 @@ class TimerWheel final : public TimerQueue {
 
   std::array<detail::TimerCell, young_max> young_{};
   int young_count_ = 0;
-  std::uint64_t clock_;                     // the current tick: what stands in slots is later
-  std::uint64_t higher_from_ = UINT64_MAX;  // no occupied slot above level 0 starts before this tick
+  detail::Tick clock_;                  // the current tick: what stands in slots is later
+  detail::Tick higher_from_ = no_tick;  // no occupied slot above level 0 starts before this tick
   std::array<std::unique_ptr<Ring>, level_count> levels_;
   detail::BlockLink moving_down_ = 0;  // of the slot that the clock entered: not placed again yet
   detail::CurrentTick current_;

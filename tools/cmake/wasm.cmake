@@ -5,6 +5,7 @@ function(esc_wasm_module name)
   add_executable(${name} ${module_SOURCES})
   set_target_properties(${name} PROPERTIES SUFFIX .wasm)
   target_link_libraries(${name} PRIVATE esc_build escapement::wasm_glue ${module_LIBRARIES})
+  target_compile_options(${name} PRIVATE ${esc_link_time_code})
   target_link_options(${name} PRIVATE
     --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=65536
     -sINITIAL_MEMORY=262144 -sERROR_ON_UNDEFINED_SYMBOLS=0 -Oz)
