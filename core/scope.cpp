@@ -5,7 +5,7 @@ namespace escapement {
 Scope::Scope(Reactor& reactor) : reactor_(reactor) {}
 
 Scope::Scope(Reactor& reactor, std::function<void(Error)> on_failure)
-    : reactor_(reactor), on_failure_(std::move(on_failure)) {}
+    : reactor_(reactor), failures_are_separate_(true), on_failure_(std::move(on_failure)) {}
 
 Scope::~Scope() { cancel(); }
 
@@ -31,8 +31,8 @@ void Scope::cancel() {
 }
 
 void Scope::task_failed(Error error) {
-  if (on_failure_) {
-    on_failure_(std::move(error));
+  if (failures_are_separate_) {
+    if (on_failure_) on_failure_(std::move(error));
     return;
   }
   if (!first_failure_) first_failure_ = std::move(error);

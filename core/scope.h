@@ -30,7 +30,7 @@ class Scope {
   // A task's failure cancels the others and is what join() fails with.
   explicit Scope(Reactor& reactor);
   // A task's failure is told to `on_failure` and touches nobody else; join() does not fail. What a server
-  // wants of its connections.
+  // wants of its connections. An empty function: nobody is told.
   Scope(Reactor& reactor, std::function<void(Error)> on_failure);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -64,6 +64,7 @@ class Scope {
   void task_failed(Error error);
 
   Reactor& reactor_;
+  bool failures_are_separate_ = false;
   std::function<void(Error)> on_failure_;
   List<Member> tasks_;
   std::size_t size_ = 0;

@@ -3,10 +3,7 @@
 namespace escapement::wasm {
 
 Context::Context(Host& host)
-    : backend_(host),
-      wheel_(backend_.now()),
-      reactor_(backend_, wheel_, *this),
-      scope_(reactor_, [](Error) {}) {}
+    : backend_(host), wheel_(backend_.now()), reactor_(backend_, wheel_, *this), scope_(reactor_, nullptr) {}
 
 double Context::step() {
   const Instant next = reactor_.step();

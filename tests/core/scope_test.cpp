@@ -171,6 +171,16 @@ TEST_CASE("Scope: the hook is told every failure and may spawn again") {
   CHECK(sim.elapsed() == 4ms);
 }
 
+TEST_CASE("Scope: with an empty hook failures are told to nobody and touch nobody") {
+  Sim sim;
+  Scope scope(sim.reactor(), nullptr);
+  std::string log;
+  scope.spawn(fail_after(1ms, Errc::reset));
+  scope.spawn(note(log, 'b', 2ms));
+  CHECK(sim.run(scope.join()));
+  CHECK(log == "b");
+}
+
 TEST_CASE("Scope: one task may cancel another through its handle") {
   Sim sim;
   Scope scope(sim.reactor());
