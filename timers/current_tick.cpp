@@ -2,15 +2,11 @@
 
 namespace escapement::detail {
 
-void CurrentTick::add_page() {
-  Page& page = *pages_.emplace_back(new Page);
-  for (std::size_t i = 0; i < page_items; ++i) page.items[i].cell = &page.cells[i];
-}
-
 // What is at i fires before what is at 2 i + 1 and 2 i + 2.
 void CurrentTick::add(TimerEntry& entry) {
-  if (size_ == pages_.size() * page_items) add_page();
+  if (size_ == pages_.size() * page_items) pages_.emplace_back(new Page);
   std::size_t hole = size_++;
+  if (hole == used_) at(used_++).cell = &pages_[hole / page_items]->cells[hole % page_items];
   const Item added{entry.deadline().nanoseconds(), at(hole).cell, entry.order()};
   entry.stand_in(*added.cell, TimerEntry::in_slot);
   for (std::size_t above; hole > 0 && before(added, at(above = (hole - 1) / 2)); hole = above) {
@@ -29,7 +25,11 @@ TimerEntry* CurrentTick::pop() {
     if (!before(at(child), last)) break;
     at(hole) = at(child);
   }
-  if (size_ > 0) at(hole) = last;
+  if (size_ > 0) {
+    at(hole) = last;
+  } else {
+    used_ = 0;
+  }
   TimerEntry* entry = *freed;
   if (entry != nullptr) entry->leave();
   return entry;

@@ -42,7 +42,7 @@ class CurrentTick {
  private:
   struct Item {
     std::int64_t deadline;
-    TimerCell* cell;  // behind the heap's last item: a free one
+    TimerCell* cell;  // behind the heap's last item, up to used_: a free one
     std::uint32_t order;
   };
   static constexpr std::size_t page_items = 64;
@@ -56,10 +56,9 @@ class CurrentTick {
   }
   const Item& first() const { return pages_[0]->items[0]; }
   Item& at(std::size_t i) { return pages_[i / page_items]->items[i % page_items]; }
-  void add_page();
-
   std::vector<std::unique_ptr<Page>> pages_;
   std::size_t size_ = 0;
+  std::size_t used_ = 0;  // the most it has held since it was empty
 };
 
 }  // namespace escapement::detail

@@ -416,6 +416,24 @@ class RandomLife {
 
 }  // namespace
 
+// Its heap grows to many pages, shrinks, and is used again.
+TEST_CASE("TimerWheel: thousands of equal deadlines, again and again") {
+  constexpr int many = 3'000;
+  Pair pair(many);
+  for (int round = 0; round < 5; ++round) {
+    const std::int64_t begin = round * 10 * tick;
+    for (int id = 0; id < many; ++id) pair.arm(id, begin + 3 * tick + id % 3);
+    for (int id = 0; id < many; id += 7) pair.destroy(id);
+    CHECK(pair.agree());
+    CHECK(pair.advance(begin + 3 * tick + 1));
+    pair.validate();
+    for (int id = 0; id < many; id += 5) pair.arm(id, begin + 3 * tick + 2);
+    CHECK(pair.advance(begin + 4 * tick));
+    CHECK(pair.agree());
+    pair.validate();
+  }
+}
+
 // One tick that begins slots of two levels, with an entry in each: the one armed from afar is on the higher
 // level, the other, armed when the tick was near, on the lower.
 TEST_CASE("TimerWheel: a tick that holds entries on several levels fires them in order") {
