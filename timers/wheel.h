@@ -22,10 +22,9 @@
 //
 // What is unlike other wheels:
 //
-// - Exact. A wheel alone knows time only to a tick, and by slots. Here entries keep
-//   their nanoseconds, those of the current tick stand in a heap (current_tick.h), and equal deadlines fire
-//   in the order in which they were armed, which each entry remembers. `next()` is the earliest deadline
-//   itself.
+// - Exact. A wheel alone knows time only to a tick, and by slots. Here entries keep their nanoseconds, those
+//   of the current tick stand in a heap (current_tick.h), and equal deadlines fire in the order in which they
+//   were armed, which each entry remembers. `next()` is the earliest deadline itself.
 // - Young. Most timers of a server are cancelled long before they are due. They are born into a row of 32
 //   cells and mostly die there: arming and destroying such a timer never computes a slot. A wheel that never
 //   holds more than 32 (a Worker's request, say) has no levels at all.
@@ -37,10 +36,11 @@
 //   What is left waits for the next call, and `next()` says that there is more at once, so a burst of a
 //   million timers or a cascade of as many lets I/O run in between. Nothing fires out of order meanwhile.
 //
-// The price: an entry is 28 bytes and its cell 11 (20 and 5 on wasm). The wheel itself is 0.5 KiB, then half
-// a KiB for each 64 slots that are used. After the earliest entry was cancelled, `next()` has to look for
-// another, in one slot as a rule; where it would have to look at more than `step_max` it answers with the
-// start of that slot instead: the loop wakes once more than it needed, once per level.
+// The price: an entry is 28 bytes and its cell 11 (20 and 5 on wasm), and while it stands in the current tick
+// 32 more (20). The wheel itself is 0.5 KiB, then half a KiB for each 64 slots that are used. After the
+// earliest entry was cancelled, `next()` has to look for another, in one slot as a rule; where it would have
+// to look at more than `step_max` it answers with the start of that slot instead: the loop wakes once more
+// than it needed, once per level.
 //
 // Time. Deadlines before the clock are due at once, in order. `never()` is a deadline like others, due when
 // the clock gets there. A clock that jumps far (a suspended machine, a stopped process) costs what is due,
