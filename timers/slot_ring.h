@@ -61,15 +61,15 @@ class SlotRing {
 
   // The first occupied slot from `from` on, around the ring; -1 when there is none.
   int first_from(int from) {
-    const int page = from / 64;
+    const int own = from / 64;
     const std::uint64_t from_there = ~std::uint64_t{0} << (from % 64);
-    int found = first_in(page, from_there);
-    if (found >= 0) return found;
-    for (std::uint32_t others = std::rotr(occupied_, page) & ~1u; found < 0 && others != 0;
+    int found = first_in(own, from_there);
+    for (std::uint32_t others = std::rotr(occupied_, own) & ~1u; found < 0 && others != 0;
          others &= others - 1) {
-      found = first_in((page + std::countr_zero(others)) % page_count, ~std::uint64_t{0});
+      found = first_in((own + std::countr_zero(others)) % page_count, ~std::uint64_t{0});
     }
-    return found >= 0 ? found : first_in(page, ~from_there);
+    if (found >= 0) return found;
+    return first_in(own, ~from_there);
   }
 
   // Every slot that has ever been used.

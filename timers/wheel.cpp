@@ -85,22 +85,17 @@ void TimerWheel::make_list(Spot spot) {
   put_into_list(spot.slot->list, entry);
 }
 
-// The lowest whose ring reaches the tick.
-inline int TimerWheel::level_for(Tick tick) const {
-  int level = 0;
-  for (Tick own = clock_; tick - own >= Ring::size; tick >>= Ring::bits, own >>= Ring::bits) ++level;
-  return level;
-}
-
 // On the lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the
 // current tick.
 void TimerWheel::place(TimerEntry& entry) {
   const Tick tick = tick_of(entry.deadline());
   if (tick <= clock_) return current_.add(entry);
-  const int level = level_for(tick);
-  const int index = index_of(level, tick);
+  int level = 0;
+  Tick number = tick;  // of the slot, counted from time zero
+  for (Tick own = clock_; number - own >= Ring::size; number >>= Ring::bits, own >>= Ring::bits) ++level;
   std::unique_ptr<Ring>& ring = levels_[level];
   if (!ring) ring = std::make_unique<Ring>();
+  const int index = static_cast<int>(number) & (Ring::size - 1);
   const Spot spot = ring->use(index);
   if (!spot.slot->empty()) {
     if (spot.single()) make_list(spot);
@@ -279,6 +274,7 @@ void TimerWheel::move_down(int& budget) {
   while (Block* block = Block::at(moving_down_)) {
     if (budget <= 0) return;
     if (const Block* following = block->next()) {
+      __builtin_prefetch(following->next());
       for (const TimerCell cell : following->cells) __builtin_prefetch(cell, 1);
     }
     for (TimerCell& cell : block->cells) {

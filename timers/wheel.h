@@ -125,7 +125,6 @@ class TimerWheel final : public TimerQueue {
   Place first_higher_place();
   Spot spot_at(Place place);
 
-  int level_for(detail::Tick tick) const;
   void place(TimerEntry& entry);
   void make_list(Spot spot);
   void put_into_list(detail::BlockLink& list, TimerEntry& entry);
