@@ -27,6 +27,7 @@
 #include <utility>
 
 #include <escapement/core/error.h>
+#include <escapement/core/frames.h>
 #include <escapement/core/list.h>
 #include <escapement/core/random.h>
 #include <escapement/core/system_time.h>
@@ -194,6 +195,7 @@ class Reactor {
   List<Runnable> ready_;  // what events, spawns and yields made ready
   List<Runnable> due_;    // what timers made ready
   std::atomic<Posted*> posted_{nullptr};
+  detail::FramePool frames_;
   Random random_{0};
   bool random_seeded_ = false;
 };

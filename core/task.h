@@ -36,6 +36,7 @@
 
 #include <escapement/core/check.h>
 #include <escapement/core/error.h>
+#include <escapement/core/frames.h>
 #include <escapement/core/reactor.h>
 
 namespace escapement {
@@ -51,6 +52,9 @@ Error error_from_current_exception() noexcept;
 // The part of a coroutine frame that does not depend on what the task yields.
 class PromiseBase : public Runnable {
  public:
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
   Reactor& reactor() const { return *reactor_; }
   bool finished() const { return finished_; }
   bool failed() const { return error_.has_value(); }
@@ -378,6 +382,7 @@ Result<T> Reactor::run(Task<T> task) {
   struct Nothing final : Runnable {
     void run() override {}
   } wake_up;
+  detail::FramePool::Use frames(frames_);
   detail::Started<T> started(std::move(task));
   now_ = precise_now();
   started.start(*this, wake_up);
