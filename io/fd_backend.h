@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <cstdint>
+
 #include <escapement/core/task.h>
 
 namespace escapement {
@@ -11,11 +13,23 @@ namespace escapement {
 // says when to try again. `readable` and `writable` are what to make ready then: set while waiting, null
 // otherwise. Errors and hang-ups wake both. The entry in the backend is made by `watch` and lasts until
 // `unwatch`, which the owner calls before it closes the descriptor.
+//
+// A reader that has taken all there was (a read shorter than its room, or EAGAIN) says so by `drained`, and need
+// not try again before the backend has `may_read` set: that saves the read that would fail. Not where the peer's
+// end was seen already: no further event would tell of it.
 struct FdWatch {
   int fd = -1;
+  std::uint32_t slot = 0;  // for the backend's own use
   Runnable* readable = nullptr;
   Runnable* writable = nullptr;
-  std::size_t slot = 0;  // for the backend's own use
+  bool may_read = true;  // what could be read may be there; set with or without a waiter
+  bool ending = false;   // the peer's end or a failure was seen: reading comes to it
+  bool broken = false;   // nothing can be sent any more
+  bool news_only = false;  // `readable` waits for what comes next, not for what may be read already
+
+  void drained() { may_read = ending; }
+  // EAGAIN: no end is there either.
+  void drained_for_now() { may_read = false; }
 };
 
 class FdBackend : public Backend {
@@ -50,6 +64,7 @@ class [[nodiscard]] FdReadiness {
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
     waiting_ = &awaiting.promise();
+    watch_.news_only = false;
     ESC_CHECK(watch_.*which_ == nullptr);  // one reader and one writer at a time
     watch_.*which_ = waiting_;
     backend_.interest_changed(watch_);

@@ -14,8 +14,9 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
   polled.push_back({wake_.fd(), POLLIN, 0});
   for (FdWatch* watch : watches_) {
     if (watch->readable == nullptr && watch->writable == nullptr) continue;
+    const bool told = watch->news_only && watch->may_read;  // poll would say it again at once
     const int interest =
-        (watch->readable != nullptr ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
+        (watch->readable != nullptr && !told ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
     polled.push_back({watch->fd, static_cast<short>(interest), 0});
     waiting.push_back(watch);
   }
@@ -31,8 +32,10 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
     const int events = polled[i + 1].revents;
     const bool broken = (events & (POLLERR | POLLHUP | POLLNVAL)) != 0;
     FdWatch& watch = *waiting[i];
-    if ((broken || (events & POLLIN) != 0) && watch.readable != nullptr) {
-      reactor.ready(*std::exchange(watch.readable, nullptr));
+    if (broken || (events & POLLIN) != 0) {
+      watch.may_read = true;
+      watch.broken = watch.broken || broken;
+      if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
     }
     if ((broken || (events & POLLOUT) != 0) && watch.writable != nullptr) {
       reactor.ready(*std::exchange(watch.writable, nullptr));
@@ -42,7 +45,7 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
 }
 
 Result<> PollBackend::watch(FdWatch& watch) {
-  watch.slot = watches_.size();
+  watch.slot = static_cast<std::uint32_t>(watches_.size());
   watches_.push_back(&watch);
   return {};
 }
