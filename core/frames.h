@@ -6,21 +6,20 @@
 //
 // A task is made before anybody knows which reactor will run it, and a frame's operator delete is told its size
 // and nothing else; so the pool is found through the thread: a reactor that takes a turn is the thread's current
-// one for as long. That pointer is the library's only thread-local, private to frames_recycled.cpp. Outside a
-// turn frames come from the general allocator and go back there; every frame has a size at which either will do.
+// one for as long. That pointer is the library's only thread-local, and only this file and frames_*.cpp know it.
+// Outside a turn frames come from the general allocator and go back there; both may free what the other made.
 //
-// With AddressSanitizer frames_plain.cpp is built instead, which keeps nothing, so that a use of a destroyed
-// frame is found.
+// With AddressSanitizer frames_plain.cpp is built instead of frames_recycled.cpp: no pool is ever the current
+// one, nothing is kept, and so a use of a destroyed frame is found.
 
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <new>
+#include <utility>
 
 namespace escapement::detail {
-
-void* allocate_frame(std::size_t size);
-void free_frame(void* frame, std::size_t size) noexcept;
 
 // What one reactor keeps. Bounded: what is above `bytes_max` goes back to the general allocator.
 class FramePool {
@@ -56,9 +55,35 @@ class FramePool {
   struct Free {
     Free* next;
   };
+  static constexpr std::size_t list_of(std::size_t size) { return (size - 1) / grain; }
+  static constexpr std::size_t rounded(std::size_t size) { return (list_of(size) + 1) * grain; }
+
+  static constinit thread_local FramePool* current;
 
   std::array<Free*, lists> free_{};
   std::size_t bytes_kept_ = 0;
 };
+
+// Inline because the size is a constant wherever it is called.
+inline void* allocate_frame(std::size_t size) {
+  FramePool* pool = FramePool::current;
+  const std::size_t list = FramePool::list_of(size);
+  if (pool == nullptr || list >= FramePool::lists || pool->free_[list] == nullptr) {
+    return ::operator new(FramePool::rounded(size));
+  }
+  pool->bytes_kept_ -= FramePool::rounded(size);
+  return std::exchange(pool->free_[list], pool->free_[list]->next);
+}
+
+inline void free_frame(void* frame, std::size_t size) noexcept {
+  FramePool* pool = FramePool::current;
+  const std::size_t list = FramePool::list_of(size);
+  if (pool == nullptr || list >= FramePool::lists || pool->bytes_kept_ >= FramePool::bytes_max) {
+    ::operator delete(frame);
+    return;
+  }
+  pool->bytes_kept_ += FramePool::rounded(size);
+  pool->free_[list] = ::new (frame) FramePool::Free{pool->free_[list]};
+}
 
 }  // namespace escapement::detail

@@ -1,16 +1,14 @@
-// For AddressSanitizer: every frame comes from the general allocator and goes back there at once.
+// For AddressSanitizer: no pool is ever the current one, so every frame goes back to the general allocator at
+// once.
 
 #include <escapement/core/frames.h>
 
-#include <new>
-
 namespace escapement::detail {
+
+constinit thread_local FramePool* FramePool::current = nullptr;
 
 FramePool::Use::Use(FramePool&) noexcept : before_(nullptr) {}
 FramePool::Use::~Use() = default;
 FramePool::~FramePool() = default;
-
-void* allocate_frame(std::size_t size) { return ::operator new(size); }
-void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
 
 }  // namespace escapement::detail

@@ -72,12 +72,6 @@ class PromiseBase : public Runnable {
 
   Error take_error() { return *std::move(error_); }
 
-  void run() final {
-    running_ = true;
-    resume();
-    running_ = false;
-  }
-
   std::suspend_always initial_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { error_ = error_from_current_exception(); }
 
@@ -94,10 +88,16 @@ class PromiseBase : public Runnable {
     void await_resume() noexcept {}
   };
 
+  // Not inside itself, which its destructor checks.
+  void resume(std::coroutine_handle<> frame) {
+    running_ = true;
+    frame.resume();
+    running_ = false;
+  }
+
   std::optional<Error> error_;
 
  private:
-  virtual void resume() = 0;
   void finish();
 
   Reactor* reactor_ = nullptr;
@@ -145,7 +145,7 @@ class Promise final : public PromiseBase {
   }
 
  private:
-  void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+  void run() override { resume(std::coroutine_handle<Promise>::from_promise(*this)); }
 
   bool has_value_ = false;
   union {
@@ -167,7 +167,7 @@ class Promise<void> final : public PromiseBase {
   void take_value() {}
 
  private:
-  void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+  void run() override { resume(std::coroutine_handle<Promise>::from_promise(*this)); }
 };
 
 // Awaits a task it owns. `Propagate`: a failure of the task fails the awaiting one.

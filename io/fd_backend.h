@@ -38,8 +38,8 @@ class FdBackend : public Backend {
   // room (ENOSPC, ENOMEM); the reactor lives on.
   virtual Result<> watch(FdWatch& watch) = 0;
   virtual void unwatch(FdWatch& watch) = 0;
-  // Tell the backend after `readable` or `writable` was set. (epoll, edge-triggered, has nothing to do
-  // but once for writing; poll rebuilds its interest.)
+  // Tell the backend after `writable` was set. (epoll, edge-triggered, arms it once; poll rebuilds its
+  // interest at every wait.)
   virtual void interest_changed(FdWatch& watch) = 0;
 
   // A descriptor that becomes readable when this backend has events, to embed the reactor in somebody
@@ -53,36 +53,34 @@ namespace detail {
 // Suspends until `which` of `watch` fires. Spurious wakes are possible: try the operation again.
 class [[nodiscard]] FdReadiness {
  public:
-  FdReadiness(FdBackend& backend, FdWatch& watch, Runnable* FdWatch::* which)
-      : backend_(backend), watch_(watch), which_(which) {}
+  // `place` is the watch's `readable` or `writable`; `tell` is told that it was set.
+  FdReadiness(FdWatch& watch, Runnable*& place, FdBackend* tell)
+      : watch_(watch), place_(place), tell_(tell) {}
   FdReadiness(const FdReadiness&) = delete;
   ~FdReadiness() {
-    if (waiting_ != nullptr && watch_.*which_ == waiting_) watch_.*which_ = nullptr;
+    if (waiting_ != nullptr && place_ == waiting_) place_ = nullptr;
   }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
-    waiting_ = &awaiting.promise();
+    ESC_CHECK(place_ == nullptr);  // one reader and one writer at a time
+    place_ = waiting_ = &awaiting.promise();
     watch_.news_only = false;
-    ESC_CHECK(watch_.*which_ == nullptr);  // one reader and one writer at a time
-    watch_.*which_ = waiting_;
-    backend_.interest_changed(watch_);
+    if (tell_ != nullptr) tell_->interest_changed(watch_);
   }
   void await_resume() const noexcept {}
 
  private:
-  FdBackend& backend_;
   FdWatch& watch_;
-  Runnable* FdWatch::* which_;
+  Runnable*& place_;
+  FdBackend* tell_;
   Runnable* waiting_ = nullptr;
 };
 
-inline FdReadiness until_readable(FdBackend& backend, FdWatch& watch) {
-  return FdReadiness(backend, watch, &FdWatch::readable);
-}
+inline FdReadiness until_readable(FdWatch& watch) { return FdReadiness(watch, watch.readable, nullptr); }
 inline FdReadiness until_writable(FdBackend& backend, FdWatch& watch) {
-  return FdReadiness(backend, watch, &FdWatch::writable);
+  return FdReadiness(watch, watch.writable, &backend);
 }
 
 }  // namespace detail

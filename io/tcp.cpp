@@ -30,17 +30,17 @@ class Socket {
     watched_ = static_cast<bool>(watched);
     return watched;
   }
+  bool watched() const { return watched_; }
   int fd() const { return watch_.fd; }
   FdWatch& watch() { return watch_; }
   const FdWatch& watch() const { return watch_; }
   // After begin_watch.
-  detail::FdReadiness readable() { return detail::until_readable(backend_, watch_); }
+  detail::FdReadiness readable() { return detail::until_readable(watch_); }
   detail::FdReadiness writable() { return detail::until_writable(backend_, watch_); }
   // `waiter` becomes ready at the next event.
   void at_next_event(Runnable* waiter) {
     watch_.readable = waiter;
     watch_.news_only = true;
-    if (waiter != nullptr) backend_.interest_changed(watch_);
   }
 
  private:
@@ -72,7 +72,7 @@ class TcpStream final : public Stream {
         if (count) co_return *count;
       }
       immediate_ = 0;
-      co_await socket_.begin_watch();
+      if (!socket_.watched()) co_await socket_.begin_watch();
       co_await socket_.readable();
     }
   }
@@ -108,7 +108,7 @@ class TcpStream final : public Stream {
       if (bytes.empty()) co_return;
       if (errno != EAGAIN) co_await broken_off("write to ", errno);
       immediate_ = 0;
-      co_await socket_.begin_watch();
+      if (!socket_.watched()) co_await socket_.begin_watch();
       co_await socket_.writable();
     }
   }
@@ -183,7 +183,7 @@ class TcpListener final : public Listener {
       const int number = errno;
       if (!fd && number == EAGAIN) {
         immediate_ = 0;
-        co_await socket_->begin_watch();
+        if (!socket_->watched()) co_await socket_->begin_watch();
         co_await socket_->readable();
         continue;
       }
