@@ -1,13 +1,14 @@
 // Frames: where the frames of tasks live.
 //
 // A server makes and destroys the same few coroutine frames for every request, so a reactor keeps those that
-// were destroyed for the next ones of their size: a list per size, two pointers moved instead of a visit to the
-// general allocator.
+// were destroyed for the next ones of their size: a list per size, two pointers moved instead of a visit to
+// the general allocator.
 //
-// A task is made before anybody knows which reactor will run it, and a frame's operator delete is told its size
-// and nothing else; so the pool is found through the thread: a reactor that takes a turn is the thread's current
-// one for as long. That pointer is the library's only thread-local, and only this file and frames_*.cpp know it.
-// Outside a turn frames come from the general allocator and go back there; both may free what the other made.
+// A task is made before anybody knows which reactor will run it, and a frame's operator delete is told its
+// size and nothing else; so the pool is found through the thread: a reactor that takes a turn is the thread's
+// current one for as long. That pointer is the library's only thread-local, and only this file and
+// frames_*.cpp know it. Outside a turn frames come from the general allocator and go back there; both may
+// free what the other made.
 //
 // With AddressSanitizer frames_plain.cpp is built instead of frames_recycled.cpp: no pool is ever the current
 // one, nothing is kept, and so a use of a destroyed frame is found.
@@ -49,7 +50,8 @@ class FramePool {
   friend void* allocate_frame(std::size_t size);
   friend void free_frame(void* frame, std::size_t size) noexcept;
 
-  // Frames are rounded up to multiples of `grain`; list i holds those of i + 1 grains. Larger ones are not kept.
+  // Frames are rounded up to multiples of `grain`; list i holds those of i + 1 grains. Larger ones are not
+  // kept.
   static constexpr std::size_t grain = 64;
   static constexpr std::size_t lists = 32;
   struct Free {

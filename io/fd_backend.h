@@ -14,17 +14,17 @@ namespace escapement {
 // otherwise. Errors and hang-ups wake both. The entry in the backend is made by `watch` and lasts until
 // `unwatch`, which the owner calls before it closes the descriptor.
 //
-// A reader that has taken all there was (a read shorter than its room, or EAGAIN) says so by `drained`, and need
-// not try again before the backend has `may_read` set: that saves the read that would fail. Not where the peer's
-// end was seen already: no further event would tell of it.
+// A reader that has taken all there was (a read shorter than its room, or EAGAIN) says so by `drained`, and
+// need not try again before the backend has `may_read` set: that saves the read that would fail. Not where
+// the peer's end was seen already: no further event would tell of it.
 struct FdWatch {
   int fd = -1;
   std::uint32_t slot = 0;  // for the backend's own use
   Runnable* readable = nullptr;
   Runnable* writable = nullptr;
-  bool may_read = true;  // what could be read may be there; set with or without a waiter
-  bool ending = false;   // the peer's end or a failure was seen: reading comes to it
-  bool broken = false;   // nothing can be sent any more
+  bool may_read = true;    // what could be read may be there; set with or without a waiter
+  bool ending = false;     // the peer's end or a failure was seen: reading comes to it
+  bool broken = false;     // nothing can be sent any more
   bool news_only = false;  // `readable` waits for what comes next, not for what may be read already
 
   void drained() { may_read = ending; }

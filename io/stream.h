@@ -50,8 +50,8 @@ class Stream {
   // Takes what has arrived already, at most `into.size()` bytes, and yields how many. Nothing: none has, wait
   // with `watch`. 0: ask `read`; it will not wait, or this stream cannot say. Not while a read is under way.
   virtual std::optional<std::size_t> read_now(MutableBytes) { return 0; }
-  // Sends what the transport takes at once and yields how many bytes. Where that is not all, `write` the rest:
-  // it waits, or fails. Not while a write is under way.
+  // Sends what the transport takes at once and yields how many bytes. Where that is not all, `write` the
+  // rest: it waits, or fails. Not while a write is under way.
   virtual std::size_t write_now(Bytes) { return 0; }
   // `waiter` becomes ready, once, at the next event: bytes, the end, or a failure; not for what could be read
   // before. It replaces the last waiter; null: nobody waits. It must outlive the wait or the stream. False:

@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   Loop loop;
   http::ServerOptions options;
   options.connections_max = 100'000;
+  options.connections_per_peer_max = 100'000;  // the load has one address
   http::Server server(mode == "async" ? http::Service(hello_later) : http::Service(hello), options);
   return bench::run_until_sigterm(loop, serve(server, loop.network()));
 }
