@@ -15,6 +15,7 @@ Reactor::~Reactor() {
 Instant Reactor::precise_now() { return std::max(now_, backend_.now()); }
 
 Instant Reactor::step() {
+  detail::RecyclePool::Use blocks(blocks_);
   turn(now_);
   if (anything_queued()) return now_;
   return std::max(now_, timers_.next());

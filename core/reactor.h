@@ -29,6 +29,7 @@
 #include <escapement/core/error.h>
 #include <escapement/core/list.h>
 #include <escapement/core/random.h>
+#include <escapement/core/recycle.h>
 #include <escapement/core/system_time.h>
 #include <escapement/core/time.h>
 
@@ -200,6 +201,7 @@ class Reactor {
   List<Runnable> ready_;  // what events, spawns and yields made ready
   List<Runnable> due_;    // what timers made ready
   std::atomic<Posted*> posted_{nullptr};
+  detail::RecyclePool blocks_;
   TurnWatcher* watcher_ = nullptr;
   bool (Reactor::*run_queues_watched_)() = nullptr;  // set when there is a watcher
   Random random_{0};

@@ -6,23 +6,6 @@
 
 namespace escapement::detail {
 
-bool PromiseBase::start(Reactor& reactor) {
-  ESC_CHECK(reactor_ == nullptr);  // a task is started once
-  reactor_ = &reactor;
-  run();
-  return finished_;
-}
-
-void PromiseBase::finish() {
-  finished_ = true;
-  if (continuation_ == nullptr) return;  // still inside start(): the starter looks
-  if (failed() && propagate_) {
-    static_cast<PromiseBase*>(continuation_)->fail(take_error());
-  } else {
-    reactor_->resume_next(*continuation_);
-  }
-}
-
 void PromiseBase::fail(Error error) {
   PromiseBase* failing = this;
   for (;;) {

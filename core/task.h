@@ -37,6 +37,7 @@
 #include <escapement/core/check.h>
 #include <escapement/core/error.h>
 #include <escapement/core/reactor.h>
+#include <escapement/core/recycle.h>
 
 namespace escapement {
 
@@ -56,6 +57,9 @@ inline const void* code_of(std::coroutine_handle<> frame) {
 // The part of a coroutine frame that does not depend on what the task yields.
 class PromiseBase : public Runnable {
  public:
+  static void* operator new(std::size_t size) { return allocate_block(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_block(frame, size); }
+
   Reactor& reactor() const { return *reactor_; }
   bool finished() const { return finished_; }
   bool failed() const { return error_.has_value(); }
@@ -63,8 +67,6 @@ class PromiseBase : public Runnable {
   // Fails this suspended task, and every task that awaits it without looking.
   void fail(Error error);
 
-  // First run, for a starter that will look at finished() afterwards. Returns finished().
-  bool start(Reactor& reactor);
   // Who to wake when it finishes later; with `propagate`, `continuation` is a PromiseBase that fails too.
   void set_continuation(Runnable& continuation, bool propagate) {
     continuation_ = &continuation;
@@ -72,12 +74,6 @@ class PromiseBase : public Runnable {
   }
 
   Error take_error() { return *std::move(error_); }
-
-  void run() final {
-    running_ = true;
-    resume();
-    running_ = false;
-  }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { error_ = error_from_current_exception(); }
@@ -95,11 +91,30 @@ class PromiseBase : public Runnable {
     void await_resume() noexcept {}
   };
 
+  // The first run begins: a task is started once.
+  void begin(Reactor& reactor) {
+    ESC_CHECK(reactor_ == nullptr);
+    reactor_ = &reactor;
+  }
+  // Not inside itself, which its destructor checks.
+  void resume(std::coroutine_handle<> frame) {
+    running_ = true;
+    frame.resume();
+    running_ = false;
+  }
+
   std::optional<Error> error_;
 
  private:
-  virtual void resume() = 0;
-  void finish();
+  void finish() {
+    finished_ = true;
+    if (continuation_ == nullptr) return;  // still inside start(): the starter looks
+    if (propagate_ && failed()) {
+      static_cast<PromiseBase*>(continuation_)->fail(take_error());
+    } else {
+      reactor_->resume_next(*continuation_);
+    }
+  }
 
   Reactor* reactor_ = nullptr;
   Runnable* continuation_ = nullptr;
@@ -117,6 +132,12 @@ class Promise final : public PromiseBase {
   }
 
   Task<T> get_return_object() noexcept;
+  // First run, for a starter that will look at finished() afterwards. Returns finished().
+  bool start(Reactor& reactor) {
+    begin(reactor);
+    resume(std::coroutine_handle<Promise>::from_promise(*this));
+    return finished();
+  }
   FinalAwaiter final_suspend() noexcept { return {}; }
 
   template <class U>
@@ -146,7 +167,7 @@ class Promise final : public PromiseBase {
   }
 
  private:
-  void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+  void run() override { resume(std::coroutine_handle<Promise>::from_promise(*this)); }
   const void* code() const override {
     return code_of(std::coroutine_handle<Promise>::from_promise(const_cast<Promise&>(*this)));
   }
@@ -161,6 +182,12 @@ template <>
 class Promise<void> final : public PromiseBase {
  public:
   Task<void> get_return_object() noexcept;
+  // First run, for a starter that will look at finished() afterwards. Returns finished().
+  bool start(Reactor& reactor) {
+    begin(reactor);
+    resume(std::coroutine_handle<Promise>::from_promise(*this));
+    return finished();
+  }
   FinalAwaiter final_suspend() noexcept { return {}; }
   void return_void() {}
 
@@ -171,7 +198,7 @@ class Promise<void> final : public PromiseBase {
   void take_value() {}
 
  private:
-  void resume() override { std::coroutine_handle<Promise>::from_promise(*this).resume(); }
+  void run() override { resume(std::coroutine_handle<Promise>::from_promise(*this)); }
   const void* code() const override {
     return code_of(std::coroutine_handle<Promise>::from_promise(const_cast<Promise&>(*this)));
   }
@@ -202,7 +229,7 @@ class [[nodiscard]] TaskAwaiter {
 
  private:
   bool suspend(PromiseBase& parent) {
-    PromiseBase& child = task_.promise();
+    Promise<T>& child = task_.promise();
     if (!child.start(parent.reactor())) {
       child.set_continuation(parent, Propagate);
       return true;
@@ -389,6 +416,7 @@ Result<T> Reactor::run(Task<T> task) {
   struct Nothing final : Runnable {
     void run() override {}
   } wake_up;
+  detail::RecyclePool::Use blocks(blocks_);
   detail::Started<T> started(std::move(task));
   now_ = precise_now();
   started.start(*this, wake_up);

@@ -9,8 +9,8 @@
 namespace escapement {
 
 SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
-    : length_(std::min<socklen_t>(length, sizeof storage_)) {
-  std::memcpy(&storage_, address, length_);
+    : length_(std::min<socklen_t>(length, sizeof v6_)) {
+  std::memcpy(&v6_, address, length_);
 }
 
 std::optional<SocketAddress> SocketAddress::literal(std::string_view host, std::uint16_t port) {
@@ -31,26 +31,31 @@ std::optional<SocketAddress> SocketAddress::literal(std::string_view host, std::
 }
 
 std::uint16_t SocketAddress::port() const {
-  if (family() == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_port);
+  return ntohs(family() == AF_INET6 ? v6_.sin6_port : v4_.sin_port);
 }
 
 void SocketAddress::set_port(std::uint16_t port) {
+  (family() == AF_INET6 ? v6_.sin6_port : v4_.sin_port) = htons(port);
+}
+
+std::array<std::byte, 16> SocketAddress::host_key() const {
+  std::array<std::byte, 16> key{};
   if (family() == AF_INET6) {
-    reinterpret_cast<sockaddr_in6*>(&storage_)->sin6_port = htons(port);
+    std::memcpy(key.data(), &v6_.sin6_addr, 16);
   } else {
-    reinterpret_cast<sockaddr_in*>(&storage_)->sin_port = htons(port);
+    key[10] = key[11] = std::byte{0xff};
+    std::memcpy(key.data() + 12, &v4_.sin_addr, 4);
   }
+  return key;
 }
 
 std::string SocketAddress::text() const {
   char buffer[INET6_ADDRSTRLEN] = "?";
   if (family() == AF_INET6) {
-    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr, buffer,
-                sizeof buffer);
+    ::inet_ntop(AF_INET6, &v6_.sin6_addr, buffer, sizeof buffer);
     return '[' + std::string(buffer) + "]:" + std::to_string(port());
   }
-  ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, buffer, sizeof buffer);
+  ::inet_ntop(AF_INET, &v4_.sin_addr, buffer, sizeof buffer);
   return std::string(buffer) + ':' + std::to_string(port());
 }
 

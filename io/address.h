@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,17 +24,24 @@ class SocketAddress {
   // "127.0.0.1" or "::1" (no brackets) and a port; nullopt when `host` is a name.
   static std::optional<SocketAddress> literal(std::string_view host, std::uint16_t port);
 
-  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+  const sockaddr* data() const { return &any_; }
   socklen_t size() const { return length_; }
-  int family() const { return storage_.ss_family; }
+  int family() const { return any_.sa_family; }
   std::uint16_t port() const;
   void set_port(std::uint16_t port);
 
+  // The address alone; that of IPv4 as ::ffff:1.2.3.4.
+  std::array<std::byte, 16> host_key() const;
   // "127.0.0.1:80", "[::1]:80"
   std::string text() const;
 
  private:
-  sockaddr_storage storage_{};
+  // 28 bytes, not the 128 of sockaddr_storage: every connection has one.
+  union {
+    sockaddr_in6 v6_{};
+    sockaddr_in v4_;
+    sockaddr any_;
+  };
   socklen_t length_ = 0;
 };
 

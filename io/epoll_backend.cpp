@@ -81,8 +81,11 @@ void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {
   if (slot.watch == nullptr || slot.generation != event.data.u64 >> 32) return;
   FdWatch& watch = *slot.watch;
   const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
-  if ((broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0) && watch.readable != nullptr) {
-    reactor.ready(*std::exchange(watch.readable, nullptr));
+  if (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+    watch.may_read = true;
+    watch.ending = watch.ending || broken || (event.events & EPOLLRDHUP) != 0;
+    watch.broken = watch.broken || broken;
+    if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
   }
   if ((broken || (event.events & EPOLLOUT) != 0) && watch.writable != nullptr) {
     reactor.ready(*std::exchange(watch.writable, nullptr));
@@ -115,7 +118,7 @@ void EpollBackend::unwatch(FdWatch& watch) {
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.fd, nullptr);
   slot.watch = nullptr;
   ++slot.generation;
-  free_slots_.push_back(static_cast<std::uint32_t>(watch.slot));
+  free_slots_.push_back(watch.slot);
 }
 
 // Reading is armed from the start; writing from the first time it had to wait, for good.

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <cstdint>
+
 #include <escapement/core/task.h>
 
 namespace escapement {
@@ -11,11 +13,23 @@ namespace escapement {
 // says when to try again. `readable` and `writable` are what to make ready then: set while waiting, null
 // otherwise. Errors and hang-ups wake both. The entry in the backend is made by `watch` and lasts until
 // `unwatch`, which the owner calls before it closes the descriptor.
+//
+// A reader that has taken all there was (a read shorter than its room, or EAGAIN) says so by `drained`, and
+// need not try again before the backend has `may_read` set: that saves the read that would fail. Not where
+// the peer's end was seen already: no further event would tell of it.
 struct FdWatch {
   int fd = -1;
+  std::uint32_t slot = 0;  // for the backend's own use
   Runnable* readable = nullptr;
   Runnable* writable = nullptr;
-  std::size_t slot = 0;  // for the backend's own use
+  bool may_read = true;    // what could be read may be there; set with or without a waiter
+  bool ending = false;     // the peer's end or a failure was seen: reading comes to it
+  bool broken = false;     // nothing can be sent any more
+  bool news_only = false;  // `readable` waits for what comes next, not for what may be read already
+
+  void drained() { may_read = ending; }
+  // EAGAIN: no end is there either.
+  void drained_for_now() { may_read = false; }
 };
 
 class FdBackend : public Backend {
@@ -24,8 +38,8 @@ class FdBackend : public Backend {
   // room (ENOSPC, ENOMEM); the reactor lives on.
   virtual Result<> watch(FdWatch& watch) = 0;
   virtual void unwatch(FdWatch& watch) = 0;
-  // Tell the backend after `readable` or `writable` was set. (epoll, edge-triggered, has nothing to do
-  // but once for writing; poll rebuilds its interest.)
+  // Tell the backend after `writable` was set. (epoll, edge-triggered, arms it once; poll rebuilds its
+  // interest at every wait.)
   virtual void interest_changed(FdWatch& watch) = 0;
 
   // A descriptor that becomes readable when this backend has events, to embed the reactor in somebody
@@ -39,35 +53,34 @@ namespace detail {
 // Suspends until `which` of `watch` fires. Spurious wakes are possible: try the operation again.
 class [[nodiscard]] FdReadiness {
  public:
-  FdReadiness(FdBackend& backend, FdWatch& watch, Runnable* FdWatch::* which)
-      : backend_(backend), watch_(watch), which_(which) {}
+  // `place` is the watch's `readable` or `writable`; `tell` is told that it was set.
+  FdReadiness(FdWatch& watch, Runnable*& place, FdBackend* tell)
+      : watch_(watch), place_(place), tell_(tell) {}
   FdReadiness(const FdReadiness&) = delete;
   ~FdReadiness() {
-    if (waiting_ != nullptr && watch_.*which_ == waiting_) watch_.*which_ = nullptr;
+    if (waiting_ != nullptr && place_ == waiting_) place_ = nullptr;
   }
 
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
-    waiting_ = &awaiting.promise();
-    ESC_CHECK(watch_.*which_ == nullptr);  // one reader and one writer at a time
-    watch_.*which_ = waiting_;
-    backend_.interest_changed(watch_);
+    ESC_CHECK(place_ == nullptr);  // one reader and one writer at a time
+    place_ = waiting_ = &awaiting.promise();
+    watch_.news_only = false;
+    if (tell_ != nullptr) tell_->interest_changed(watch_);
   }
   void await_resume() const noexcept {}
 
  private:
-  FdBackend& backend_;
   FdWatch& watch_;
-  Runnable* FdWatch::* which_;
+  Runnable*& place_;
+  FdBackend* tell_;
   Runnable* waiting_ = nullptr;
 };
 
-inline FdReadiness until_readable(FdBackend& backend, FdWatch& watch) {
-  return FdReadiness(backend, watch, &FdWatch::readable);
-}
+inline FdReadiness until_readable(FdWatch& watch) { return FdReadiness(watch, watch.readable, nullptr); }
 inline FdReadiness until_writable(FdBackend& backend, FdWatch& watch) {
-  return FdReadiness(backend, watch, &FdWatch::writable);
+  return FdReadiness(watch, watch.writable, &backend);
 }
 
 }  // namespace detail

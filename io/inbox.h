@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <escapement/core/bytes.h>
 #include <escapement/core/event.h>
@@ -20,7 +21,7 @@ class Inbox {
 
   void put(Bytes bytes) {
     bytes_.append(as_text(bytes));
-    arrived.pulse();
+    something_arrived();
   }
 
   // Moves up to `into.size()` bytes; returns how many.
@@ -43,16 +44,24 @@ class Inbox {
   // No more bytes will come.
   void end() {
     ended = true;
-    arrived.pulse();
+    something_arrived();
   }
   // Everything is lost, in both directions.
   void reset() {
     broken = true;
     bytes_.clear();
     taken_ = 0;
-    arrived.pulse();
+    something_arrived();
     drained.pulse();
   }
+
+  // `next` becomes ready, once, when something arrives; null: nobody waits.
+  void watch(Reactor& reactor, Runnable* next) {
+    reactor_ = &reactor;
+    watcher_ = next;
+  }
+
+  void forget_watcher() { watcher_ = nullptr; }
 
   bool ended = false;
   bool broken = false;
@@ -60,6 +69,13 @@ class Inbox {
   Event drained;  // for the writer on the other side: there is room, or no hope of any
 
  private:
+  void something_arrived() {
+    arrived.pulse();
+    if (watcher_ != nullptr) reactor_->ready(*std::exchange(watcher_, nullptr));
+  }
+
+  Reactor* reactor_ = nullptr;
+  Runnable* watcher_ = nullptr;
   std::string bytes_;
   std::size_t taken_ = 0;
 };

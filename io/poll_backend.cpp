@@ -13,8 +13,10 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
     const int events = polled_[i + 1].revents;
     const bool broken = (events & (POLLERR | POLLHUP | POLLNVAL)) != 0;
     FdWatch& watch = *waiting_[i];
-    if ((broken || (events & POLLIN) != 0) && watch.readable != nullptr) {
-      reactor.ready(*std::exchange(watch.readable, nullptr));
+    if (broken || (events & POLLIN) != 0) {
+      watch.may_read = true;
+      watch.broken = watch.broken || broken;
+      if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
     }
     if ((broken || (events & POLLOUT) != 0) && watch.writable != nullptr) {
       reactor.ready(*std::exchange(watch.writable, nullptr));
@@ -29,8 +31,9 @@ void PollBackend::list_interest() {
   polled_.push_back({wake_.fd(), POLLIN, 0});
   for (FdWatch* watch : watches_) {
     if (watch->readable == nullptr && watch->writable == nullptr) continue;
+    const bool told = watch->news_only && watch->may_read;  // poll would say it again at once
     const int interest =
-        (watch->readable != nullptr ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
+        (watch->readable != nullptr && !told ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
     polled_.push_back({watch->fd, static_cast<short>(interest), 0});
     waiting_.push_back(watch);
   }
@@ -44,7 +47,7 @@ bool PollBackend::collect(Reactor& reactor, Instant until) {
 }
 
 Result<> PollBackend::watch(FdWatch& watch) {
-  watch.slot = watches_.size();
+  watch.slot = static_cast<std::uint32_t>(watches_.size());
   watches_.push_back(&watch);
   return {};
 }

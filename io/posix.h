@@ -29,6 +29,8 @@ class Fd {
   ~Fd() { reset(); }
 
   int get() const { return fd_; }
+  // Whoever asks closes it.
+  int release() { return std::exchange(fd_, -1); }
   explicit operator bool() const { return fd_ >= 0; }
   // Not retried after EINTR: on Linux the descriptor is gone by then, and the number may be somebody else's.
   void reset();

@@ -156,7 +156,6 @@ class Resolver::Channel : public Runnable {
         reactor_.ready(still.readable);
       } else {
         still.watch.readable = &still.readable;
-        backend_.interest_changed(still.watch);
       }
       return;
     }

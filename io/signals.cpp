@@ -53,7 +53,7 @@ Task<int> Signals::next() {
     const ssize_t count = ::read(state_->fd.get(), &info, sizeof info);
     if (count == sizeof info) co_return static_cast<int>(info.ssi_signo);
     if (errno == EINTR) continue;
-    co_await detail::until_readable(state_->backend, state_->watch);
+    co_await detail::until_readable(state_->watch);
   }
 }
 

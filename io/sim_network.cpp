@@ -19,7 +19,10 @@ class SimStream final : public Stream {
  public:
   SimStream(std::shared_ptr<SimConnection> connection, int end, std::string peer)
       : connection_(std::move(connection)), end_(end), peer_(std::move(peer)) {}
-  ~SimStream() override { connection_->close(end_); }
+  ~SimStream() override {
+    connection_->inbox_of(end_).forget_watcher();
+    connection_->close(end_);
+  }
 
   Task<std::size_t> read(MutableBytes into) override;
   Task<> write(Bytes bytes) override;
@@ -29,13 +32,27 @@ class SimStream final : public Stream {
     return inbox.size() != 0 || inbox.ended || inbox.broken;
   }
   std::string peer() const override { return peer_; }
+  // Made of the beginning of its text: enough to tell simulated hosts apart.
+  std::optional<HostKey> peer_host() const override {
+    HostKey key{};
+    const std::string_view host = std::string_view(peer_).substr(0, peer_.rfind(':'));
+    for (std::size_t i = 0; i < std::min(host.size(), key.size()); ++i) key[i] = std::byte(host[i]);
+    return key;
+  }
 
-  bool broken() const { return connection_->inbox_of(end_).broken; }
+  std::optional<std::size_t> read_now(MutableBytes into) override;
+  std::size_t write_now(Bytes bytes) override;
+  bool watch(Reactor& reactor, Runnable* waiter) override {
+    connection_->inbox_of(end_).watch(reactor, waiter);
+    return true;
+  }
+  bool broken() const override { return connection_->inbox_of(end_).broken; }
   void abort() {
     if (!broken()) connection_->send_reset(end_);
   }
 
  private:
+  std::size_t take(MutableBytes into);
   Error reset_error() const { return Error(Errc::reset, peer_ + ": connection reset"); }
 
   std::shared_ptr<SimConnection> connection_;
@@ -48,13 +65,33 @@ Task<std::size_t> SimStream::read(MutableBytes into) {
   Inbox& inbox = connection_->inbox_of(end_);
   while (inbox.size() == 0 && !inbox.ended && !inbox.broken) co_await inbox.arrived.wait();
   if (inbox.broken) co_await reset_error();
+  co_return take(into);
+}
+
+std::size_t SimStream::take(MutableBytes into) {
   SimWorld& world = *connection_->world;
   const std::size_t chunk_max = world.options.chunk_max;
   std::size_t count = into.size();
   if (chunk_max != 0) count = std::min<std::size_t>(count, 1 + world.random.up_to(chunk_max - 1));
-  count = inbox.take(into.first(count));
+  count = connection_->inbox_of(end_).take(into.first(count));
   world.backend.trace("read", connection_->id, count);
-  co_return count;
+  return count;
+}
+
+std::optional<std::size_t> SimStream::read_now(MutableBytes into) {
+  const Inbox& inbox = connection_->inbox_of(end_);
+  if (inbox.broken || (inbox.ended && inbox.size() == 0)) return 0;
+  if (inbox.size() == 0) return std::nullopt;
+  return take(into);
+}
+
+std::size_t SimStream::write_now(Bytes bytes) {
+  std::size_t sent = 0;
+  if (broken() || connection_->end_sent(end_)) return sent;
+  while (sent < bytes.size() && connection_->room(end_) != 0) {
+    sent += connection_->send(end_, bytes.subspan(sent));
+  }
+  return sent;
 }
 
 Task<> SimStream::write(Bytes bytes) {
@@ -63,9 +100,7 @@ Task<> SimStream::write(Bytes bytes) {
     if (connection_->end_sent(end_)) {
       co_await Error(Errc::reset, peer_ + ": write after shutdown_write");
     }
-    while (!bytes.empty() && connection_->room(end_) != 0) {
-      bytes = bytes.subspan(connection_->send(end_, bytes));
-    }
+    bytes = bytes.subspan(write_now(bytes));
     if (bytes.empty()) break;
     co_await connection_->room_made(end_).wait();
   }

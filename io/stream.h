@@ -5,8 +5,10 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +16,9 @@
 #include <escapement/core/task.h>
 
 namespace escapement {
+
+// An IPv6 address, or an IPv4 one as IPv6 writes it.
+using HostKey = std::array<std::byte, 16>;
 
 // A connected, bidirectional, reliable sequence of bytes. At most one read and one write at a time, which
 // may overlap each other. Destroying it closes the connection at once; whatever the peer has not been sent
@@ -39,6 +44,22 @@ class Stream {
   // or broke in. What a connection pool asks before it uses a kept connection again. Does not wait.
   virtual bool readable_or_closed() = 0;
 
+  // --- Without a task: for whoever holds many quiet streams, and where a task would finish at once anyway.
+  // A stream that leaves these four as they are is used through the tasks above.
+
+  // Takes what has arrived already, at most `into.size()` bytes, and yields how many. Nothing: none has, wait
+  // with `watch`. 0: ask `read`; it will not wait, or this stream cannot say. Not while a read is under way.
+  virtual std::optional<std::size_t> read_now(MutableBytes) { return 0; }
+  // Sends what the transport takes at once and yields how many bytes. Where that is not all, `write` the
+  // rest: it waits, or fails. Not while a write is under way.
+  virtual std::size_t write_now(Bytes) { return 0; }
+  // `waiter` becomes ready, once, at the next event: bytes, the end, or a failure; not for what could be read
+  // before. It replaces the last waiter; null: nobody waits. It must outlive the wait or the stream. False:
+  // this stream cannot tell. Not while a read is under way.
+  virtual bool watch(Reactor&, Runnable* /*waiter*/) { return false; }
+  // Whether it is known that nothing more can be sent. The end of what the peer sends does not mean that.
+  virtual bool broken() const { return false; }
+
   // From now on destroying it tells the peer that the connection broke (TCP: RST), not that it ended. For
   // faults on purpose, and for cutting a peer off without waiting for it.
   virtual void reset_on_close() {}
@@ -48,6 +69,8 @@ class Stream {
 
   // The other end, for messages and logs: "127.0.0.1:8080".
   virtual std::string peer() const = 0;
+  // The other end's host alone, as 16 bytes to compare; none where there is no such thing.
+  virtual std::optional<HostKey> peer_host() const { return std::nullopt; }
 };
 
 // Where connections arrive. Destroying it stops listening; what was accepted lives on.

@@ -14,27 +14,38 @@ namespace {
 
 constexpr int immediate_operations_max = 32;
 
-// A socket that the backend watches. Unwatched before it is closed.
+// A socket, and the backend's watch over it: begun when it first has to wait, so that a connection that never
+// has to costs no entry; ended before it is closed.
 class Socket {
  public:
-  Socket(FdBackend& backend, posix::Fd fd) : backend_(backend), fd_(std::move(fd)) { watch_.fd = fd_.get(); }
+  Socket(FdBackend& backend, posix::Fd fd) : backend_(backend) { watch_.fd = fd.release(); }
   Socket(const Socket&) = delete;
   ~Socket() {
     if (watched_) backend_.unwatch(watch_);
+    posix::Fd closes(watch_.fd);
   }
 
-  Result<> watch() {
+  Result<> begin_watch() {
+    if (watched_) return {};
     Result<> watched = backend_.watch(watch_);
     watched_ = static_cast<bool>(watched);
     return watched;
   }
-  int fd() const { return fd_.get(); }
-  detail::FdReadiness readable() { return detail::until_readable(backend_, watch_); }
+  bool watched() const { return watched_; }
+  int fd() const { return watch_.fd; }
+  FdWatch& watch() { return watch_; }
+  const FdWatch& watch() const { return watch_; }
+  // After begin_watch.
+  detail::FdReadiness readable() { return detail::until_readable(watch_); }
   detail::FdReadiness writable() { return detail::until_writable(backend_, watch_); }
+  // `waiter` becomes ready at the next event.
+  void at_next_event(Runnable* waiter) {
+    watch_.readable = waiter;
+    watch_.news_only = true;
+  }
 
  private:
   FdBackend& backend_;
-  posix::Fd fd_;
   FdWatch watch_;
   bool watched_ = false;
 };
@@ -46,7 +57,8 @@ void set_flag(int fd, int level, int name) {
 
 class TcpStream final : public Stream {
  public:
-  TcpStream(std::unique_ptr<Socket> socket, SocketAddress peer) : socket_(std::move(socket)), peer_(peer) {}
+  TcpStream(FdBackend& backend, posix::Fd fd, const SocketAddress& peer)
+      : socket_(backend, std::move(fd)), peer_(peer) {}
 
   Task<std::size_t> read(MutableBytes into) override {
     ESC_CHECK(!into.empty());
@@ -55,13 +67,22 @@ class TcpStream final : public Stream {
       co_await yield();
     }
     for (;;) {
-      const ssize_t count = ::recv(socket_->fd(), into.data(), into.size(), 0);
-      if (count >= 0) co_return static_cast<std::size_t>(count);
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) co_return broken("read from ");
+      if (socket_.watch().may_read) {
+        const ssize_t count = receive(into);
+        if (count >= 0) co_return static_cast<std::size_t>(count);
+        if (failed_ != 0) co_return broken_off("read from ", std::exchange(failed_, 0));
+      }
       immediate_ = 0;
-      co_await socket_->readable();
+      if (!socket_.watched()) co_await socket_.begin_watch();
+      co_await socket_.readable();
     }
+  }
+
+  std::optional<std::size_t> read_now(MutableBytes into) override {
+    if (!socket_.watch().may_read) return std::nullopt;
+    const ssize_t count = receive(into);
+    if (count < 0 && failed_ == 0) return std::nullopt;
+    return count < 0 ? 0 : static_cast<std::size_t>(count);
   }
 
   Task<> write(Bytes bytes) override {
@@ -69,44 +90,83 @@ class TcpStream final : public Stream {
       immediate_ = 0;
       co_await yield();
     }
-    while (!bytes.empty()) {
-      const ssize_t count = ::send(socket_->fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (count >= 0) {
-        bytes = bytes.subspan(static_cast<std::size_t>(count));
-        continue;
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) co_await broken("write to ");
+    for (;;) {
+      bytes = bytes.subspan(write_now(bytes));
+      if (bytes.empty()) co_return;
+      if (errno != EAGAIN) co_await broken_off("write to ", errno);
       immediate_ = 0;
-      co_await socket_->writable();
+      if (!socket_.watched()) co_await socket_.begin_watch();
+      co_await socket_.writable();
     }
   }
 
+  std::size_t write_now(Bytes bytes) override {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+      const ssize_t count = ::send(socket_.fd(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (count >= 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno != EINTR) {
+        break;
+      }
+    }
+    return sent;
+  }
+
+  bool watch(Reactor&, Runnable* waiter) override {
+    if (waiter != nullptr && !socket_.begin_watch()) return false;
+    socket_.at_next_event(waiter);
+    return true;
+  }
+
+  bool broken() const override { return socket_.watch().broken; }
+
   Task<> shutdown_write() override {
-    if (::shutdown(socket_->fd(), SHUT_WR) != 0) co_await broken("half-close to ");
+    if (::shutdown(socket_.fd(), SHUT_WR) != 0) co_await broken_off("half-close to ", errno);
   }
 
   bool readable_or_closed() override {
     char byte = 0;
-    const ssize_t count = ::recv(socket_->fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t count = ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     return count >= 0 || (errno != EAGAIN && errno != EINTR);
   }
 
   void reset_on_close() override {
     const linger at_once{1, 0};
-    ::setsockopt(socket_->fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::setsockopt(socket_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
   }
 
   std::string peer() const override { return peer_.text(); }
+  std::optional<HostKey> peer_host() const override { return peer_.host_key(); }
+
+  Socket& socket() { return socket_; }
 
  private:
-  Error broken(std::string_view what) const {
-    const int number = errno;
+  // How many bytes were there, 0 at the end. -1: none yet, or `failed_`. A read that brings less than it has
+  // room for has taken all there was.
+  ssize_t receive(MutableBytes into) {
+    if (failed_ != 0) return -1;
+    for (;;) {
+      const ssize_t count = ::recv(socket_.fd(), into.data(), into.size(), 0);
+      if (count > 0 && static_cast<std::size_t>(count) < into.size()) socket_.watch().drained();
+      if (count >= 0) return count;
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) {
+        socket_.watch().drained_for_now();
+      } else {
+        failed_ = errno;
+      }
+      return -1;
+    }
+  }
+
+  Error broken_off(std::string_view what, int number) const {
     return Error::from_errno(number, std::string(what) + peer_.text(), Errc::reset);
   }
 
-  std::unique_ptr<Socket> socket_;
+  Socket socket_;
   SocketAddress peer_;
+  int failed_ = 0;     // errno of a read that nobody has been told yet: the kernel says it once
   int immediate_ = 0;  // operations since the last one that waited
 };
 
@@ -128,15 +188,13 @@ class TcpListener final : public Listener {
       const int number = errno;
       if (!fd && number == EAGAIN) {
         immediate_ = 0;
+        if (!socket_->watched()) co_await socket_->begin_watch();
         co_await socket_->readable();
         continue;
       }
       if (!fd && out_of_resources(number)) co_return Error::from_errno(number, "accept", Errc::overloaded);
       if (!fd) continue;  // this connection broke before it was accepted: the next one
-      auto socket = std::make_unique<Socket>(backend_, std::move(fd));
-      Result<> watched = socket->watch();
-      if (!watched) co_return std::move(watched).error();
-      co_return std::make_unique<TcpStream>(std::move(socket),
+      co_return std::make_unique<TcpStream>(backend_, std::move(fd),
                                             SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
     }
   }
@@ -160,25 +218,26 @@ Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress addre
   posix::Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) co_return Error::from_errno(errno, what).nothing_sent();
   set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
-  auto socket = std::make_unique<Socket>(backend, std::move(fd));
-  Result<> watched = socket->watch();
-  if (!watched) co_return std::move(watched).error().nothing_sent();
-  int number = ::connect(socket->fd(), address.data(), address.size()) == 0 ? 0 : errno;
+  auto stream = std::make_unique<TcpStream>(backend, std::move(fd), address);
+  Socket& socket = stream->socket();
+  int number = ::connect(socket.fd(), address.data(), address.size()) == 0 ? 0 : errno;
   if (number == EINPROGRESS || number == EINTR) {
+    Result<> watched = socket.begin_watch();
+    if (!watched) co_return std::move(watched).error().nothing_sent();
     // Woken before it is decided? Then it is not writable yet and SO_ERROR says nothing: ask for the peer.
     for (;;) {
-      co_await socket->writable();
+      co_await socket.writable();
       socklen_t length = sizeof number;
-      ::getsockopt(socket->fd(), SOL_SOCKET, SO_ERROR, &number, &length);
+      ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &number, &length);
       sockaddr_storage peer{};
       socklen_t peer_length = sizeof peer;
       const bool connected =
-          ::getpeername(socket->fd(), reinterpret_cast<sockaddr*>(&peer), &peer_length) == 0;
+          ::getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&peer), &peer_length) == 0;
       if (number != 0 || connected) break;
     }
   }
   if (number != 0) co_return Error::from_errno(number, what).nothing_sent();
-  co_return std::make_unique<TcpStream>(std::move(socket), address);
+  co_return std::move(stream);
 }
 
 // RFC 8305 section 4: the families alternate, the first stays first.
@@ -280,8 +339,6 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
   socklen_t length = sizeof bound;
   ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length);
   auto socket = std::make_unique<Socket>(backend_, std::move(fd));
-  Result<> watched = socket->watch();
-  if (!watched) return std::move(watched).error();
   return std::unique_ptr<Listener>(std::make_unique<TcpListener>(
       backend_, std::move(socket), SocketAddress(reinterpret_cast<sockaddr*>(&bound), length)));
 }

@@ -36,6 +36,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   }
   bool encrypted() const override { return true; }
   std::string peer() const override { return inner_->peer(); }
+  std::optional<HostKey> peer_host() const override { return inner_->peer_host(); }
 
  private:
   using Step = TlsEngine::Step;

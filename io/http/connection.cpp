@@ -1,66 +1,110 @@
 #include <escapement/io/http/connection.h>
 
+#include <algorithm>
+
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http::detail {
 
 namespace {
 
-constexpr std::size_t read_size = 16 * KiB;
-// A body in memory up to this size goes out with its head, in one write.
-constexpr std::size_t joined_max = 64 * KiB;
+// What an idle connection of a server's pool may keep for the next one.
+constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
 
 Error stalled(Error error, const char* what) {
   return error.code() == Errc::timed_out ? std::move(error).context(what) : std::move(error);
 }
 
+// Tells of a wait as long as it lives, also when that ends by cancelling.
+class Waiting {
+ public:
+  Waiting(Waits* waits, Waits::For what) : waits_(waits), what_(what) {
+    if (waits_ != nullptr) waits_->begin_wait(what_);
+  }
+  Waiting(const Waiting&) = delete;
+  ~Waiting() {
+    if (waits_ != nullptr) waits_->end_wait(what_);
+  }
+
+ private:
+  Waits* waits_;
+  Waits::For what_;
+};
+
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
                        Duration stall_timeout)
-    : stream_(std::move(stream)), parser_(role, limits), stall_timeout_(stall_timeout) {}
+    : stream_(std::move(stream)),
+      limits_(limits),
+      role_(role),
+      parser_(role, limits),
+      stall_timeout_(stall_timeout) {}
 
-// Appends what arrives to unread_; false at the end.
+Connection::Connection(Parser::Role role, ParserLimits limits)
+    : limits_(limits), role_(role), parser_(role, limits) {}
+
+void Connection::attach(std::unique_ptr<Stream> stream, Waits& waits) {
+  stream_ = std::move(stream);
+  waits_ = &waits;
+}
+
+std::unique_ptr<Stream> Connection::detach() {
+  if (!between_messages() || parse_failed_) parser_ = Parser(role_, limits_);
+  from_ = to_ = 0;
+  out_.clear();
+  if (out_.capacity() > out_kept_max) out_ = std::string();
+  complete_ = true;
+  parse_failed_ = ended_ = torn_ = false;
+  waits_ = nullptr;
+  return std::move(stream_);
+}
+
+void Connection::release_buffers() {
+  if (!has_unread_bytes()) received_.reset();
+  if (out_.empty()) out_ = std::string();
+}
+
+// --- receiving --------------------------------------------------------------------------------------------
+
+Parser::Event Connection::parse() {
+  const Parser::Step step = parser_.feed(Bytes(received_.get() + from_, to_ - from_));
+  from_ += step.consumed;
+  switch (step.event) {
+    case Parser::Event::head: body_bytes_ = 0; break;
+    case Parser::Event::body: body_bytes_ += parser_.body().size(); break;
+    case Parser::Event::complete: complete_ = true; break;
+    case Parser::Event::failed: parse_failed_ = true; break;
+    case Parser::Event::need_more: break;
+  }
+  return step.event;
+}
+
+Connection::Arrived Connection::receive_now() {
+  if (ended_) return Arrived::ask;
+  ESC_CHECK(from_ == to_);
+  if (!received_) received_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
+  const std::optional<std::size_t> count = stream_->read_now(MutableBytes(received_.get(), read_size));
+  if (!count) return Arrived::nothing;
+  from_ = 0;
+  to_ = *count;
+  return *count != 0 ? Arrived::bytes : Arrived::ask;
+}
+
 Task<bool> Connection::receive() {
   if (ended_) co_return false;
-  unread_.erase(0, std::exchange(unread_from_, 0));
-  // Room for the read; what was not filled goes again, also when the read is cancelled.
-  class Room {
-   public:
-    explicit Room(std::string& buffer) : buffer_(buffer), filled_(buffer.size()) {
-      buffer_.resize(filled_ + read_size);
-    }
-    Room(const Room&) = delete;
-    ~Room() { buffer_.resize(filled_); }
-    MutableBytes bytes() { return {reinterpret_cast<std::byte*>(buffer_.data()) + filled_, read_size}; }
-    void fill(std::size_t count) { filled_ += count; }
-
-   private:
-    std::string& buffer_;
-    std::size_t filled_;
-  };
-  Room room(unread_);
-  const std::size_t count = co_await stream_->read(room.bytes());
-  room.fill(count);
+  ESC_CHECK(from_ == to_);
+  if (!received_) received_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
+  const std::size_t count = co_await stream_->read(MutableBytes(received_.get(), read_size));
+  from_ = 0;
+  to_ = count;
   ended_ = count == 0;
   co_return !ended_;
 }
 
-// The buffer is given back while a connection is idle.
-Task<bool> Connection::wait_for_message() {
-  ESC_CHECK(complete_);
-  if (has_unread_bytes()) co_return true;
-  unread_ = std::string();
-  unread_from_ = 0;
-  co_return co_await receive();
-}
-
 Task<Parser::Event> Connection::next_event() {
   for (;;) {
-    const std::string_view unread = std::string_view(unread_).substr(unread_from_);
-    const Parser::Step step = parser_.feed(as_bytes(unread));
-    unread_from_ += step.consumed;
-    Parser::Event event = step.event;
+    Parser::Event event = parse();
     if (event == Parser::Event::need_more) {
       const bool more = co_await receive();
       if (more) continue;
@@ -89,7 +133,13 @@ Task<MessageHead> Connection::read_head(bool answers_head) {
 
 Task<std::string> Connection::read_body() {
   if (complete_) co_return std::string();
-  Result<Parser::Event> event = co_await with_timeout(stall_timeout_, next_event()).result();
+  Result<Parser::Event> event = Parser::Event::need_more;
+  if (waits_ != nullptr) {
+    Waiting waiting(waits_, Waits::For::body);
+    event = co_await next_event().result();
+  } else {
+    event = co_await with_timeout(stall_timeout_, next_event()).result();
+  }
   if (!event) co_return stalled(std::move(event).error(), "reading the body");
   if (*event == Parser::Event::complete) {
     complete_ = true;
@@ -101,38 +151,83 @@ Task<std::string> Connection::read_body() {
 bool Connection::skip_buffered_body(std::size_t most) {
   std::size_t skipped = 0;
   while (!complete_) {
-    const Parser::Step step = parser_.feed(as_bytes(std::string_view(unread_).substr(unread_from_)));
-    unread_from_ += step.consumed;
-    if (step.event == Parser::Event::complete) complete_ = true;
-    if (step.event == Parser::Event::body) skipped += parser_.body().size();
-    if (step.event == Parser::Event::failed || step.event == Parser::Event::need_more || skipped > most)
-      break;
+    const Parser::Event event = parse();
+    if (event == Parser::Event::body) skipped += parser_.body().size();
+    if (event == Parser::Event::failed || event == Parser::Event::need_more || skipped > most) break;
   }
   return complete_;
 }
 
-// In slices, so that the limit is on progress and not on the whole.
-Task<> Connection::send_text(std::string text) {
-  for (std::size_t at = 0; at < text.size(); at += joined_max) {
-    const std::string_view slice = std::string_view(text).substr(at, joined_max);
-    Result<> sent = co_await with_timeout(stall_timeout_, stream_->write(as_bytes(slice))).result();
-    if (!sent) co_await stalled(std::move(sent).error(), "sending");
+// --- sending ----------------------------------------------------------------------------------------------
+
+bool Connection::flush_now() {
+  if (out_.empty()) return true;
+  if (sending_ || torn_) return false;
+  const std::size_t sent = stream_->write_now(as_bytes(out_));
+  if (sent == out_.size()) {
+    out_.clear();
+  } else {
+    out_.erase(0, sent);
   }
+  return out_.empty();
 }
 
-Task<> Connection::send(std::string head, Body& body, Framing framing) {
-  if (framing == Framing::none) {
-    co_await send_text(std::move(head));
+Task<> Connection::flush() {
+  if (flush_now() || sending_) co_return;
+  // A write that is cancelled leaves an unknown part sent: nothing may follow it.
+  if (std::exchange(torn_, true)) co_await Error(Errc::reset, "a write before this one was given up");
+  class Sending {
+   public:
+    explicit Sending(bool& flag) : flag_(flag) { flag_ = true; }
+    Sending(const Sending&) = delete;
+    ~Sending() { flag_ = false; }
+
+   private:
+    bool& flag_;
+  } sending(sending_);
+  while (!out_.empty()) {
+    const std::string text = std::exchange(out_, std::string());
+    for (std::size_t at = 0; at < text.size(); at += joined_max) {
+      co_await write_slice(as_bytes(std::string_view(text).substr(at, joined_max)));
+    }
+  }
+  torn_ = false;
+}
+
+Task<> Connection::write_slice(Bytes slice) {
+  if (waits_ != nullptr) {
+    Waiting waiting(waits_, Waits::For::sending);
+    co_await stream_->write(slice);
     co_return;
   }
+  Result<> sent = co_await with_timeout(stall_timeout_, stream_->write(slice)).result();
+  if (!sent) co_await stalled(std::move(sent).error(), "sending");
+}
+
+Task<> Connection::send_text(std::string text) {
+  if (out_.empty()) {
+    out_ = std::move(text);
+  } else {
+    out_ += text;
+  }
+  co_await flush();
+}
+
+bool Connection::put_body(const Body& body, Framing framing) {
+  if (framing == Framing::none) return true;
+  if (!body.replayable() || framing == Framing::chunked) return false;
+  if (out_.size() + body.bytes().size() > joined_max) return false;
+  out_ += body.bytes();
+  return true;
+}
+
+Task<> Connection::send_body(Body& body, Framing framing) {
+  if (framing == Framing::none) co_return;
   std::uint64_t sent = 0;
-  std::string out = std::move(head);
   const std::uint64_t expected = framing == Framing::length ? *body.length() : 0;
   // Bytes in memory are there at once and go with the head; what streams may come late, the head does not.
-  if (!body.replayable()) {
-    co_await send_text(std::move(out));
-    out.clear();
-  }
+  const bool streams = !body.replayable();
+  if (streams) co_await flush();
   for (;;) {
     std::string piece = co_await body.read();
     if (piece.empty()) break;
@@ -141,21 +236,25 @@ Task<> Connection::send(std::string head, Body& body, Framing framing) {
       co_await Error(Errc::invalid_argument, "the body is longer than it said");
     }
     if (framing == Framing::chunked) {
-      write_chunk(out, piece);
-    } else if (out.size() + piece.size() > joined_max) {
-      if (!out.empty()) co_await send_text(std::move(out));
-      out = std::move(piece);
+      write_chunk(out_, piece);
+    } else if (out_.size() + piece.size() > joined_max) {
+      co_await flush();
+      out_ = std::move(piece);
     } else {
-      out += piece;
+      out_ += piece;
     }
-    co_await send_text(std::move(out));
-    out.clear();
+    if (streams || out_.size() > joined_max) co_await flush();
   }
   if (framing == Framing::length && sent != expected) {
     co_await Error(Errc::invalid_argument, "the body is shorter than it said");
   }
-  if (framing == Framing::chunked) write_last_chunk(out, body.trailers());
-  if (!out.empty()) co_await send_text(std::move(out));
+  if (framing == Framing::chunked) write_last_chunk(out_, body.trailers());
+}
+
+Task<> Connection::send(std::string head, Body& body, Framing framing) {
+  out_ += head;
+  co_await send_body(body, framing);
+  co_await flush();
 }
 
 }  // namespace escapement::http::detail

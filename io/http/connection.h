@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <escapement/core/bytes.h>
@@ -14,17 +16,57 @@
 
 namespace escapement::http::detail {
 
-// Reads messages and writes messages; one of each at a time, which may overlap. Everything it awaits on the
-// stream fails with timed_out when it makes no progress for `stall_timeout`.
+// Told when a connection begins and ends to wait for its peer, by an owner that limits those waits itself.
+class Waits {
+ public:
+  enum class For { body, sending };
+  virtual void begin_wait(For what) = 0;
+  virtual void end_wait(For what) = 0;
+
+ protected:
+  ~Waits() = default;
+};
+
+// Reads messages and writes messages; one of each at a time, which may overlap.
+//
+// What it receives goes through one buffer, and what it sends is put together in another; both are given back
+// by `release_buffers`. Reading and writing come in two kinds: functions that do what can be done at once,
+// and tasks that wait.
 class Connection {
  public:
+  static constexpr std::size_t read_size = 16 * KiB;
+  // So much is put together before it is sent; a body in memory up to this size goes out with its head.
+  static constexpr std::size_t joined_max = 64 * KiB;
+
+  // A client's: waiting for the peer fails with timed_out when there is no progress for `stall_timeout`.
   Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits, Duration stall_timeout);
+  // A server's, which lends it to one stream after the other. `waits` is told of waiting.
+  Connection(Parser::Role role, ParserLimits limits);
   Connection(const Connection&) = delete;
+
+  void attach(std::unique_ptr<Stream> stream, Waits& waits);
+  // Gives the stream back, and forgets everything about it.
+  std::unique_ptr<Stream> detach();
 
   // --- Receiving
 
-  // Waits for the first byte of the next message, as long as it takes; false when the peer closed instead.
-  Task<bool> wait_for_message();
+  // The next event in what has arrived. `need_more`: receive, then ask again. `failed`: parse_error_status().
+  Parser::Event parse();
+  enum class Arrived {
+    bytes,
+    nothing,  // wait with the stream's watch()
+    ask,      // only receive() can say
+  };
+  // Takes what has arrived at the stream without waiting. Everything was parsed before.
+  Arrived receive_now();
+  // Waits for more; false at the end. Fails as the stream does.
+  Task<bool> receive();
+  // The peer sends no more: what that means for the message.
+  Parser::Event finish() { return parser_.finish(); }
+  MessageHead& head() { return parser_.head(); }
+  // After Event::head, when the message's events are asked for by parse() and not by the tasks below.
+  void head_taken() { complete_ = false; }
+
   // The next message's head. Fails as the parser does, or reset when the peer closed.
   Task<MessageHead> read_head(bool answers_head = false);
   // The next bytes of the message's body; empty at its end.
@@ -37,30 +79,56 @@ class Connection {
   // Fields after a chunked body, once it is complete.
   Headers take_trailers() { return std::move(parser_.trailers()); }
   // Whether a byte beyond the last complete message has arrived.
-  bool has_unread_bytes() const { return unread_from_ < unread_.size(); }
+  bool has_unread_bytes() const { return from_ < to_; }
+  // No byte of the next message has arrived.
+  bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
   // What a server answers to a message that failed to parse; 0 when the parser did not fail.
   int parse_error_status() const { return parse_failed_ ? parser_.error_status() : 0; }
+  // Of the current message's body, without framing.
+  std::uint64_t body_bytes() const { return body_bytes_; }
 
   // --- Sending
 
-  // Sends `head` and the body of `message` as `framing` says. `head` has been made by the writer.
+  // What is going to be sent. Heads are written into it.
+  std::string& out() { return out_; }
+  // Sends what the stream takes at once. True when that was all.
+  bool flush_now();
+  // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is
+  // sending already, that one goes on with what was added. Fails: reset, timed_out.
+  Task<> flush();
+  // Puts a body in memory behind its head. False when that is not all there is to do: send_body.
+  bool put_body(const Body& body, Framing framing);
+  // Sends a body as `framing` says; the last of it may be left in out().
+  Task<> send_body(Body& body, Framing framing);
+  // `head` has been made by the writer; it and the body, sent.
   Task<> send(std::string head, Body& body, Framing framing);
   Task<> send_text(std::string text);
+
+  // Nothing is held while the connection is idle.
+  void release_buffers();
 
   Stream& stream() { return *stream_; }
 
  private:
-  Task<bool> receive();
   Task<Parser::Event> next_event();
+  Task<> write_slice(Bytes slice);
 
   std::unique_ptr<Stream> stream_;
+  ParserLimits limits_;
+  Parser::Role role_;
   Parser parser_;
-  Duration stall_timeout_;
-  std::string unread_;  // received and not parsed yet, from unread_from_
-  std::size_t unread_from_ = 0;
+  Duration stall_timeout_ = Duration::max();
+  Waits* waits_ = nullptr;
+  std::unique_ptr<std::byte[]> received_;  // bytes from_ to to_ are not parsed yet
+  std::size_t from_ = 0;
+  std::size_t to_ = 0;
+  std::string out_;
+  std::uint64_t body_bytes_ = 0;
   bool complete_ = true;  // no message is in the middle
   bool parse_failed_ = false;
-  bool ended_ = false;  // the peer sends no more
+  bool ended_ = false;    // the peer sends no more
+  bool sending_ = false;  // a flush() is under way
+  bool torn_ = false;     // and was given up: an unknown part was sent
 };
 
 }  // namespace escapement::http::detail

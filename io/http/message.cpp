@@ -1,24 +1,17 @@
 #include <escapement/io/http/message.h>
 
-#include <algorithm>
+#include <cstring>
+
+#include <escapement/io/http/characters.h>
 
 namespace escapement::http {
 
-namespace {
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
-}  // namespace
-
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return lower(x) == lower(y); });
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
+  }
+  return true;
 }
 
 std::string_view without_white_space(std::string_view text) {
@@ -30,7 +23,7 @@ std::string_view without_white_space(std::string_view text) {
 bool list_contains(std::string_view list, std::string_view token) {
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    if (equal_ignoring_case(trimmed(list.substr(0, comma)), token)) return true;
+    if (equal_ignoring_case(without_white_space(list.substr(0, comma)), token)) return true;
     list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
   }
   return false;
@@ -43,11 +36,37 @@ bool Method::safe() const {
 bool Method::idempotent() const { return safe() || token_ == "PUT" || token_ == "DELETE"; }
 
 Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  for (const auto& [name, value] : fields) add(std::string(name), std::string(value));
+  fields_.reserve(fields.size());
+  for (const auto& [name, value] : fields) fields_.emplace_back(std::string(name), std::string(value));
+}
+
+Headers Headers::received(std::span<const Place> places, std::string_view text) {
+  Headers headers;
+  if (places.empty()) return headers;
+  const std::size_t bytes = sizeof(Received) + places.size_bytes() + text.size();
+  void* block = escapement::detail::allocate_block(bytes);
+  headers.received_.reset(::new (block) Received{bytes, static_cast<std::uint32_t>(places.size())});
+  char* at = static_cast<char*>(block) + sizeof(Received);
+  std::memcpy(at, places.data(), places.size_bytes());
+  std::memcpy(at + places.size_bytes(), text.data(), text.size());
+  return headers;
+}
+
+void Headers::unpack() const {
+  const char* at = reinterpret_cast<const char*>(received_.get()) + sizeof(Received);
+  const char* text = at + received_->count * sizeof(Place);
+  fields_.reserve(received_->count);
+  for (std::uint32_t i = 0; i < received_->count; ++i, at += sizeof(Place)) {
+    Place place;
+    std::memcpy(&place, at, sizeof place);
+    fields_.emplace_back(std::string(text + place.name_at, place.name_size),
+                         std::string(text + place.value_at, place.value_size));
+  }
+  received_.reset();
 }
 
 const std::string* Headers::get(std::string_view name) const {
-  for (const Field& field : fields_) {
+  for (const Field& field : fields()) {
     if (equal_ignoring_case(field.name, name)) return &field.value;
   }
   return nullptr;
@@ -60,7 +79,7 @@ std::string_view Headers::get_or(std::string_view name, std::string_view otherwi
 
 std::optional<std::string> Headers::joined(std::string_view name) const {
   std::optional<std::string> values;
-  for (const Field& field : fields_) {
+  for (const Field& field : fields()) {
     if (!equal_ignoring_case(field.name, name)) continue;
     if (values) {
       (*values += ", ") += field.value;
@@ -73,7 +92,7 @@ std::optional<std::string> Headers::joined(std::string_view name) const {
 
 std::size_t Headers::count(std::string_view name) const {
   std::size_t count = 0;
-  for (const Field& field : fields_) count += equal_ignoring_case(field.name, name) ? 1 : 0;
+  for (const Field& field : fields()) count += equal_ignoring_case(field.name, name) ? 1 : 0;
   return count;
 }
 
@@ -83,11 +102,12 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 void Headers::add(std::string name, std::string value) {
-  fields_.emplace_back(std::move(name), std::move(value));
+  fields().emplace_back(std::move(name), std::move(value));
 }
 
 std::size_t Headers::remove(std::string_view name) {
-  return std::erase_if(fields_, [name](const Field& field) { return equal_ignoring_case(field.name, name); });
+  return std::erase_if(fields(),
+                       [name](const Field& field) { return equal_ignoring_case(field.name, name); });
 }
 
 Body Body::copy() const {

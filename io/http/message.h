@@ -6,12 +6,14 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <escapement/core/bytes.h>
+#include <escapement/core/recycle.h>
 #include <escapement/core/task.h>
 #include <escapement/io/http/url.h>
 
@@ -47,6 +49,8 @@ class Method {
 // Field lines in order. Names compare without case; a name may occur several times. Values are kept as
 // they are, without the white space around them; whether names and values may be sent is checked when they
 // are (writer.h).
+//
+// Those of a received message stay as they came, one block of text, until somebody looks at one.
 class Headers {
  public:
   struct Field {
@@ -57,6 +61,11 @@ class Headers {
 
   Headers() = default;
   Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+  Headers(const Headers& other) : fields_(other.fields()) {}
+  Headers(Headers&& other) noexcept = default;
+  Headers& operator=(const Headers& other) { return *this = Headers(other); }
+  Headers& operator=(Headers&& other) noexcept = default;
+  ~Headers() = default;
 
   // The first value of `name`; null when there is none. Valid until the headers change.
   const std::string* get(std::string_view name) const;
@@ -74,13 +83,39 @@ class Headers {
   // All of that name; how many there were.
   std::size_t remove(std::string_view name);
 
-  bool empty() const { return fields_.empty(); }
-  std::size_t size() const { return fields_.size(); }
-  auto begin() const { return fields_.begin(); }
-  auto end() const { return fields_.end(); }
+  bool empty() const { return size() == 0; }
+  std::size_t size() const { return received_ ? received_->count : fields_.size(); }
+  auto begin() const { return fields().begin(); }
+  auto end() const { return fields().end(); }
+
+  // For the parser: where the name and the value of a field stand in a text.
+  struct Place {
+    std::uint32_t name_at = 0;
+    std::uint32_t name_size = 0;
+    std::uint32_t value_at = 0;
+    std::uint32_t value_size = 0;
+  };
+  // The fields that stand at `places` of `text`, which is copied.
+  static Headers received(std::span<const Place> places, std::string_view text);
 
  private:
-  std::vector<Field> fields_;
+  // `count` places, then the text.
+  struct Received {
+    std::size_t bytes;  // of the whole
+    std::uint32_t count;
+  };
+  struct FreeReceived {
+    void operator()(Received* received) const { escapement::detail::free_block(received, received->bytes); }
+  };
+
+  std::vector<Field>& fields() const {
+    if (received_) unpack();
+    return fields_;
+  }
+  void unpack() const;
+
+  mutable std::unique_ptr<Received, FreeReceived> received_;
+  mutable std::vector<Field> fields_;
 };
 
 // ASCII without case: how field names and tokens compare.

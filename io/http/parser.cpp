@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
+
+#include <escapement/io/http/characters.h>
 
 #include <llhttp.h>
 
@@ -13,19 +16,13 @@ namespace {
 constexpr std::size_t method_bytes_max = 64;
 constexpr std::size_t blank_bytes_max = 8;  // empty lines before a request (RFC 9112 section 2.2)
 
-bool is_token_char(char c) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         others.find(c) != others.npos;
-}
-
 // llhttp knows a fixed list of methods. The framing of a message does not depend on which one it is, so it
 // is told POST for those it need not know, and every token is a method.
+constexpr std::array<std::string_view, 8> methods_told = {"GET",    "POST",    "HEAD",  "PUT",
+                                                          "DELETE", "OPTIONS", "PATCH", "TRACE"};
+
 bool llhttp_may_see(std::string_view method) {
-  for (const std::string_view known : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"}) {
-    if (method == known) return true;
-  }
-  return false;
+  return std::find(methods_told.begin(), methods_told.end(), method) != methods_told.end();
 }
 
 // A name or an address in brackets, then perhaps a port. (An http URL without a host is none, so an empty
@@ -36,14 +33,24 @@ bool valid_host(std::string_view host) {
   const std::size_t colon = host.find(':', bracket);
   if (bracket != 0 && bracket + 1 != std::min(colon, host.size())) return false;
   if (colon != host.npos && host.find_first_not_of("0123456789", colon + 1) != host.npos) return false;
-  for (const char c : host) {
-    if (c <= ' ' || c >= 0x7f || c == '/' || c == '?' || c == '#' || c == '@' || c == '\\' || c == ',')
-      return false;
-  }
-  return true;
+  return detail::host_characters.has_all(host);
 }
 
-bool valid_target_char(char c) { return c > ' ' && c < 0x7f && c != '#' && c != '\\'; }
+// The method at the beginning of `text`, if llhttp may see it, one space and more follow; else empty.
+std::string_view method_at_once(std::string_view text) {
+  for (const std::string_view method : methods_told) {
+    if (!text.starts_with(method)) continue;
+    const std::string_view rest = text.substr(method.size());
+    if (rest.size() < 2 || rest[0] != ' ' || rest[1] == ' ') break;
+    return method;
+  }
+  return {};
+}
+
+std::string_view trimmed_end(std::string_view text) {
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t value = 0;
@@ -89,16 +96,32 @@ class Parser::State {
   bool fail_later(int status, std::string message, Errc code = Errc::bad_message);
   Step fail_from_llhttp(std::size_t consumed);
 
-  int add_field_text(std::string& to, std::string_view text);
+  // A part of the head, by where it stands: llhttp tells of it in pieces that follow each other.
+  struct Part {
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;
+  };
+  // What the framing and the checks need of the fields.
+  struct Known {
+    std::string_view host, content_length, expect;
+    int hosts = 0, content_lengths = 0;
+    bool close = false, keep_alive = false, coded = false;
+    std::string codings;  // where there are several Transfer-Encoding fields
+  };
+
+  int add_to(Part& part, std::string_view text);
+  int add_trailer_text(std::string& to, std::string_view text);
   int field_complete();
+  int trailer_complete();
+  std::string_view text_of_head();
+  Known look_at_fields(std::string_view text);
   int headers_complete();
   int take_body(std::string_view bytes);
-  bool check_request();
+  bool check_request(const Known& known);
   bool check_target();
-  bool check_host();
-  bool check_framing();
+  bool check_host(const Known& known);
+  bool check_framing(const Known& known);
   bool check_request_coding(std::string_view coding);
-  bool check_values();
 
   Role role_;
   ParserLimits limits_;
@@ -116,8 +139,18 @@ class Parser::State {
   std::size_t silent_bytes_ = 0;  // of framing since the last content
   std::uint64_t body_bytes_ = 0;
   int interim_ = 0;
-  std::string name_;
-  std::string value_;
+  bool target_next_ = false;  // the method and one space were seen, and nothing after them
+
+  // The head. What earlier feeds brought of it is kept, what the current one brings stays where it is.
+  std::string held_;
+  const char* feed_ = nullptr;
+  Part target_;
+  Part name_;
+  Part value_;
+  std::vector<Headers::Place> places_;
+  // Of the trailers, the field that comes in.
+  std::string trailer_name_;
+  std::string trailer_value_;
 };
 
 // --- what llhttp calls ------------------------------------------------------------------------------------
@@ -127,15 +160,21 @@ const llhttp_settings_t& Parser::State::settings() {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
     s.on_url = [](llhttp_t* p, const char* at, std::size_t n) {
-      return of(p).add_field_text(of(p).head.target, {at, n});
+      return of(p).add_to(of(p).target_, {at, n});
     };
     s.on_header_field = [](llhttp_t* p, const char* at, std::size_t n) {
-      return of(p).add_field_text(of(p).name_, {at, n});
+      State& state = of(p);
+      return state.phase_ == Phase::body ? state.add_trailer_text(state.trailer_name_, {at, n})
+                                         : state.add_to(state.name_, {at, n});
     };
     s.on_header_value = [](llhttp_t* p, const char* at, std::size_t n) {
-      return of(p).add_field_text(of(p).value_, {at, n});
+      State& state = of(p);
+      return state.phase_ == Phase::body ? state.add_trailer_text(state.trailer_value_, {at, n})
+                                         : state.add_to(state.value_, {at, n});
     };
-    s.on_header_value_complete = [](llhttp_t* p) { return of(p).field_complete(); };
+    s.on_header_value_complete = [](llhttp_t* p) {
+      return of(p).phase_ == Phase::body ? of(p).trailer_complete() : of(p).field_complete();
+    };
     s.on_headers_complete = [](llhttp_t* p) { return of(p).headers_complete(); };
     s.on_body = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).take_body({at, n}); };
     const auto extension = [](llhttp_t* p, const char*, std::size_t n) {
@@ -157,8 +196,31 @@ const llhttp_settings_t& Parser::State::settings() {
   return settings;
 }
 
-int Parser::State::add_field_text(std::string& to, std::string_view text) {
-  if (phase_ == Phase::body && (trailer_bytes_ += text.size()) > limits_.head_bytes_max) {
+int Parser::State::add_to(Part& part, std::string_view text) {
+  const auto at = static_cast<std::uint32_t>(held_.size() + static_cast<std::size_t>(text.data() - feed_));
+  if (part.size == 0) part.at = at;
+  if (part.at + part.size != at) {  // which llhttp does not do
+    fail_later(400, "a part of the head in pieces");
+    return -1;
+  }
+  part.size += static_cast<std::uint32_t>(text.size());
+  return 0;
+}
+
+int Parser::State::field_complete() {
+  if (places_.size() >= limits_.header_count_max) {
+    fail_later(431, "more than " + std::to_string(limits_.header_count_max) + " header fields",
+               Errc::limit_exceeded);
+    return -1;
+  }
+  if (value_.size == 0) value_.at = name_.at + name_.size;  // llhttp may not say where an empty one stands
+  places_.push_back({name_.at, name_.size, value_.at, value_.size});
+  name_ = value_ = Part();
+  return 0;
+}
+
+int Parser::State::add_trailer_text(std::string& to, std::string_view text) {
+  if ((trailer_bytes_ += text.size()) > limits_.head_bytes_max) {
     fail_later(431, "trailers too large", Errc::limit_exceeded);
     return -1;
   }
@@ -166,18 +228,25 @@ int Parser::State::add_field_text(std::string& to, std::string_view text) {
   return 0;
 }
 
-int Parser::State::field_complete() {
-  Headers& to = phase_ == Phase::body ? trailers : head.headers;
-  if (to.size() >= limits_.header_count_max) {
+int Parser::State::trailer_complete() {
+  if (trailers.size() >= limits_.header_count_max) {
     fail_later(431, "more than " + std::to_string(limits_.header_count_max) + " header fields",
                Errc::limit_exceeded);
     return -1;
   }
-  while (!value_.empty() && (value_.back() == ' ' || value_.back() == '\t')) value_.pop_back();
-  to.add(std::move(name_), std::move(value_));
-  name_.clear();
-  value_.clear();
+  trailer_value_.resize(trimmed_end(trailer_value_).size());
+  trailers.add(std::exchange(trailer_name_, std::string()), std::exchange(trailer_value_, std::string()));
   return 0;
+}
+
+// Where all parts of a head that is complete stand.
+std::string_view Parser::State::text_of_head() {
+  Part last = target_;
+  if (!places_.empty()) last = {places_.back().value_at, places_.back().value_size};
+  const std::size_t end = last.at + last.size;
+  if (held_.empty()) return {feed_, end};
+  if (end > held_.size()) held_.append(feed_, end - held_.size());
+  return held_;
 }
 
 int Parser::State::headers_complete() {
@@ -187,13 +256,61 @@ int Parser::State::headers_complete() {
   const bool supported = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
   if (!supported && fail_later(505, "neither HTTP/1.0 nor HTTP/1.1")) return -1;
   if (role_ == Role::response && head.status < 100 && fail_later(400, "a status below 100")) return -1;
-  const std::string connection = head.headers.joined("connection").value_or("");
-  head.keep_alive =
-      head.minor_version == 1 ? !list_contains(connection, "close") : list_contains(connection, "keep-alive");
-  if (!check_values() || !check_framing()) return -1;
-  if (role_ == Role::request && !check_request()) return -1;
+  const std::string_view text = text_of_head();
+  head.target = text.substr(target_.at, target_.size);
+  const Known known = look_at_fields(text);
+  head.keep_alive = head.minor_version == 1 ? !known.close : known.keep_alive;
+  if (!check_framing(known)) return -1;
+  if (role_ == Role::request && !check_request(known)) return -1;
+  if (!places_.empty()) {
+    const std::uint32_t first = places_.front().name_at;
+    for (Headers::Place& place : places_) {
+      place.name_at -= first;
+      place.value_at -= std::min(first, place.value_at);
+    }
+    head.headers = Headers::received(places_, text.substr(first));
+  }
   head_ready_ = true;
-  return HPE_PAUSED;
+  // The end of a request without a body is told of in the same call.
+  return role_ == Role::request && !head.has_body() ? 0 : static_cast<int>(HPE_PAUSED);
+}
+
+// Ends values where their white space begins, and notes those that matter here: told apart by their length
+// first, as most are none of these.
+Parser::State::Known Parser::State::look_at_fields(std::string_view text) {
+  Known known;
+  for (Headers::Place& place : places_) {
+    const std::string_view name = text.substr(place.name_at, place.name_size);
+    const std::string_view value = trimmed_end(text.substr(place.value_at, place.value_size));
+    place.value_size = static_cast<std::uint32_t>(value.size());
+    switch (name.size()) {
+      case 4:
+        if (equal_ignoring_case(name, "host") && known.hosts++ == 0) known.host = value;
+        break;
+      case 6:
+        if (equal_ignoring_case(name, "expect") && known.expect.empty()) known.expect = value;
+        break;
+      case 10:
+        if (equal_ignoring_case(name, "connection")) {
+          known.close = known.close || list_contains(value, "close");
+          known.keep_alive = known.keep_alive || list_contains(value, "keep-alive");
+        }
+        break;
+      case 14:
+        if (equal_ignoring_case(name, "content-length") && known.content_lengths++ == 0)
+          known.content_length = value;
+        break;
+      case 17:
+        if (equal_ignoring_case(name, "transfer-encoding")) {
+          known.codings += known.coded ? ", " : "";
+          known.codings += value;
+          known.coded = true;
+        }
+        break;
+      default: break;
+    }
+  }
+  return known;
 }
 
 int Parser::State::take_body(std::string_view bytes) {
@@ -207,34 +324,21 @@ int Parser::State::take_body(std::string_view bytes) {
   return -1;
 }
 
-// --- what llhttp leaves open
-// --------------------------------------------------------------------------------
+// --- what llhttp leaves open ------------------------------------------------------------------------------
 
-bool Parser::State::check_values() {
-  for (const Headers::Field& field : head.headers) {
-    for (const char c : field.value) {
-      if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f) {
-        return !fail_later(400, "a control character in the value of " + field.name);
-      }
-    }
-  }
-  return true;
-}
-
-bool Parser::State::check_framing() {
-  const std::optional<std::string> coding = head.headers.joined("transfer-encoding");
-  const std::size_t lengths = head.headers.count("content-length");
-  if (coding && lengths > 0) return !fail_later(400, "both Transfer-Encoding and Content-Length");
-  if (coding && head.minor_version == 0) return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
-  if (lengths > 1) return !fail_later(400, "several Content-Length fields");
-  if (lengths == 1) {
-    head.content_length = whole_number(*head.headers.get("content-length"));
+bool Parser::State::check_framing(const Known& known) {
+  if (known.coded && known.content_lengths > 0)
+    return !fail_later(400, "both Transfer-Encoding and Content-Length");
+  if (known.coded && head.minor_version == 0) return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
+  if (known.content_lengths > 1) return !fail_later(400, "several Content-Length fields");
+  if (known.content_lengths == 1) {
+    head.content_length = whole_number(known.content_length);
     if (!head.content_length) return !fail_later(400, "Content-Length is not a number");
   }
-  if (coding) {
-    if (role_ == Role::request && !check_request_coding(*coding)) return false;
-    head.chunked = equal_ignoring_case(*coding, "chunked");
-    if (!head.chunked) return !fail_later(501, "transfer coding " + *coding + " is not supported");
+  if (known.coded) {
+    if (role_ == Role::request && !check_request_coding(known.codings)) return false;
+    head.chunked = equal_ignoring_case(known.codings, "chunked");
+    if (!head.chunked) return !fail_later(501, "transfer coding " + known.codings + " is not supported");
   }
   if (role_ == Role::response) {
     const int status = head.status;
@@ -261,17 +365,15 @@ bool Parser::State::check_request_coding(std::string_view coding) {
   return equal_ignoring_case(last, "chunked") || !fail_later(400, "the last transfer coding is not chunked");
 }
 
-bool Parser::State::check_request() {
-  head.expect_continue =
-      head.minor_version == 1 && equal_ignoring_case(head.headers.get_or("expect", ""), "100-continue");
-  return check_target() && check_host();
+bool Parser::State::check_request(const Known& known) {
+  head.expect_continue = head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
+  return check_target() && check_host(known);
 }
 
 bool Parser::State::check_target() {
   const std::string& target = head.target;
-  for (const char c : target) {
-    if (!valid_target_char(c))
-      return !fail_later(400, "a character in the request target that must be encoded");
+  if (!detail::target_characters.has_all(target)) {
+    return !fail_later(400, "a character in the request target that must be encoded");
   }
   if (target == "*") return head.method == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
   if (target.starts_with('/')) return true;
@@ -280,11 +382,11 @@ bool Parser::State::check_target() {
          !fail_later(400, "the request target is neither a path nor a URL without user information");
 }
 
-bool Parser::State::check_host() {
-  const std::size_t hosts = head.headers.count("host");
-  if (hosts > 1) return !fail_later(400, "several Host fields");
-  if (hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
-  return valid_host(*head.headers.get("host")) || !fail_later(400, "Host is not a host");
+bool Parser::State::check_host(const Known& known) {
+  if (known.hosts > 1) return !fail_later(400, "several Host fields");
+  if (known.hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
+  head.host = known.host;
+  return valid_host(known.host) || !fail_later(400, "Host is not a host");
 }
 
 // --- feeding --------------------------------------------------------------------------------------------
@@ -315,6 +417,14 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
     return feed_message(bytes);
   }
   const std::string_view text = as_text(bytes);
+  if (start_bytes_ == 0 && method_.empty()) {
+    const std::string_view method = method_at_once(text);
+    if (!method.empty()) {
+      begin_message();
+      head.method = method;
+      return feed_message(bytes);
+    }
+  }
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (method_.empty() && (c == '\r' || c == '\n')) {
@@ -330,10 +440,11 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
       const std::string told = llhttp_may_see(method_) ? method_ : "POST";
       execute(told + ' ');
       head_bytes_ = method_.size() + 1;
+      target_next_ = true;
       const Step step = feed_message(bytes.subspan(i + 1));
       return {step.event, step.consumed + i + 1};
     }
-    if (!is_token_char(c) || method_.size() >= method_bytes_max || start_bytes_ % 2 != 0) {
+    if (!detail::token_characters.has(c) || method_.size() >= method_bytes_max || start_bytes_ % 2 != 0) {
       return fail(400, Errc::bad_message, "the request does not begin with a method", i);
     }
     method_ += c;
@@ -344,8 +455,11 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
 void Parser::State::begin_message() {
   head = MessageHead();
   trailers = Headers();
-  name_.clear();
-  value_.clear();
+  held_.clear();
+  places_.clear();
+  target_ = name_ = value_ = Part();
+  trailer_name_.clear();
+  trailer_value_.clear();
   head_bytes_ = trailer_bytes_ = extension_bytes_ = silent_bytes_ = 0;
   body_bytes_ = 0;
   llhttp_init(&llhttp_, role_ == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
@@ -356,6 +470,7 @@ void Parser::State::begin_message() {
 // How many bytes llhttp took. Resumes it where it was paused.
 std::size_t Parser::State::execute(std::string_view text) {
   if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
+  feed_ = text.data();
   const llhttp_errno_t code = llhttp_execute(&llhttp_, text.data(), text.size());
   if (code == HPE_OK) return text.size();
   const char* position = llhttp_get_error_pos(&llhttp_);
@@ -365,9 +480,9 @@ std::size_t Parser::State::execute(std::string_view text) {
 Parser::Step Parser::State::feed_message(Bytes bytes) {
   std::size_t consumed = 0;
   // llhttp would skip more spaces; the grammar has one.
-  const bool at_target = phase_ == Phase::head && role_ == Role::request && head_bytes_ == method_.size() + 1;
-  if (at_target && !bytes.empty() && as_text(bytes).front() == ' ') {
-    return fail(400, Errc::bad_message, "two spaces after the method");
+  if (target_next_ && !bytes.empty()) {
+    target_next_ = false;
+    if (as_text(bytes).front() == ' ') return fail(400, Errc::bad_message, "two spaces after the method");
   }
   for (;;) {
     std::string_view rest = as_text(bytes.subspan(consumed));
@@ -383,7 +498,7 @@ Parser::Step Parser::State::feed_message(Bytes bytes) {
     if (phase_ == Phase::head) {
       head_bytes_ += taken;
       if (head_bytes_ > limits_.head_bytes_max) {
-        const bool in_target = role_ == Role::request && head.headers.empty() && name_.empty();
+        const bool in_target = role_ == Role::request && places_.empty() && name_.size == 0;
         return fail(in_target ? 414 : 431, Errc::limit_exceeded,
                     "head of more than " + std::to_string(limits_.head_bytes_max) + " bytes", consumed);
       }
@@ -393,6 +508,7 @@ Parser::Step Parser::State::feed_message(Bytes bytes) {
         // The rest of llhttp's work on the head needs no byte; a response without a body is told so.
         return {Event::head, consumed};
       }
+      held_.append(rest.data(), taken);
     } else {
       silent_bytes_ = body_ready_ ? 0 : silent_bytes_ + taken;
       if (silent_bytes_ > 2 * limits_.head_bytes_max + 1024) {

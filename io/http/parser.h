@@ -30,6 +30,7 @@ struct MessageHead {
   // Of requests: the method, and the request target as it was sent.
   std::string method;
   std::string target;
+  std::string host;  // the Host field; empty where there is none
   // Of responses.
   int status = 0;
 

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <escapement/core/event.h>
 #include <escapement/io/http/parser.h>
@@ -14,28 +16,43 @@
 
 namespace escapement::http {
 
-// Every limit is finite by default: a server is exposed to strangers.
+namespace detail {
+class ServerConnection;
+struct Conversation;
+}  // namespace detail
+
+// Every limit is finite by default: a server is exposed to strangers. Times end the connection when they are
+// over; where a status is named, that is the answer first, if none has begun.
 struct ServerOptions {
-  // From the first byte of a request to the end of its head; else 408 and close.
+  // From the first byte of a request to the end of its head: 408.
   Duration header_timeout = 10s;
-  // Between a response and the next request's first byte; also before the first. Then the connection closes.
+  // Between a response and the next request's first byte; also before the first.
   Duration keep_alive = 75s;
-  // A read of the request's body, or a write of the response, that makes no progress this long. Close.
-  Duration stall_timeout = 30s;
-  // From a complete head to the handler's answer; else 503 and close. `Duration::max()`: no limit.
-  Duration handler_timeout = Duration::max();
-  std::size_t head_bytes_max = 16 * KiB;                // more: 431
-  std::size_t header_count_max = 100;                   // more: 431
-  std::uint64_t body_bytes_max = 16 * MiB;              // more: 413
-  std::size_t connections_max = 10'000;                 // more wait to be accepted
+  // From a complete head to the handler's answer, but for the time in which it waits for the request's body:
+  // 503.
+  Duration handler_timeout = 60s;
+  // Reading the request's body, between two pieces of it: 408.
+  Duration body_idle = 30s;
+  // And all of it: at least so many bytes a second, on average, after the first `body_idle`; the time in
+  // which the handler did not ask for more does not count. 0: no such limit. 408.
+  std::uint64_t body_bytes_per_second_min = 256;
+  // Sending, for each 64 KiB: the peer does not read.
+  Duration write_stall = 30s;
+  std::size_t head_bytes_max = 16 * KiB;         // more: 431
+  std::size_t header_count_max = 100;            // more: 431
+  std::uint64_t body_bytes_max = 16 * MiB;       // more: 413
+  std::size_t connections_max = 10'000;          // more wait to be accepted
+  std::size_t connections_per_peer_max = 1'000;  // from one address; more are reset. Behind a proxy: raise
   std::uint64_t requests_per_connection_max = 100'000;  // the last answer says "close"
 };
 
 struct ServerStatistics {
   std::uint64_t connections = 0;      // accepted
+  std::uint64_t turned_away = 0;      // of those: reset, as their peer had too many
   std::uint64_t requests = 0;         // given to the service
   std::uint64_t refused = 0;          // answered by the server itself: malformed, too large, too slow
-  std::uint64_t failed_handlers = 0;  // answered 500
+  std::uint64_t failed_handlers = 0;  // answered 500, or 503 when they took too long
+  std::uint64_t abandoned = 0;        // whose client was gone before they were done
   std::size_t open = 0;               // connections now
 };
 
@@ -53,9 +70,15 @@ struct ShutdownReport {
 // `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. A failure
 // while a body is under way closes the connection: an incomplete response must not look complete.
 //
+// A client that is gone (its connection was reset) takes its handler's task with it, at once; one that has
+// only ended its own direction (RFC 9112 section 9.6) still gets its answer.
+//
 // A handler ends the connection after its answer by "Connection: close" in the response.
 //
 // The handler's request refers to the connection: its body fails with cancelled once the request is over.
+//
+// An idle connection holds an object of a few hundred bytes and one timer entry; buffers, parser and tasks
+// are lent to it while a request is under way. A server belongs to one reactor.
 class Server {
  public:
   explicit Server(Service service, ServerOptions options = ServerOptions());
@@ -69,7 +92,7 @@ class Server {
   // The same on a listener made before.
   Task<> serve(std::unique_ptr<Listener> listener);
 
-  // Serves one connection that somebody else accepted, until it ends.
+  // Serves one connection that somebody else accepted, until it ends. Cancelling it closes the connection.
   Task<> serve_connection(std::unique_ptr<Stream> stream);
 
   // Graceful: stops listening, closes idle connections, lets the others finish their request (answered with
@@ -84,36 +107,36 @@ class Server {
   std::function<void(const Error&)> on_failure;
 
  private:
-  class Connection;
-  struct Conversation;
+  friend class detail::ServerConnection;
   struct Member : ListNode {
-    Connection* connection = nullptr;
+    detail::ServerConnection* connection = nullptr;
   };
 
   Task<> accept_all(Listener& listener, const void* owner);
+  void accepted(std::unique_ptr<Stream> stream, Semaphore::Permit slot, Reactor& reactor, const void* owner);
   Task<> drain();
-  Task<> converse(Conversation& conversation);
-  Task<bool> next_request(Conversation& conversation);
-  Task<bool> answer(Conversation& conversation, MessageHead head);
-  Task<> refuse(Conversation& conversation, int status);
-  Task<> linger(Conversation& conversation);
-  Response failure_response(Conversation& conversation, const Error& error);
-  std::string_view date(Reactor& reactor);
   void close_idle();
   void close_all(const void* owner);
   void tell(const Error& error);
+  // The Date field's value, made once a second.
+  std::string_view date(Reactor& reactor);
+  // What a connection that is not idle needs; kept for the next one when it is given back.
+  std::unique_ptr<detail::Conversation> lend_conversation();
+  void take_back(std::unique_ptr<detail::Conversation> conversation);
 
   Service service_;
   ServerOptions options_;
   ServerStatistics statistics_;
   ShutdownReport report_;
   List<Member> connections_;
+  std::map<HostKey, std::size_t> per_peer_;
+  std::vector<std::unique_ptr<detail::Conversation>> spare_;
   Semaphore slots_;
   Event stopping_;
   Event changed_;  // a connection went, or the grace was shortened
   Duration grace_ = Duration::max();
   std::string date_;
-  std::int64_t date_second_ = -1;
+  Instant date_changes_;
 };
 
 }  // namespace escapement::http

@@ -23,17 +23,17 @@ class Service {
             std::is_invocable_r_v<Task<Response>, const std::decay_t<F>&, Request>
   Service(F&& function) : callable_(std::make_shared<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
 
-  Task<Response> operator()(Request request) const { return callable_->call(std::move(request)); }
+  Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
 
  private:
   struct Base {
     virtual ~Base() = default;
-    virtual Task<Response> call(Request request) const = 0;
+    virtual Task<Response> call(Request&& request) const = 0;
   };
   template <class F>
   struct Callable final : Base {
     explicit Callable(F f) : function(std::move(f)) {}
-    Task<Response> call(Request request) const override { return function(std::move(request)); }
+    Task<Response> call(Request&& request) const override { return function(std::move(request)); }
     F function;
   };
 

@@ -1,7 +1,10 @@
 #include <escapement/io/http/url.h>
 
+#include <algorithm>
 #include <charconv>
 #include <vector>
+
+#include <escapement/io/http/characters.h>
 
 namespace escapement::http {
 
@@ -12,7 +15,7 @@ constexpr std::size_t length_max = 8192;
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+using detail::lower;
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
 bool contains(std::string_view set, char c) { return set.find(c) != set.npos; }
 
@@ -204,9 +207,10 @@ Result<Url> Url::parse(std::string_view text) {
     if (static_cast<unsigned char>(c) > 0x7f) return malformed(text, "a character outside ASCII");
   }
   const std::size_t colon = text.find(':');
-  Url url;
-  for (const char c : text.substr(0, colon == text.npos ? 0 : colon)) url.scheme_ += lower(c);
-  if (url.scheme_ != "http" && url.scheme_ != "https")
+  auto parsed = std::make_unique<Parts>();
+  Parts& parts = *parsed;
+  for (const char c : text.substr(0, colon == text.npos ? 0 : colon)) parts.scheme += lower(c);
+  if (parts.scheme != "http" && parts.scheme != "https")
     return malformed(text, "it must begin with http:// or https://");
   if (text.substr(colon + 1, 2) != "//") return malformed(text, "no // after the scheme");
   std::string_view rest = text.substr(colon + 3);
@@ -214,24 +218,24 @@ Result<Url> Url::parse(std::string_view text) {
   const std::size_t hash = rest.find('#');
   std::string_view why;
   if (hash != rest.npos) {
-    url.fragment_ = normalised(Component::query, rest.substr(hash + 1), why);
+    parts.fragment = normalised(Component::query, rest.substr(hash + 1), why);
     rest = rest.substr(0, hash);
   }
   const std::size_t question = rest.find('?');
   if (question != rest.npos) {
-    url.has_query_ = true;
-    url.query_ = normalised(Component::query, rest.substr(question + 1), why);
+    parts.has_query = true;
+    parts.query = normalised(Component::query, rest.substr(question + 1), why);
     rest = rest.substr(0, question);
   }
   const std::size_t slash = rest.find('/');
   const std::string_view path = slash == rest.npos ? "/" : rest.substr(slash);
-  url.path_ = without_dot_segments(normalised(Component::path, path, why));
+  parts.path = without_dot_segments(normalised(Component::path, path, why));
   std::string_view authority = rest.substr(0, slash);
 
   const std::size_t at = authority.find('@');
   if (at != authority.npos) {
     if (authority.find('@', at + 1) != authority.npos) return malformed(text, "two @ before the path");
-    url.userinfo_ = normalised(Component::userinfo, authority.substr(0, at), why);
+    parts.userinfo = normalised(Component::userinfo, authority.substr(0, at), why);
     authority = authority.substr(at + 1);
   }
   if (!why.empty()) return malformed(text, why);
@@ -243,7 +247,7 @@ Result<Url> Url::parse(std::string_view text) {
     if (close == authority.npos) return malformed(text, "no ] after the IPv6 address");
     if (!valid_ipv6(authority.substr(1, close - 1)))
       return malformed(text, "no IPv6 address between [ and ]");
-    for (const char c : authority.substr(1, close - 1)) url.host_ += lower(c);
+    for (const char c : authority.substr(1, close - 1)) parts.host += lower(c);
     authority = authority.substr(close + 1);
     if (!authority.empty() && authority[0] != ':') return malformed(text, "something between ] and the port");
     has_port = !authority.empty();
@@ -256,9 +260,9 @@ Result<Url> Url::parse(std::string_view text) {
     if (host.empty()) return malformed(text, "no host");
     if (!valid_ipv4(host) && !valid_name(host))
       return malformed(text, "its host is neither a name nor an address");
-    for (const char c : host) url.host_ += lower(c);
+    for (const char c : host) parts.host += lower(c);
   }
-  url.port_ = default_port(url.scheme_);
+  parts.port = default_port(parts.scheme);
   if (has_port && !port.empty()) {
     unsigned value = 0;
     const std::from_chars_result read = std::from_chars(port.data(), port.data() + port.size(), value);
@@ -266,8 +270,75 @@ Result<Url> Url::parse(std::string_view text) {
         value > 65535) {
       return malformed(text, "its port is no number from 0 to 65535");
     }
-    url.port_ = static_cast<std::uint16_t>(value);
+    parts.port = static_cast<std::uint16_t>(value);
   }
+  Url url;
+  url.parts_ = std::move(parsed);
+  return url;
+}
+
+void Url::take_apart() const {
+  if (!plain_) {  // moved from
+    parts_ = std::make_unique<Parts>();
+    return;
+  }
+  Result<Url> parsed = parse(plain_->text());
+  ESC_CHECK(parsed);
+  parts_ = std::move(parsed->parts_);
+  plain_.reset();
+}
+
+namespace {
+
+// A host, and perhaps a port, that the URL has as it stands: in lower case, no brackets.
+bool is_plain_host(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::string_view host = text.substr(0, colon);
+  if (colon != text.npos) {
+    const std::string_view port = text.substr(colon + 1);
+    if (port.empty() || port.size() > 4) return false;  // 65535 has five digits, and so has 65536
+    for (const char c : port) {
+      if (!is_digit(c)) return false;
+    }
+  }
+  if (host.empty() || host.size() > 253) return false;
+  std::size_t label = 0;
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    const char c = host[i];
+    if (c == '.') {
+      if (i == label || i - label > 63) return false;
+      label = i + 1;
+    } else if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '-') {
+      return false;
+    }
+  }
+  if (label == host.size() || host.size() - label > 63) return false;
+  return !is_digit(host[label]) || valid_ipv4(host);
+}
+
+// A path, and perhaps a query, that the URL has as they stand.
+bool is_plain_target(std::string_view target) {
+  return !target.empty() && target[0] == '/' && target.size() < 4096 &&
+         detail::plain_path_characters.has_all(target) && target.find("/.") == target.npos;
+}
+
+}  // namespace
+
+Result<Url> Url::of_request(std::string_view scheme, std::string_view host, std::string_view target) {
+  if (!is_plain_host(host) || !is_plain_target(target)) {
+    std::string text(scheme);
+    text += host;
+    text += target;
+    return parse(text);
+  }
+  const std::size_t size = scheme.size() + host.size() + target.size();
+  void* block = escapement::detail::allocate_block(sizeof(Plain) + size);
+  Url url;
+  url.plain_.reset(::new (block) Plain{size});
+  char* at = static_cast<char*>(block) + sizeof(Plain);
+  at = std::copy(scheme.begin(), scheme.end(), at);
+  at = std::copy(host.begin(), host.end(), at);
+  std::copy(target.begin(), target.end(), at);
   return url;
 }
 
@@ -279,48 +350,48 @@ Result<Url> Url::resolve(std::string_view reference) const {
   if (absolute) {
     text = reference;
   } else if (reference.substr(0, 2) == "//") {
-    (text = scheme_) += ':';
+    (text = scheme()) += ':';
     text += reference;
   } else {
     text = origin();
-    if (!userinfo_.empty()) text.insert(scheme_.size() + 3, userinfo_ + "@");
+    if (!userinfo().empty()) text.insert(scheme().size() + 3, userinfo() + "@");
     if (reference.empty() || reference[0] == '#') {
       text += target();
     } else if (reference[0] == '?') {
-      text += path_;
+      text += path();
     } else if (reference[0] != '/') {
-      text += path_.substr(0, path_.rfind('/') + 1);
+      text += path().substr(0, path().rfind('/') + 1);
     }
     text += reference;
   }
   Result<Url> url = parse(text);
-  if (url && reference.find('#') == reference.npos) url->fragment_ = fragment_;
+  if (url && reference.find('#') == reference.npos) url->parts().fragment = fragment();
   return url;
 }
 
-std::string Url::target() const { return has_query_ ? path_ + '?' + query_ : path_; }
+std::string Url::target() const { return has_query() ? path() + '?' + query() : path(); }
 
 std::string Url::authority() const {
-  std::string text = contains(host_, ':') ? '[' + host_ + ']' : host_;
-  if (port_ != default_port(scheme_)) (text += ':') += std::to_string(port_);
+  std::string text = contains(host(), ':') ? '[' + host() + ']' : host();
+  if (port() != default_port(scheme())) (text += ':') += std::to_string(port());
   return text;
 }
 
-std::string Url::origin() const { return scheme_ + "://" + authority(); }
+std::string Url::origin() const { return scheme() + "://" + authority(); }
 
 std::string Url::without_credentials() const { return origin() + target(); }
 
 std::string Url::text() const {
-  std::string text = scheme_ + "://";
-  if (!userinfo_.empty()) (text += userinfo_) += '@';
+  std::string text = scheme() + "://";
+  if (!userinfo().empty()) (text += userinfo()) += '@';
   text += authority();
   text += target();
-  if (!fragment_.empty()) (text += '#') += fragment_;
+  if (!fragment().empty()) (text += '#') += fragment();
   return text;
 }
 
 std::string Url::query_parameter(std::string_view name) const {
-  std::string_view rest = query_;
+  std::string_view rest = query();
   while (!rest.empty()) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(pair.size() == rest.size() ? rest.size() : pair.size() + 1);

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include <escapement/core/error.h>
+#include <escapement/core/recycle.h>
 
 namespace escapement::http {
 
@@ -23,14 +25,16 @@ class Url {
   // inherited when the reference has none (RFC 9110 section 10.2.2). Errors as parse.
   Result<Url> resolve(std::string_view reference) const;
 
-  const std::string& scheme() const { return scheme_; }      // "http" or "https"
-  const std::string& userinfo() const { return userinfo_; }  // "user:password", still encoded; often empty
-  const std::string& host() const { return host_; }          // "example.com", "10.0.0.1", "::1" (no brackets)
-  std::uint16_t port() const { return port_; }               // 80 or 443 where the URL names none
-  const std::string& path() const { return path_; }          // begins with '/', still encoded
-  const std::string& query() const { return query_; }        // without '?', still encoded
-  const std::string& fragment() const { return fragment_; }  // without '#'
-  bool has_query() const { return has_query_; }
+  const std::string& scheme() const { return parts().scheme; }  // "http" or "https"
+  const std::string& userinfo() const {
+    return parts().userinfo;
+  }  // "user:password", still encoded; often empty
+  const std::string& host() const { return parts().host; }  // "example.com", "10.0.0.1", "::1" (no brackets)
+  std::uint16_t port() const { return parts().port; }       // 80 or 443 where the URL names none
+  const std::string& path() const { return parts().path; }  // begins with '/', still encoded
+  const std::string& query() const { return parts().query; }        // without '?', still encoded
+  const std::string& fragment() const { return parts().fragment; }  // without '#'
+  bool has_query() const { return parts().has_query; }
 
   // What goes into a request line: path and query.
   std::string target() const;
@@ -45,26 +49,57 @@ class Url {
   // The same URL without userinfo.
   Url without_userinfo() const {
     Url url = *this;
-    url.userinfo_.clear();
+    url.parts().userinfo.clear();
     return url;
   }
 
   // The decoded value of query parameter `name`; empty when absent. '+' is a space.
   std::string query_parameter(std::string_view name) const;
 
-  bool operator==(const Url&) const = default;
+  bool operator==(const Url& other) const { return parts() == other.parts(); }
+
+  Url(const Url& other) : parts_(std::make_unique<Parts>(other.parts())) {}
+  Url(Url&&) noexcept = default;
+  Url& operator=(const Url& other) { return *this = Url(other); }
+  Url& operator=(Url&&) noexcept = default;
+  ~Url() = default;
+
+  // `scheme` ("http://" or "https://"), `host` and `target`, for a server: not taken apart before somebody
+  // asks, where both are so plain that there is nothing to normalise. Errors as parse.
+  static Result<Url> of_request(std::string_view scheme, std::string_view host, std::string_view target);
 
  private:
-  Url() = default;
+  struct Parts {
+    std::string scheme;
+    std::string userinfo;
+    std::string host;
+    std::uint16_t port = 0;
+    std::string path;
+    std::string query;
+    std::string fragment;
+    bool has_query = false;
+    bool operator==(const Parts&) const = default;
+  };
+  // The text of a URL that is known to parse.
+  struct Plain {
+    std::size_t size;
+    std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
+  };
+  struct FreePlain {
+    void operator()(Plain* plain) const {
+      escapement::detail::free_block(plain, sizeof(Plain) + plain->size);
+    }
+  };
 
-  std::string scheme_;
-  std::string userinfo_;
-  std::string host_;
-  std::uint16_t port_ = 0;
-  std::string path_;
-  std::string query_;
-  std::string fragment_;
-  bool has_query_ = false;
+  Url() = default;
+  Parts& parts() const {
+    if (!parts_) take_apart();
+    return *parts_;
+  }
+  void take_apart() const;
+
+  mutable std::unique_ptr<Plain, FreePlain> plain_;
+  mutable std::unique_ptr<Parts> parts_;
 };
 
 // `text` with its percent-encodings undone; what is no encoding stays as it is. For a part of a Url's path

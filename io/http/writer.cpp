@@ -1,8 +1,10 @@
 #include <escapement/io/http/writer.h>
 
 #include <charconv>
+#include <cstring>
 
 #include <escapement/core/check.h>
+#include <escapement/io/http/characters.h>
 
 namespace escapement::http {
 
@@ -14,14 +16,22 @@ void append_number(std::string& to, std::uint64_t number, int base = 10) {
   to.append(digits, end.ptr);
 }
 
+char* put(char* at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+// In one piece: the room is made once.
 void append_field(std::string& to, std::string_view name, std::string_view value) {
-  to += name;
-  to += ": ";
-  to += value;
-  to += "\r\n";
+  const std::size_t before = to.size();
+  to.resize(before + name.size() + value.size() + 4);
+  char* at = put(to.data() + before, name);
+  at = put(put(at, ": "), value);
+  put(at, "\r\n");
 }
 
 bool is_ours(std::string_view name) {
+  if (name.size() != 10 && name.size() != 14 && name.size() != 17) return false;
   return equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding") ||
          equal_ignoring_case(name, "connection") || equal_ignoring_case(name, "keep-alive");
 }
@@ -59,31 +69,31 @@ Result<> check_length(const Headers& headers, const std::optional<std::uint64_t>
 void append_framing(std::string& to, Framing framing, std::optional<std::uint64_t> length) {
   if (framing == Framing::chunked) append_field(to, "Transfer-Encoding", "chunked");
   if (framing == Framing::length) {
-    to += "Content-Length: ";
-    append_number(to, *length);
-    to += "\r\n";
+    char digits[24];
+    const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, *length);
+    append_field(to, "Content-Length", {digits, static_cast<std::size_t>(end.ptr - digits)});
   }
+}
+
+void append_status_line(std::string& to, int status) {
+  if (status == 200) {
+    to += "HTTP/1.1 200 OK\r\n";
+    return;
+  }
+  to += "HTTP/1.1 ";
+  append_number(to, static_cast<std::uint64_t>(status));
+  to += ' ';
+  to += reason_phrase(status);
+  to += "\r\n";
 }
 
 bool status_without_body(int status) { return status < 200 || status == 204 || status == 304; }
 
 }  // namespace
 
-bool is_token(std::string_view text) {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  for (const char c : text) {
-    const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!alphanumeric && others.find(c) == others.npos) return false;
-  }
-  return !text.empty();
-}
+bool is_token(std::string_view text) { return !text.empty() && detail::token_characters.has_all(text); }
 
-bool is_field_value(std::string_view text) {
-  for (const char c : text) {
-    if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
-}
+bool is_field_value(std::string_view text) { return detail::value_characters.has_all(text); }
 
 Result<Framing> write_request_head(std::string& to, const Request& request, const RequestOptions& options) {
   const std::size_t before = to.size();
@@ -139,11 +149,7 @@ Result<Framing> write_response_head(std::string& to, const Response& response,
     if (!length_ok) return std::move(length_ok).error();
   }
 
-  to += "HTTP/1.1 ";
-  append_number(to, static_cast<std::uint64_t>(response.status));
-  to += ' ';
-  to += reason_phrase(response.status);
-  to += "\r\n";
+  append_status_line(to, response.status);
   if (!options.date.empty() && !response.headers.has("date")) append_field(to, "Date", options.date);
   Result<> fields = append_fields(to, response.headers, false);
   if (!fields) {

@@ -147,3 +147,19 @@ TEST_CASE("writer: what it writes is read back; what may not be sent is refused"
   CHECK(text == "HTTP/1.1 204 No Content\r\n\r\n");
   CHECK(!write_response_head(text, Response(99), ResponseOptions()));
 }
+
+TEST_CASE("parser: no control character in a value, whatever the field and wherever it stands") {
+  for (const std::string name : {"X", "Connection", "Upgrade", "Proxy-Connection", "Expect", "Host"}) {
+    for (const std::string filler : {"", "close", "0123456789abcdef0123456789"}) {
+      for (int byte = 0; byte < 256; ++byte) {
+        const bool control = (byte < ' ' && byte != '\t') || byte == 0x7f;
+        const std::string value = filler + static_cast<char>(byte) + filler + "z";
+        const std::string head = "GET / HTTP/1.1\r\nHost: h\r\n" + name + ": a" + value + "\r\n\r\n";
+        const std::string said = told(Parser::Role::request, head, {}, false, {});
+        CAPTURE(name, filler, byte, said);
+        if (control) REQUIRE(said.ends_with("400"));
+        if (!control && name == "X") REQUIRE(said == "GET / || ");
+      }
+    }
+  }
+}

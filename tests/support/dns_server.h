@@ -127,7 +127,7 @@ class DnsServer {
       const ssize_t count =
           ::recvfrom(udp_.get(), room, sizeof room, 0, reinterpret_cast<sockaddr*>(&from), &size);
       if (count < 0) {
-        co_await detail::until_readable(loop_.backend(), watch_);
+        co_await detail::until_readable(watch_);
         continue;
       }
       questions.push_back(parse(std::string_view(room, static_cast<std::size_t>(count)), false));

@@ -1,0 +1,92 @@
+// RecyclePool: where the frames of tasks live, and other small things that come and go with every request.
+//
+// A server makes and destroys the same few coroutine frames for every request, so a reactor keeps those that
+// were destroyed for the next ones of their size: a list per size, two pointers moved instead of a visit to
+// the general allocator.
+//
+// A task is made before anybody knows which reactor will run it, and a frame's operator delete is told its
+// size and nothing else; so the pool is found through the thread: a reactor that takes a turn is the thread's
+// current one for as long. That pointer is the library's only thread-local, and only this file and
+// recycle_*.cpp know it. Outside a turn blocks come from the general allocator and go back there; both may
+// free what the other made.
+//
+// With AddressSanitizer recycle_nothing.cpp is built instead of recycle_pool.cpp: no pool is ever the
+// current one, nothing is kept, and so a use of a destroyed frame is found. The same on wasm, where a reactor
+// lives for one request and bytes of code count.
+
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <new>
+#include <utility>
+
+namespace escapement::detail {
+
+// What one reactor keeps. Bounded: what is above `bytes_max` goes back to the general allocator.
+class RecyclePool {
+ public:
+  static constexpr std::size_t bytes_max = 256 * 1024;
+
+  RecyclePool() = default;
+  RecyclePool(const RecyclePool&) = delete;
+  RecyclePool& operator=(const RecyclePool&) = delete;
+  ~RecyclePool();
+
+  // Makes `pool` the current one of this thread, as long as it lives. They nest.
+  class Use {
+   public:
+    explicit Use(RecyclePool& pool) noexcept;
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ~Use();
+
+   private:
+    [[maybe_unused]] RecyclePool* before_;  // not by recycle_nothing.cpp
+  };
+
+  std::size_t bytes_kept() const { return bytes_kept_; }
+
+ private:
+  friend void* allocate_block(std::size_t size);
+  friend void free_block(void* frame, std::size_t size) noexcept;
+
+  // Blocks are rounded up to multiples of `grain`; list i holds those of i + 1 grains. Larger ones are not
+  // kept.
+  static constexpr std::size_t grain = 64;
+  static constexpr std::size_t lists = 32;
+  struct Free {
+    Free* next;
+  };
+  static constexpr std::size_t list_of(std::size_t size) { return (size - 1) / grain; }
+  static constexpr std::size_t rounded(std::size_t size) { return (list_of(size) + 1) * grain; }
+
+  static constinit thread_local RecyclePool* current;
+
+  std::array<Free*, lists> free_{};
+  std::size_t bytes_kept_ = 0;
+};
+
+// Inline because the size is a constant wherever it is called.
+inline void* allocate_block(std::size_t size) {
+  RecyclePool* pool = RecyclePool::current;
+  const std::size_t list = RecyclePool::list_of(size);
+  if (pool == nullptr || list >= RecyclePool::lists || pool->free_[list] == nullptr) {
+    return ::operator new(RecyclePool::rounded(size));
+  }
+  pool->bytes_kept_ -= RecyclePool::rounded(size);
+  return std::exchange(pool->free_[list], pool->free_[list]->next);
+}
+
+inline void free_block(void* frame, std::size_t size) noexcept {
+  RecyclePool* pool = RecyclePool::current;
+  const std::size_t list = RecyclePool::list_of(size);
+  if (pool == nullptr || list >= RecyclePool::lists || pool->bytes_kept_ >= RecyclePool::bytes_max) {
+    ::operator delete(frame);
+    return;
+  }
+  pool->bytes_kept_ += RecyclePool::rounded(size);
+  pool->free_[list] = ::new (frame) RecyclePool::Free{pool->free_[list]};
+}
+
+}  // namespace escapement::detail

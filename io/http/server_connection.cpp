@@ -1,0 +1,459 @@
+#include <escapement/io/http/server_connection.h>
+
+#include <algorithm>
+#include <vector>
+
+#include <escapement/io/http/writer.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement::http::detail {
+
+namespace {
+
+using escapement::detail::PromiseBase;
+using escapement::detail::Started;
+using escapement::detail::this_task;
+using escapement::detail::timeout_message;
+using escapement::detail::until_made_ready;
+
+constexpr std::size_t skip_max = 64 * KiB;     // of an unread request body, to keep the connection
+constexpr std::size_t linger_max = 256 * KiB;  // read and thrown away after an early answer
+constexpr Duration linger_time = 2s;
+// Reads in a row that brought bytes, before others have their turn.
+constexpr int reads_max = 4;
+
+constexpr std::size_t index(Limit limit) { return static_cast<std::size_t>(limit); }
+
+Instant after(Instant now, Duration limit) {
+  return limit == Duration::max() ? Instant::never() : now + std::max(limit, Duration());
+}
+
+}  // namespace
+
+struct ServerConnection::Exchange {
+  Exchange(ServerConnection& c, const MessageHead& head) : connection(c) {
+    writing.minor_version = head.minor_version;
+    writing.answers_head = head.method == "HEAD";
+    writing.keep_alive = head.keep_alive && ++c.requests_ < c.server_.options_.requests_per_connection_max;
+    if (head.has_body()) body = std::make_shared<OpenBody>(c, head.expect_continue);
+  }
+  Exchange(const Exchange&) = delete;
+  ~Exchange() { end_body(); }
+  // What the handler's body holds on to lasts no longer: the bytes that follow are not for it.
+  void end_body() {
+    if (body && !body->ended()) body->end();
+  }
+
+  ServerConnection& connection;
+  ResponseOptions writing;
+  std::shared_ptr<OpenBody> body;
+  Framing framing = Framing::none;
+  bool reset = false;  // nothing more is to be sent
+};
+
+// --- from accept to close ---------------------------------------------------------------------------------
+
+ServerConnection::ServerConnection(Server& server, Reactor& reactor, std::unique_ptr<Stream> stream,
+                                   const void* owner, Semaphore::Permit slot)
+    : server_(server), reactor_(reactor), owner_(owner), slot_(std::move(slot)), stream_(std::move(stream)) {
+  member_.connection = this;
+  server_.connections_.push_back(member_);
+  ++server_.statistics_.open;
+  reactor_.ready(*this);
+}
+
+ServerConnection::ServerConnection(Server& server, Reactor& reactor, std::unique_ptr<Stream> stream,
+                                   Guest& guest)
+    : server_(server), reactor_(reactor), guest_(&guest), stream_(std::move(stream)) {
+  guest.connection_ = this;
+  member_.connection = this;
+  server_.connections_.push_back(member_);
+  ++server_.statistics_.open;
+  reactor_.ready(*this);
+}
+
+ServerConnection::Guest::~Guest() {
+  if (connection_ == nullptr) return;
+  connection_->guest_ = nullptr;
+  delete connection_;
+}
+
+ServerConnection::~ServerConnection() {
+  task_.reset();
+  if (guest_ != nullptr) {
+    guest_->connection_ = nullptr;
+    reactor_.ready(guest_->task_);
+  } else if (const std::optional<HostKey> peer = stream().peer_host(); peer && slot_) {
+    const auto held = server_.per_peer_.find(*peer);
+    if (--held->second == 0) server_.per_peer_.erase(held);
+  }
+  if (conversation_) {
+    stream_ = wire().detach();
+    server_.take_back(std::move(conversation_));
+  }
+  --server_.statistics_.open;
+  server_.changed_.pulse();
+}
+
+void ServerConnection::run() {
+  const bool over = timed_ && !timer_.armed();
+  if (!task_) {
+    // What arrived in the turn in which the idle time ended is still answered.
+    if (over && !stream_->readable_or_closed()) {
+      delete this;
+      return;
+    }
+    return enter();
+  }
+  if (task_->finished()) return conclude();
+  if (over) {
+    timed_ = false;
+    for (std::size_t i = 0; i < conversation_->deadlines.size(); ++i) {
+      const Limit limit = static_cast<Limit>(i);
+      if (conversation_->deadlines[i] <= reactor_.now() && !put_off(limit)) return out_of_time(limit);
+    }
+    arm();
+  }
+  if (conversation_->watched) {
+    if (stream().broken()) {
+      ++server_.statistics_.abandoned;
+      return cut(Error(Errc::reset, stream().peer() + " was gone before its answer"));
+    }
+    stream().watch(reactor_, this);
+  }
+  if (waiting_ != nullptr) reactor_.resume_next(*waiting_);
+}
+
+// Bytes have arrived, or may have.
+void ServerConnection::enter() {
+  stream_->watch(reactor_, nullptr);  // it may have been the timer that woke it
+  conversation_ = server_.lend_conversation();
+  wire().attach(std::move(stream_), *this);
+  start(converse());
+}
+
+void ServerConnection::start(Task<> task) {
+  task_.emplace(std::move(task));
+  task_->start(reactor_, *this);
+  if (task_->finished()) conclude();
+}
+
+void ServerConnection::conclude() {
+  Result<> outcome = task_->take();
+  task_.reset();
+  if (outcome && std::exchange(rests_, false)) return rest();
+  if (!outcome) {
+    server_.tell(outcome.error());
+    if (outcome.error() == Errc::reset) stream().reset_on_close();
+  }
+  leave();
+}
+
+// It has come to its end in good order.
+void ServerConnection::leave() {
+  if (server_.stopping_.is_set()) ++server_.report_.drained;
+  delete this;
+}
+
+// Nothing is left to do: everything is given back, the stream's next event and the timer are waited for.
+void ServerConnection::rest() {
+  stream_ = wire().detach();
+  server_.take_back(std::move(conversation_));
+  idle_ = true;
+  timed_ = server_.options_.keep_alive != Duration::max();
+  if (timed_) {
+    timer_.arm(reactor_.timers(), reactor_.now() + server_.options_.keep_alive, *this);
+  } else {
+    timer_.disarm();
+  }
+}
+
+// --- limits -----------------------------------------------------------------------------------------------
+
+void ServerConnection::set_limit(Limit limit, Instant deadline) {
+  conversation_->deadlines[index(limit)] = deadline;
+  arm();
+}
+
+// A timer that is due earlier than it has to be is looked at then, and armed again.
+void ServerConnection::arm() {
+  const auto& deadlines = conversation_->deadlines;
+  const Instant first = *std::min_element(deadlines.begin(), deadlines.end());
+  timed_ = first != Instant::never();
+  if (timed_) {
+    timer_.arm(reactor_.timers(), first, *this);
+  } else {
+    timer_.disarm();
+  }
+}
+
+// The handler's time does not run while it waits for the request's body, which has its own limits; that is
+// made up for here.
+bool ServerConnection::put_off(Limit limit) {
+  if (limit != Limit::handler) return false;
+  Instant& deadline = conversation_->deadlines[index(Limit::handler)];
+  deadline = after(conversation_->handler_began, server_.options_.handler_timeout + body_waited());
+  return deadline > reactor_.now();
+}
+
+Duration ServerConnection::body_waited() const {
+  const bool waits = conversation_->deadlines[index(Limit::body)] != Instant::never();
+  return conversation_->body_waited + (waits ? reactor_.now() - conversation_->body_wait_began : Duration());
+}
+
+// The task is destroyed where it waits.
+void ServerConnection::out_of_time(Limit limit) {
+  const ServerOptions& options = server_.options_;
+  const auto error = [](const char* what, Duration time) {
+    return Error(Errc::timed_out, what + timeout_message(time));
+  };
+  switch (limit) {
+    case Limit::idle:
+    case Limit::lingering: return leave();
+    case Limit::head: return answer_instead(408);
+    case Limit::sending: return cut(error("sending: ", options.write_stall));
+    case Limit::body:
+      if (conversation_->answer_begun) return cut(error("reading the body: ", options.body_idle));
+      return answer_instead(408);
+    case Limit::handler:
+      ++server_.statistics_.failed_handlers;
+      server_.tell(error("handler: ", options.handler_timeout));
+      return answer_instead(503);
+  }
+}
+
+void ServerConnection::answer_instead(int status) {
+  task_.reset();
+  waiting_ = nullptr;
+  conversation_->watched = false;
+  stream().watch(reactor_, nullptr);
+  conversation_->deadlines.fill(Instant::never());
+  start(refuse(status));
+}
+
+void ServerConnection::cut(const Error& why) {
+  stream().reset_on_close();
+  server_.tell(why);
+  delete this;
+}
+
+void ServerConnection::begin_wait(For what) {
+  const Instant now = reactor_.precise_now();
+  const ServerOptions& options = server_.options_;
+  if (what == For::sending) return set_limit(Limit::sending, after(now, options.write_stall));
+  if (conversation_->watched) stream().watch(reactor_, nullptr);  // the read will see it
+  conversation_->body_wait_began = now;
+  Duration allowed = options.body_idle;
+  if (options.body_bytes_per_second_min != 0 && options.body_idle != Duration::max()) {
+    const double seconds =
+        static_cast<double>(wire().body_bytes()) / static_cast<double>(options.body_bytes_per_second_min);
+    const Duration in_all =
+        options.body_idle + Duration(std::chrono::duration<double>(std::min(seconds, 1e9)));
+    allowed = std::min(allowed, in_all - conversation_->body_waited);
+  }
+  set_limit(Limit::body, after(now, allowed));
+}
+
+void ServerConnection::end_wait(For what) {
+  lift_limit(what == For::sending ? Limit::sending : Limit::body);
+  if (what == For::sending) return;
+  conversation_->body_waited =
+      conversation_->body_waited + (reactor_.precise_now() - conversation_->body_wait_began);
+  if (conversation_->watched) stream().watch(reactor_, this);
+}
+
+// While the handler works nobody reads, so nobody would see that the peer is gone.
+void ServerConnection::watch_for_loss() { conversation_->watched = stream().watch(reactor_, this); }
+
+void ServerConnection::stop_watching() {
+  if (std::exchange(conversation_->watched, false)) stream().watch(reactor_, nullptr);
+}
+
+// --- the conversation -------------------------------------------------------------------------------------
+
+// Answers what has arrived, in order, until nothing is left. The answers of one read go out in one write.
+Task<> ServerConnection::converse() {
+  PromiseBase& self = co_await this_task;
+  int reads = 0;
+  for (;;) {
+    const Parser::Event event = wire().parse();
+    if (event == Parser::Event::failed) {
+      const int status = wire().parse_error_status();
+      co_await refuse(status);
+      co_return;
+    }
+    if (event == Parser::Event::need_more) {
+      if (wire().flush_now() && !server_.stopping_.is_set()) {
+        const Connection::Arrived arrived = wire().receive_now();
+        if (arrived == Connection::Arrived::bytes) {
+          idle_ = false;
+          if (++reads % reads_max == 0) co_await yield();
+          continue;
+        }
+        rests_ = arrived == Connection::Arrived::nothing && wire().between_messages() &&
+                 stream().watch(reactor_, this);
+        if (rests_) co_return;
+      }
+      const bool more = co_await more_bytes();
+      if (!more) co_return;
+      continue;
+    }
+    if (event != Parser::Event::head) continue;
+
+    wire().head_taken();
+    if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
+    Exchange exchange(*this, wire().head());
+    Result<Request> request = make_request(wire().head(), exchange.body, stream().encrypted());
+    if (!request) {
+      co_await refuse(400);
+      co_return;
+    }
+    if (!exchange.body) wire().skip_buffered_body(0);
+    if (peer_.empty()) peer_ = stream().peer();
+    request->peer = peer_;
+    ++server_.statistics_.requests;
+    Started<Response> handling(server_.service_(*std::move(request)));
+    handling.start(reactor_, *this);
+    if (!handling.finished()) {
+      conversation_->handler_began = reactor_.precise_now();
+      set_limit(Limit::handler, after(conversation_->handler_began, server_.options_.handler_timeout));
+      watch_for_loss();
+      if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
+      waiting_ = &self;
+      while (!handling.finished()) co_await until_made_ready;
+      waiting_ = nullptr;
+      lift_limit(Limit::handler);
+    }
+    Result<Response> outcome = handling.take();
+    if (!outcome && outcome.error() == Errc::reset && wire().parse_error_status() == 0) {
+      stream().reset_on_close();
+      co_return;
+    }
+    Response response = outcome ? *std::move(outcome) : failure_response(outcome.error());
+    if (!respond(exchange, response)) co_await respond_slowly(exchange, response);
+    stop_watching();
+    exchange.end_body();
+    if (exchange.reset) co_return;
+    const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
+    if (!exchange.writing.keep_alive || !whole) {
+      co_await wire().flush();
+      co_await linger();
+      co_return;
+    }
+    conversation_->answer_begun = false;
+    conversation_->body_waited = Duration();
+    if (wire().out().size() >= Connection::joined_max) co_await wire().flush();
+  }
+}
+
+// When there is nothing to parse and something has to be waited for. False: the connection is to be closed.
+Task<bool> ServerConnection::more_bytes() {
+  co_await wire().flush();
+  const bool between = wire().between_messages();
+  if (between && server_.stopping_.is_set()) co_return false;
+  idle_ = between;
+  const ServerOptions& options = server_.options_;
+  if (between) {
+    set_limit(Limit::idle, after(reactor_.now(), options.keep_alive));
+  } else if (conversation_->deadlines[index(Limit::head)] == Instant::never()) {
+    set_limit(Limit::head, after(reactor_.now(), options.header_timeout));
+  }
+  Result<bool> more = co_await wire().receive().result();
+  idle_ = false;
+  lift_limit(Limit::idle);
+  if (!more) co_return false;  // gone; nothing was begun
+  if (*more) co_return true;
+  if (wire().finish() == Parser::Event::failed) co_await refuse(400);
+  co_return false;
+}
+
+// Puts the answer together. True when that was all; else respond_slowly sends its body.
+bool ServerConnection::respond(Exchange& exchange, Response& response) {
+  ResponseOptions& writing = exchange.writing;
+  // An unread request body: what has arrived is thrown away, more than that ends the connection. A response
+  // that streams may be made of it; then it is looked at afterwards, and leave for it given before the head.
+  const bool waits_for_leave = exchange.body && exchange.body->expects_continue();
+  if (response.body.replayable()) {
+    exchange.end_body();
+    const bool whole = wire().message_complete() || (!waits_for_leave && wire().skip_buffered_body(skip_max));
+    writing.keep_alive = writing.keep_alive && whole;
+  } else if (waits_for_leave) {
+    exchange.body->allow(wire().out());
+  }
+  if (server_.stopping_.is_set() || list_contains(response.headers.get_or("connection", ""), "close")) {
+    writing.keep_alive = false;
+  }
+  writing.date = server_.date(reactor_);
+  Result<Framing> framing = write_response_head(wire().out(), response, writing);
+  if (!framing) {
+    server_.tell(framing.error());
+    ++server_.statistics_.failed_handlers;
+    response = Response(500);
+    writing.keep_alive = false;
+    framing = write_response_head(wire().out(), response, writing);
+  }
+  if (*framing == Framing::until_close) writing.keep_alive = false;
+  exchange.framing = *framing;
+  conversation_->answer_begun = true;
+  return wire().put_body(response.body, *framing);
+}
+
+Task<> ServerConnection::respond_slowly(Exchange& exchange, Response& response) {
+  if (!conversation_->watched) watch_for_loss();
+  Result<> sent = co_await wire().send_body(response.body, exchange.framing).result();
+  if (sent) co_return;
+  server_.tell(sent.error());
+  if (sent.error() == Errc::reset) stream().reset_on_close();
+  exchange.reset = true;
+}
+
+// What a failed handler is answered with: what the request's own body got wrong, too late, or our fault.
+Response ServerConnection::failure_response(const Error& error) {
+  const int parse_status = wire().parse_error_status();
+  if (parse_status != 0) {
+    ++server_.statistics_.refused;
+    return Response(parse_status, std::string(reason_phrase(parse_status)) + "\n");
+  }
+  ++server_.statistics_.failed_handlers;
+  server_.tell(error);
+  const int status = error == Errc::timed_out ? 503 : 500;
+  return Response(status, std::string(reason_phrase(status)) + "\n");
+}
+
+// The server's own answer to what it does not pass on, and the end of the connection.
+Task<> ServerConnection::refuse(int status) {
+  if (status != 503) ++server_.statistics_.refused;
+  const Response response(status, Headers{{"Content-Type", "text/plain"}},
+                          std::string(reason_phrase(status)) + "\n");
+  ResponseOptions writing;
+  writing.keep_alive = false;
+  writing.date = server_.date(reactor_);
+  const Framing framing = co_await write_response_head(wire().out(), response, writing);
+  wire().put_body(response.body, framing);
+  co_await wire().flush();
+  co_await linger();
+}
+
+// Closing with unread bytes would reset the connection and may destroy the answer on its way (RFC 9112
+// section 9.6): tell the peer that no more comes, and read on for a while.
+Task<> ServerConnection::linger() {
+  Result<> half_closed = co_await stream().shutdown_write().result();
+  if (!half_closed) co_return;
+  set_limit(Limit::lingering, after(reactor_.precise_now(), linger_time));
+  std::vector<std::byte> scratch(16 * KiB);
+  for (std::size_t total = 0; total < linger_max;) {
+    Result<std::size_t> count = co_await stream().read(scratch).result();
+    if (!count || *count == 0) co_return;
+    total += *count;
+  }
+}
+
+Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
+  if (open.expects_continue()) {
+    open.allow(wire().out());
+    co_await wire().flush();
+  }
+  co_return co_await wire().read_body();
+}
+
+}  // namespace escapement::http::detail

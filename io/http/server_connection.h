@@ -1,0 +1,137 @@
+// ServerConnection: one connection of a Server, from accept to close.
+//
+// While it is idle it is this object: it waits for the stream's next event and for its timer, and nothing
+// else exists. When bytes arrive it is lent a Conversation (parser, buffers, limits) and a task, `converse`,
+// answers what has arrived; when nothing is left both are given back. A request whose handler needs not wait
+// is read, answered and sent within one call from the reactor.
+//
+// All its limits in time share one timer entry, armed for the earliest of them. When one is over, the task is
+// destroyed where it waits, and with it the handler; what the peer is told, if anything, is a new task.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <escapement/core/event.h>
+#include <escapement/io/http/connection.h>
+#include <escapement/io/http/server.h>
+#include <escapement/io/http/server_request.h>
+#include <escapement/timers/entry.h>
+
+namespace escapement::http::detail {
+
+// What can run out, each with its own limit in ServerOptions.
+enum class Limit { idle, head, handler, body, sending, lingering };
+
+// What a connection needs while it is not idle.
+struct Conversation {
+  explicit Conversation(const ParserLimits& limits) : wire(Parser::Role::request, limits) { clear(); }
+  // Ready for the next connection; the wire is cleared by its detach().
+  void clear() {
+    deadlines.fill(Instant::never());
+    watched = answer_begun = false;
+    body_waited = Duration();
+  }
+
+  Connection wire;
+  std::array<Instant, 6> deadlines;  // by Limit
+  bool watched = false;              // for the loss of the peer, while a handler works
+  bool answer_begun = false;         // bytes of it may have been sent: no other answer can be given
+  Instant handler_began;
+  Instant body_wait_began;
+  Duration body_waited;  // so far, for this request's body
+};
+
+class ServerConnection final : public Runnable, private Waits {
+ public:
+  // Whoever waits for a connection that was given to the server by hand: woken when it is gone; destroying it
+  // closes the connection.
+  class Guest {
+   public:
+    explicit Guest(escapement::detail::PromiseBase& task) : task_(task) {}
+    Guest(const Guest&) = delete;
+    ~Guest();
+    bool served() const { return connection_ != nullptr; }
+
+   private:
+    friend class ServerConnection;
+    escapement::detail::PromiseBase& task_;
+    ServerConnection* connection_ = nullptr;
+  };
+
+  // Deletes itself when the connection has ended. `owner` is only kept.
+  ServerConnection(Server& server, Reactor& reactor, std::unique_ptr<Stream> stream, const void* owner,
+                   Semaphore::Permit slot);
+  ServerConnection(Server& server, Reactor& reactor, std::unique_ptr<Stream> stream, Guest& guest);
+  ServerConnection(const ServerConnection&) = delete;
+  ~ServerConnection();
+
+  // Something happened: bytes came, the task has finished, the handler has, a limit is over, the peer is
+  // gone.
+  void run() override;
+
+  bool idle() const { return idle_; }
+  const void* owner() const { return owner_; }
+
+  // For the request's body. Gives leave to send it, where the client waits for that; then its next bytes,
+  // empty at the end.
+  Task<std::string> read_request_body(OpenBody& open);
+  Headers take_trailers() { return wire().take_trailers(); }
+
+ private:
+  // A request that was read and is being answered.
+  struct Exchange;
+
+  void enter();
+  void start(Task<> task);
+  void conclude();
+  void leave();
+  void rest();
+  bool put_off(Limit limit);
+  Duration body_waited() const;
+  void out_of_time(Limit limit);
+  void answer_instead(int status);
+  void cut(const Error& why);
+
+  Task<> converse();
+  Task<bool> more_bytes();
+  bool respond(Exchange& exchange, Response& response);
+  Task<> respond_slowly(Exchange& exchange, Response& response);
+  Response failure_response(const Error& error);
+  Task<> refuse(int status);
+  Task<> linger();
+
+  void begin_wait(For what) override;
+  void end_wait(For what) override;
+  void set_limit(Limit limit, Instant deadline);
+  void lift_limit(Limit limit) { set_limit(limit, Instant::never()); }
+  void arm();
+  void watch_for_loss();
+  void stop_watching();
+
+  Connection& wire() { return conversation_->wire; }
+  Stream& stream() { return conversation_ ? conversation_->wire.stream() : *stream_; }
+
+  Server& server_;
+  Reactor& reactor_;
+  const void* owner_ = nullptr;
+  Guest* guest_ = nullptr;
+  std::optional<Semaphore::Permit> slot_;
+  Server::Member member_;
+  TimerEntry timer_;
+  std::unique_ptr<Stream> stream_;              // while idle
+  std::unique_ptr<Conversation> conversation_;  // while not
+  std::optional<escapement::detail::Started<void>> task_;
+  escapement::detail::PromiseBase* waiting_ = nullptr;  // converse, for its handler
+  std::string peer_;                                    // the stream's, once a request was given it
+  std::uint64_t requests_ = 0;
+  bool idle_ = true;
+  bool timed_ = false;  // the timer was armed and has not been seen to be due
+  bool rests_ = false;  // converse has finished because nothing is left to do for now
+};
+
+}  // namespace escapement::http::detail

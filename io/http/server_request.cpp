@@ -1,0 +1,84 @@
+#include <escapement/io/http/server_request.h>
+
+#include <utility>
+
+#include <escapement/io/http/server_connection.h>
+
+namespace escapement::http::detail {
+
+namespace {
+
+using escapement::detail::PromiseBase;
+
+class RequestBody final : public BodySource {
+ public:
+  RequestBody(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length)
+      : open_(std::move(open)), length_(length) {}
+
+  Task<std::string> read() override { return OpenBody::read(open_); }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  Headers trailers() override { return open_->take_trailers(); }
+
+ private:
+  std::shared_ptr<OpenBody> open_;
+  std::optional<std::uint64_t> length_;
+};
+
+}  // namespace
+
+void OpenBody::end() {
+  connection_ = nullptr;
+  reading_.reset();
+  if (reader_ != nullptr) reader_->reactor().ready(*std::exchange(reader_, nullptr));
+}
+
+Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
+  if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
+  PromiseBase& self = co_await escapement::detail::this_task;
+  // Cancelled: the operation goes too.
+  class Reader {
+   public:
+    Reader(OpenBody& o, PromiseBase& task) : open_(o) { open_.reader_ = &task; }
+    Reader(const Reader&) = delete;
+    ~Reader() {
+      open_.reader_ = nullptr;
+      open_.reading_.reset();
+    }
+
+   private:
+    OpenBody& open_;
+  } reader(*open, self);
+  open->reading_.emplace(open->connection_->read_request_body(*open));
+  open->reading_->start(self.reactor(), self);
+  while (!open->ended() && !open->reading_->finished()) co_await escapement::detail::until_made_ready;
+  if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
+  Result<std::string> bytes = open->reading_->take();
+  if (bytes && bytes->empty()) open->trailers_ = open->connection_->take_trailers();
+  co_return std::move(bytes);
+}
+
+namespace {
+
+// The URL that a request was meant for, from its target and Host.
+Result<Url> url_of(const MessageHead& head, bool encrypted) {
+  if (head.target.starts_with("http://") || head.target.starts_with("https://"))
+    return Url::parse(head.target);
+  const std::string_view host = head.host.empty() ? std::string_view("localhost") : head.host;
+  return Url::of_request(encrypted ? "https://" : "http://", host,
+                         head.target == "*" ? std::string_view("/") : head.target);
+}
+
+}  // namespace
+
+Result<Request> make_request(MessageHead& head, std::shared_ptr<OpenBody> open, bool encrypted) {
+  Result<Url> url = url_of(head, encrypted);
+  if (!url) return std::move(url).error();
+  Body body;
+  if (open) body = Body(std::make_unique<RequestBody>(std::move(open), head.content_length));
+  Request request(Method(std::move(head.method)), *std::move(url), std::move(head.headers), std::move(body));
+  request.target = std::move(head.target);
+  request.minor_version = head.minor_version;
+  return request;
+}
+
+}  // namespace escapement::http::detail

@@ -1,0 +1,53 @@
+// What a server's handler is given: a Request, whose body is read from the connection as it is asked for.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <escapement/core/task.h>
+#include <escapement/io/http/message.h>
+#include <escapement/io/http/parser.h>
+
+namespace escapement::http::detail {
+
+class ServerConnection;
+
+// A request body that is still on the wire, as long as its request is being answered. The handler's Body may
+// live longer, and so may a task that reads it: from `end` on it fails with cancelled.
+class OpenBody {
+ public:
+  OpenBody(ServerConnection& connection, bool expects_continue)
+      : connection_(&connection), expects_continue_(expects_continue) {}
+  OpenBody(const OpenBody&) = delete;
+
+  // The request is over. What is being read is given up.
+  void end();
+  bool ended() const { return connection_ == nullptr; }
+  // The client waits for leave to send the body, and was not given it.
+  bool expects_continue() const { return expects_continue_; }
+  // Gives it, at the end of `out`.
+  void allow(std::string& out) {
+    expects_continue_ = false;
+    out += "HTTP/1.1 100 Continue\r\n\r\n";
+  }
+
+  // Fields after the body, once it was read to its end.
+  Headers take_trailers() { return std::move(trailers_); }
+
+  static Task<std::string> read(std::shared_ptr<OpenBody> open);
+
+ private:
+  ServerConnection* connection_;
+  bool expects_continue_;
+  Headers trailers_;
+  // The operation is owned here and not by whoever reads, so that `end` can end it.
+  std::optional<escapement::detail::Started<std::string>> reading_;
+  escapement::detail::PromiseBase* reader_ = nullptr;
+};
+
+// The request that `head` begins; moves out of it. `open` where it has a body. Errc::invalid_argument when
+// its target and Host make no URL.
+Result<Request> make_request(MessageHead& head, std::shared_ptr<OpenBody> open, bool encrypted);
+
+}  // namespace escapement::http::detail
