@@ -4,7 +4,6 @@
 #include <escapement/timers/wheel.h>
 
 #include <cstdlib>
-#include <map>
 #include <memory>
 #include <vector>
 
@@ -14,114 +13,15 @@
 #include <escapement/timers/ticks.h>
 
 #include "support/enumerate.h"
+#include "support/wheel_model.h"
 
 using namespace escapement;
-using escapement::test::Enumerate;
+using namespace escapement::test;
 
 namespace {
 
 constexpr std::int64_t tick = std::int64_t{1} << detail::tick_bits;
 constexpr std::int64_t latest = INT64_MAX;
-
-// What becomes ready when a timer is due: it knows which one it was.
-struct Fired final : Runnable {
-  int id = 0;
-  void run() override {}
-};
-
-struct Timer {
-  Fired fired;
-  TimerEntry entry;
-};
-
-// The wheel and a row of timers.
-class World {
- public:
-  World(int timers, std::int64_t start) : wheel(Instant::from_nanoseconds(start)) {
-    for (int id = 0; id < timers; ++id) make(id);
-  }
-
-  void arm(int id, std::int64_t deadline) {
-    timers_[id]->entry.arm(wheel, Instant::from_nanoseconds(deadline), timers_[id]->fired);
-  }
-  void disarm(int id) { timers_[id]->entry.disarm(); }
-  // Another entry takes its place.
-  void destroy(int id) { make(id); }
-  Instant next() { return wheel.next(); }
-
-  // The ids that are due, in order.
-  std::vector<int> advance(std::int64_t now) {
-    std::vector<int> ids;
-    List<Runnable> due;
-    do {
-      wheel.advance(Instant::from_nanoseconds(now), due);
-      while (Runnable* runnable = due.pop_front()) ids.push_back(static_cast<Fired*>(runnable)->id);
-    } while (wheel.next().nanoseconds() <= now && (now != latest || wheel.size() != 0));
-    return ids;
-  }
-
-  TimerWheel wheel;
-
- private:
-  void make(int id) {
-    if (static_cast<std::size_t>(id) == timers_.size()) timers_.emplace_back();
-    timers_[id] = std::make_unique<Timer>();
-    timers_[id]->fired.id = id;
-  }
-
-  std::vector<std::unique_ptr<Timer>> timers_;
-};
-
-// The same, obviously: what is armed, in the order in which it is to fire.
-class Model {
- public:
-  void arm(int id, std::int64_t deadline) {
-    disarm(id);
-    armed_.emplace(std::pair(deadline, ++order_), id);
-  }
-  void disarm(int id) {
-    std::erase_if(armed_, [id](const auto& timer) { return timer.second == id; });
-  }
-  Instant next() const {
-    return armed_.empty() ? Instant::never() : Instant::from_nanoseconds(armed_.begin()->first.first);
-  }
-  std::vector<int> advance(std::int64_t now) {
-    std::vector<int> ids;
-    while (!armed_.empty() && armed_.begin()->first.first <= now) {
-      ids.push_back(armed_.begin()->second);
-      armed_.erase(armed_.begin());
-    }
-    return ids;
-  }
-
- private:
-  std::map<std::pair<std::int64_t, std::uint64_t>, int> armed_;
-  std::uint64_t order_ = 0;
-};
-
-struct Pair {
-  explicit Pair(int timers, std::int64_t start = 0) : wheel(timers, start) {}
-
-  void arm(int id, std::int64_t deadline) {
-    wheel.arm(id, deadline);
-    model.arm(id, deadline);
-  }
-  void disarm(int id) {
-    wheel.disarm(id);
-    model.disarm(id);
-  }
-  void destroy(int id) {
-    wheel.destroy(id);
-    model.disarm(id);
-  }
-  // False when the two differ.
-  bool advance(std::int64_t now) { return wheel.advance(now) == model.advance(now); }
-  bool agree() { return wheel.next() == model.next(); }
-  void validate() { wheel.wheel.validate(); }
-
-  World wheel;
-  Model model;
-};
 
 std::int64_t saturated(std::int64_t at, std::int64_t by) { return detail::add_saturating(at, by); }
 
