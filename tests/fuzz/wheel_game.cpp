@@ -20,18 +20,13 @@ constexpr int first_timers = 16;
 // Enough for several calls of `advance` to share what is due; few enough for a thousand games a second.
 constexpr int timers_max = 2'600;
 
-constexpr std::array<std::int64_t, 8> starts{0,
-                                             1'000'000'007,
-                                             (tick << 11) - tick - 5,
-                                             earliest,
-                                             -tick,
-                                             latest - 2 * tick,
-                                             latest - (tick << 11) - 1,
-                                             latest};
+constexpr std::array<std::int64_t, 8> starts{0,     1'000'000'007,     (tick << 11) - tick - 5,   earliest,
+                                             -tick, latest - 2 * tick, latest - (tick << 11) - 1, latest};
 // How far from a boundary.
 constexpr std::array<std::int64_t, 8> deltas{0, -1, 1, -tick, tick, tick / 2, -tick * 64, tick - 1};
 // How far apart the timers of a burst are.
-constexpr std::array<std::int64_t, 8> strides{0, 1, -1, tick / 8, -tick / 8, tick, tick * 2048 / 64, tick * 2048};
+constexpr std::array<std::int64_t, 8> strides{0,          1, -1, tick / 8, -tick / 8, tick, tick * 2048 / 64,
+                                              tick * 2048};
 
 std::int64_t sum(std::int64_t at, std::int64_t by) { return detail::add_saturating(at, by); }
 
@@ -210,7 +205,8 @@ class WheelGame {
     if (wheel < model && pair_.wheel.size() <= TimerWheel::step_max) differ("next() is too early");
   }
 
-  // From one next() to the following one until nothing is armed: how often it wakes up for nothing is bounded.
+  // From one next() to the following one until nothing is armed: how often it wakes up for nothing is
+  // bounded.
   void finish() {
     int idle = 0;
     while (wrong_.empty() && pair_.model.next() != Instant::never()) {
