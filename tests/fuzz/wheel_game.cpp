@@ -197,12 +197,13 @@ class WheelGame {
     }
   }
 
-  // Exact, where there are not more timers than next() looks at.
+  // Exact, where there are few enough: next() looks at one that was moved later twice, where it stood and
+  // where it goes, and at what has been destroyed in the current tick.
   void compare_next() {
     const Instant wheel = pair_.wheel.next();
     const Instant model = pair_.model.next();
     if (wheel > model) differ("next() is too late");
-    if (wheel < model && pair_.wheel.size() <= TimerWheel::step_max) differ("next() is too early");
+    if (wheel < model && pair_.wheel.size() <= TimerWheel::step_max / 4) differ("next() is too early");
   }
 
   // From one next() to the following one until nothing is armed: how often it wakes up for nothing is
