@@ -1,3 +1,6 @@
+#include <string>
+#include <vector>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/io/http/message.h>
@@ -64,6 +67,44 @@ TEST_CASE("Url: what is none, or could be read as two hosts, is refused with a s
     if (!url) CHECK(url.error() == Errc::invalid_argument);
   }
   CHECK(!Url::parse("http://h/" + std::string(9000, 'a')));
+}
+
+namespace {
+
+// Every text of up to `length` of the given pieces.
+std::vector<std::string> texts(std::size_t length, const std::vector<std::string>& pieces) {
+  std::vector<std::string> all{""};
+  for (std::size_t begin = 0; length > 0; --length) {
+    const std::size_t end = all.size();
+    for (; begin < end; ++begin) {
+      for (const std::string& piece : pieces) all.push_back(all[begin] + piece);
+    }
+  }
+  return all;
+}
+
+void check_of_request(const std::string& host, const std::string& target) {
+  const Result<Url> quick = Url::of_request("http://", host, target);
+  const Result<Url> slow = Url::parse("http://" + host + target);
+  if (static_cast<bool>(quick) == static_cast<bool>(slow) && (!quick || *quick == *slow)) return;
+  FAIL("host \"" << host << "\", target \"" << target << "\"");
+}
+
+}  // namespace
+
+// What comes from a peer and is taken apart only later must be what parse accepts: there is no error then.
+TEST_CASE("Url: of a request, the same as parsed") {
+  for (const std::string& host : texts(5, {"a", "A", "0", "-", ".", ":", "_", "256", "65536"}))
+    check_of_request(host, "/");
+  for (const std::string& target : texts(5, {"/", ".", "a", "?", "#", "%41", "%2e", "\"", "\\"}))
+    check_of_request("a", target);
+  for (const std::size_t length : {62, 63, 64, 253, 254, 4095, 4096, 8185, 8192}) {
+    check_of_request(std::string(length, 'a'), "/");
+    check_of_request(std::string(length, '0'), "/");
+    check_of_request("a", "/" + std::string(length, 'a'));
+  }
+  std::string dots;
+  for (int i = 0; i < 130; ++i) check_of_request(dots += i == 0 ? "a" : ".a", "/");
 }
 
 TEST_CASE("Url: references (RFC 3986 section 5.4)") {
