@@ -24,19 +24,18 @@ const parts = [
   { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8 * 1024 },
   { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 60 * 1024 },
   { what: "escapement.mjs, minified", bytes: minified(), bar: 2 * 1024 },
-].map(({ what, bytes, bar, known = bar }) => ({
+].map(({ what, bytes, bar }) => ({
   what,
   raw: bytes.length,
   gzip: gzipSync(bytes, { level: 9 }).length,
   bar,
-  known,
 }));
 if (process.argv.includes("--json")) console.log(JSON.stringify(parts, null, 2));
 else {
   console.log("part".padEnd(40) + "raw".padStart(9) + "gzip".padStart(9) + "bar".padStart(9));
-  for (const { what, raw, gzip, bar, known } of parts) {
+  for (const { what, raw, gzip, bar } of parts) {
     const numbers = [raw, gzip, bar].map((n) => String(n).padStart(9)).join("");
-    console.log(what.padEnd(40) + numbers + (gzip > known ? "  over" : gzip > bar ? "  over, and known" : ""));
+    console.log(what.padEnd(40) + numbers + (gzip > bar ? "  over" : ""));
   }
 }
-process.exit(parts.some(({ gzip, known }) => gzip > known) ? 1 : 0);
+process.exit(parts.some(({ gzip, bar }) => gzip > bar) ? 1 : 0);
