@@ -18,16 +18,12 @@ Error stalled(Error error, const char* what) {
 // Tells of a wait as long as it lives, also when that ends by cancelling.
 class Waiting {
  public:
-  Waiting(Waits* waits, Waits::For what) : waits_(waits), what_(what) {
-    if (waits_ != nullptr) waits_->begin_wait(what_);
-  }
+  Waiting(Waits& waits, Waits::For what) : waits_(waits), what_(what) { waits_.begin_wait(what_); }
   Waiting(const Waiting&) = delete;
-  ~Waiting() {
-    if (waits_ != nullptr) waits_->end_wait(what_);
-  }
+  ~Waiting() { waits_.end_wait(what_); }
 
  private:
-  Waits* waits_;
+  Waits& waits_;
   Waits::For what_;
 };
 
@@ -135,7 +131,7 @@ Task<std::string> Connection::read_body() {
   if (complete_) co_return std::string();
   Result<Parser::Event> event = Parser::Event::need_more;
   if (waits_ != nullptr) {
-    Waiting waiting(waits_, Waits::For::body);
+    Waiting waiting(*waits_, Waits::For::body);
     event = co_await next_event().result();
   } else {
     event = co_await with_timeout(stall_timeout_, next_event()).result();
@@ -196,7 +192,7 @@ Task<> Connection::flush() {
 
 Task<> Connection::write_slice(Bytes slice) {
   if (waits_ != nullptr) {
-    Waiting waiting(waits_, Waits::For::sending);
+    Waiting waiting(*waits_, Waits::For::sending);
     co_await stream_->write(slice);
     co_return;
   }
