@@ -203,7 +203,7 @@ class Reactor {
   std::atomic<Posted*> posted_{nullptr};
   detail::RecyclePool blocks_;
   TurnWatcher* watcher_ = nullptr;
-  bool (Reactor::*run_queues_watched_)() = nullptr;  // set when there is a watcher
+  bool (Reactor::*run_queues_watched_)() = nullptr;  // through watch_turns, or nothing links it
   Random random_{0};
   bool random_seeded_ = false;
 };

@@ -75,7 +75,7 @@ class TimerEntry {
   // What kind of cell it stands in.
   enum Place : std::uintptr_t {
     young,      // looked at whenever the queue looks: any new deadline will do
-    in_slot,    // of a slot that has its time: a deadline earlier than the last one makes it leave
+    in_slot,    // of a slot, or of the current tick: a deadline earlier than the last one makes it leave
     in_block,   // the same, in a Block
     place_mask  // two bits
   };

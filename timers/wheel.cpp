@@ -1,6 +1,8 @@
 #include <escapement/timers/wheel.h>
 
 #include <algorithm>
+#include <utility>
+
 namespace escapement {
 
 using detail::Block;

@@ -50,7 +50,8 @@ class Method {
 // they are, without the white space around them; whether names and values may be sent is checked when they
 // are (writer.h).
 //
-// Those of a received message stay as they came, one block of text, until somebody looks at one.
+// Those of a received message stay as they came, one block of text, until somebody looks at one: even looking
+// is for one thread at a time.
 class Headers {
  public:
   struct Field {

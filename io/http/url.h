@@ -26,9 +26,8 @@ class Url {
   Result<Url> resolve(std::string_view reference) const;
 
   const std::string& scheme() const { return parts().scheme; }  // "http" or "https"
-  const std::string& userinfo() const {
-    return parts().userinfo;
-  }  // "user:password", still encoded; often empty
+  // "user:password", still encoded; often empty
+  const std::string& userinfo() const { return parts().userinfo; }
   const std::string& host() const { return parts().host; }  // "example.com", "10.0.0.1", "::1" (no brackets)
   std::uint16_t port() const { return parts().port; }       // 80 or 443 where the URL names none
   const std::string& path() const { return parts().path; }  // begins with '/', still encoded
