@@ -26,7 +26,7 @@ Task<> serve(Network& network) {
   std::unique_ptr<Listener> listener = co_await network.listen("127.0.0.1:0");
   std::printf("%u\n", listener->port());
   std::fflush(stdout);
-  Scope connections(reactor, [](Error) {});
+  Scope connections(reactor, nullptr);
   for (;;) {
     std::unique_ptr<Stream> stream = co_await listener->accept();
     connections.spawn(echo(std::move(stream)));
