@@ -163,6 +163,50 @@ TEST_CASE("TimerWheel: while a burst fires, entries leave, move and join") {
   CHECK(pair.advance(latest));
 }
 
+// A loop that sleeps until next() each time: how often it wakes before something fires, and at what time.
+namespace {
+
+struct Idled {
+  int wakes = 0;
+  std::int64_t now = 0;
+  std::vector<int> fired;
+};
+
+Idled idle_until_one_fires(World& world) {
+  Idled idled;
+  while (idled.fired.empty()) {
+    idled.now = world.next().nanoseconds();
+    ++idled.wakes;
+    idled.fired = world.advance(idled.now);
+  }
+  return idled;
+}
+
+}  // namespace
+
+TEST_CASE("TimerWheel: an idle loop wakes for a deadline, and in vain at most once per level") {
+  for (const std::int64_t offset : interesting_offsets()) {
+    CAPTURE(offset);
+    World world(1, 0);
+    world.arm(0, offset);
+    world.wheel.settle();
+    CHECK(idle_until_one_fires(world).wakes == 1);
+  }
+  // Far away, and too many in one slot to look for the earliest after it was cancelled.
+  const std::int64_t deadline = 3600'000'000'000;
+  const int crowd = 3 * TimerWheel::step_max;
+  World world(crowd + 1, 0);
+  for (int id = 0; id < crowd; ++id) world.arm(id, deadline + id);
+  world.arm(crowd, deadline - 1);
+  world.wheel.settle();
+  world.disarm(crowd);
+  const Idled idled = idle_until_one_fires(world);
+  CHECK(idled.fired == std::vector<int>{0});
+  CHECK(idled.now == deadline);
+  CHECK(idled.wakes > 1);  // or this shows nothing
+  CHECK(idled.wakes <= 1 + 5);
+}
+
 TEST_CASE("TimerWheel: re-arming moves an entry earlier and later; a destroyed entry never fires") {
   Pair pair(2);
   pair.arm(0, 50'000'000'000);
