@@ -213,7 +213,9 @@ class Exchange final : public Runnable {
   // The body back, to send it again.
   Body take_body() { return std::move(body_); }
 
-  Task<MessageHead> run(const Request& request, const ClientOptions& options);
+  // `head`: of the request, as it is sent.
+  Task<MessageHead> run(const Request& request, std::string head, Framing framing,
+                        const ClientOptions& options);
   void answered(const MessageHead& head, const ClientOptions& options);
 
   // Sending has finished.
@@ -246,20 +248,15 @@ class Exchange final : public Runnable {
 // Yields the answer's head. Fails with our own failure to make the request's body: the server waits for the
 // rest of it then, and no answer will come. A connection that broke is another matter: the answer may have
 // arrived before.
-Task<MessageHead> Exchange::run(const Request& request, const ClientOptions& options) {
+Task<MessageHead> Exchange::run(const Request& request, std::string head, Framing framing,
+                                const ClientOptions& options) {
   PromiseBase& self = co_await this_task;
   Reactor& reactor = self.reactor();
-  Request headed = request.copy_without_body();
-  std::string text;
-  headed.body = std::move(body_);
-  Result<Framing> framing = write_request_head(text, headed, RequestOptions());
-  body_ = std::move(headed.body);
-  if (!framing) co_return std::move(framing).error();
   if (!equal_ignoring_case(request.headers.get_or("expect", ""), "100-continue")) may_continue_.set();
 
   Started<MessageHead> reading(
       read_final_head(connection(), request.method == Method::head(), may_continue_));
-  sending_.emplace(send_request(connection(), std::move(text), body_, *framing, may_continue_,
+  sending_.emplace(send_request(connection(), std::move(head), body_, framing, may_continue_,
                                 options.expect_continue_timeout));
   waiting_ = &self;
   sending_->start(reactor, *this);
@@ -279,9 +276,9 @@ Task<MessageHead> Exchange::run(const Request& request, const ClientOptions& opt
     co_await until_made_ready;
   }
   waiting_ = nullptr;
-  Result<MessageHead> head = reading.take();
-  if (!head && sending_failed_ && head.error() == Errc::reset) co_return *std::move(sending_failed_);
-  co_return std::move(head);
+  Result<MessageHead> answer = reading.take();
+  if (!answer && sending_failed_ && answer.error() == Errc::reset) co_return *std::move(sending_failed_);
+  co_return std::move(answer);
 }
 
 void Exchange::answered(const MessageHead& head, const ClientOptions& options) {
@@ -331,16 +328,18 @@ Response make_response(std::unique_ptr<Exchange> exchange, MessageHead head, con
 
 Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   const bool repeatable = request.body.replayable() && request.method.idempotent();
+  std::string head;  // before anything is connected: a request that cannot be sent needs no connection
+  const Framing framing = co_await write_request_head(head, request, RequestOptions());
   bool fresh = false;
   for (;;) {
     std::unique_ptr<Lease> lease = co_await lease_for(pool, request.url, fresh);
     auto exchange = std::make_unique<Exchange>(std::move(lease), request);
-    Result<MessageHead> head = co_await exchange->run(request, pool->options).result();
-    if (head) co_return make_response(std::move(exchange), *std::move(head), pool->options);
+    Result<MessageHead> answer = co_await exchange->run(request, head, framing, pool->options).result();
+    if (answer) co_return make_response(std::move(exchange), *std::move(answer), pool->options);
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
     const bool stale =
-        exchange->reused() && head.error() == Errc::reset && !exchange->connection().has_unread_bytes();
-    if (!stale || !repeatable) co_return std::move(head).error();
+        exchange->reused() && answer.error() == Errc::reset && !exchange->connection().has_unread_bytes();
+    if (!stale || !repeatable) co_return std::move(answer).error();
     request.body = exchange->take_body();
     fresh = true;
   }

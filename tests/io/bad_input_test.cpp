@@ -77,6 +77,7 @@ TEST_CASE("bad input: a client refuses what cannot or may not be sent, and sends
   CHECK(failure(http::Request("POST", url, http::Headers{{"Content-Length", "1"}}, "two")) ==
         Errc::invalid_argument);
   CHECK(server.statistics().requests + server.statistics().refused == 0);
+  CHECK(client.connections_made() == 0);
 }
 
 TEST_CASE("bad input: a body of more than was asked for") {
