@@ -13,6 +13,6 @@ function(esc_package_test how)
   set_tests_properties("package: ${how}" PROPERTIES LABELS package TIMEOUT 300)
 endfunction()
 
-esc_package_test(add_subdirectory -DESCAPEMENT_SOURCE=${PROJECT_SOURCE_DIR} -DESC_DEPS=${ESC_DEPS})
+esc_package_test(add_subdirectory -DESCAPEMENT_SOURCE=${PROJECT_SOURCE_DIR} -DESC_DEPS=${ESC_DEPS} -DESC_PRECOMPILE=ON)
 esc_package_test(find_package "-DCMAKE_PREFIX_PATH=${installed}$<SEMICOLON>${esc_deps_install}/mbedtls")
 set_tests_properties("package: find_package" PROPERTIES FIXTURES_REQUIRED installed)
