@@ -18,8 +18,9 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
       watch.broken = watch.broken || broken;
       if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
     }
-    if ((broken || (events & POLLOUT) != 0) && watch.writable != nullptr) {
-      reactor.ready(*std::exchange(watch.writable, nullptr));
+    if (broken || (events & POLLOUT) != 0) {
+      watch.may_write = true;
+      if (watch.writable != nullptr) reactor.ready(*std::exchange(watch.writable, nullptr));
     }
   }
   return true;

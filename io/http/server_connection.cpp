@@ -114,7 +114,7 @@ void ServerConnection::run() {
     }
     arm();
   }
-  if (conversation_->watched) {
+  if (conversation_->watched && !conversation_->reads_body) {
     if (stream().broken()) {
       ++server_.statistics_.abandoned;
       return cut(Error(Errc::reset, stream().peer() + " was gone before its answer"));
@@ -225,7 +225,7 @@ void ServerConnection::out_of_time(Limit limit) {
 void ServerConnection::answer_instead(int status) {
   task_.reset();
   waiting_ = nullptr;
-  conversation_->watched = false;
+  conversation_->watched = conversation_->reads_body = false;
   stream().watch(reactor_, nullptr);
   conversation_->deadlines.fill(Instant::never());
   start(refuse(status));
@@ -241,6 +241,7 @@ void ServerConnection::begin_wait(For what) {
   const Instant now = reactor_.precise_now();
   const ServerOptions& options = server_.options_;
   if (what == For::sending) return set_limit(Limit::sending, after(now, options.write_stall));
+  conversation_->reads_body = true;
   if (conversation_->watched) stream().watch(reactor_, nullptr);  // the read will see it
   conversation_->body_wait_began = now;
   Duration allowed = options.body_idle;
@@ -259,11 +260,15 @@ void ServerConnection::end_wait(For what) {
   if (what == For::sending) return;
   conversation_->body_waited =
       conversation_->body_waited + (reactor_.precise_now() - conversation_->body_wait_began);
-  if (conversation_->watched) stream().watch(reactor_, this);
+  conversation_->reads_body = false;
+  if (conversation_->watched) watch_for_loss();
 }
 
-// While the handler works nobody reads, so nobody would see that the peer is gone.
-void ServerConnection::watch_for_loss() { conversation_->watched = stream().watch(reactor_, this); }
+// While the handler works nobody reads, so nobody would see that the peer is gone; but while it reads the
+// body the stream is the read's to watch.
+void ServerConnection::watch_for_loss() {
+  conversation_->watched = conversation_->reads_body || stream().watch(reactor_, this);
+}
 
 void ServerConnection::stop_watching() {
   if (std::exchange(conversation_->watched, false)) stream().watch(reactor_, nullptr);

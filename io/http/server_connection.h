@@ -33,13 +33,14 @@ struct Conversation {
   // Ready for the next connection; the wire is cleared by its detach().
   void clear() {
     deadlines.fill(Instant::never());
-    watched = answer_begun = false;
+    watched = reads_body = answer_begun = false;
     body_waited = Duration();
   }
 
   Connection wire;
   std::array<Instant, 6> deadlines;  // by Limit
   bool watched = false;              // for the loss of the peer, while a handler works
+  bool reads_body = false;           // waits for its bytes
   bool answer_begun = false;         // bytes of it may have been sent: no other answer can be given
   Instant handler_began;
   Instant body_wait_began;
