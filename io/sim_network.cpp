@@ -47,6 +47,7 @@ class SimStream final : public Stream {
     return true;
   }
   bool broken() const override { return connection_->inbox_of(end_).broken; }
+  bool peer_ended() const override { return broken() || connection_->inbox_of(end_).ended; }
   void abort() {
     if (!broken()) connection_->send_reset(end_);
   }

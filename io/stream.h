@@ -57,7 +57,7 @@ class Stream {
   virtual bool readable_or_closed() = 0;
 
   // --- Without waiting: for whoever holds many quiet streams, and what `read` and `write` try first. A
-  // stream that leaves these four as they are is used through the tasks below.
+  // stream that leaves these five as they are is used through the tasks below.
 
   // Takes what has arrived already, at most `into.size()` bytes, and yields how many. Nothing: none has, wait
   // with `watch`. 0: ask `read`; it will not wait, or this stream cannot say. Not while a read is under way.
@@ -71,6 +71,9 @@ class Stream {
   virtual bool watch(Reactor&, Runnable* /*waiter*/) { return false; }
   // Whether it is known that nothing more can be sent. The end of what the peer sends does not mean that.
   virtual bool broken() const { return false; }
+  // Whether it is known, from `watch`, that the peer sends no more: it has ended its direction or closed the
+  // connection, which look the same. What it sent before may still be unread.
+  virtual bool peer_ended() const { return broken(); }
 
   // From now on destroying it tells the peer that the connection broke (TCP: RST), not that it ended. For
   // faults on purpose, and for cutting a peer off without waiting for it.

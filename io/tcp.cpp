@@ -118,6 +118,7 @@ class TcpStream final : public Stream {
   }
 
   bool broken() const override { return socket_.watch().broken; }
+  bool peer_ended() const override { return socket_.watch().ending; }
 
   Task<> shutdown_write() override {
     if (::shutdown(socket_.fd(), SHUT_WR) != 0) co_await broken_off("half-close to ", errno);

@@ -35,6 +35,10 @@ class TlsStreamOver final : public TlsStream, private Runnable {
     inner_->reset_on_close();
   }
   bool encrypted() const override { return true; }
+  // Of the transport: records, and its end. What records hold is for `read` to say.
+  bool watch(Reactor& reactor, Runnable* waiter) override { return inner_->watch(reactor, waiter); }
+  bool broken() const override { return inner_->broken(); }
+  bool peer_ended() const override { return ended_ || inner_->peer_ended(); }
   std::string peer() const override { return inner_->peer(); }
   std::optional<HostKey> peer_host() const override { return inner_->peer_host(); }
 

@@ -106,6 +106,8 @@ void ServerConnection::run() {
     return enter();
   }
   if (task_->finished()) return conclude();
+  // An answer that is there beats the end of its time, or of its client, in the same turn.
+  if (waiting_ != nullptr && handling_->finished()) return reactor_.resume_next(*waiting_);
   if (over) {
     timed_ = false;
     for (std::size_t i = 0; i < conversation_->deadlines.size(); ++i) {
@@ -115,7 +117,7 @@ void ServerConnection::run() {
     arm();
   }
   if (conversation_->watched && !conversation_->reads_body) {
-    if (stream().broken()) {
+    if (gone()) {
       ++server_.statistics_.abandoned;
       return cut(Error(Errc::reset, stream().peer() + " was gone before its answer"));
     }
@@ -267,7 +269,16 @@ void ServerConnection::end_wait(For what) {
 // While the handler works nobody reads, so nobody would see that the peer is gone; but while it reads the
 // body the stream is the read's to watch.
 void ServerConnection::watch_for_loss() {
-  conversation_->watched = conversation_->reads_body || stream().watch(reactor_, this);
+  if (conversation_->reads_body) {
+    conversation_->watched = true;
+    return;
+  }
+  conversation_->watched = stream().watch(reactor_, this);
+  if (conversation_->watched && gone()) reactor_.ready(*this);  // the event was before
+}
+
+bool ServerConnection::gone() const {
+  return server_.options_.half_close ? stream().broken() : stream().peer_ended();
 }
 
 void ServerConnection::stop_watching() {
@@ -325,6 +336,7 @@ Task<> ServerConnection::converse() {
       watch_for_loss();
       if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
       waiting_ = &self;
+      handling_ = &handling;
       while (!handling.finished()) co_await until_made_ready;
       waiting_ = nullptr;
       lift_limit(Limit::handler);
@@ -404,7 +416,12 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
 }
 
 Task<> ServerConnection::respond_slowly(Exchange& exchange, Response& response) {
-  if (!conversation_->watched) watch_for_loss();
+  // Of a body in memory nobody works any more: sending it comes to its end by itself.
+  if (response.body.replayable()) {
+    stop_watching();
+  } else {
+    watch_for_loss();
+  }
   Result<> sent = co_await wire().send_body(response.body, exchange.framing).result();
   if (sent) co_return;
   server_.tell(sent.error());
