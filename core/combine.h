@@ -63,6 +63,12 @@ Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
       children);
 }
 
+template <class... O>
+  requires(Operation<O> || ...)
+auto all(O... operations) {
+  return all(detail::as_task(std::move(operations))...);
+}
+
 // Runs all of them at once; the first to finish wins, with its value or its failure, the earlier in the
 // list where several finish in one turn. The others are destroyed before the winner is reported. None to
 // run: Errc::invalid_argument.
@@ -100,6 +106,12 @@ Task<T> race(Task<T> first, Task<More>... more) {
   tasks.push_back(std::move(first));
   (tasks.push_back(std::move(more)), ...);
   return race(std::move(tasks));
+}
+
+template <class... O>
+  requires(Operation<O> || ...)
+auto race(O... operations) {
+  return race(detail::as_task(std::move(operations))...);
 }
 
 }  // namespace escapement

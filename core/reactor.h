@@ -137,6 +137,9 @@ class Reactor {
   // Not for hosts that own the loop: those use step().
   template <class T>
   Result<T> run(Task<T> task);
+  // The same for an Operation (task.h).
+  template <class O>
+  auto run(O operation);
 
   // One turn that does not sleep. Returns when to call again if nothing happens before: `now()` when there
   // is more to do at once, `never()` when only an event can bring work.

@@ -42,6 +42,10 @@ class Scope {
   // The same; the outcome goes to the handle. A handle that is dropped leaves the task to the scope.
   template <class T>
   JoinHandle<T> spawn_joinable(Task<T> task);
+  template <Operation O>
+  JoinHandle<typename O::Value> spawn_joinable(O operation) {
+    return spawn_joinable(detail::as_task(std::move(operation)));
+  }
 
   // Waits until no task is left. Fails with the first failure, after the others were cancelled.
   Task<> join();

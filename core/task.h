@@ -315,6 +315,11 @@ class [[nodiscard]] Task {
   std::coroutine_handle<promise_type> frame_;
 };
 
+// What can be awaited like a Task<O::Value>, and becomes one where one is wanted: an operation that needs no
+// frame of its own as long as it is done at once (Stream::read). Whatever takes a task takes it, too.
+template <class O>
+concept Operation = requires { typename O::Value; } && std::convertible_to<O, Task<typename O::Value>>;
+
 inline auto operator co_await(Error error) { return detail::FailAwaiter(std::move(error)); }
 
 template <class T>
@@ -381,6 +386,15 @@ struct Yield {
   void await_resume() noexcept {}
 };
 
+template <class T>
+Task<T> as_task(Task<T>&& task) {
+  return std::move(task);
+}
+template <Operation O>
+Task<typename O::Value> as_task(O&& operation) {
+  return std::move(operation);
+}
+
 // A task that somebody other than a co_await has started: it is owned here, and makes `on_finish` ready
 // when it finishes later.
 template <class T>
@@ -428,6 +442,11 @@ Result<T> Reactor::run(Task<T> task) {
     }
   }
   return started.take();
+}
+
+template <class O>
+auto Reactor::run(O operation) {
+  return run(detail::as_task(std::move(operation)));
 }
 
 }  // namespace escapement

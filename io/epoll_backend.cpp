@@ -80,15 +80,19 @@ void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {
   const Slot& slot = slots_[static_cast<std::uint32_t>(event.data.u64)];
   if (slot.watch == nullptr || slot.generation != event.data.u64 >> 32) return;
   FdWatch& watch = *slot.watch;
-  const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
-  if (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+  std::uint32_t what = event.events;
+  if ((what & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
+    watch.ending = true;
+    watch.broken = watch.broken || (what & (EPOLLERR | EPOLLHUP)) != 0;
+    what |= watch.broken ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  }
+  if ((what & EPOLLIN) != 0) {
     watch.may_read = true;
-    watch.ending = watch.ending || broken || (event.events & EPOLLRDHUP) != 0;
-    watch.broken = watch.broken || broken;
     if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
   }
-  if ((broken || (event.events & EPOLLOUT) != 0) && watch.writable != nullptr) {
-    reactor.ready(*std::exchange(watch.writable, nullptr));
+  if ((what & EPOLLOUT) != 0) {
+    watch.may_write = true;
+    if (watch.writable != nullptr) reactor.ready(*std::exchange(watch.writable, nullptr));
   }
 }
 

@@ -16,13 +16,15 @@ namespace escapement {
 //
 // A reader that has taken all there was (a read shorter than its room, or EAGAIN) says so by `drained`, and
 // need not try again before the backend has `may_read` set: that saves the read that would fail. Not where
-// the peer's end was seen already: no further event would tell of it.
+// the peer's end was seen already: no further event would tell of it. A writer that got EAGAIN may clear
+// `may_write` likewise.
 struct FdWatch {
   int fd = -1;
   std::uint32_t slot = 0;  // for the backend's own use
   Runnable* readable = nullptr;
   Runnable* writable = nullptr;
   bool may_read = true;    // what could be read may be there; set with or without a waiter
+  bool may_write = true;   // there may be room; the same
   bool ending = false;     // the peer's end or a failure was seen: reading comes to it
   bool broken = false;     // nothing can be sent any more
   bool news_only = false;  // `readable` waits for what comes next, not for what may be read already

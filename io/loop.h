@@ -38,6 +38,10 @@ class Loop {
   Result<T> run(Task<T> task) {
     return reactor_.run(std::move(task));
   }
+  template <Operation O>
+  auto run(O operation) {
+    return reactor_.run(detail::as_task(std::move(operation)));
+  }
 
   // To embed it in somebody else's loop: call `step` (it never sleeps) when `pollable_fd` is readable and
   // when the instant that the last step returned has come. -1: this backend has no such descriptor.

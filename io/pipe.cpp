@@ -23,8 +23,8 @@ class PipeStream final : public Stream {
     in_->reset();
   }
 
-  Task<std::size_t> read(MutableBytes into) override;
-  Task<> write(Bytes bytes) override;
+  Task<std::size_t> read_task(MutableBytes into) override;
+  Task<> write_task(Bytes bytes) override;
   Task<> shutdown_write() override;
   bool readable_or_closed() override { return in_->size() != 0 || in_->ended; }
   std::string peer() const override { return "pipe"; }
@@ -35,13 +35,15 @@ class PipeStream final : public Stream {
   PipeOptions options_;
 };
 
-Task<std::size_t> PipeStream::read(MutableBytes into) {
+Task<std::size_t> PipeStream::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
+  if (!take_turn()) co_await yield();
   while (in_->size() == 0 && !in_->ended) co_await in_->arrived.wait();
   co_return in_->take(into.first(std::min(into.size(), options_.read_max)));
 }
 
-Task<> PipeStream::write(Bytes bytes) {
+Task<> PipeStream::write_task(Bytes bytes) {
+  if (!take_turn()) co_await yield();
   for (;;) {
     if (out_->broken) co_await Error(Errc::reset, "pipe: the other end is closed");
     if (out_->ended) co_await Error(Errc::reset, "pipe: write after shutdown_write");

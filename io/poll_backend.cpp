@@ -13,13 +13,15 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
     const int events = polled_[i + 1].revents;
     const bool broken = (events & (POLLERR | POLLHUP | POLLNVAL)) != 0;
     FdWatch& watch = *waiting_[i];
-    if (broken || (events & POLLIN) != 0) {
+    if (broken || (events & (POLLIN | POLLRDHUP)) != 0) {
       watch.may_read = true;
+      watch.ending = watch.ending || broken || (events & POLLRDHUP) != 0;
       watch.broken = watch.broken || broken;
       if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
     }
-    if ((broken || (events & POLLOUT) != 0) && watch.writable != nullptr) {
-      reactor.ready(*std::exchange(watch.writable, nullptr));
+    if (broken || (events & POLLOUT) != 0) {
+      watch.may_write = true;
+      if (watch.writable != nullptr) reactor.ready(*std::exchange(watch.writable, nullptr));
     }
   }
   return true;
@@ -31,9 +33,12 @@ void PollBackend::list_interest() {
   polled_.push_back({wake_.fd(), POLLIN, 0});
   for (FdWatch* watch : watches_) {
     if (watch->readable == nullptr && watch->writable == nullptr) continue;
-    const bool told = watch->news_only && watch->may_read;  // poll would say it again at once
-    const int interest =
-        (watch->readable != nullptr && !told ? POLLIN : 0) | (watch->writable != nullptr ? POLLOUT : 0);
+    int interest = watch->writable != nullptr ? POLLOUT : 0;
+    if (watch->readable != nullptr) {
+      // What is known already poll would say again at once.
+      if (!watch->news_only || !watch->may_read) interest |= POLLIN;
+      if (!watch->news_only || !watch->ending) interest |= POLLRDHUP;
+    }
     polled_.push_back({watch->fd, static_cast<short>(interest), 0});
     waiting_.push_back(watch);
   }

@@ -33,6 +33,10 @@ class Sim {
   Result<T> run(Task<T> task) {
     return reactor_.run(std::move(task));
   }
+  template <Operation O>
+  auto run(O operation) {
+    return reactor_.run(detail::as_task(std::move(operation)));
+  }
 
   // Lets time pass while whatever is spawned runs, each thing at its own instant. On return exactly that
   // much has passed and nothing is left to do at that instant. Not from inside a task. A task that never

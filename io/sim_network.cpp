@@ -24,8 +24,8 @@ class SimStream final : public Stream {
     connection_->close(end_);
   }
 
-  Task<std::size_t> read(MutableBytes into) override;
-  Task<> write(Bytes bytes) override;
+  Task<std::size_t> read_task(MutableBytes into) override;
+  Task<> write_task(Bytes bytes) override;
   Task<> shutdown_write() override;
   bool readable_or_closed() override {
     const Inbox& inbox = connection_->inbox_of(end_);
@@ -47,6 +47,7 @@ class SimStream final : public Stream {
     return true;
   }
   bool broken() const override { return connection_->inbox_of(end_).broken; }
+  bool peer_ended() const override { return broken() || connection_->inbox_of(end_).ended; }
   void abort() {
     if (!broken()) connection_->send_reset(end_);
   }
@@ -60,8 +61,9 @@ class SimStream final : public Stream {
   const std::string peer_;
 };
 
-Task<std::size_t> SimStream::read(MutableBytes into) {
+Task<std::size_t> SimStream::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
+  if (!take_turn()) co_await yield();
   Inbox& inbox = connection_->inbox_of(end_);
   while (inbox.size() == 0 && !inbox.ended && !inbox.broken) co_await inbox.arrived.wait();
   if (inbox.broken) co_await reset_error();
@@ -94,7 +96,8 @@ std::size_t SimStream::write_now(Bytes bytes) {
   return sent;
 }
 
-Task<> SimStream::write(Bytes bytes) {
+Task<> SimStream::write_task(Bytes bytes) {
+  if (!take_turn()) co_await yield();
   for (;;) {
     if (broken()) co_await reset_error();
     if (connection_->end_sent(end_)) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <escapement/core/bytes.h>
 #include <escapement/core/task.h>
@@ -20,22 +21,33 @@ namespace escapement {
 // An IPv6 address, or an IPv4 one as IPv6 writes it.
 using HostKey = std::array<std::byte, 16>;
 
+class Reading;
+class Writing;
+namespace detail {
+class ReadOperation;
+class WriteOperation;
+}  // namespace detail
+
 // A connected, bidirectional, reliable sequence of bytes. At most one read and one write at a time, which
 // may overlap each other. Destroying it closes the connection at once; whatever the peer has not been sent
-// is lost, and the peer may see a reset. All tasks must be gone before the stream is destroyed.
+// is lost, and the peer may see a reset. All tasks and operations must be gone before the stream is
+// destroyed.
+//
+// Who always finds bytes ready, or room for them, lets others run now and then: after 32 operations in a row
+// that did not have to wait, the next one yields.
 class Stream {
  public:
   virtual ~Stream() = default;
 
   // Waits for bytes, and puts between 1 and `into.size()` of them into `into`; yields how many. 0 is the
-  // end: the peer has closed its direction. `into` must not be empty, and must outlive the task.
+  // end: the peer has closed its direction. `into` must not be empty, and must outlive the operation.
   // Fails: reset. Cancelling it loses no bytes.
-  virtual Task<std::size_t> read(MutableBytes into) = 0;
+  Reading read(MutableBytes into);
 
-  // Sends all of `bytes`, which must outlive the task; finished when the transport has taken them, which
+  // Sends all of `bytes`, which must outlive the operation; finished when the transport has taken them, which
   // says nothing about the peer. Fails: reset. Cancelling it leaves an unknown part sent: the stream is
   // then only good for closing.
-  virtual Task<> write(Bytes bytes) = 0;
+  Writing write(Bytes bytes);
 
   // Half-close: tells the peer that no more bytes come from here. Reading goes on. Fails: reset.
   virtual Task<> shutdown_write() = 0;
@@ -44,8 +56,8 @@ class Stream {
   // or broke in. What a connection pool asks before it uses a kept connection again. Does not wait.
   virtual bool readable_or_closed() = 0;
 
-  // --- Without a task: for whoever holds many quiet streams, and where a task would finish at once anyway.
-  // A stream that leaves these four as they are is used through the tasks above.
+  // --- Without waiting: for whoever holds many quiet streams, and what `read` and `write` try first. A
+  // stream that leaves these five as they are is used through the tasks below.
 
   // Takes what has arrived already, at most `into.size()` bytes, and yields how many. Nothing: none has, wait
   // with `watch`. 0: ask `read`; it will not wait, or this stream cannot say. Not while a read is under way.
@@ -59,6 +71,9 @@ class Stream {
   virtual bool watch(Reactor&, Runnable* /*waiter*/) { return false; }
   // Whether it is known that nothing more can be sent. The end of what the peer sends does not mean that.
   virtual bool broken() const { return false; }
+  // Whether it is known, from `watch`, that the peer sends no more: it has ended its direction or closed the
+  // connection, which look the same. What it sent before may still be unread.
+  virtual bool peer_ended() const { return broken(); }
 
   // From now on destroying it tells the peer that the connection broke (TCP: RST), not that it ended. For
   // faults on purpose, and for cutting a peer off without waiting for it.
@@ -71,6 +86,30 @@ class Stream {
   virtual std::string peer() const = 0;
   // The other end's host alone, as 16 bytes to compare; none where there is no such thing.
   virtual std::optional<HostKey> peer_host() const { return std::nullopt; }
+
+  // --- For streams to implement: the whole of `read` and `write`, as tasks. Each begins with
+  // `if (!take_turn()) co_await yield();`.
+
+  virtual Task<std::size_t> read_task(MutableBytes into) = 0;
+  virtual Task<> write_task(Bytes bytes) = 0;
+
+ protected:
+  // False when this operation is to let others run before it goes on.
+  bool take_turn() {
+    if (++turns_ <= turns_max) return true;
+    turns_ = 0;
+    return false;
+  }
+  // An operation waits: others run meanwhile.
+  void waits() { turns_ = 0; }
+
+ private:
+  friend class detail::ReadOperation;
+  friend class detail::WriteOperation;
+
+  static constexpr std::uint8_t turns_max = 32;
+  std::uint8_t turns_ = 0;   // operations in a row that did not wait
+  bool waited_for_ = false;  // a Reading watches
 };
 
 // Where connections arrive. Destroying it stops listening; what was accepted lives on.
@@ -101,5 +140,147 @@ class Network {
   // Errc::invalid_argument, address_in_use, permission_denied.
   virtual Result<std::unique_ptr<Listener>> listen(std::string_view address) = 0;
 };
+
+namespace detail {
+
+// A read that may be awaited. It waits by the stream's `watch` and tries again by itself; what only
+// `read_task` can say (the end, failures, and all of it where the stream has no `watch`) it leaves to that.
+class ReadOperation : private Runnable {
+ public:
+  ReadOperation(const ReadOperation&) = delete;
+
+  bool await_ready() {
+    ESC_CHECK(!into_.empty());
+    return stream_.turns_ < Stream::turns_max && try_now();
+  }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    return suspend(awaiting.promise());
+  }
+
+ protected:
+  ReadOperation(Stream& stream, MutableBytes into, bool propagate)
+      : stream_(stream), into_(into), propagate_(propagate) {}
+  ~ReadOperation() {
+    if (watching_) stop_watching();
+  }
+
+  // What came of it; a task's frame is gone before that is seen.
+  std::size_t value() { return task_ ? take_task().promise().take_value() : *count_; }
+  Result<std::size_t> outcome() {
+    if (!task_) return *count_;
+    return take_task().promise().take();
+  }
+
+  Stream& stream_;
+  MutableBytes into_;
+
+ private:
+  // True when that was all.
+  bool try_now() {
+    count_ = stream_.read_now(into_);
+    if (count_.value_or(0) == 0) return false;
+    ++stream_.turns_;
+    return true;
+  }
+  bool suspend(PromiseBase& parent);
+  bool watch();
+  void stop_watching();
+  bool start_task();
+  Task<std::size_t> take_task();
+  void run() override;
+  const void* code() const override { return parent_->code(); }
+
+  PromiseBase* parent_ = nullptr;
+  std::optional<std::size_t> count_ = 0;  // as read_now says
+  std::optional<Task<std::size_t>> task_;
+  const bool propagate_;  // a failure fails what awaits it
+  bool watching_ = false;
+};
+
+// A write that may be awaited: what is not taken at once is left to `write_task`.
+class WriteOperation {
+ public:
+  WriteOperation(const WriteOperation&) = delete;
+
+  bool await_ready() {
+    if (bytes_.empty() || stream_.turns_ >= Stream::turns_max) return false;
+    bytes_ = bytes_.subspan(stream_.write_now(bytes_));
+    if (!bytes_.empty()) return false;
+    ++stream_.turns_;
+    return true;
+  }
+  template <class P>
+  bool await_suspend(std::coroutine_handle<P> awaiting) {
+    return suspend(awaiting.promise());
+  }
+
+ protected:
+  WriteOperation(Stream& stream, Bytes bytes, bool propagate)
+      : stream_(stream), bytes_(bytes), propagate_(propagate) {}
+  ~WriteOperation() = default;
+
+  Result<> outcome();
+
+  Stream& stream_;
+  Bytes bytes_;
+
+ private:
+  bool suspend(PromiseBase& parent);
+
+  std::optional<Task<>> task_;
+  const bool propagate_;
+};
+
+// What `result()` of them is: yields a Result.
+class [[nodiscard]] ReadResult final : public ReadOperation {
+ public:
+  ReadResult(Stream& stream, MutableBytes into) : ReadOperation(stream, into, false) {}
+  Result<std::size_t> await_resume() { return outcome(); }
+};
+
+class [[nodiscard]] WriteResult final : public WriteOperation {
+ public:
+  WriteResult(Stream& stream, Bytes bytes) : WriteOperation(stream, bytes, false) {}
+  Result<> await_resume() { return outcome(); }
+};
+
+}  // namespace detail
+
+// What `Stream::read` returns: a read that begins when it is awaited, and is used like a Task<std::size_t>.
+//
+//     std::size_t count = co_await stream.read(room);
+//     Result<std::size_t> count = co_await stream.read(room).result();
+//     std::size_t count = co_await with_timeout(1s, stream.read(room));
+//
+// Awaited itself, as in the first two lines, it needs no coroutine of its own where bytes are there, nor,
+// with most streams, while it waits for them. Everywhere else it turns into a Task. Destroying it cancels it;
+// one that was never awaited has done nothing. It stays where it was made.
+class [[nodiscard]] Reading final : public detail::ReadOperation {
+ public:
+  using Value = std::size_t;
+
+  Reading(Stream& stream, MutableBytes into) : ReadOperation(stream, into, true) {}
+
+  std::size_t await_resume() { return value(); }
+  detail::ReadResult result() && { return {stream_, into_}; }
+  operator Task<std::size_t>() && { return stream_.read_task(into_); }
+};
+
+// What `Stream::write` returns: the same for a write, used like a Task<>. It needs no coroutine of its own
+// where the transport takes all the bytes at once.
+class [[nodiscard]] Writing final : public detail::WriteOperation {
+ public:
+  using Value = void;
+
+  Writing(Stream& stream, Bytes bytes) : WriteOperation(stream, bytes, true) {}
+
+  void await_resume() {}
+  detail::WriteResult result() && { return {stream_, bytes_}; }
+  operator Task<>() && { return stream_.write_task(bytes_); }
+};
+
+inline Reading Stream::read(MutableBytes into) { return Reading(*this, into); }
+inline Writing Stream::write(Bytes bytes) { return Writing(*this, bytes); }
 
 }  // namespace escapement

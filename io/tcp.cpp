@@ -12,7 +12,7 @@ namespace escapement {
 
 namespace {
 
-constexpr int immediate_operations_max = 32;
+constexpr int accepts_in_a_row_max = 32;  // then others run
 
 // A socket, and the backend's watch over it: begun when it first has to wait, so that a connection that never
 // has to costs no entry; ended before it is closed.
@@ -60,41 +60,35 @@ class TcpStream final : public Stream {
   TcpStream(FdBackend& backend, posix::Fd fd, const SocketAddress& peer)
       : socket_(backend, std::move(fd)), peer_(peer) {}
 
-  Task<std::size_t> read(MutableBytes into) override {
+  Task<std::size_t> read_task(MutableBytes into) override {
     ESC_CHECK(!into.empty());
-    if (++immediate_ > immediate_operations_max) {
-      immediate_ = 0;
-      co_await yield();
-    }
+    if (!take_turn()) co_await yield();
     for (;;) {
       if (socket_.watch().may_read) {
         const ssize_t count = receive(into);
         if (count >= 0) co_return static_cast<std::size_t>(count);
-        if (failed_ != 0) co_return broken_off("read from ", std::exchange(failed_, 0));
+        if (count == failed) co_return broken_off("read from ", std::exchange(read_failed_, 0));
       }
-      immediate_ = 0;
+      waits();
       if (!socket_.watched()) co_await socket_.begin_watch();
       co_await socket_.readable();
     }
   }
 
   std::optional<std::size_t> read_now(MutableBytes into) override {
-    if (!socket_.watch().may_read) return std::nullopt;
-    const ssize_t count = receive(into);
-    if (count < 0 && failed_ == 0) return std::nullopt;
-    return count < 0 ? 0 : static_cast<std::size_t>(count);
+    const ssize_t count = socket_.watch().may_read ? receive(into) : none_yet;
+    if (count == none_yet) return std::nullopt;
+    return count == failed ? 0 : static_cast<std::size_t>(count);
   }
 
-  Task<> write(Bytes bytes) override {
-    if (++immediate_ > immediate_operations_max) {
-      immediate_ = 0;
-      co_await yield();
-    }
+  Task<> write_task(Bytes bytes) override {
+    if (!take_turn()) co_await yield();
     for (;;) {
-      bytes = bytes.subspan(write_now(bytes));
+      if (write_failed_ != 0) co_await broken_off("write to ", std::exchange(write_failed_, 0));
+      if (socket_.watch().may_write) bytes = bytes.subspan(write_now(bytes));
       if (bytes.empty()) co_return;
-      if (errno != EAGAIN) co_await broken_off("write to ", errno);
-      immediate_ = 0;
+      if (write_failed_ != 0) continue;
+      waits();
       if (!socket_.watched()) co_await socket_.begin_watch();
       co_await socket_.writable();
     }
@@ -106,7 +100,11 @@ class TcpStream final : public Stream {
       const ssize_t count = ::send(socket_.fd(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
       if (count >= 0) {
         sent += static_cast<std::size_t>(count);
+      } else if (errno == EAGAIN) {
+        socket_.watch().may_write = false;
+        break;
       } else if (errno != EINTR) {
+        write_failed_ = errno;
         break;
       }
     }
@@ -120,6 +118,7 @@ class TcpStream final : public Stream {
   }
 
   bool broken() const override { return socket_.watch().broken; }
+  bool peer_ended() const override { return socket_.watch().ending; }
 
   Task<> shutdown_write() override {
     if (::shutdown(socket_.fd(), SHUT_WR) != 0) co_await broken_off("half-close to ", errno);
@@ -142,21 +141,24 @@ class TcpStream final : public Stream {
   Socket& socket() { return socket_; }
 
  private:
-  // How many bytes were there, 0 at the end. -1: none yet, or `failed_`. A read that brings less than it has
+  static constexpr ssize_t none_yet = -1;
+  static constexpr ssize_t failed = -2;  // read_failed_ says how
+
+  // How many bytes were there, 0 at the end; or one of the two above. A read that brings less than it has
   // room for has taken all there was.
   ssize_t receive(MutableBytes into) {
-    if (failed_ != 0) return -1;
+    if (read_failed_ != 0) return failed;
     for (;;) {
       const ssize_t count = ::recv(socket_.fd(), into.data(), into.size(), 0);
       if (count > 0 && static_cast<std::size_t>(count) < into.size()) socket_.watch().drained();
       if (count >= 0) return count;
       if (errno == EINTR) continue;
-      if (errno == EAGAIN) {
-        socket_.watch().drained_for_now();
-      } else {
-        failed_ = errno;
+      if (errno != EAGAIN) {
+        read_failed_ = errno;
+        return failed;
       }
-      return -1;
+      socket_.watch().drained_for_now();
+      return none_yet;
     }
   }
 
@@ -166,8 +168,9 @@ class TcpStream final : public Stream {
 
   Socket socket_;
   SocketAddress peer_;
-  int failed_ = 0;     // errno of a read that nobody has been told yet: the kernel says it once
-  int immediate_ = 0;  // operations since the last one that waited
+  // The errno of what failed and nobody has been told yet: the kernel says it once.
+  int read_failed_ = 0;
+  int write_failed_ = 0;
 };
 
 class TcpListener final : public Listener {
@@ -176,8 +179,8 @@ class TcpListener final : public Listener {
       : backend_(backend), socket_(std::move(socket)), address_(address) {}
 
   Task<std::unique_ptr<Stream>> accept() override {
-    if (++immediate_ > immediate_operations_max) {
-      immediate_ = 0;
+    if (++accepts_in_a_row_ > accepts_in_a_row_max) {
+      accepts_in_a_row_ = 0;
       co_await yield();
     }
     for (;;) {
@@ -187,7 +190,7 @@ class TcpListener final : public Listener {
                              SOCK_NONBLOCK | SOCK_CLOEXEC));
       const int number = errno;
       if (!fd && number == EAGAIN) {
-        immediate_ = 0;
+        accepts_in_a_row_ = 0;
         if (!socket_->watched()) co_await socket_->begin_watch();
         co_await socket_->readable();
         continue;
@@ -210,7 +213,7 @@ class TcpListener final : public Listener {
   FdBackend& backend_;
   std::unique_ptr<Socket> socket_;
   SocketAddress address_;
-  int immediate_ = 0;
+  int accepts_in_a_row_ = 0;
 };
 
 Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress address) {

@@ -26,8 +26,8 @@ class TlsStreamOver final : public TlsStream, private Runnable {
     ESC_CHECK(established_);
     return const_cast<TlsEngine&>(engine_).info();
   }
-  Task<std::size_t> read(MutableBytes into) override;
-  Task<> write(Bytes bytes) override;
+  Task<std::size_t> read_task(MutableBytes into) override;
+  Task<> write_task(Bytes bytes) override;
   Task<> shutdown_write() override;
   bool readable_or_closed() override;
   void reset_on_close() override {
@@ -35,6 +35,10 @@ class TlsStreamOver final : public TlsStream, private Runnable {
     inner_->reset_on_close();
   }
   bool encrypted() const override { return true; }
+  // Of the transport: records, and its end. What records hold is for `read` to say.
+  bool watch(Reactor& reactor, Runnable* waiter) override { return inner_->watch(reactor, waiter); }
+  bool broken() const override { return inner_->broken(); }
+  bool peer_ended() const override { return ended_ || inner_->peer_ended(); }
   std::string peer() const override { return inner_->peer(); }
   std::optional<HostKey> peer_host() const override { return inner_->peer_host(); }
 
@@ -143,8 +147,9 @@ Task<TlsStreamOver::Step> TlsStreamOver::shake_once() {
 
 // --- Receiving
 
-Task<std::size_t> TlsStreamOver::read(MutableBytes into) {
+Task<std::size_t> TlsStreamOver::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
+  if (!take_turn()) co_await yield();
   if (!established_) co_await handshake();
   for (;;) {
     if (ended_) co_return std::size_t{0};
@@ -214,7 +219,8 @@ bool TlsStreamOver::readable_or_closed() {
 
 // --- Sending
 
-Task<> TlsStreamOver::write(Bytes bytes) {
+Task<> TlsStreamOver::write_task(Bytes bytes) {
+  if (!take_turn()) co_await yield();
   if (!established_) co_await handshake();
   if (shut_) co_await Error(Errc::reset, "TLS: write after shutdown_write");
   Unfinished unfinished(write_unfinished_);

@@ -43,4 +43,9 @@ Task<T> with_timeout(Duration limit, Task<T> task) {
   co_return co_await std::move(outcome);
 }
 
+template <Operation O>
+Task<typename O::Value> with_timeout(Duration limit, O operation) {
+  return with_timeout(limit, detail::as_task(std::move(operation)));
+}
+
 }  // namespace escapement

@@ -44,6 +44,9 @@ struct ServerOptions {
   std::size_t connections_max = 10'000;          // more wait to be accepted
   std::size_t connections_per_peer_max = 1'000;  // from one address; more are reset. Behind a proxy: raise
   std::uint64_t requests_per_connection_max = 100'000;  // the last answer says "close"
+  // Whether a client that sends no more still gets its answers. It may have ended its direction only (RFC
+  // 9112 section 9.6); but a program that was ended looks the same, and its handler would work on for nobody.
+  bool half_close = false;
 };
 
 struct ServerStatistics {
@@ -70,8 +73,8 @@ struct ShutdownReport {
 // `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. A failure
 // while a body is under way closes the connection: an incomplete response must not look complete.
 //
-// A client that is gone (its connection was reset) takes its handler's task with it, at once; one that has
-// only ended its own direction (RFC 9112 section 9.6) still gets its answer.
+// A client that goes away takes its handler's task with it, at once, also in the middle of a body that is
+// made bit by bit (ServerOptions::half_close). What was answered without waiting is sent all the same.
 //
 // A handler ends the connection after its answer by "Connection: close" in the response.
 //

@@ -106,6 +106,8 @@ void ServerConnection::run() {
     return enter();
   }
   if (task_->finished()) return conclude();
+  // An answer that is there beats the end of its time, or of its client, in the same turn.
+  if (waiting_ != nullptr && handling_->finished()) return reactor_.resume_next(*waiting_);
   if (over) {
     timed_ = false;
     for (std::size_t i = 0; i < conversation_->deadlines.size(); ++i) {
@@ -114,8 +116,8 @@ void ServerConnection::run() {
     }
     arm();
   }
-  if (conversation_->watched) {
-    if (stream().broken()) {
+  if (conversation_->watched && !conversation_->reads_body) {
+    if (gone()) {
       ++server_.statistics_.abandoned;
       return cut(Error(Errc::reset, stream().peer() + " was gone before its answer"));
     }
@@ -225,7 +227,7 @@ void ServerConnection::out_of_time(Limit limit) {
 void ServerConnection::answer_instead(int status) {
   task_.reset();
   waiting_ = nullptr;
-  conversation_->watched = false;
+  conversation_->watched = conversation_->reads_body = false;
   stream().watch(reactor_, nullptr);
   conversation_->deadlines.fill(Instant::never());
   start(refuse(status));
@@ -241,6 +243,7 @@ void ServerConnection::begin_wait(For what) {
   const Instant now = reactor_.precise_now();
   const ServerOptions& options = server_.options_;
   if (what == For::sending) return set_limit(Limit::sending, after(now, options.write_stall));
+  conversation_->reads_body = true;
   if (conversation_->watched) stream().watch(reactor_, nullptr);  // the read will see it
   conversation_->body_wait_began = now;
   Duration allowed = options.body_idle;
@@ -259,11 +262,24 @@ void ServerConnection::end_wait(For what) {
   if (what == For::sending) return;
   conversation_->body_waited =
       conversation_->body_waited + (reactor_.precise_now() - conversation_->body_wait_began);
-  if (conversation_->watched) stream().watch(reactor_, this);
+  conversation_->reads_body = false;
+  if (conversation_->watched) watch_for_loss();
 }
 
-// While the handler works nobody reads, so nobody would see that the peer is gone.
-void ServerConnection::watch_for_loss() { conversation_->watched = stream().watch(reactor_, this); }
+// While the handler works nobody reads, so nobody would see that the peer is gone; but while it reads the
+// body the stream is the read's to watch.
+void ServerConnection::watch_for_loss() {
+  if (conversation_->reads_body) {
+    conversation_->watched = true;
+    return;
+  }
+  conversation_->watched = stream().watch(reactor_, this);
+  if (conversation_->watched && gone()) reactor_.ready(*this);  // the event was before
+}
+
+bool ServerConnection::gone() const {
+  return server_.options_.half_close ? stream().broken() : stream().peer_ended();
+}
 
 void ServerConnection::stop_watching() {
   if (std::exchange(conversation_->watched, false)) stream().watch(reactor_, nullptr);
@@ -320,6 +336,7 @@ Task<> ServerConnection::converse() {
       watch_for_loss();
       if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
       waiting_ = &self;
+      handling_ = &handling;
       while (!handling.finished()) co_await until_made_ready;
       waiting_ = nullptr;
       lift_limit(Limit::handler);
@@ -399,7 +416,12 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
 }
 
 Task<> ServerConnection::respond_slowly(Exchange& exchange, Response& response) {
-  if (!conversation_->watched) watch_for_loss();
+  // Of a body in memory nobody works any more: sending it comes to its end by itself.
+  if (response.body.replayable()) {
+    stop_watching();
+  } else {
+    watch_for_loss();
+  }
   Result<> sent = co_await wire().send_body(response.body, exchange.framing).result();
   if (sent) co_return;
   server_.tell(sent.error());

@@ -33,13 +33,14 @@ struct Conversation {
   // Ready for the next connection; the wire is cleared by its detach().
   void clear() {
     deadlines.fill(Instant::never());
-    watched = answer_begun = false;
+    watched = reads_body = answer_begun = false;
     body_waited = Duration();
   }
 
   Connection wire;
   std::array<Instant, 6> deadlines;  // by Limit
   bool watched = false;              // for the loss of the peer, while a handler works
+  bool reads_body = false;           // waits for its bytes
   bool answer_begun = false;         // bytes of it may have been sent: no other answer can be given
   Instant handler_began;
   Instant body_wait_began;
@@ -111,10 +112,11 @@ class ServerConnection final : public Runnable, private Waits {
   void lift_limit(Limit limit) { set_limit(limit, Instant::never()); }
   void arm();
   void watch_for_loss();
+  bool gone() const;
   void stop_watching();
 
   Connection& wire() { return conversation_->wire; }
-  Stream& stream() { return conversation_ ? conversation_->wire.stream() : *stream_; }
+  Stream& stream() const { return conversation_ ? conversation_->wire.stream() : *stream_; }
 
   Server& server_;
   Reactor& reactor_;
@@ -126,8 +128,10 @@ class ServerConnection final : public Runnable, private Waits {
   std::unique_ptr<Stream> stream_;              // while idle
   std::unique_ptr<Conversation> conversation_;  // while not
   std::optional<escapement::detail::Started<void>> task_;
-  escapement::detail::PromiseBase* waiting_ = nullptr;  // converse, for its handler
-  std::string peer_;                                    // the stream's, once a request was given it
+  // converse, waiting for its handler; and that.
+  escapement::detail::PromiseBase* waiting_ = nullptr;
+  const escapement::detail::Started<Response>* handling_ = nullptr;
+  std::string peer_;  // the stream's, once a request was given it
   std::uint64_t requests_ = 0;
   bool idle_ = true;
   bool timed_ = false;  // the timer was armed and has not been seen to be due

@@ -1,6 +1,7 @@
 // What a server's peers can make grow or make it wait for, and what ends it. In simulated time.
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
@@ -21,6 +22,20 @@ struct Alive {
   int& count;
 };
 
+// A body that brings a byte every 10 s.
+class Ticks final : public http::BodySource {
+ public:
+  explicit Ticks(int& count) : alive_(count) {}
+  Task<std::string> read() override {
+    co_await sleep(10s);
+    co_return "t";
+  }
+  std::optional<std::uint64_t> length() const override { return std::nullopt; }
+
+ private:
+  Alive alive_;
+};
+
 struct World {
   explicit World(http::ServerOptions options = {}, SimNetworkOptions network = {})
       : sim(Seed{11}, network), server(service(*this), options), scope(sim.reactor(), [](Error) {}) {
@@ -36,6 +51,12 @@ struct World {
   static Task<http::Response> handle(World& world, http::Request request) {
     Alive alive(world.handlers);
     if (request.url.path() == "/slow") co_await sleep(5s);
+    if (request.url.path() == "/read-then-slow") {
+      std::string all = co_await request.body.text(1 * MiB);
+      co_await sleep(5s);
+    }
+    if (request.url.path() == "/bit-by-bit")
+      co_return http::Response(200, http::Body(std::make_unique<Ticks>(world.handlers)));
     if (request.url.path() == "/for-ever") co_await sleep(Duration::max());
     if (request.url.path() == "/big") co_return http::Response(200, std::string(1 * MiB, 'b'));
     std::string body = co_await request.body.text(16 * MiB);
@@ -122,6 +143,13 @@ TEST_CASE("limits: a handler that takes too long") {
   CHECK(world.server.statistics().failed_handlers == 1);
 }
 
+TEST_CASE("limits: a handler that is done in the turn in which its time ends") {
+  http::ServerOptions options;
+  options.handler_timeout = 5s;
+  World world(options);
+  CHECK(world.talk({"GET /slow HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n"}) == "HTTP/1.1 200 OK @5");
+}
+
 TEST_CASE("limits: a peer that does not read") {
   World world;
   auto deaf = [](World& world) -> Task<> {
@@ -135,6 +163,61 @@ TEST_CASE("limits: a peer that does not read") {
   world.sim.advance(2s);
   CHECK(world.server.statistics().open == 0);
   CHECK(world.failures == "timed_out: sending: nothing within 30s; ");
+}
+
+TEST_CASE("limits: every way of being slow ends within 75 s, and costs others nothing") {
+  const std::string get = "GET / HTTP/1.1\r\nHost: s\r\n";
+  struct Way {
+    const char* name;
+    std::vector<std::string> sent;  // one every `pause`, the last one for ever
+    Duration pause;
+    std::size_t room = 0;  // of each read, one every `pause`; 0: reads nothing
+  };
+  const std::vector<Way> ways = {
+      {"says nothing", {}, 1s, 4096},
+      {"a head that stops", {get}, 1h, 4096},
+      {"a head that trickles", {get, "X: y\r\n"}, 3s, 4096},
+      {"a body that stops", {post}, 1h, 4096},
+      {"a body that trickles", {post, "x"}, 3s, 4096},
+      {"reads nothing of its answer", {"GET /big HTTP/1.1\r\nHost: s\r\n\r\n"}, 1h},
+      {"reads its answer slowly", {"GET /big HTTP/1.1\r\nHost: s\r\n\r\n"}, 1s, 50},
+      {"asks once and stays", {get + "\r\n"}, 1h, 4096},
+      {"chunks without content",
+       {"POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n", "1;x\r\ny\r\n"},
+       3s,
+       4096},
+      {"asks again and again, each time slowly", {get, "X: y\r\n\r\n" + get}, 11s, 4096},
+  };
+  auto sends = [](Stream& stream, const Way& way) -> Task<> {
+    for (std::size_t i = 0; !way.sent.empty(); ++i) {
+      if (i != 0) co_await sleep(way.pause);
+      Result<> sent = co_await stream.write(as_bytes(way.sent[std::min(i, way.sent.size() - 1)])).result();
+      if (!sent) co_return;
+    }
+  };
+  auto reads = [](Stream& stream, const Way& way) -> Task<> {
+    std::vector<std::byte> room(std::max<std::size_t>(1, way.room));
+    while (way.room != 0) {
+      Result<std::size_t> count = co_await stream.read(room).result();
+      if (!count || *count == 0) co_return;
+      if (way.room < 100) co_await sleep(way.pause);
+    }
+  };
+  for (const Way& way : ways) {
+    CAPTURE(way.name);
+    World world;
+    std::unique_ptr<Stream> slow = *world.sim.run(world.sim.network().connect("s", 80));
+    Scope peer(world.sim.reactor(), [](Error) {});
+    peer.spawn(sends(*slow, way));
+    peer.spawn(reads(*slow, way));
+    world.sim.advance(20s);
+    // Somebody else, meanwhile.
+    CHECK(world.talk({get + "Connection: close\r\n\r\n"}) == "HTTP/1.1 200 OK @0");
+    world.sim.advance(55s + 10ms);
+    CHECK(world.server.statistics().open == 0);
+    CHECK(world.handlers == 0);
+    peer.cancel();
+  }
 }
 
 TEST_CASE("limits: connections in all wait their turn; those of one peer are turned away") {
@@ -175,20 +258,30 @@ TEST_CASE("limits: sizes of heads and bodies, and requests per connection") {
   CHECK(world.server.statistics().requests == 2);
 }
 
-TEST_CASE(
-    "server: a client that was reset takes its handler with it; one that only ended its half does not") {
+TEST_CASE("server: a client that goes away takes its handler with it") {
+  const bool reset = GENERATE(false, true);
+  // Behind its request: nothing, the beginning of another one, or a body that the handler reads to its end.
+  const std::string request =
+      GENERATE("GET /slow HTTP/1.1\r\nHost: s\r\n\r\n", "GET /slow HTTP/1.1\r\nHost: s\r\n\r\nGET",
+               "POST /read-then-slow HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\n\r\n123",
+               "GET /bit-by-bit HTTP/1.1\r\nHost: s\r\n\r\n");
   World world;
-  std::unique_ptr<Stream> gone = *world.sim.run(world.sim.network().connect("s", 80));
-  REQUIRE(world.sim.run(gone->write(as_bytes("GET /slow HTTP/1.1\r\nHost: s\r\n\r\n"))));
+  std::unique_ptr<Stream> client = *world.sim.run(world.sim.network().connect("s", 80));
+  REQUIRE(world.sim.run(client->write(as_bytes(request))));
   world.sim.advance(1s);
   CHECK(world.handlers == 1);
-  gone->reset_on_close();
-  world.sim.network().reset_connections("s");
-  world.sim.settle();
+  if (reset) client->reset_on_close();
+  client.reset();
+  world.sim.advance(100ms);  // as long as the news may travel
   CHECK(world.handlers == 0);
   CHECK(world.server.statistics().abandoned == 1);
   CHECK(world.server.statistics().open == 0);
+}
 
+TEST_CASE("server: a client that has ended its half gets its answer where that is wanted") {
+  http::ServerOptions options;
+  options.half_close = true;
+  World world(options);
   auto half = [](World& world) -> Task<std::string> {
     std::unique_ptr<Stream> stream = co_await world.sim.network().connect("s", 80);
     co_await stream->write(as_bytes("GET /slow HTTP/1.1\r\nHost: s\r\n\r\n"));

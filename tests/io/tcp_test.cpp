@@ -142,6 +142,35 @@ TEST_CASE("tcp: accept under a lack of descriptors fails with overloaded and rec
   CHECK(loop->run(run()));
 }
 
+TEST_CASE("tcp: a read that waits without a task fails what awaits it, or says so, when the peer resets") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const bool looks = GENERATE(false, true);
+  auto run = [&]() -> Task<> {
+    Ends ends;
+    co_await connect_both(*loop, ends);
+    Scope scope(co_await this_reactor);
+    auto waits = [](Stream& stream, bool looks) -> Task<std::string> {
+      std::vector<std::byte> room(10);
+      if (looks) {
+        Result<std::size_t> count = co_await stream.read(room).result();
+        co_return count ? "bytes" : to_string(count.error());
+      }
+      std::size_t count = co_await stream.read(room);
+      co_return std::to_string(count);
+    };
+    JoinHandle<std::string> reading = scope.spawn_joinable(waits(*ends.client, looks));
+    co_await sleep(1ms);
+    CHECK(!reading.finished());
+    ends.server->reset_on_close();
+    ends.server.reset();
+    Result<std::string> outcome = co_await std::move(reading).join().result();
+    CHECK(static_cast<bool>(outcome) == looks);
+    const std::string text = outcome ? *outcome : to_string(outcome.error());
+    CHECK(text.starts_with("reset: read from 127.0.0.1:"));
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
 TEST_CASE("tcp: a stream that is always ready lets timers run") {
   std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
   auto run = [&]() -> Task<> {

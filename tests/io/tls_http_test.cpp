@@ -93,6 +93,23 @@ TEST_CASE("https: requests and answers, over one kept connection") {
   }
 }
 
+TEST_CASE("https: a client that goes away takes its handler with it") {
+  World world;
+  {
+    Scope calls(world.sim.reactor(), [](Error) {});
+    auto call = [](http::Service client) -> Task<> {
+      (void)co_await client(http::get("https://a.test/slow"));
+    };
+    calls.spawn(call(world.client));
+    world.sim.advance(1s);
+    CHECK(world.server.statistics().requests == 1);
+    CHECK(world.server.statistics().open == 1);
+  }
+  world.sim.advance(100ms);
+  CHECK(world.server.statistics().abandoned == 1);
+  CHECK(world.server.statistics().open == 0);
+}
+
 TEST_CASE("https: a certificate that is not to be believed is never tried twice, and nothing is sent") {
   World world;
   int attempts = 0;

@@ -124,6 +124,76 @@ inline Task<> the_end_is_for_ever(StreamWorld& world) {
   }
 }
 
+// A read awaited by a coroutine, where with_timeout would make a task of it.
+inline Task<std::size_t> awaited_read(Stream& stream, MutableBytes into) {
+  co_return co_await stream.read(into);
+}
+
+inline Task<> an_operation_that_is_not_awaited_does_nothing(StreamWorld& world) {
+  StreamPair pair = co_await world.open();
+  {
+    Writing unsent = pair.first->write(as_bytes("never sent"));
+    Task<> unsent_task = pair.first->write(as_bytes("neither"));
+  }
+  co_await pair.first->write(as_bytes("sent"));
+  co_await sleep(100ms);
+  std::string room(10, '\0');
+  {
+    Reading unread = pair.second->read(as_room(room));
+    Task<std::size_t> unread_task = pair.second->read(as_room(room));
+  }
+  std::string got = co_await read_exactly(*pair.second, 4);
+  CHECK(got == "sent");
+}
+
+inline Task<> operations_are_tasks_where_tasks_are_wanted(StreamWorld& world) {
+  StreamPair pair = co_await world.open();
+  Scope scope(co_await this_reactor);
+  std::string room(1, '\0');
+  std::string other(1, '\0');
+  for (int i = 0; i < 3; ++i) {
+    scope.spawn(pair.first->write(as_bytes("x")));
+    std::size_t count = co_await with_timeout(1h, pair.second->read(as_room(room)));
+    CHECK(count == 1);
+    std::tuple<std::size_t, std::monostate> both =
+        co_await all(pair.first->read(as_room(other)), pair.second->write(as_bytes("y")));
+    CHECK(std::get<0>(both) == 1);
+    auto late = []() -> Task<std::size_t> {
+      co_await sleep(1h);
+      co_return std::size_t{7};
+    };
+    JoinHandle<std::size_t> reading = scope.spawn_joinable(pair.first->read(as_room(other)));
+    JoinHandle<void> writing = scope.spawn_joinable(pair.first->write(as_bytes("z")));
+    std::size_t first = co_await race(pair.second->read(as_room(room)), late());
+    CHECK(first == 1);
+    co_await std::move(writing).join();
+    CHECK(!reading.finished());
+    reading.cancel();
+    CHECK(room + other == "zy");
+  }
+}
+
+// Whoever always finds bytes, or room, would keep everybody else waiting.
+inline Task<> who_never_waits_lets_others_run(StreamWorld& world) {
+  StreamPair pair = co_await world.open();
+  auto count_turns = [](int& turns) -> Task<> {
+    for (; turns < 3; ++turns) co_await yield();  // for ever would stop a simulation's time
+  };
+  int turns = 0;
+  Scope scope(co_await this_reactor);
+  scope.spawn(count_turns(turns));
+  auto exchange = [](StreamPair& pair) -> Task<> {
+    std::string room(1, '\0');
+    for (int i = 0; i < 100; ++i) {
+      Result<> written = co_await pair.first->write(as_bytes("x")).result();
+      CHECK(written);
+      co_await pair.second->read(as_room(room));
+    }
+  };
+  co_await exchange(pair);
+  CHECK(turns == 3);
+}
+
 inline Task<> cancelling_reads_loses_no_bytes(StreamWorld& world) {
   StreamPair pair = co_await world.open();
   Scope scope(co_await this_reactor);
@@ -134,7 +204,9 @@ inline Task<> cancelling_reads_loses_no_bytes(StreamWorld& world) {
   Random random(7);
   for (;;) {
     const Duration limit = random.one_in(2) ? Duration() : Duration(Duration(10us) * (1 + random.up_to(500)));
-    Result<std::size_t> count = co_await with_timeout(limit, pair.second->read(as_room(room))).result();
+    Task<std::size_t> reading = pair.second->read(as_room(room));
+    if (random.one_in(2)) reading = awaited_read(*pair.second, as_room(room));
+    Result<std::size_t> count = co_await with_timeout(limit, std::move(reading)).result();
     if (!count) {
       CHECK(count.error() == Errc::timed_out);
       continue;
@@ -259,6 +331,9 @@ inline constexpr Case cases[] = {
     {"after a half-close the other direction goes on", after_half_close_the_other_direction_goes_on},
     {"writing after a half-close fails", writing_after_half_close_fails},
     {"the end is for ever", the_end_is_for_ever},
+    {"an operation that is not awaited does nothing", an_operation_that_is_not_awaited_does_nothing},
+    {"operations are tasks where tasks are wanted", operations_are_tasks_where_tasks_are_wanted},
+    {"who never waits lets others run", who_never_waits_lets_others_run},
     {"cancelling reads loses no bytes", cancelling_reads_loses_no_bytes},
     {"a write waits for the reader", a_write_waits_for_the_reader},
     {"a cancelled write has sent the beginning", a_cancelled_write_has_sent_the_beginning},

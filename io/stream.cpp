@@ -1,0 +1,74 @@
+#include <escapement/io/stream.h>
+
+namespace escapement::detail {
+
+bool ReadOperation::suspend(PromiseBase& parent) {
+  parent_ = &parent;
+  ESC_CHECK(!stream_.waited_for_);  // one read at a time
+  if (!count_ && watch()) return true;
+  if (!start_task()) return true;
+  if (!propagate_ || !task_->promise().failed()) return false;
+  parent.fail(task_->promise().take_error());
+  return true;
+}
+
+// Something has happened, which may be nothing for a reader. What is awaited goes on within this call, as the
+// run queue would go on with it next; it destroys this.
+void ReadOperation::run() {
+  stream_.waited_for_ = watching_ = false;
+  if (!try_now()) {
+    if (!count_ && watch()) return;
+    if (!start_task()) return;
+    if (propagate_ && task_->promise().failed()) return parent_->fail(task_->promise().take_error());
+  }
+  static_cast<Runnable&>(*parent_).run();
+}
+
+// False when the stream cannot tell, or not now.
+bool ReadOperation::watch() {
+  if (!stream_.watch(parent_->reactor(), this)) return false;
+  stream_.waits();
+  stream_.waited_for_ = watching_ = true;
+  return true;
+}
+
+void ReadOperation::stop_watching() {
+  stream_.watch(parent_->reactor(), nullptr);
+  stream_.waited_for_ = false;
+}
+
+// True when it has finished.
+bool ReadOperation::start_task() {
+  Promise<std::size_t>& promise = task_.emplace(stream_.read_task(into_)).promise();
+  if (promise.start(parent_->reactor())) return true;
+  stream_.waits();
+  promise.set_continuation(*parent_, propagate_);
+  return false;
+}
+
+Task<std::size_t> ReadOperation::take_task() {
+  Task<std::size_t> finished = *std::move(task_);
+  task_.reset();
+  return finished;
+}
+
+bool WriteOperation::suspend(PromiseBase& parent) {
+  Promise<void>& promise = task_.emplace(stream_.write_task(bytes_)).promise();
+  if (!promise.start(parent.reactor())) {
+    stream_.waits();
+    promise.set_continuation(parent, propagate_);
+    return true;
+  }
+  if (!propagate_ || !promise.failed()) return false;
+  parent.fail(promise.take_error());
+  return true;
+}
+
+Result<> WriteOperation::outcome() {
+  if (!task_) return {};
+  Task<> finished = *std::move(task_);
+  task_.reset();
+  return finished.promise().take();
+}
+
+}  // namespace escapement::detail

@@ -1,0 +1,129 @@
+// A server on real sockets: what the kernel tells of a client that goes away, and a lack of descriptors.
+
+#include <sys/resource.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <escapement/core/scope.h>
+#include <escapement/io/http/server.h>
+#include <escapement/io/loop.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/timers/timeout.h>
+
+using namespace escapement;
+
+namespace {
+
+std::unique_ptr<Loop> make_loop(const char* backend) {
+  LoopOptions options;
+  options.backend = backend;
+  Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(options));
+  REQUIRE(loop);
+  return *std::move(loop);
+}
+
+Task<std::string> read_some(Stream& stream) {
+  std::vector<std::byte> room(4096);
+  std::size_t count = co_await stream.read(room);
+  co_return std::string(as_text(Bytes(room).first(count)));
+}
+
+Task<> until(const std::function<bool()>& true_at_last) {
+  while (!true_at_last()) co_await sleep(1ms);
+}
+
+constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: s\r\n\r\n";
+
+}  // namespace
+
+TEST_CASE("server, sockets: a client that closes takes its handler with it; it need not be reset") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const bool reset = GENERATE(false, true);
+  const bool more_behind = GENERATE(false, true);  // which nobody reads
+  auto for_ever = [](http::Request) -> Task<http::Response> {
+    co_await sleep(1h);
+    co_return http::Response(200);
+  };
+  http::Server server(for_ever);
+  auto run = [&]() -> Task<> {
+    Reactor& reactor = co_await this_reactor;
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    const std::uint16_t port = listener->port();
+    Scope scope(reactor, [](Error) {});
+    scope.spawn(server.serve(std::move(listener)));
+    std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", port);
+    co_await client->write(as_bytes(get));
+    co_await until([&] { return server.statistics().requests == 1; });
+    if (more_behind) co_await client->write(as_bytes("GET"));
+    co_await sleep(10ms);
+    CHECK(server.statistics().open == 1);
+    if (reset) client->reset_on_close();
+    client.reset();
+    co_await until([&] { return server.statistics().open == 0; });
+    CHECK(server.statistics().abandoned == 1);
+    scope.cancel();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("server, sockets: a body that comes later than its head, and in pieces, reaches the handler") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  auto length = [](http::Request request) -> Task<http::Response> {
+    std::string body = co_await request.body.text(1 * MiB);
+    co_return http::Response(200, std::to_string(body.size()));
+  };
+  http::Server server(length);
+  auto run = [&]() -> Task<> {
+    Reactor& reactor = co_await this_reactor;
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    const std::uint16_t port = listener->port();
+    Scope scope(reactor, [](Error) {});
+    scope.spawn(server.serve(std::move(listener)));
+    std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", port);
+    co_await client->write(as_bytes("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 9\r\n\r\n"));
+    for (int i = 0; i < 3; ++i) {
+      co_await sleep(10ms);
+      co_await client->write(as_bytes("abc"));
+    }
+    std::string answer = co_await read_some(*client);
+    CHECK(answer.ends_with("\r\n\r\n9"));
+    scope.cancel();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE(
+    "server, sockets: without descriptors it waits and does not spin; what waited is served afterwards") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  auto at_once = [](http::Request) -> Task<http::Response> { co_return http::Response(200, "x"); };
+  http::Server server(at_once);
+  int told = 0;
+  server.on_failure = [&](const Error& error) {
+    CHECK(error == Errc::overloaded);
+    ++told;
+  };
+  auto run = [&]() -> Task<> {
+    Reactor& reactor = co_await this_reactor;
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    const std::uint16_t port = listener->port();
+    Scope scope(reactor, [](Error) {});
+    std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", port);
+    rlimit usual{};
+    ::getrlimit(RLIMIT_NOFILE, &usual);
+    rlimit none = usual;
+    none.rlim_cur = 0;
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    scope.spawn(server.serve(std::move(listener)));
+    co_await sleep(300ms);
+    ::setrlimit(RLIMIT_NOFILE, &usual);
+    CHECK(told >= 2);
+    CHECK(told <= 8);  // every 50 ms
+    CHECK(server.statistics().open == 0);
+    co_await client->write(as_bytes(get));
+    std::string answer = co_await read_some(*client);
+    CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+    scope.cancel();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
