@@ -58,7 +58,7 @@ Result<Url> target_of(const Url& from, const std::string& location, bool allow_d
 Task<Response> Redirect::operator()(Request request, const Service& next) const {
   std::vector<std::string> history;
   for (;;) {
-    history.push_back(request.method.text() + ' ' + request.url.without_credentials());
+    history.push_back(std::string(request.method.text()) + ' ' + request.url.without_credentials());
     const bool replayable = request.body.replayable();
     Request following = request.copy_without_body();
     if (replayable) following.body = request.body.copy();
@@ -77,7 +77,7 @@ Task<Response> Redirect::operator()(Request request, const Service& next) const 
     if (to_get) drop_body(following);
     if (target.origin() != following.url.origin()) strip_credentials(following.headers);
     following.url = std::move(target);
-    const std::string key = following.method.text() + ' ' + following.url.without_credentials();
+    const std::string key = std::string(following.method.text()) + ' ' + following.url.without_credentials();
     if (std::find(history.begin(), history.end(), key) != history.end()) {
       co_return Error(Errc::bad_message, "redirect loop: " + history_text(history) + " -> " + key);
     }

@@ -42,7 +42,7 @@ class Span {
 
 Task<Response> Trace::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
-  Span span(reactor, sink, request.method.text() + ' ' + request.url.without_credentials());
+  Span span(reactor, sink, std::string(request.method.text()) + ' ' + request.url.without_credentials());
   Result<Response> outcome = co_await next(std::move(request)).result();
   span.end(outcome);
   co_return std::move(outcome);

@@ -15,7 +15,7 @@ namespace {
 
 http::Service logged(http::Service service) {
   return [service](http::Request request) -> Task<http::Response> {
-    const std::string what = request.method.text() + ' ' + request.target;
+    const std::string what = std::string(request.method.text()) + ' ' + std::string(request.target);
     Result<http::Response> outcome = co_await service(std::move(request)).result();
     std::fprintf(stderr, "%s %s\n", what.c_str(),
                  outcome ? std::to_string(outcome->status).c_str() : to_string(outcome.error()).c_str());

@@ -84,7 +84,7 @@ class FetchBody final : public http::BodySource {
 };
 
 // Of the bytes as they come out of fetch(); nullopt where it has decoded them, or there are none to come.
-std::optional<std::uint64_t> stated_length(const http::Headers& headers, const std::string& method,
+std::optional<std::uint64_t> stated_length(const http::Headers& headers, std::string_view method,
                                            int status) {
   const std::string* length = headers.get("content-length");
   if (length == nullptr || headers.has("content-encoding") || method == "HEAD" || status == 304)
@@ -100,7 +100,7 @@ std::optional<std::uint64_t> stated_length(const http::Headers& headers, const s
 Task<http::Response> HostFetch::operator()(http::Request request) const {
   Reactor& reactor = co_await this_reactor;
   std::string body = co_await request.body.text(request.body.replayable() ? SIZE_MAX : streamed_body_max);
-  std::string head = request.method.text();
+  std::string head(request.method.text());
   head += '\n';
   head += request.url.without_credentials();
   head += '\n';

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace escapement::http::detail {
@@ -24,8 +27,13 @@ class Characters {
 
   constexpr bool has(char c) const { return in_[static_cast<unsigned char>(c)]; }
   constexpr bool has_all(std::string_view text) const {
-    for (const char c : text) {
-      if (!has(c)) return false;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (; end - at >= 4; at += 4) {
+      if (!(has(at[0]) & has(at[1]) & has(at[2]) & has(at[3]))) return false;
+    }
+    for (; at != end; ++at) {
+      if (!has(*at)) return false;
     }
     return true;
   }
@@ -50,6 +58,31 @@ inline constexpr Characters target_characters(0x21, 0x7e, "#\\");
 inline constexpr Characters host_characters(0x21, 0x7e, "/?#@\\,");
 // Of paths and queries: what means the same in every spelling.
 inline constexpr Characters plain_path_characters("-._~!$&'()*+,;=:@/?");
+
+// The first byte from `at` on that is not printable ASCII: a control character, tab, or above 0x7e; `end`
+// where there is none. Eight at once.
+inline const char* find_unusual(const char* at, const char* end) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  for (; end - at >= 8; at += 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    // Bit 7 of each byte below space, or from 0x7f on. A byte that borrows from the next one, or carries into
+    // it, is one of those itself: the lowest bit is right, and the others do not matter.
+    const std::uint64_t found = ((word - each * ' ') | (word + each) | word) & (each * 0x80);
+    if (found != 0) return at + std::countr_zero(found) / 8;
+  }
+  while (at != end && *at >= ' ' && *at < 0x7f) ++at;
+  return at;
+}
+
+// The first byte from `at` on that a field's value cannot have; `end` where there is none.
+inline const char* find_control(const char* at, const char* end) {
+  for (;; ++at) {
+    at = find_unusual(at, end);
+    if (at == end || !value_characters.has(*at)) return at;
+  }
+}
 
 // ASCII without case, for one character.
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }

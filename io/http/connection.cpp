@@ -64,6 +64,7 @@ void Connection::release_buffers() {
 // --- receiving --------------------------------------------------------------------------------------------
 
 Parser::Event Connection::parse() {
+  if (complete_ && from_ == to_ && !parse_failed_) return Parser::Event::need_more;
   const Parser::Step step = parser_.feed(Bytes(received_.get() + from_, to_ - from_));
   from_ += step.consumed;
   switch (step.event) {

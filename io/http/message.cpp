@@ -6,9 +6,8 @@
 
 namespace escapement::http {
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
+bool same_ignoring_case(const char* a, const char* b, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
     if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
   }
   return true;
@@ -30,42 +29,100 @@ bool list_contains(std::string_view list, std::string_view token) {
 }
 
 bool Method::safe() const {
-  return token_ == "GET" || token_ == "HEAD" || token_ == "OPTIONS" || token_ == "TRACE" || token_ == "QUERY";
+  const std::string_view token = text();
+  return token == "GET" || token == "HEAD" || token == "OPTIONS" || token == "TRACE" || token == "QUERY";
 }
 
-bool Method::idempotent() const { return safe() || token_ == "PUT" || token_ == "DELETE"; }
+bool Method::idempotent() const { return safe() || text() == "PUT" || text() == "DELETE"; }
+
+Headers::Store& Headers::make_store(std::size_t count, std::size_t text_size) {
+  const std::size_t bytes = sizeof(Store) + count * sizeof(Place) + text_size;
+  ESC_CHECK(bytes <= UINT32_MAX);
+  void* block = escapement::detail::allocate_block(bytes);
+  store_.reset(::new (block) Store{.fields = nullptr,
+                                   .text_size = static_cast<std::uint32_t>(text_size),
+                                   .count = static_cast<std::uint32_t>(count),
+                                   .base = 0,
+                                   .lines = false,
+                                   .changed = false});
+  return *store_;
+}
+
+void Headers::FreeStore::operator()(Store* store) const {
+  const std::size_t bytes = store->bytes();
+  store->~Store();
+  escapement::detail::free_block(store, bytes);
+}
 
 Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  fields_.reserve(fields.size());
-  for (const auto& [name, value] : fields) fields_.emplace_back(std::string(name), std::string(value));
+  if (fields.size() == 0) return;
+  std::size_t size = 0;
+  for (const auto& [name, value] : fields) size += name.size() + value.size() + 4;
+  Store& store = make_store(fields.size(), size);
+  store.lines = true;
+  Place* place = store.places();
+  char* const text = store.text();
+  char* at = text;
+  for (const auto& [name, value] : fields) {
+    const auto name_at = static_cast<std::uint32_t>(at - text);
+    const auto name_size = static_cast<std::uint32_t>(name.size());
+    const auto value_size = static_cast<std::uint32_t>(value.size());
+    *place++ = {name_at, name_size, name_at + name_size + 2, value_size};
+    std::memcpy(at, name.data(), name_size);
+    std::memcpy(at += name_size, ": ", 2);
+    std::memcpy(at += 2, value.data(), value_size);
+    std::memcpy(at += value_size, "\r\n", 2);
+    at += 2;
+  }
+}
+
+Headers::Headers(const Headers& other) {
+  if (!other.store_) return;
+  if (other.store_->changed) {
+    make_store(0, 0).changed = true;
+    store_->fields = std::make_unique<std::vector<Field>>(*other.store_->fields);
+    return;
+  }
+  Store& from = *other.store_;
+  Store& store = make_store(from.count, from.text_size);
+  store.base = from.base;
+  store.lines = from.lines;
+  std::memcpy(store.places(), from.places(), from.bytes() - sizeof(Store));
 }
 
 Headers Headers::received(std::span<const Place> places, std::string_view text) {
   Headers headers;
   if (places.empty()) return headers;
-  const std::size_t bytes = sizeof(Received) + places.size_bytes() + text.size();
-  void* block = escapement::detail::allocate_block(bytes);
-  headers.received_.reset(::new (block) Received{bytes, static_cast<std::uint32_t>(places.size())});
-  char* at = static_cast<char*>(block) + sizeof(Received);
-  std::memcpy(at, places.data(), places.size_bytes());
-  std::memcpy(at + places.size_bytes(), text.data(), text.size());
+  const std::uint32_t from = places.front().name_at;
+  Store& store = headers.make_store(places.size(), places.back().value_at + places.back().value_size - from);
+  store.base = from;
+  std::memcpy(store.places(), places.data(), places.size_bytes());
+  std::memcpy(store.text(), text.data() + from, store.text_size);
   return headers;
 }
 
-void Headers::unpack() const {
-  const char* at = reinterpret_cast<const char*>(received_.get()) + sizeof(Received);
-  const char* text = at + received_->count * sizeof(Place);
-  fields_.reserve(received_->count);
-  for (std::uint32_t i = 0; i < received_->count; ++i, at += sizeof(Place)) {
-    Place place;
-    std::memcpy(&place, at, sizeof place);
-    fields_.emplace_back(std::string(text + place.name_at, place.name_size),
-                         std::string(text + place.value_at, place.value_size));
+// Each as a std::string. Views on the text stay good.
+std::vector<Headers::Field>& Headers::fields() const {
+  if (!store_->fields) {
+    auto fields = std::make_unique<std::vector<Field>>();
+    fields->reserve(store_->count);
+    each([&fields](std::string_view name, std::string_view value) {
+      fields->emplace_back(std::string(name), std::string(value));
+    });
+    store_->fields = std::move(fields);
   }
-  received_.reset();
+  return *store_->fields;
+}
+
+std::vector<Headers::Field>& Headers::fields_to_change() {
+  if (!store_) make_store(0, 0);
+  std::vector<Field>& changing = fields();
+  store_->changed = true;
+  return changing;
 }
 
 const std::string* Headers::get(std::string_view name) const {
+  if (!has(name)) return nullptr;
   for (const Field& field : fields()) {
     if (equal_ignoring_case(field.name, name)) return &field.value;
   }
@@ -73,58 +130,65 @@ const std::string* Headers::get(std::string_view name) const {
 }
 
 std::string_view Headers::get_or(std::string_view name, std::string_view otherwise) const {
-  const std::string* value = get(name);
-  return value != nullptr ? std::string_view(*value) : otherwise;
+  std::optional<std::string_view> found;
+  each([&](std::string_view n, std::string_view value) {
+    if (!found && equal_ignoring_case(n, name)) found = value;
+  });
+  return found.value_or(otherwise);
 }
 
 std::optional<std::string> Headers::joined(std::string_view name) const {
   std::optional<std::string> values;
-  for (const Field& field : fields()) {
-    if (!equal_ignoring_case(field.name, name)) continue;
+  each([&](std::string_view n, std::string_view value) {
+    if (!equal_ignoring_case(n, name)) return;
     if (values) {
-      (*values += ", ") += field.value;
+      (*values += ", ") += value;
     } else {
-      values = field.value;
+      values = std::string(value);
     }
-  }
+  });
   return values;
 }
 
 std::size_t Headers::count(std::string_view name) const {
   std::size_t count = 0;
-  for (const Field& field : fields()) count += equal_ignoring_case(field.name, name) ? 1 : 0;
+  each([&](std::string_view n, std::string_view) { count += equal_ignoring_case(n, name) ? 1 : 0; });
   return count;
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
+  Field field{std::string(name), std::string(value)};  // they may be views on what is removed
   remove(name);
-  add(std::string(name), std::string(value));
+  fields_to_change().push_back(std::move(field));
 }
 
 void Headers::add(std::string name, std::string value) {
-  fields().emplace_back(std::move(name), std::move(value));
+  fields_to_change().emplace_back(std::move(name), std::move(value));
 }
 
 std::size_t Headers::remove(std::string_view name) {
-  return std::erase_if(fields(),
+  if (!has(name)) return 0;
+  return std::erase_if(fields_to_change(),
                        [name](const Field& field) { return equal_ignoring_case(field.name, name); });
 }
 
+void Body::FreeContent::operator()(Content* content) const { delete content; }
+
 Body Body::copy() const {
   ESC_CHECK(replayable());
-  return Body(bytes_);
+  return Body(bytes());
 }
 
 std::optional<std::uint64_t> Body::length() const {
-  if (source_) return source_->length();
-  return bytes_.size();
+  if (content_ && content_->source) return content_->source->length();
+  return bytes().size();
 }
 
 Task<std::string> Body::read() {
-  if (source_) return source_->read();
+  if (content_ && content_->source) return content_->source->read();
   return [](Body& body) -> Task<std::string> {
-    if (std::exchange(body.bytes_taken_, true)) co_return std::string();
-    co_return body.bytes_;
+    if (!body.content_ || std::exchange(body.content_->bytes_taken, true)) co_return std::string();
+    co_return body.content_->bytes;
   }(*this);
 }
 
@@ -145,18 +209,21 @@ Task<std::string> Body::text(std::size_t max) {
 }
 
 void Body::hold(std::unique_ptr<BodyGuard> guard) {
-  guard->next_ = std::move(guards_);
-  guards_ = std::move(guard);
+  if (!content_) content_.reset(new Content(std::string()));
+  guard->next_ = std::move(content_->guards);
+  content_->guards = std::move(guard);
 }
 
 void Body::hold_what(Body& other) {
-  std::unique_ptr<BodyGuard>* last = &other.guards_;
+  if (!other.content_ || !other.content_->guards) return;
+  if (!content_) content_.reset(new Content(std::string()));
+  std::unique_ptr<BodyGuard>* last = &other.content_->guards;
   while (*last) last = &(*last)->next_;
-  *last = std::move(guards_);
-  guards_ = std::move(other.guards_);
+  *last = std::move(content_->guards);
+  content_->guards = std::move(other.content_->guards);
 }
 
-Headers Body::trailers() { return source_ ? source_->trailers() : Headers(); }
+Headers Body::trailers() { return replayable() ? Headers() : content_->source->trailers(); }
 
 std::string_view reason_phrase(int status) {
   switch (status) {

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include <escapement/core/bytes.h>
+#include <escapement/core/compact_text.h>
 #include <escapement/core/recycle.h>
 #include <escapement/core/task.h>
 #include <escapement/io/http/url.h>
@@ -23,8 +25,11 @@ namespace escapement::http {
 class Method {
  public:
   // `token` is kept as it is: methods are case-sensitive. Whether it is a token is checked when sent.
-  Method(std::string token) : token_(std::move(token)) {}
-  Method(const char* token) : token_(token) {}
+  Method(std::string_view token) : known_(known(token)) {
+    if (known_ == 0) other_ = CompactText(token);
+  }
+  Method(const std::string& token) : Method(std::string_view(token)) {}
+  Method(const char* token) : Method(std::string_view(token)) {}
 
   static Method get() { return "GET"; }
   static Method head() { return "HEAD"; }
@@ -34,24 +39,36 @@ class Method {
   static Method options() { return "OPTIONS"; }
   static Method patch() { return "PATCH"; }
 
-  const std::string& text() const { return token_; }
+  // Valid as long as the method.
+  std::string_view text() const { return known_ != 0 ? names[known_] : other_.view(); }
   // GET, HEAD, OPTIONS, TRACE, QUERY: asks for nothing to change.
   bool safe() const;
   // Safe, or PUT or DELETE: twice has the effect of once.
   bool idempotent() const;
 
-  bool operator==(const Method&) const = default;
+  bool operator==(const Method& other) const { return text() == other.text(); }
 
  private:
-  std::string token_;
+  // Those that need no memory of their own; the first stands for all others.
+  static constexpr std::array<std::string_view, 10> names = {"",       "GET",     "HEAD",  "POST",  "PUT",
+                                                             "DELETE", "OPTIONS", "PATCH", "TRACE", "QUERY"};
+  static constexpr std::uint8_t known(std::string_view token) {
+    for (std::uint8_t i = 1; i < names.size(); ++i) {
+      if (token == names[i]) return i;
+    }
+    return 0;
+  }
+
+  std::uint8_t known_;
+  CompactText other_;
 };
 
 // Field lines in order. Names compare without case; a name may occur several times. Values are kept as
 // they are, without the white space around them; whether names and values may be sent is checked when they
 // are (writer.h).
 //
-// Those of a received message stay as they came, one block of text, until somebody looks at one: even looking
-// is for one thread at a time.
+// Fields that came from a peer, or were given all at once, stay one block of text until somebody wants to
+// change or to walk over them: even looking is for one thread at a time.
 class Headers {
  public:
   struct Field {
@@ -62,7 +79,7 @@ class Headers {
 
   Headers() = default;
   Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
-  Headers(const Headers& other) : fields_(other.fields()) {}
+  Headers(const Headers& other);
   Headers(Headers&& other) noexcept = default;
   Headers& operator=(const Headers& other) { return *this = Headers(other); }
   Headers& operator=(Headers&& other) noexcept = default;
@@ -70,11 +87,11 @@ class Headers {
 
   // The first value of `name`; null when there is none. Valid until the headers change.
   const std::string* get(std::string_view name) const;
-  // The first value of `name`, or `otherwise`.
+  // The first value of `name`, or `otherwise`. Valid until the headers change.
   std::string_view get_or(std::string_view name, std::string_view otherwise) const;
   // Every value of `name`, joined with ", " as RFC 9110 section 5.3 allows; nullopt when there is none.
   std::optional<std::string> joined(std::string_view name) const;
-  bool has(std::string_view name) const { return get(name) != nullptr; }
+  bool has(std::string_view name) const { return count(name) != 0; }
   std::size_t count(std::string_view name) const;
 
   // One value, in place of all that were there.
@@ -85,42 +102,74 @@ class Headers {
   std::size_t remove(std::string_view name);
 
   bool empty() const { return size() == 0; }
-  std::size_t size() const { return received_ ? received_->count : fields_.size(); }
-  auto begin() const { return fields().begin(); }
-  auto end() const { return fields().end(); }
+  std::size_t size() const { return !store_ ? 0 : store_->changed ? store_->fields->size() : store_->count; }
+  const Field* begin() const { return empty() ? nullptr : fields().data(); }
+  const Field* end() const { return empty() ? nullptr : fields().data() + fields().size(); }
 
-  // For the parser: where the name and the value of a field stand in a text.
+  // Where the name and the value of a field stand in a text.
   struct Place {
     std::uint32_t name_at = 0;
     std::uint32_t name_size = 0;
     std::uint32_t value_at = 0;
     std::uint32_t value_size = 0;
   };
-  // The fields that stand at `places` of `text`, which is copied.
+  // For the parser: the fields that stand at `places` of `text`, which is copied from the first name on.
   static Headers received(std::span<const Place> places, std::string_view text);
 
- private:
-  // `count` places, then the text.
-  struct Received {
-    std::size_t bytes;  // of the whole
-    std::uint32_t count;
-  };
-  struct FreeReceived {
-    void operator()(Received* received) const { escapement::detail::free_block(received, received->bytes); }
-  };
-
-  std::vector<Field>& fields() const {
-    if (received_) unpack();
-    return fields_;
+  // Calls `see(name, value)` for each field, in order, as views: without the work of taking a block apart.
+  template <class F>
+  void each(F see) const {
+    if (!store_) return;
+    if (store_->changed) {
+      for (const Field& field : *store_->fields)
+        see(std::string_view(field.name), std::string_view(field.value));
+      return;
+    }
+    const char* const text = store_->text() - store_->base;
+    const Place* place = store_->places();
+    for (const Place* const end = place + store_->count; place != end; ++place) {
+      see(std::string_view(text + place->name_at, place->name_size),
+          std::string_view(text + place->value_at, place->value_size));
+    }
   }
-  void unpack() const;
+  // For the writer. The fields as they would be sent, "Name: value\r\n" each, where they are at hand like
+  // that: what they hold was not looked at. Else empty.
+  std::string_view as_sent() const {
+    if (!store_ || !store_->lines || store_->changed) return {};
+    return {store_->text(), store_->text_size};
+  }
 
-  mutable std::unique_ptr<Received, FreeReceived> received_;
-  mutable std::vector<Field> fields_;
+ private:
+  // A block: this, `count` places, then the text.
+  struct Store {
+    // Each field as strings, made when they are first asked for.
+    std::unique_ptr<std::vector<Field>> fields;
+    std::uint32_t text_size;
+    std::uint32_t count;
+    std::uint32_t base;  // places count from so many bytes before the text
+    bool lines;          // the text is nothing but "Name: value\r\n" for each
+    bool changed;        // the text does not count any more: `fields` does
+
+    std::size_t bytes() const { return sizeof(Store) + count * sizeof(Place) + text_size; }
+    Place* places() { return reinterpret_cast<Place*>(this + 1); }
+    char* text() { return reinterpret_cast<char*>(places() + count); }
+  };
+  struct FreeStore {
+    void operator()(Store* store) const;  // not inline: most that go were moved from
+  };
+
+  Store& make_store(std::size_t count, std::size_t text_size);
+  std::vector<Field>& fields() const;
+  std::vector<Field>& fields_to_change();
+
+  std::unique_ptr<Store, FreeStore> store_;
 };
 
 // ASCII without case: how field names and tokens compare.
-bool equal_ignoring_case(std::string_view a, std::string_view b);
+bool same_ignoring_case(const char* a, const char* b, std::size_t size);
+inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_ignoring_case(a.data(), b.data(), a.size());
+}
 
 // Whether a comma-separated list value holds `token`, without case: "close" in "keep-alive, Close".
 bool list_contains(std::string_view list, std::string_view token);
@@ -169,18 +218,18 @@ class BodyGuard {
 class Body {
  public:
   Body() = default;
-  Body(std::string bytes) : bytes_(std::move(bytes)) {}
-  Body(std::string_view bytes) : bytes_(bytes) {}
-  Body(const char* bytes) : bytes_(bytes) {}
-  explicit Body(std::unique_ptr<BodySource> source) : source_(std::move(source)) {}
+  Body(std::string bytes) : content_(bytes.empty() ? nullptr : new Content(std::move(bytes))) {}
+  Body(std::string_view bytes) : content_(bytes.empty() ? nullptr : new Content(std::string(bytes))) {}
+  Body(const char* bytes) : Body(std::string_view(bytes)) {}
+  explicit Body(std::unique_ptr<BodySource> source) : content_(new Content(std::move(source))) {}
 
   // True for bytes in memory (or nothing): sending it twice sends the same. A stream cannot be replayed.
-  bool replayable() const { return source_ == nullptr; }
+  bool replayable() const { return !content_ || !content_->source; }
   // A copy; only of a replayable body (checked).
   Body copy() const;
 
-  // The bytes in memory. Empty for a stream.
-  const std::string& bytes() const { return bytes_; }
+  // The bytes in memory, valid until the body changes. Empty for a stream.
+  std::string_view bytes() const { return content_ ? std::string_view(content_->bytes) : std::string_view(); }
   // The length where known: of bytes in memory, or what the source says.
   std::optional<std::uint64_t> length() const;
 
@@ -191,7 +240,7 @@ class Body {
   // Fields that came after the body; meaningful after the end was read.
   Headers trailers();
   // Of a stream: see BodySource. Valid as long as the body, and until it is read or moved.
-  FileRange* file_range() { return source_ ? source_->file_range() : nullptr; }
+  FileRange* file_range() { return replayable() ? nullptr : content_->source->file_range(); }
 
   // `guard` lives from now on exactly as long as this body does, wherever that moves.
   void hold(std::unique_ptr<BodyGuard> guard);
@@ -199,10 +248,27 @@ class Body {
   void hold_what(Body& other);
 
  private:
-  std::unique_ptr<BodyGuard> guards_;  // first: destroyed after the source
-  std::string bytes_;
-  bool bytes_taken_ = false;
-  std::unique_ptr<BodySource> source_;
+  // Apart, so that bodies move as one pointer, and most have none.
+  struct Content {
+    explicit Content(std::string b) : bytes(std::move(b)) {}
+    explicit Content(std::unique_ptr<BodySource> s) : source(std::move(s)) {}
+    Content(const Content&) = delete;
+    static void* operator new(std::size_t size) { return escapement::detail::allocate_block(size); }
+    static void operator delete(void* content, std::size_t size) {
+      escapement::detail::free_block(content, size);
+    }
+
+    std::unique_ptr<BodyGuard> guards;  // first: destroyed after the source
+    std::string bytes;
+    bool bytes_taken = false;
+    std::unique_ptr<BodySource> source;
+  };
+
+  struct FreeContent {
+    void operator()(Content* content) const;
+  };
+
+  std::unique_ptr<Content, FreeContent> content_;
 };
 
 class Request {
@@ -215,7 +281,7 @@ class Request {
   Headers headers;
   Body body;
   // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*").
-  std::string target = {};
+  CompactText target = {};
   // Of a request that a server received: the other end of its connection, "127.0.0.1:4711", where known.
   // Refers to the connection: valid as long as the request is in work.
   std::string_view peer = {};

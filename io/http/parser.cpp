@@ -6,6 +6,8 @@
 #include <vector>
 
 #include <escapement/io/http/characters.h>
+#include <escapement/io/http/head_scanner.h>
+#include <escapement/io/http/known_fields.h>
 
 #include <llhttp.h>
 
@@ -23,17 +25,6 @@ constexpr std::array<std::string_view, 8> methods_told = {"GET",    "POST",    "
 
 bool llhttp_may_see(std::string_view method) {
   return std::find(methods_told.begin(), methods_told.end(), method) != methods_told.end();
-}
-
-// A name or an address in brackets, then perhaps a port. (An http URL without a host is none, so an empty
-// Host is refused as well.)
-bool valid_host(std::string_view host) {
-  const std::size_t bracket = host.starts_with('[') ? host.find(']') : 0;
-  if (host.empty() || bracket == host.npos) return false;
-  const std::size_t colon = host.find(':', bracket);
-  if (bracket != 0 && bracket + 1 != std::min(colon, host.size())) return false;
-  if (colon != host.npos && host.find_first_not_of("0123456789", colon + 1) != host.npos) return false;
-  return detail::host_characters.has_all(host);
 }
 
 // The method at the beginning of `text`, if llhttp may see it, one space and more follow; else empty.
@@ -89,6 +80,7 @@ class Parser::State {
   static State& of(llhttp_t* parser) { return *static_cast<State*>(parser->data); }
 
   Step feed_start(Bytes bytes);
+  bool take_plain_head(std::string_view text);
   Step feed_message(Bytes bytes);
   std::size_t execute(std::string_view text);
   void begin_message();
@@ -101,22 +93,18 @@ class Parser::State {
     std::uint32_t at = 0;
     std::uint32_t size = 0;
   };
-  // What the framing and the checks need of the fields.
-  struct Known {
-    std::string_view host, content_length, expect;
-    int hosts = 0, content_lengths = 0;
-    bool close = false, keep_alive = false, coded = false;
-    std::string codings;  // where there are several Transfer-Encoding fields
-  };
+  using Known = detail::KnownFields;
 
   int add_to(Part& part, std::string_view text);
   int add_trailer_text(std::string& to, std::string_view text);
   int field_complete();
   int trailer_complete();
   std::string_view text_of_head();
-  Known look_at_fields(std::string_view text);
   int headers_complete();
   int take_body(std::string_view bytes);
+  bool expects_continue(const Known& known) const {
+    return head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
+  }
   bool check_request(const Known& known);
   bool check_target();
   bool check_host(const Known& known);
@@ -148,6 +136,9 @@ class Parser::State {
   Part name_;
   Part value_;
   std::vector<Headers::Place> places_;
+  // A plain head; and the last Host that was found to be one, as the next is likely the same.
+  detail::ScannedHead scanned_;
+  std::string last_host_;
   // Of the trailers, the field that comes in.
   std::string trailer_name_;
   std::string trailer_value_;
@@ -258,59 +249,14 @@ int Parser::State::headers_complete() {
   if (role_ == Role::response && head.status < 100 && fail_later(400, "a status below 100")) return -1;
   const std::string_view text = text_of_head();
   head.target = text.substr(target_.at, target_.size);
-  const Known known = look_at_fields(text);
+  const Known known(text, places_);
   head.keep_alive = head.minor_version == 1 ? !known.close : known.keep_alive;
   if (!check_framing(known)) return -1;
   if (role_ == Role::request && !check_request(known)) return -1;
-  if (!places_.empty()) {
-    const std::uint32_t first = places_.front().name_at;
-    for (Headers::Place& place : places_) {
-      place.name_at -= first;
-      place.value_at -= std::min(first, place.value_at);
-    }
-    head.headers = Headers::received(places_, text.substr(first));
-  }
+  head.headers = Headers::received(places_, text);
   head_ready_ = true;
   // The end of a request without a body is told of in the same call.
   return role_ == Role::request && !head.has_body() ? 0 : static_cast<int>(HPE_PAUSED);
-}
-
-// Ends values where their white space begins, and notes those that matter here: told apart by their length
-// first, as most are none of these.
-Parser::State::Known Parser::State::look_at_fields(std::string_view text) {
-  Known known;
-  for (Headers::Place& place : places_) {
-    const std::string_view name = text.substr(place.name_at, place.name_size);
-    const std::string_view value = trimmed_end(text.substr(place.value_at, place.value_size));
-    place.value_size = static_cast<std::uint32_t>(value.size());
-    switch (name.size()) {
-      case 4:
-        if (equal_ignoring_case(name, "host") && known.hosts++ == 0) known.host = value;
-        break;
-      case 6:
-        if (equal_ignoring_case(name, "expect") && known.expect.empty()) known.expect = value;
-        break;
-      case 10:
-        if (equal_ignoring_case(name, "connection")) {
-          known.close = known.close || list_contains(value, "close");
-          known.keep_alive = known.keep_alive || list_contains(value, "keep-alive");
-        }
-        break;
-      case 14:
-        if (equal_ignoring_case(name, "content-length") && known.content_lengths++ == 0)
-          known.content_length = value;
-        break;
-      case 17:
-        if (equal_ignoring_case(name, "transfer-encoding")) {
-          known.codings += known.coded ? ", " : "";
-          known.codings += value;
-          known.coded = true;
-        }
-        break;
-      default: break;
-    }
-  }
-  return known;
 }
 
 int Parser::State::take_body(std::string_view bytes) {
@@ -336,9 +282,10 @@ bool Parser::State::check_framing(const Known& known) {
     if (!head.content_length) return !fail_later(400, "Content-Length is not a number");
   }
   if (known.coded) {
-    if (role_ == Role::request && !check_request_coding(known.codings)) return false;
-    head.chunked = equal_ignoring_case(known.codings, "chunked");
-    if (!head.chunked) return !fail_later(501, "transfer coding " + known.codings + " is not supported");
+    const std::string codings = known.codings();
+    if (role_ == Role::request && !check_request_coding(codings)) return false;
+    head.chunked = equal_ignoring_case(codings, "chunked");
+    if (!head.chunked) return !fail_later(501, "transfer coding " + codings + " is not supported");
   }
   if (role_ == Role::response) {
     const int status = head.status;
@@ -366,16 +313,17 @@ bool Parser::State::check_request_coding(std::string_view coding) {
 }
 
 bool Parser::State::check_request(const Known& known) {
-  head.expect_continue = head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
+  head.expect_continue = expects_continue(known);
   return check_target() && check_host(known);
 }
 
 bool Parser::State::check_target() {
-  const std::string& target = head.target;
+  const std::string_view target = head.target;
   if (!detail::target_characters.has_all(target)) {
     return !fail_later(400, "a character in the request target that must be encoded");
   }
-  if (target == "*") return head.method == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
+  if (target == "*")
+    return head.method.text() == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
   if (target.starts_with('/')) return true;
   const Result<Url> url = Url::parse(target);
   return (url && url->userinfo().empty()) ||
@@ -386,7 +334,10 @@ bool Parser::State::check_host(const Known& known) {
   if (known.hosts > 1) return !fail_later(400, "several Host fields");
   if (known.hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
   head.host = known.host;
-  return valid_host(known.host) || !fail_later(400, "Host is not a host");
+  if (!known.host.empty() && known.host == last_host_) return true;
+  if (!detail::valid_host(known.host)) return !fail_later(400, "Host is not a host");
+  last_host_ = known.host;
+  return true;
 }
 
 // --- feeding --------------------------------------------------------------------------------------------
@@ -405,23 +356,23 @@ Parser::Step Parser::State::feed(Bytes bytes) {
     if (!interim) interim_ = 0;
     return {Event::complete, 0};
   }
-  if (phase_ == Phase::start) return feed_start(bytes);
+  if (phase_ == Phase::start) return bytes.empty() ? Step{Event::need_more, 0} : feed_start(bytes);
   return feed_message(bytes);
 }
 
 // The first bytes of a message. A request's method is read here (llhttp_may_see says why).
 Parser::Step Parser::State::feed_start(Bytes bytes) {
   if (role_ == Role::response) {
-    if (bytes.empty()) return {Event::need_more, 0};
     begin_message();
     return feed_message(bytes);
   }
   const std::string_view text = as_text(bytes);
   if (start_bytes_ == 0 && method_.empty()) {
+    if (take_plain_head(text)) return {Event::head, scanned_.size};
     const std::string_view method = method_at_once(text);
     if (!method.empty()) {
       begin_message();
-      head.method = method;
+      head.method = Method(method);
       return feed_message(bytes);
     }
   }
@@ -435,7 +386,7 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
     }
     if (c == ' ' && !method_.empty()) {
       begin_message();
-      head.method = method_;
+      head.method = Method(method_);
       if (method_ == "CONNECT") return fail(501, Errc::unsupported, "CONNECT is not supported", i);
       const std::string told = llhttp_may_see(method_) ? method_ : "POST";
       execute(told + ' ');
@@ -450,6 +401,32 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
     method_ += c;
   }
   return {Event::need_more, bytes.size()};
+}
+
+// A request without a body whose head is plain: llhttp is not asked. Whatever there is to refuse is left to
+// it.
+bool Parser::State::take_plain_head(std::string_view text) {
+  if (!detail::scan_head(text, scanned_)) return false;
+  if (scanned_.size > limits_.head_bytes_max || scanned_.count > limits_.header_count_max) return false;
+  const Known known(text, scanned_.fields());
+  if (known.coded || known.content_lengths > 0) return false;
+  head.minor_version = scanned_.minor_version;
+  head.host = {};
+  if (!check_host(known)) {
+    error.reset();
+    return false;
+  }
+  head.method = Method(scanned_.method);
+  head.target = scanned_.target;  // as check_target wants it
+  head.headers = Headers::received(scanned_.fields(), text);
+  head.keep_alive = head.minor_version == 1 ? !known.close : known.keep_alive;
+  head.expect_continue = expects_continue(known);
+  head.content_length.reset();
+  head.chunked = false;
+  if (!trailers.empty()) trailers = Headers();
+  phase_ = Phase::body;
+  complete_ready_ = true;
+  return true;
 }
 
 void Parser::State::begin_message() {

@@ -2,7 +2,9 @@
 //
 // llhttp does the grammar, with every lenient switch off. Alone it is not enough for a server on the open
 // internet: it takes HTTP/1.1 without Host, HTTP/1.0 with chunked coding, and knows no limits. What it
-// leaves open is refused here, so that what this parser passes is read in one way only.
+// leaves open is refused here, so that what this parser passes is read in one way only. A request without
+// a body whose head is plain and has arrived as a whole is read without llhttp (head_scanner.h), with the
+// same checks.
 
 #pragma once
 
@@ -10,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <escapement/core/bytes.h>
 #include <escapement/core/error.h>
@@ -27,10 +30,11 @@ struct ParserLimits {
 
 // What a message begins with.
 struct MessageHead {
-  // Of requests: the method, and the request target as it was sent.
-  std::string method;
-  std::string target;
-  std::string host;  // the Host field; empty where there is none
+  // Of requests: the method, and the request target as it was sent. What is a view here is valid until the
+  // parser is fed again; it lies in the bytes given to `feed`, or in the parser.
+  Method method = Method::get();
+  std::string_view target;
+  std::string_view host;  // the Host field; empty where there is none
   // Of responses.
   int status = 0;
 

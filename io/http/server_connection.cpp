@@ -33,7 +33,7 @@ Instant after(Instant now, Duration limit) {
 struct ServerConnection::Exchange {
   Exchange(ServerConnection& c, const MessageHead& head) : connection(c) {
     writing.minor_version = head.minor_version;
-    writing.answers_head = head.method == "HEAD";
+    writing.answers_head = head.method == Method::head();
     writing.keep_alive = head.keep_alive && ++c.requests_ < c.server_.options_.requests_per_connection_max;
     if (head.has_body()) body = std::make_shared<OpenBody>(c, head.expect_continue);
   }
@@ -47,6 +47,8 @@ struct ServerConnection::Exchange {
   ServerConnection& connection;
   ResponseOptions writing;
   std::shared_ptr<OpenBody> body;
+  std::optional<Started<Response>> handling;
+  std::optional<Response> response;  // where its body takes time to send
   Framing framing = Framing::none;
   bool reset = false;  // nothing more is to be sent
 };
@@ -319,48 +321,78 @@ Task<> ServerConnection::converse() {
     wire().head_taken();
     if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
     Exchange exchange(*this, wire().head());
-    Result<Request> request = make_request(wire().head(), exchange.body, stream().encrypted());
-    if (!request) {
+    if (!begin(exchange)) {
       co_await refuse(400);
       co_return;
     }
-    if (!exchange.body) wire().skip_buffered_body(0);
-    if (peer_.empty()) peer_ = stream().peer();
-    request->peer = peer_;
-    ++server_.statistics_.requests;
-    Started<Response> handling(server_.service_(*std::move(request)));
-    handling.start(reactor_, *this);
-    if (!handling.finished()) {
+    if (!exchange.handling->finished()) {
       conversation_->handler_began = reactor_.precise_now();
       set_limit(Limit::handler, after(conversation_->handler_began, server_.options_.handler_timeout));
       watch_for_loss();
       if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
       waiting_ = &self;
-      handling_ = &handling;
-      while (!handling.finished()) co_await until_made_ready;
+      handling_ = &*exchange.handling;
+      while (!exchange.handling->finished()) co_await until_made_ready;
       waiting_ = nullptr;
       lift_limit(Limit::handler);
     }
-    Result<Response> outcome = handling.take();
-    if (!outcome && outcome.error() == Errc::reset && wire().parse_error_status() == 0) {
-      stream().reset_on_close();
-      co_return;
-    }
-    Response response = outcome ? *std::move(outcome) : failure_response(outcome.error());
-    if (!respond(exchange, response)) co_await respond_slowly(exchange, response);
-    stop_watching();
-    exchange.end_body();
+    if (!answer(exchange)) co_await respond_slowly(exchange);
     if (exchange.reset) co_return;
-    const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
-    if (!exchange.writing.keep_alive || !whole) {
+    if (!next_may_follow(exchange)) {
       co_await wire().flush();
       co_await linger();
       co_return;
     }
-    conversation_->answer_begun = false;
-    conversation_->body_waited = Duration();
     if (wire().out().size() >= Connection::joined_max) co_await wire().flush();
   }
+}
+
+// Gives the request whose head has arrived to the service. False: it makes no request.
+bool ServerConnection::begin(Exchange& exchange) {
+  MessageHead& head = wire().head();
+  Result<Url> url = url_of(head, stream().encrypted(), conversation_->origin);
+  if (!url) return false;
+  Request request(std::move(head.method), *std::move(url), std::move(head.headers));
+  request.target = CompactText(head.target);
+  request.minor_version = head.minor_version;
+  if (peer_.empty()) peer_ = stream().peer();
+  request.peer = peer_;
+  if (exchange.body) {
+    request.body = body_of(exchange.body, head.content_length);
+  } else {
+    wire().skip_buffered_body(0);
+  }
+  ++server_.statistics_.requests;
+  exchange.handling.emplace(server_.service_(std::move(request)));
+  exchange.handling->start(reactor_, *this);
+  return true;
+}
+
+// The handler has finished: its answer is put together. False where respond_slowly has to send the body.
+bool ServerConnection::answer(Exchange& exchange) {
+  Result<Response> outcome = exchange.handling->take();
+  if (!outcome) {
+    if (outcome.error() == Errc::reset && wire().parse_error_status() == 0) {
+      stream().reset_on_close();
+      exchange.reset = true;
+      return true;
+    }
+    outcome = failure_response(outcome.error());
+  }
+  if (respond(exchange, *outcome)) return true;
+  exchange.response.emplace(*std::move(outcome));
+  return false;
+}
+
+// The answer is on its way. Whether the connection lives on for another request.
+bool ServerConnection::next_may_follow(Exchange& exchange) {
+  stop_watching();
+  exchange.end_body();
+  const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
+  if (!exchange.writing.keep_alive || !whole) return false;
+  conversation_->answer_begun = false;
+  conversation_->body_waited = Duration();
+  return true;
 }
 
 // When there is nothing to parse and something has to be waited for. False: the connection is to be closed.
@@ -397,9 +429,7 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
   } else if (waits_for_leave) {
     exchange.body->allow(wire().out());
   }
-  if (server_.stopping_.is_set() || list_contains(response.headers.get_or("connection", ""), "close")) {
-    writing.keep_alive = false;
-  }
+  if (server_.stopping_.is_set()) writing.keep_alive = false;
   writing.date = server_.date(reactor_);
   Result<Framing> framing = write_response_head(wire().out(), response, writing);
   if (!framing) {
@@ -409,20 +439,20 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
     writing.keep_alive = false;
     framing = write_response_head(wire().out(), response, writing);
   }
-  if (*framing == Framing::until_close) writing.keep_alive = false;
   exchange.framing = *framing;
   conversation_->answer_begun = true;
   return wire().put_body(response.body, *framing);
 }
 
-Task<> ServerConnection::respond_slowly(Exchange& exchange, Response& response) {
+Task<> ServerConnection::respond_slowly(Exchange& exchange) {
   // Of a body in memory nobody works any more: sending it comes to its end by itself.
-  if (response.body.replayable()) {
+  Body& body = exchange.response->body;
+  if (body.replayable()) {
     stop_watching();
   } else {
     watch_for_loss();
   }
-  Result<> sent = co_await wire().send_body(response.body, exchange.framing).result();
+  Result<> sent = co_await wire().send_body(body, exchange.framing).result();
   if (sent) co_return;
   server_.tell(sent.error());
   if (sent.error() == Errc::reset) stream().reset_on_close();

@@ -38,6 +38,7 @@ struct Conversation {
   }
 
   Connection wire;
+  Url::Origin origin;                // of the last request
   std::array<Instant, 6> deadlines;  // by Limit
   bool watched = false;              // for the loss of the peer, while a handler works
   bool reads_body = false;           // waits for its bytes
@@ -99,9 +100,12 @@ class ServerConnection final : public Runnable, private Waits {
   void cut(const Error& why);
 
   Task<> converse();
+  bool begin(Exchange& exchange);
+  bool answer(Exchange& exchange);
+  bool next_may_follow(Exchange& exchange);
   Task<bool> more_bytes();
   bool respond(Exchange& exchange, Response& response);
-  Task<> respond_slowly(Exchange& exchange, Response& response);
+  Task<> respond_slowly(Exchange& exchange);
   Response failure_response(const Error& error);
   Task<> refuse(int status);
   Task<> linger();

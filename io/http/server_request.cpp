@@ -57,28 +57,16 @@ Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
   co_return std::move(bytes);
 }
 
-namespace {
-
-// The URL that a request was meant for, from its target and Host.
-Result<Url> url_of(const MessageHead& head, bool encrypted) {
-  if (head.target.starts_with("http://") || head.target.starts_with("https://"))
-    return Url::parse(head.target);
+Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin) {
+  const bool whole = head.target.starts_with("http://") || head.target.starts_with("https://");
+  if (whole) return Url::parse(head.target);
   const std::string_view host = head.host.empty() ? std::string_view("localhost") : head.host;
-  return Url::of_request(encrypted ? "https://" : "http://", host,
-                         head.target == "*" ? std::string_view("/") : head.target);
+  if (!origin.is(encrypted, host)) origin = Url::Origin(encrypted, host);
+  return Url::of_request(origin, head.target == "*" ? std::string_view("/") : head.target);
 }
 
-}  // namespace
-
-Result<Request> make_request(MessageHead& head, std::shared_ptr<OpenBody> open, bool encrypted) {
-  Result<Url> url = url_of(head, encrypted);
-  if (!url) return std::move(url).error();
-  Body body;
-  if (open) body = Body(std::make_unique<RequestBody>(std::move(open), head.content_length));
-  Request request(Method(std::move(head.method)), *std::move(url), std::move(head.headers), std::move(body));
-  request.target = std::move(head.target);
-  request.minor_version = head.minor_version;
-  return request;
+Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length) {
+  return Body(std::make_unique<RequestBody>(std::move(open), length));
 }
 
 }  // namespace escapement::http::detail

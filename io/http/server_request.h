@@ -46,8 +46,11 @@ class OpenBody {
   escapement::detail::PromiseBase* reader_ = nullptr;
 };
 
-// The request that `head` begins; moves out of it. `open` where it has a body. Errc::invalid_argument when
-// its target and Host make no URL.
-Result<Request> make_request(MessageHead& head, std::shared_ptr<OpenBody> open, bool encrypted);
+// The URL that the request with this head was meant for. `origin` is what the last one on this connection was
+// sent to, and becomes what this one is. Errc::invalid_argument when its target and Host make no URL.
+Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin);
+
+// The body of a request: on the wire, of `length` where that is known.
+Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length);
 
 }  // namespace escapement::http::detail

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <vector>
 
 #include <escapement/io/http/characters.h>
@@ -272,20 +273,34 @@ Result<Url> Url::parse(std::string_view text) {
     }
     parts.port = static_cast<std::uint16_t>(value);
   }
-  Url url;
-  url.parts_ = std::move(parsed);
-  return url;
+  return Url(std::move(parsed));
+}
+
+Url::Url(std::unique_ptr<Parts> parts) {
+  make_store(0);
+  store_->parts = std::move(parts);
+}
+
+void Url::FreeStore::operator()(Store* store) const {
+  const std::size_t bytes = sizeof(Store) + store->size;
+  store->~Store();
+  escapement::detail::free_block(store, bytes);
+}
+
+void Url::make_store(std::size_t text_size) const {
+  void* block = escapement::detail::allocate_block(sizeof(Store) + text_size);
+  store_.reset(::new (block) Store{.parts = nullptr, .size = text_size});
 }
 
 void Url::take_apart() const {
-  if (!plain_) {  // moved from
-    parts_ = std::make_unique<Parts>();
+  if (!store_) {  // moved from
+    make_store(0);
+    store_->parts = std::make_unique<Parts>();
     return;
   }
-  Result<Url> parsed = parse(plain_->text());
+  Result<Url> parsed = parse({store_->text(), store_->size});
   ESC_CHECK(parsed);
-  parts_ = std::move(parsed->parts_);
-  plain_.reset();
+  store_->parts = std::move(parsed->store_->parts);
 }
 
 namespace {
@@ -318,27 +333,32 @@ bool is_plain_host(std::string_view text) {
 
 // A path, and perhaps a query, that the URL has as they stand.
 bool is_plain_target(std::string_view target) {
-  return !target.empty() && target[0] == '/' && target.size() < 4096 &&
-         detail::plain_path_characters.has_all(target) && target.find("/.") == target.npos;
+  if (target.empty() || target[0] != '/' || target.size() >= 4096) return false;
+  for (std::size_t i = 1; i < target.size(); ++i) {
+    if (!detail::plain_path_characters.has(target[i])) return false;
+    if (target[i] == '.' && target[i - 1] == '/') return false;
+  }
+  return true;
 }
 
 }  // namespace
 
-Result<Url> Url::of_request(std::string_view scheme, std::string_view host, std::string_view target) {
-  if (!is_plain_host(host) || !is_plain_target(target)) {
-    std::string text(scheme);
-    text += host;
-    text += target;
-    return parse(text);
-  }
-  const std::size_t size = scheme.size() + host.size() + target.size();
-  void* block = escapement::detail::allocate_block(sizeof(Plain) + size);
+Url::Origin::Origin(bool encrypted, std::string_view host)
+    : text_(encrypted ? "https://" : "http://"),
+      host_at_(text_.size()),
+      encrypted_(encrypted),
+      plain_(is_plain_host(host)) {
+  text_ += host;
+}
+
+Result<Url> Url::of_request(const Origin& origin, std::string_view target) {
+  if (!origin.plain_ || !is_plain_target(target)) return parse(origin.text_ + std::string(target));
+  const std::string& before = origin.text_;
   Url url;
-  url.plain_.reset(::new (block) Plain{size});
-  char* at = static_cast<char*>(block) + sizeof(Plain);
-  at = std::copy(scheme.begin(), scheme.end(), at);
-  at = std::copy(host.begin(), host.end(), at);
-  std::copy(target.begin(), target.end(), at);
+  url.make_store(before.size() + target.size());
+  char* const text = url.store_->text();
+  std::memcpy(text, before.data(), before.size());
+  std::memcpy(text + before.size(), target.data(), target.size());
   return url;
 }
 

@@ -57,15 +57,31 @@ class Url {
 
   bool operator==(const Url& other) const { return parts() == other.parts(); }
 
-  Url(const Url& other) : parts_(std::make_unique<Parts>(other.parts())) {}
+  Url(const Url& other) : Url(std::make_unique<Parts>(other.parts())) {}
   Url(Url&&) noexcept = default;
   Url& operator=(const Url& other) { return *this = Url(other); }
   Url& operator=(Url&&) noexcept = default;
   ~Url() = default;
 
-  // `scheme` ("http://" or "https://"), `host` and `target`, for a server: not taken apart before somebody
-  // asks, where both are so plain that there is nothing to normalise. Errors as parse.
-  static Result<Url> of_request(std::string_view scheme, std::string_view host, std::string_view target);
+  // For a server: where its requests go to, which is the same for most of them.
+  class Origin {
+   public:
+    Origin() = default;
+    Origin(bool encrypted, std::string_view host);
+    bool is(bool encrypted, std::string_view host) const {
+      return encrypted == encrypted_ && std::string_view(text_).substr(host_at_) == host && !text_.empty();
+    }
+
+   private:
+    friend class Url;
+    std::string text_;  // "https://host"
+    std::size_t host_at_ = 0;
+    bool encrypted_ = false;
+    bool plain_ = false;  // nothing in it to normalise
+  };
+  // The URL of a request for `target`: not taken apart before somebody asks, where both are so plain that
+  // there is nothing to normalise. Errors as parse.
+  static Result<Url> of_request(const Origin& origin, std::string_view target);
 
  private:
   struct Parts {
@@ -79,26 +95,26 @@ class Url {
     bool has_query = false;
     bool operator==(const Parts&) const = default;
   };
-  // The text of a URL that is known to parse.
-  struct Plain {
+  // A block: this, then the text of a URL that is known to parse, for as long as `parts` are not there.
+  struct Store {
+    std::unique_ptr<Parts> parts;
     std::size_t size;
-    std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
+    char* text() { return reinterpret_cast<char*>(this + 1); }
   };
-  struct FreePlain {
-    void operator()(Plain* plain) const {
-      escapement::detail::free_block(plain, sizeof(Plain) + plain->size);
-    }
+  struct FreeStore {
+    void operator()(Store* store) const;  // not inline: most that go were moved from
   };
 
   Url() = default;
+  explicit Url(std::unique_ptr<Parts> parts);
   Parts& parts() const {
-    if (!parts_) take_apart();
-    return *parts_;
+    if (!store_ || !store_->parts) take_apart();
+    return *store_->parts;
   }
+  void make_store(std::size_t text_size) const;
   void take_apart() const;
 
-  mutable std::unique_ptr<Plain, FreePlain> plain_;
-  mutable std::unique_ptr<Parts> parts_;
+  mutable std::unique_ptr<Store, FreeStore> store_;  // none: moved from
 };
 
 // `text` with its percent-encodings undone; what is no encoding stays as it is. For a part of a Url's path

@@ -10,81 +10,127 @@ namespace escapement::http {
 
 namespace {
 
-void append_number(std::string& to, std::uint64_t number, int base = 10) {
-  char digits[24];
-  const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, number, base);
-  to.append(digits, end.ptr);
-}
-
 char* put(char* at, std::string_view text) {
   std::memcpy(at, text.data(), text.size());
   return at + text.size();
 }
 
-// In one piece: the room is made once.
-void append_field(std::string& to, std::string_view name, std::string_view value) {
-  const std::size_t before = to.size();
-  to.resize(before + name.size() + value.size() + 4);
-  char* at = put(to.data() + before, name);
-  at = put(put(at, ": "), value);
-  put(at, "\r\n");
+char* put_field(char* at, std::string_view name, std::string_view value) {
+  at = put(put(at, name), ": ");
+  return put(put(at, value), "\r\n");
 }
 
-bool is_ours(std::string_view name) {
-  if (name.size() != 10 && name.size() != 14 && name.size() != 17) return false;
-  return equal_ignoring_case(name, "content-length") || equal_ignoring_case(name, "transfer-encoding") ||
-         equal_ignoring_case(name, "connection") || equal_ignoring_case(name, "keep-alive");
-}
+constexpr std::size_t number_digits_max = 20;
 
-// The caller's fields, but for those decided here.
-Result<> append_fields(std::string& to, const Headers& headers, bool skip_host) {
-  for (const Headers::Field& field : headers) {
-    if (!is_token(field.name))
-      return Error(Errc::invalid_argument, "a header field's name is not a token").nothing_sent();
-    if (!is_field_value(field.value)) {
-      return Error(Errc::invalid_argument,
-                   "header field " + field.name + " has a control character in its value")
-          .nothing_sent();
-    }
-    if (is_ours(field.name) || (skip_host && equal_ignoring_case(field.name, "host"))) continue;
-    append_field(to, field.name, field.value);
+char* put_number(char* at, std::uint64_t number) {
+  if (number < 10) {
+    *at = static_cast<char>('0' + number);
+    return at + 1;
   }
-  return {};
+  return std::to_chars(at, at + number_digits_max, number).ptr;
+}
+
+enum class Kind { callers, ours, connection, length, date, host };
+
+Kind kind_of(std::string_view name) {
+  switch (name.size()) {
+    case 4:
+      if (equal_ignoring_case(name, "date")) return Kind::date;
+      return equal_ignoring_case(name, "host") ? Kind::host : Kind::callers;
+    case 10:
+      if (equal_ignoring_case(name, "connection")) return Kind::connection;
+      return equal_ignoring_case(name, "keep-alive") ? Kind::ours : Kind::callers;
+    case 14: return equal_ignoring_case(name, "content-length") ? Kind::length : Kind::callers;
+    case 17: return equal_ignoring_case(name, "transfer-encoding") ? Kind::ours : Kind::callers;
+    default: return Kind::callers;
+  }
+}
+
+// Written here, and not taken from the caller.
+constexpr bool is_ours(Kind kind) {
+  return kind == Kind::ours || kind == Kind::connection || kind == Kind::length;
+}
+
+// What a head needs to know of the caller's fields, each of which is looked at once.
+struct Survey {
+  explicit Survey(const Headers& headers) {
+    headers.each([this](std::string_view name, std::string_view value) { see(name, value); });
+  }
+  void see(std::string_view name, std::string_view value) {
+    bytes += name.size() + value.size() + 4;
+    bad_names |= !is_token(name);
+    bad_values |= !is_field_value(value);
+    const Kind kind = kind_of(name);
+    if (kind != Kind::callers) see_known(kind, value);
+  }
+  void see_known(Kind kind, std::string_view value) {
+    has_date |= kind == Kind::date;
+    all_callers &= kind == Kind::date;
+    if (kind == Kind::host && !host) host = value;
+    if (kind == Kind::connection) closes |= list_contains(value, "close");
+    if (kind != Kind::length) return;
+    if (lengths++ == 0) length = value;
+    lengths_differ |= value != length;
+  }
+
+  std::size_t bytes = 0;    // of the lines of all
+  bool all_callers = true;  // nothing is left out
+  bool has_date = false;
+  bool bad_names = false;
+  bool bad_values = false;
+  bool closes = false;  // "Connection: close"
+  bool lengths_differ = false;
+  std::uint32_t lengths = 0;
+  std::string_view length;               // the first
+  std::optional<std::string_view> host;  // the first
+};
+
+// Why fields cannot be sent.
+Error refusal(const Headers& headers, const Survey& found) {
+  std::string message = "a header field's name is not a token";
+  headers.each([&](std::string_view name, std::string_view value) {
+    if (found.bad_names || is_field_value(value)) return;
+    message = "header field " + std::string(name) + " has a control character in its value";
+  });
+  return Error(Errc::invalid_argument, std::move(message)).nothing_sent();
+}
+
+// The caller's fields, but for those decided here; in a request, Host too.
+char* put_fields(char* at, const Headers& headers, const Survey& found, bool skip_host) {
+  const std::string_view lines = headers.as_sent();
+  if (!lines.empty() && found.all_callers) return put(at, lines);
+  headers.each([&](std::string_view name, std::string_view value) {
+    const Kind kind = kind_of(name);
+    if (kind == Kind::host ? !skip_host : !is_ours(kind)) at = put_field(at, name, value);
+  });
+  return at;
 }
 
 // A length that the caller wrote must be the one that is sent.
-Result<> check_length(const Headers& headers, const std::optional<std::uint64_t>& length) {
-  for (const Headers::Field& field : headers) {
-    if (!equal_ignoring_case(field.name, "content-length")) continue;
-    std::uint64_t stated = 0;
-    const char* end = field.value.data() + field.value.size();
-    const std::from_chars_result read = std::from_chars(field.value.data(), end, stated);
-    if (read.ec != std::errc() || read.ptr != end || !length || stated != *length) {
-      return Error(Errc::invalid_argument, "Content-Length is not the body's length").nothing_sent();
-    }
-  }
-  return {};
+bool length_is(const Survey& found, const std::optional<std::uint64_t>& length) {
+  std::uint64_t stated = 0;
+  const char* end = found.length.data() + found.length.size();
+  const std::from_chars_result read = std::from_chars(found.length.data(), end, stated);
+  return !found.lengths_differ && read.ec == std::errc() && read.ptr == end && length && stated == *length;
 }
 
-void append_framing(std::string& to, Framing framing, std::optional<std::uint64_t> length) {
-  if (framing == Framing::chunked) append_field(to, "Transfer-Encoding", "chunked");
-  if (framing == Framing::length) {
-    char digits[24];
-    const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, *length);
-    append_field(to, "Content-Length", {digits, static_cast<std::size_t>(end.ptr - digits)});
-  }
+Error not_its_length() {
+  return Error(Errc::invalid_argument, "Content-Length is not the body's length").nothing_sent();
 }
 
-void append_status_line(std::string& to, int status) {
-  if (status == 200) {
-    to += "HTTP/1.1 200 OK\r\n";
-    return;
-  }
-  to += "HTTP/1.1 ";
-  append_number(to, static_cast<std::uint64_t>(status));
-  to += ' ';
-  to += reason_phrase(status);
-  to += "\r\n";
+// What is decided here takes no more than this, the empty line included.
+constexpr std::size_t framing_bytes_max = 128;
+
+char* put_framing(char* at, Framing framing, const std::optional<std::uint64_t>& length) {
+  if (framing == Framing::chunked) return put(at, "Transfer-Encoding: chunked\r\n");
+  if (framing != Framing::length) return at;
+  return put(put_number(put(at, "Content-Length: "), *length), "\r\n");
+}
+
+char* put_status_line(char* at, int status) {
+  if (status == 200) return put(at, "HTTP/1.1 200 OK\r\n");
+  at = put_number(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
+  return put(put(put(at, " "), reason_phrase(status)), "\r\n");
 }
 
 bool status_without_body(int status) { return status < 200 || status == 204 || status == 304; }
@@ -93,49 +139,50 @@ bool status_without_body(int status) { return status < 200 || status == 204 || s
 
 bool is_token(std::string_view text) { return !text.empty() && detail::token_characters.has_all(text); }
 
-bool is_field_value(std::string_view text) { return detail::value_characters.has_all(text); }
+bool is_field_value(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return detail::find_control(text.data(), end) == end;
+}
 
 Result<Framing> write_request_head(std::string& to, const Request& request, const RequestOptions& options) {
-  const std::size_t before = to.size();
-  if (!is_token(request.method.text())) {
-    return Error(Errc::invalid_argument, "the method \"" + request.method.text() + "\" is not a token")
+  const std::string_view method = request.method.text();
+  if (!is_token(method)) {
+    return Error(Errc::invalid_argument, "the method \"" + std::string(method) + "\" is not a token")
         .nothing_sent();
   }
-  if (request.method == Method("CONNECT")) {
+  if (method == "CONNECT") {
     return Error(Errc::unsupported, "CONNECT makes a tunnel, which a request is not").nothing_sent();
   }
+  const Survey found(request.headers);
+  if (found.bad_names || found.bad_values) return refusal(request.headers, found);
   const std::optional<std::uint64_t> length = request.body.length();
-  Result<> length_ok = check_length(request.headers, length);
-  if (!length_ok) return std::move(length_ok).error();
-
-  to += request.method.text();
-  to += ' ';
-  to += request.url.target();
-  to += " HTTP/1.1\r\n";
-  const std::string* host = request.headers.get("host");
-  append_field(to, "Host", host != nullptr && is_field_value(*host) ? *host : request.url.authority());
-  Result<> fields = append_fields(to, request.headers, true);
-  if (!fields) {
-    to.resize(before);
-    return std::move(fields).error();
-  }
+  if (found.lengths > 0 && !length_is(found, length)) return not_its_length();
   // RFC 9110 section 8.6: methods that usually carry content say 0 when they do not.
-  const std::string& method = request.method.text();
   const bool usually = method == "POST" || method == "PUT" || method == "PATCH";
   Framing framing = length ? Framing::length : Framing::chunked;
   if (length == 0u && !usually) framing = Framing::none;
-  append_framing(to, framing, length);
-  if (!options.keep_alive) append_field(to, "Connection", "close");
-  to += "\r\n";
+
+  const std::string target = request.url.target();
+  const std::string host = found.host ? std::string(*found.host) : request.url.authority();
+  const std::size_t before = to.size();
+  to.resize(before + method.size() + target.size() + host.size() + found.bytes + framing_bytes_max);
+  char* at = put(put(to.data() + before, method), " ");
+  at = put(put(at, target), " HTTP/1.1\r\n");
+  at = put_field(at, "Host", host);
+  at = put_fields(at, request.headers, found, true);
+  at = put_framing(at, framing, length);
+  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+  at = put(at, "\r\n");
+  to.resize(static_cast<std::size_t>(at - to.data()));
   return framing;
 }
 
-Result<Framing> write_response_head(std::string& to, const Response& response,
-                                    const ResponseOptions& options) {
-  const std::size_t before = to.size();
+Result<Framing> write_response_head(std::string& to, const Response& response, ResponseOptions& options) {
   if (response.status < 200 || response.status > 999) {
     return Error(Errc::invalid_argument, "no final status: " + std::to_string(response.status));
   }
+  const Survey found(response.headers);
+  if (found.bad_names || found.bad_values) return refusal(response.headers, found);
   const std::optional<std::uint64_t> length = response.body.length();
   const bool bodyless = status_without_body(response.status);
   Framing framing = Framing::none;
@@ -144,34 +191,31 @@ Result<Framing> write_response_head(std::string& to, const Response& response,
   }
   // A response to HEAD may state the length of a body that it does not have.
   const bool states_own_length = options.answers_head && length == 0u;
-  if (!states_own_length && !bodyless) {
-    Result<> length_ok = check_length(response.headers, length);
-    if (!length_ok) return std::move(length_ok).error();
-  }
+  const bool checked = found.lengths > 0 && !states_own_length && !bodyless;
+  if (checked && !length_is(found, length)) return not_its_length();
 
-  append_status_line(to, response.status);
-  if (!options.date.empty() && !response.headers.has("date")) append_field(to, "Date", options.date);
-  Result<> fields = append_fields(to, response.headers, false);
-  if (!fields) {
-    to.resize(before);
-    return std::move(fields).error();
-  }
-  const std::string* own_length = response.headers.get("content-length");
-  if (states_own_length && own_length != nullptr) {
-    append_field(to, "Content-Length", *own_length);
+  const std::size_t before = to.size();
+  to.resize(before + options.date.size() + found.bytes + framing_bytes_max);
+  char* at = put_status_line(to.data() + before, response.status);
+  if (!options.date.empty() && !found.has_date) at = put_field(at, "Date", options.date);
+  at = put_fields(at, response.headers, found, false);
+  if (states_own_length && found.lengths > 0) {
+    at = put_field(at, "Content-Length", found.length);
   } else {
-    append_framing(to, framing, length);
+    at = put_framing(at, framing, length);
   }
-  const bool closes = !options.keep_alive || framing == Framing::until_close;
-  if (closes) append_field(to, "Connection", "close");
-  if (!closes && options.minor_version == 0) append_field(to, "Connection", "keep-alive");
-  to += "\r\n";
+  if (framing == Framing::until_close || found.closes) options.keep_alive = false;
+  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+  if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
+  at = put(at, "\r\n");
+  to.resize(static_cast<std::size_t>(at - to.data()));
   return options.answers_head ? Framing::none : framing;
 }
 
 void write_chunk(std::string& to, std::string_view bytes) {
   ESC_CHECK(!bytes.empty());
-  append_number(to, bytes.size(), 16);
+  char digits[16];
+  to.append(digits, std::to_chars(digits, digits + sizeof digits, bytes.size(), 16).ptr);
   to += "\r\n";
   to += bytes;
   to += "\r\n";
@@ -179,11 +223,12 @@ void write_chunk(std::string& to, std::string_view bytes) {
 
 void write_last_chunk(std::string& to, const Headers& trailers) {
   to += "0\r\n";
-  for (const Headers::Field& field : trailers) {
-    if (is_token(field.name) && is_field_value(field.value) && !is_ours(field.name)) {
-      append_field(to, field.name, field.value);
-    }
-  }
+  trailers.each([&to](std::string_view name, std::string_view value) {
+    const Kind kind = kind_of(name);
+    if (!is_token(name) || !is_field_value(value) || is_ours(kind)) return;
+    (to += name) += ": ";
+    (to += value) += "\r\n";
+  });
   to += "\r\n";
 }
 

@@ -30,8 +30,8 @@ struct RequestOptions {
 };
 
 struct ResponseOptions {
-  bool keep_alive = true;
-  int minor_version = 1;  // of the request it answers
+  bool keep_alive = true;  // becomes false where the head that was written says "close" for another reason
+  int minor_version = 1;   // of the request it answers
   bool answers_head = false;
   std::string_view date;  // the Date field's value; empty: none, as for a response that has its own
 };
@@ -40,8 +40,7 @@ struct ResponseOptions {
 // when it may not be sent: a method, field name or value with characters that it cannot have, a
 // Content-Length of the caller's that is not the body's length.
 Result<Framing> write_request_head(std::string& to, const Request& request, const RequestOptions& options);
-Result<Framing> write_response_head(std::string& to, const Response& response,
-                                    const ResponseOptions& options);
+Result<Framing> write_response_head(std::string& to, const Response& response, ResponseOptions& options);
 
 // Appends one chunk. `bytes` must not be empty: that would end the body.
 void write_chunk(std::string& to, std::string_view bytes);

@@ -17,7 +17,8 @@ Task<http::Response> echo(http::Request request) {
   if (request.url.path() == "/fail") co_return Error(Errc::internal, "on purpose");
   if (request.url.path() == "/slow") co_await sleep(5s);
   std::string body = co_await request.body.text(16 * MiB);
-  co_return http::Response(200, request.method.text() + ' ' + request.target + ' ' + body);
+  co_return http::Response(
+      200, std::string(request.method.text()) + ' ' + std::string(request.target) + ' ' + body);
 }
 
 Task<http::Response> stream_back(http::Request request) {

@@ -25,8 +25,9 @@ std::string told(Parser::Role role, std::string_view bytes, const std::vector<st
     switch (event) {
       case Parser::Event::need_more: break;
       case Parser::Event::head:
-        said += role == Parser::Role::request ? parser.head().method + ' ' + parser.head().target
-                                              : std::to_string(parser.head().status);
+        said += role == Parser::Role::request
+                    ? std::string(parser.head().method.text()) + ' ' + std::string(parser.head().target)
+                    : std::to_string(parser.head().status);
         said += parser.head().keep_alive ? "" : " close";
         break;
       case Parser::Event::body: body += as_text(parser.body()); break;
@@ -143,9 +144,16 @@ TEST_CASE("writer: what it writes is read back; what may not be sent is refused"
   CHECK(*write_response_head(text, Response(200, "x"), options) == Framing::length);
   CHECK(text == "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n");
   text.clear();
-  CHECK(*write_response_head(text, Response(204), ResponseOptions()) == Framing::none);
+  ResponseOptions plain;
+  CHECK(*write_response_head(text, Response(204), plain) == Framing::none);
   CHECK(text == "HTTP/1.1 204 No Content\r\n\r\n");
-  CHECK(!write_response_head(text, Response(99), ResponseOptions()));
+  CHECK(!write_response_head(text, Response(99), plain));
+  CHECK(plain.keep_alive);
+  text.clear();
+  CHECK(*write_response_head(text, Response(204, Headers{{"connection", "a, Close"}}, {}), plain) ==
+        Framing::none);
+  CHECK(text == "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+  CHECK(!plain.keep_alive);
 }
 
 TEST_CASE("parser: no control character in a value, whatever the field and wherever it stands") {

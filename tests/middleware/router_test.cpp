@@ -24,7 +24,7 @@ std::string ask(const Router& router, const char* method, const std::string& pat
   request.target = target;
   Result<Response> response = sim.run(router(std::move(request)));
   if (!response) return to_string(response.error());
-  if (response->status == 200) return response->body.bytes();
+  if (response->status == 200) return std::string(response->body.bytes());
   const std::string allow(response->headers.get_or("allow", ""));
   return std::to_string(response->status) + (allow.empty() ? "" : ' ' + allow);
 }

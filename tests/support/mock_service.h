@@ -66,7 +66,7 @@ class MockService {
     Live live(state->live);
     std::string body = co_await request.body.text(1 * MiB);
     const std::string what =
-        request.method.text() + ' ' + request.url.text() + (body.empty() ? "" : ' ' + body);
+        std::string(request.method.text()) + ' ' + request.url.text() + (body.empty() ? "" : ' ' + body);
     state->asked.push_back({what, request.headers, state->sim.elapsed()});
     const Step step = state->steps[std::min(state->asked.size(), state->steps.size()) - 1];
     if (step.delay > Duration()) co_await sleep(step.delay);

@@ -1,0 +1,190 @@
+// The two ways to read a request's head must tell the same: the scanner for plain heads (head_scanner.h), and
+// llhttp alone, which a message meets when its first byte comes by itself.
+
+#include <memory>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <escapement/core/random.h>
+#include <escapement/io/http/head_scanner.h>
+#include <escapement/io/http/parser.h>
+
+#include "support/protocol_cases.h"
+
+using namespace escapement;
+using namespace escapement::http;
+
+namespace {
+
+// Bytes with nothing around them, so that AddressSanitizer sees who reads on.
+class Exact {
+ public:
+  explicit Exact(std::string_view text) : size_(text.size()), bytes_(new char[text.size()]) {
+    text.copy(bytes_.get(), size_);
+  }
+  std::string_view text() const { return {bytes_.get(), size_}; }
+
+ private:
+  std::size_t size_;
+  std::unique_ptr<char[]> bytes_;
+};
+
+std::string told_of(MessageHead& head) {
+  std::string said(head.method.text());
+  said += ' ' + std::string(head.target) + " host " + std::string(head.host);
+  said += " 1." + std::to_string(head.minor_version) + (head.keep_alive ? " lives" : " ends");
+  said += (head.expect_continue ? " expects" : "") + std::string(head.chunked ? " chunked" : "");
+  said += head.content_length ? " length " + std::to_string(*head.content_length) : "";
+  for (const Headers::Field& field : head.headers) said += " [" + field.name + "=" + field.value + "]";
+  return said;
+}
+
+enum class Way { any, llhttp_alone };
+
+// Everything the parser says about `bytes`, and where.
+std::string told(Way way, std::string_view bytes, const ParserLimits& limits) {
+  Parser parser(Parser::Role::request, limits);
+  std::string said;
+  std::size_t at = 0;
+  for (;;) {
+    std::string_view rest = bytes.substr(at);
+    if (way == Way::llhttp_alone && parser.between_messages()) rest = rest.substr(0, 1);
+    const Exact exact(rest);
+    const Parser::Step step = parser.feed(as_bytes(exact.text()));
+    at += step.consumed;
+    if (step.event == Parser::Event::failed) {
+      return said + "failed " + std::to_string(parser.error_status()) + ' ' + parser.error().message();
+    }
+    if (step.event == Parser::Event::need_more) {
+      if (at == bytes.size()) break;
+      continue;
+    }
+    said += std::to_string(at) + ": ";
+    if (step.event == Parser::Event::head) said += told_of(parser.head()) + '\n';
+    if (step.event == Parser::Event::body) said += std::string(as_text(parser.body())) + '\n';
+    if (step.event == Parser::Event::complete) {
+      for (const Headers::Field& field : parser.trailers()) said += field.name + '=' + field.value + ' ';
+      said += "complete\n";
+    }
+  }
+  const Parser::Event end = parser.finish();
+  return said + (end == Parser::Event::failed ? "cut" : "end");
+}
+
+ParserLimits small() {
+  ParserLimits limits;
+  limits.head_bytes_max = 200;
+  limits.header_count_max = 3;
+  limits.body_bytes_max = 10;
+  return limits;
+}
+
+bool same(std::string_view bytes, const ParserLimits& limits) {
+  const std::string scanned = told(Way::any, bytes, limits);
+  const std::string alone = told(Way::llhttp_alone, bytes, limits);
+  if (scanned == alone) return true;
+  UNSCOPED_INFO("bytes: " << bytes << "\nwith the scanner: " << scanned << "\nllhttp alone: " << alone);
+  return false;
+}
+
+bool plain(std::string_view bytes) {
+  http::detail::ScannedHead head;
+  const Exact exact(bytes);
+  return http::detail::scan_head(exact.text(), head);
+}
+
+const std::vector<std::string> heads = {
+    "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n",
+    "HEAD /a/b?c=d&e HTTP/1.0\r\n\r\n",
+    "POST /p HTTP/1.1\r\nHost: [::1]:81\r\nExpect: 100-continue\r\nX:\t a \tb\xc3\xa4 \r\nY:\r\n\r\n",
+    "OPTIONS /%41;~!'()*+,=:@[]{}|^` HTTP/1.1\r\nhost:h\r\nConnection: keep-alive, Close\r\n\r\n",
+    "GET /0123456789abcdef HTTP/1.1\r\nHOST: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nAccept: */*\r\n\r\n",
+    "DELETE /x HTTP/1.0\r\nConnection: keep-alive\r\nProxy-Connection: close\r\nhost: a.b\r\n\r\n",
+    "PATCH /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+    "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nT: 1\r\n\r\n"};
+
+}  // namespace
+
+TEST_CASE("head scanner: takes what is plain, and nothing that is not there to its end") {
+  for (const std::string& head : heads) {
+    const std::size_t size = head.find("\r\n\r\n") + 4;
+    CHECK(plain(head));
+    for (std::size_t cut = 0; cut < size; ++cut) {
+      CAPTURE(head, cut);
+      CHECK(!plain(head.substr(0, cut)));
+    }
+  }
+  http::detail::ScannedHead head;
+  REQUIRE(http::detail::scan_head("GET /a HTTP/1.0\r\nA: b\t \r\n\r\nrest", head));
+  CHECK(head.method == "GET");
+  CHECK(head.target == "/a");
+  CHECK(head.minor_version == 0);
+  CHECK(head.size == 27);
+  REQUIRE(head.count == 1);
+  CHECK(head.places[0].value_size == 1);
+}
+
+TEST_CASE("head scanner: the protocol cases are told as without it") {
+  for (const char* file : {"requests", "refused_requests"}) {
+    for (const test::ProtocolCase& c : test::read_protocol_cases(test::protocol_cases_text(file))) {
+      CAPTURE(c.what);
+      const ParserLimits limits = c.small_limits ? small() : ParserLimits();
+      CHECK(same(c.bytes, limits));
+      CHECK(same(c.bytes + heads[0] + heads[1], limits));
+      CHECK(same(heads[0] + c.bytes, limits));
+    }
+  }
+}
+
+TEST_CASE("head scanner: any byte at any place is told as without it") {
+  for (const std::string& head : heads) {
+    for (std::size_t at = 0; at < head.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string changed = head;
+        changed[at] = static_cast<char>(byte);
+        REQUIRE(same(changed + heads[0], ParserLimits()));
+      }
+    }
+  }
+}
+
+TEST_CASE("head scanner: heads changed at random are told as without it") {
+  const std::vector<std::string> pieces = {"\r\n",
+                                           "\n",
+                                           "\r",
+                                           ":",
+                                           " ",
+                                           "\t",
+                                           "\r\n\r\n",
+                                           "Host: x\r\n",
+                                           "a: b\r\n",
+                                           "Content-Length: 0\r\n",
+                                           "HTTP/1.1",
+                                           "GET ",
+                                           std::string(64, 'x'),
+                                           std::string(1, '\0'),
+                                           "\x7f",
+                                           "\xff",
+                                           "Transfer-Encoding: chunked\r\n",
+                                           "Expect: 100-continue\r\n",
+                                           "connection: close\r\n"};
+  Random random(11);
+  const auto below = [&random](std::size_t bound) { return static_cast<std::size_t>(random.up_to(bound - 1)); };
+  int plain_ones = 0;
+  for (int round = 0; round < 40'000; ++round) {
+    std::string text = heads[below(heads.size())];
+    for (std::size_t change = below(4); change > 0; --change) {
+      const std::size_t at = below(text.size() + 1);
+      switch (below(3)) {
+        case 0: text.insert(at, pieces[below(pieces.size())]); break;
+        case 1: text.erase(at, 1 + below(3)); break;
+        default: text.insert(at, text.substr(below(text.size()), below(20)));
+      }
+      if (text.empty()) text = "G";
+    }
+    plain_ones += plain(text) ? 1 : 0;
+    text += heads[below(heads.size())];
+    REQUIRE(same(text, random.one_in(3) ? small() : ParserLimits()));
+  }
+  CHECK(plain_ones > 10'000);
+}
