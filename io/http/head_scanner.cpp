@@ -1,5 +1,6 @@
 #include <escapement/io/http/head_scanner.h>
 
+#include <bit>
 #include <cstring>
 
 #include <escapement/io/http/characters.h>
@@ -15,6 +16,30 @@ std::string_view method_of(std::string_view text) {
     if (text.starts_with(method)) return text.substr(0, method.size());
   }
   return {};
+}
+
+// The first byte from `at` on that no field name has; there is one before `end`. Letters go eight at once.
+const char* end_of_name(const char* at, const char* end) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  while (end - at >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, at, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    // Bit 7 of each byte that is a letter. A byte that carries into the next one is none itself: the lowest bit
+    // that is not set is right.
+    const std::uint64_t lower = word | (each * 0x20);
+    const std::uint64_t letters = (lower + each * (0x80 - 'a')) & ~(lower + each * (0x7f - 'z')) & ~word;
+    const std::uint64_t others = ~letters & (each * 0x80);
+    if (others == 0) {
+      at += 8;
+      continue;
+    }
+    at += std::countr_zero(others) / 8;
+    if (!token_characters.has(*at)) return at;
+    ++at;
+  }
+  while (token_characters.has(*at)) ++at;
+  return at;
 }
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -46,8 +71,7 @@ bool scan_head(std::string_view text, ScannedHead& head) {
   while (at != end && *at != '\r') {
     if (place == head.places.data() + head.places.size()) return false;
     const char* const name = at;
-    while (token_characters.has(*at)) ++at;
-    const char* const name_end = at;
+    const char* const name_end = at = end_of_name(at, end);
     if (*at != ':' || at == name) return false;
     do ++at;
     while (is_blank(*at));

@@ -24,17 +24,16 @@ bool is(std::string_view name, std::string_view known) {
 KnownFields::KnownFields(std::string_view t, std::span<Headers::Place> p) : text(t), places(p) {
   for (Headers::Place& place : p) {
     const char* const value = t.data() + place.value_at;
-    while (place.value_size > 0 &&
-           (value[place.value_size - 1] == ' ' || value[place.value_size - 1] == '\t')) {
-      --place.value_size;
-    }
+    std::uint32_t size = place.value_size;
+    while (size > 0 && static_cast<unsigned char>(value[size - 1]) <= ' ') --size;  // space, or tab
+    place.value_size = size;
     const char* const name = t.data() + place.name_at;
     switch (sign(place.name_size, *name)) {
       case sign(4, 'h'):
       case sign(6, 'e'):
       case sign(10, 'c'):
       case sign(14, 'c'):
-      case sign(17, 't'): see({name, place.name_size}, {value, place.value_size}); break;
+      case sign(17, 't'): see({name, place.name_size}, {value, size}); break;
       default: break;
     }
   }

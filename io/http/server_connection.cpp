@@ -38,7 +38,12 @@ struct ServerConnection::Exchange {
     if (head.has_body()) body = std::make_shared<OpenBody>(c, head.expect_continue);
   }
   Exchange(const Exchange&) = delete;
-  ~Exchange() { end_body(); }
+  // Those who may hold on to the request's body go first.
+  ~Exchange() {
+    response.reset();
+    handling.reset();
+    end_body();
+  }
   // What the handler's body holds on to lasts no longer: the bytes that follow are not for it.
   void end_body() {
     if (body && !body->ended()) body->end();

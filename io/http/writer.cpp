@@ -1,5 +1,6 @@
 #include <escapement/io/http/writer.h>
 
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -118,6 +119,19 @@ Error not_its_length() {
   return Error(Errc::invalid_argument, "Content-Length is not the body's length").nothing_sent();
 }
 
+// Appends what `write` puts at the place it is given, whose end it returns: `max` bytes at most.
+template <class Write>
+void append_at_most(std::string& to, std::size_t max, Write write) {
+  std::array<char, 1024> room;
+  if (max <= room.size()) {
+    to.append(room.data(), static_cast<std::size_t>(write(room.data()) - room.data()));
+    return;
+  }
+  const std::size_t before = to.size();
+  to.resize(before + max);
+  to.resize(static_cast<std::size_t>(write(to.data() + before) - to.data()));
+}
+
 // What is decided here takes no more than this, the empty line included.
 constexpr std::size_t framing_bytes_max = 128;
 
@@ -164,16 +178,16 @@ Result<Framing> write_request_head(std::string& to, const Request& request, cons
 
   const std::string target = request.url.target();
   const std::string host = found.host ? std::string(*found.host) : request.url.authority();
-  const std::size_t before = to.size();
-  to.resize(before + method.size() + target.size() + host.size() + found.bytes + framing_bytes_max);
-  char* at = put(put(to.data() + before, method), " ");
-  at = put(put(at, target), " HTTP/1.1\r\n");
-  at = put_field(at, "Host", host);
-  at = put_fields(at, request.headers, found, true);
-  at = put_framing(at, framing, length);
-  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
-  at = put(at, "\r\n");
-  to.resize(static_cast<std::size_t>(at - to.data()));
+  const std::size_t max = method.size() + target.size() + host.size() + found.bytes + framing_bytes_max;
+  append_at_most(to, max, [&](char* at) {
+    at = put(put(at, method), " ");
+    at = put(put(at, target), " HTTP/1.1\r\n");
+    at = put_field(at, "Host", host);
+    at = put_fields(at, request.headers, found, true);
+    at = put_framing(at, framing, length);
+    if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+    return put(at, "\r\n");
+  });
   return framing;
 }
 
@@ -194,21 +208,20 @@ Result<Framing> write_response_head(std::string& to, const Response& response, R
   const bool checked = found.lengths > 0 && !states_own_length && !bodyless;
   if (checked && !length_is(found, length)) return not_its_length();
 
-  const std::size_t before = to.size();
-  to.resize(before + options.date.size() + found.bytes + framing_bytes_max);
-  char* at = put_status_line(to.data() + before, response.status);
-  if (!options.date.empty() && !found.has_date) at = put_field(at, "Date", options.date);
-  at = put_fields(at, response.headers, found, false);
-  if (states_own_length && found.lengths > 0) {
-    at = put_field(at, "Content-Length", found.length);
-  } else {
-    at = put_framing(at, framing, length);
-  }
   if (framing == Framing::until_close || found.closes) options.keep_alive = false;
-  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
-  if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
-  at = put(at, "\r\n");
-  to.resize(static_cast<std::size_t>(at - to.data()));
+  append_at_most(to, options.date.size() + found.bytes + framing_bytes_max, [&](char* at) {
+    at = put_status_line(at, response.status);
+    if (!options.date.empty() && !found.has_date) at = put_field(at, "Date", options.date);
+    at = put_fields(at, response.headers, found, false);
+    if (states_own_length && found.lengths > 0) {
+      at = put_field(at, "Content-Length", found.length);
+    } else {
+      at = put_framing(at, framing, length);
+    }
+    if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+    if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
+    return put(at, "\r\n");
+  });
   return options.answers_head ? Framing::none : framing;
 }
 
