@@ -25,8 +25,8 @@ const char* end_of_name(const char* at, const char* end) {
     std::uint64_t word;
     std::memcpy(&word, at, sizeof word);
     if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    // Bit 7 of each byte that is a letter. A byte that carries into the next one is none itself: the lowest bit
-    // that is not set is right.
+    // Bit 7 of each byte that is a letter. A byte that carries into the next one is none itself: the lowest
+    // bit that is not set is right.
     const std::uint64_t lower = word | (each * 0x20);
     const std::uint64_t letters = (lower + each * (0x80 - 'a')) & ~(lower + each * (0x7f - 'z')) & ~word;
     const std::uint64_t others = ~letters & (each * 0x80);

@@ -169,7 +169,9 @@ TEST_CASE("head scanner: heads changed at random are told as without it") {
                                            "Expect: 100-continue\r\n",
                                            "connection: close\r\n"};
   Random random(11);
-  const auto below = [&random](std::size_t bound) { return static_cast<std::size_t>(random.up_to(bound - 1)); };
+  const auto below = [&random](std::size_t bound) {
+    return static_cast<std::size_t>(random.up_to(bound - 1));
+  };
   int plain_ones = 0;
   for (int round = 0; round < 40'000; ++round) {
     std::string text = heads[below(heads.size())];
