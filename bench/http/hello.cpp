@@ -1,6 +1,11 @@
 // An HTTP server as a user of the library writes one: the whole http::Server with its limits and timers as
 // they are by default, and a coroutine for a Service. `bench_hello async` awaits something before it answers.
+// `bench_hello attack SECONDS` is for bench_attack: it reads bodies, has more to say than anybody will read,
+// and its limits in time are that short, where by default they are 10 to 75 s.
 
+#include <cstdlib>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include <escapement/io/http/server.h>
@@ -23,6 +28,29 @@ Task<http::Response> hello_later(http::Request) {
   co_return answer();
 }
 
+// More than all buffers on the way hold.
+class ManyBytes final : public http::BodySource {
+ public:
+  Task<std::string> read() override {
+    std::string piece(left_ == 0 ? 0 : 16 * KiB, 'x');
+    left_ -= piece.size();
+    co_return std::move(piece);
+  }
+  std::optional<std::uint64_t> length() const override { return 64 * MiB; }
+
+ private:
+  std::size_t left_ = 64 * MiB;
+};
+
+Task<http::Response> hello_attackers(http::Request request) {
+  if (request.url.path() == "/big") co_return http::Response(200, http::Body(std::make_unique<ManyBytes>()));
+  if (request.method == "POST") {
+    std::string all = co_await request.body.text(1 * MiB);
+    (void)all;
+  }
+  co_return answer();
+}
+
 Task<> serve(http::Server& server, Network& network) {
   std::unique_ptr<Listener> listener = co_await network.listen("127.0.0.1:0");
   std::printf("%u\n", listener->port());
@@ -30,18 +58,36 @@ Task<> serve(http::Server& server, Network& network) {
   co_await server.serve(std::move(listener));
 }
 
+struct Mode {
+  http::Service service = hello;
+  Duration limit;  // zero: as by default
+};
+
+std::optional<Mode> mode_of(int argc, char** argv) {
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  const int seconds = argc == 3 ? std::atoi(argv[2]) : 0;
+  if (argc == 1) return Mode();
+  if (argc == 2 && name == "async") return Mode{hello_later, {}};
+  if (argc == 3 && name == "attack" && seconds > 0) return Mode{hello_attackers, Duration(1s) * seconds};
+  return std::nullopt;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view mode = argc == 2 ? argv[1] : "";
-  if (argc > 2 || (argc == 2 && mode != "async")) {
-    std::fprintf(stderr, "usage: bench_hello [async]\n");
+  const std::optional<Mode> mode = mode_of(argc, argv);
+  if (!mode) {
+    std::fprintf(stderr, "usage: bench_hello [async | attack SECONDS]\n");
     return 2;
   }
   Loop loop;
   http::ServerOptions options;
   options.connections_max = 100'000;
   options.connections_per_peer_max = 100'000;  // the load has one address
-  http::Server server(mode == "async" ? http::Service(hello_later) : http::Service(hello), options);
+  if (mode->limit != Duration()) {
+    options.header_timeout = options.keep_alive = options.handler_timeout = mode->limit;
+    options.body_idle = options.write_stall = mode->limit;
+  }
+  http::Server server(mode->service, options);
   return bench::run_until_sigterm(loop, serve(server, loop.network()));
 }

@@ -196,6 +196,7 @@ class Load {
     const std::size_t end = peer.first.find("\r\n\r\n");
     if (end == peer.first.npos) return;
     std::size_t length = peer.first.find("Content-Length: ");
+    if (length == peer.first.npos) length = peer.first.find("content-length: ");
     if (!peer.first.starts_with("HTTP/1.1 200") || length == peer.first.npos)
       bench::fail("the answer is no 200 with a length");
     length = static_cast<std::size_t>(std::atol(peer.first.c_str() + length + 16));
