@@ -30,7 +30,11 @@ class Characters {
     const char* at = text.data();
     const char* const end = at + text.size();
     for (; end - at >= 4; at += 4) {
-      if (!(has(at[0]) & has(at[1]) & has(at[2]) & has(at[3]))) return false;
+      unsigned all = has(at[0]);  // four without a branch
+      all &= has(at[1]);
+      all &= has(at[2]);
+      all &= has(at[3]);
+      if (all == 0) return false;
     }
     for (; at != end; ++at) {
       if (!has(*at)) return false;
