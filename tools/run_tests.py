@@ -12,15 +12,17 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 JOBS = str(os.cpu_count() or 2)
 BUILDS = ["native", "asan-debug", "asan", "clang-asan-debug", "clang-asan", "tsan", "wasm"]
-# Of the four with AddressSanitizer one runs the tools and examples too, with poll as its default backend where the
+# Of the four with AddressSanitizer one runs esc-serve and esc-fetch too, with poll as its default backend where the
 # others have epoll; the other three the test bodies only. They build no more than they run.
 MODULES = ["core", "timers", "io", "middleware", "wasm_glue"]
-BODIES = ["asan-debug", "asan", "clang-asan-debug"]
+BODIES = [f"{module}_test" for module in MODULES]
 OPTIONS = {"clang-asan": ["-DESC_BACKEND=poll"],
            "tsan": ["-DESC_TEST_FILES=io/backend_contract_test.cpp;io/threads_test.cpp"]}
-SUBSETS = {"tsan": ["-R", "^io: "], "clang-asan": ["-LE", "package"], "wasm": ["-LE", "package"],
-           **{name: ["-R", f"^({'|'.join(MODULES)}): "] for name in BODIES}}
-TARGETS = {"tsan": ["io_test"], **{name: [f"{module}_test" for module in MODULES] for name in BODIES}}
+TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan-debug": BODIES,
+           "clang-asan": [*BODIES, "esc-serve", "esc-fetch"], "tsan": ["io_test"]}
+ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]
+SUBSETS = {"asan-debug": ONLY_MODULES, "asan": ONLY_MODULES, "clang-asan-debug": ONLY_MODULES,
+           "clang-asan": ["-R", f"^({'|'.join(MODULES)}|tools): "], "tsan": ["-R", "^io: "], "wasm": ["-LE", "package"]}
 
 
 class Totals:
