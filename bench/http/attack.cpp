@@ -3,8 +3,6 @@
 // line of JSON when the server has cut them all, or when it was given long enough to.
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -21,11 +19,7 @@ constexpr const char* usage =
     "  --pause S        each sends a little every S seconds, 1\n"
     "  --seconds S      gives up waiting to be cut after so long, 60\n";
 
-std::int64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
+using bench::now;
 
 struct Kind {
   const char* name;
@@ -176,9 +170,6 @@ int main(int argc, char** argv) {
     std::fputs(usage, stderr);
     return 2;
   }
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  bench::allow_many_descriptors();
   return Attack(options).run() ? 0 : 1;
 }

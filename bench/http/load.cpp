@@ -3,8 +3,6 @@
 // Prints one line of JSON.
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -39,11 +37,7 @@ constexpr std::string_view browser =
     "Cookie: session=0123456789abcdef; theme=light\r\nUpgrade-Insecure-Requests: 1\r\n"
     "Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: none\r\n\r\n";
 
-std::int64_t now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
-}
+using bench::now;
 
 // Latencies in buckets of 1/32 of their power of two.
 class Histogram {
@@ -301,9 +295,6 @@ int main(int argc, char** argv) {
     std::fputs(usage, stderr);
     return 2;
   }
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  bench::allow_many_descriptors();
   Load(options).run();
 }

@@ -1,5 +1,5 @@
-// What the bench programs that stand on bare system calls share: sockets, a stop signal, and saying where one
-// listens.
+// What the bench programs that stand on bare system calls share: sockets, the clock, a stop signal, and
+// saying where one listens.
 
 #pragma once
 
@@ -7,7 +7,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,6 +23,21 @@ namespace bench {
 [[noreturn]] inline void fail(const char* what) {
   std::fprintf(stderr, "bench: %s: %s\n", what, std::strerror(errno));
   std::exit(1);
+}
+
+// The monotonic clock, nanoseconds.
+inline std::int64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+}
+
+// As many as this process may ask for.
+inline void allow_many_descriptors() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 inline sockaddr_in local_address(std::uint16_t port) {
