@@ -13,7 +13,8 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
-#include "support/stream_contract.h"
+#include "support/read_and_write.h"
+#include "support/streams.h"
 
 using namespace escapement;
 using test::as_room;

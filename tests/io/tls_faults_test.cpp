@@ -9,7 +9,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
-#include "support/stream_contract.h"
+#include "support/read_and_write.h"
 #include "support/tls_streams.h"
 
 using namespace escapement;

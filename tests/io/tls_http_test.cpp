@@ -10,7 +10,7 @@
 #include <escapement/middleware/retry.h>
 #include <escapement/timers/sleep.h>
 
-#include "support/stream_contract.h"
+#include "support/read_and_write.h"
 #include "support/tls_streams.h"
 
 using namespace escapement;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "support/socket_streams.h"
 #include "support/stream_contract.h"
 #include "support/tls_streams.h"
 

@@ -6,7 +6,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/sim.h>
 
-#include "support/stream_contract.h"
+#include "support/read_and_write.h"
 #include "support/tls_streams.h"
 
 using namespace escapement;
