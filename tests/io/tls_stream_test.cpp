@@ -12,7 +12,8 @@ namespace {
 
 std::vector<test::StreamKind> over_pipes(TlsVersion version) {
   std::vector<test::StreamKind> kinds;
-  for (const std::size_t size : {1, 2, 3, 4, 5, 6, 7, 8, 16, 31}) {
+  // A record's head is 5 bytes: it comes byte by byte, in two halves, whole, and with what follows.
+  for (const std::size_t size : {1, 3, 5, 6, 31}) {
     kinds.push_back(test::tls_over(
         test::pipe_streams("pipe, reads of " + std::to_string(size), {.read_max = size}), version));
   }
@@ -22,11 +23,11 @@ std::vector<test::StreamKind> over_pipes(TlsVersion version) {
 
 }  // namespace
 
-TEST_CASE("TLS 1.3 over pipes keeps the Stream contract at every size of read") {
+TEST_CASE("TLS 1.3 over pipes keeps the Stream contract however little a read yields") {
   test::check_stream_contract(over_pipes(TlsVersion::tls13));
 }
 
-TEST_CASE("TLS 1.2 over pipes keeps the Stream contract at every size of read") {
+TEST_CASE("TLS 1.2 over pipes keeps the Stream contract however little a read yields") {
   test::check_stream_contract(over_pipes(TlsVersion::tls12));
 }
 
