@@ -16,6 +16,8 @@ namespace escapement::http::detail {
 struct KnownFields {
   KnownFields(std::string_view text, std::span<Headers::Place> places);
 
+  // Whether the sender lets the connection live on (RFC 9112 section 9.3): "close" wins.
+  bool keeps_alive(int minor_version) const { return !close && (minor_version == 1 || keep_alive); }
   // Several Transfer-Encoding fields are one list.
   std::string codings() const;
 

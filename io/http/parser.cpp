@@ -16,6 +16,8 @@ namespace escapement::http {
 namespace {
 
 constexpr std::size_t method_bytes_max = 64;
+// A head is never longer: where its parts stand is 32 bits, and sums of limits must not overflow.
+constexpr std::size_t head_bytes_limit = 1024 * MiB;
 constexpr std::size_t blank_bytes_max = 8;  // empty lines before a request (RFC 9112 section 2.2)
 
 // llhttp knows a fixed list of methods. The framing of a message does not depend on which one it is, so it
@@ -56,6 +58,7 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
 class Parser::State {
  public:
   State(Role role, ParserLimits limits) : role_(role), limits_(limits) {
+    limits_.head_bytes_max = std::min(limits.head_bytes_max, head_bytes_limit);
     llhttp_init(&llhttp_, role == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
     llhttp_.data = this;
   }
@@ -96,6 +99,8 @@ class Parser::State {
   using Known = detail::KnownFields;
 
   int add_to(Part& part, std::string_view text);
+  int add_extension_text(std::size_t& part, std::size_t size);
+  int extension_part_complete(std::size_t& part);
   int add_trailer_text(std::string& to, std::string_view text);
   int field_complete();
   int trailer_complete();
@@ -105,6 +110,8 @@ class Parser::State {
   bool expects_continue(const Known& known) const {
     return head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
   }
+  char head_byte(std::size_t at) const { return at < held_.size() ? held_[at] : feed_[at - held_.size()]; }
+  bool check_protocol();
   bool check_request(const Known& known);
   bool check_target();
   bool check_host(const Known& known);
@@ -123,7 +130,9 @@ class Parser::State {
   std::size_t start_bytes_ = 0;  // empty lines before it
   std::size_t head_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
-  std::size_t extension_bytes_ = 0;
+  std::size_t extension_bytes_ = 0;  // of chunks, in all
+  std::size_t extension_name_ = 0;   // and the parts of the one that comes in
+  std::size_t extension_value_ = 0;
   std::size_t silent_bytes_ = 0;  // of framing since the last content
   std::uint64_t body_bytes_ = 0;
   int interim_ = 0;
@@ -168,14 +177,18 @@ const llhttp_settings_t& Parser::State::settings() {
     };
     s.on_headers_complete = [](llhttp_t* p) { return of(p).headers_complete(); };
     s.on_body = [](llhttp_t* p, const char* at, std::size_t n) { return of(p).take_body({at, n}); };
-    const auto extension = [](llhttp_t* p, const char*, std::size_t n) {
-      return (of(p).extension_bytes_ += n) > of(p).limits_.head_bytes_max &&
-                     of(p).fail_later(400, "chunk extensions too large", Errc::limit_exceeded)
-                 ? -1
-                 : 0;
+    s.on_chunk_extension_name = [](llhttp_t* p, const char*, std::size_t n) {
+      return of(p).add_extension_text(of(p).extension_name_, n);
     };
-    s.on_chunk_extension_name = extension;
-    s.on_chunk_extension_value = extension;
+    s.on_chunk_extension_value = [](llhttp_t* p, const char*, std::size_t n) {
+      return of(p).add_extension_text(of(p).extension_value_, n);
+    };
+    s.on_chunk_extension_name_complete = [](llhttp_t* p) {
+      return of(p).extension_part_complete(of(p).extension_name_);
+    };
+    s.on_chunk_extension_value_complete = [](llhttp_t* p) {
+      return of(p).extension_part_complete(of(p).extension_value_);
+    };
     // So that one execute() yields one span of content at most.
     s.on_chunk_complete = [](llhttp_t*) { return static_cast<int>(HPE_PAUSED); };
     s.on_message_complete = [](llhttp_t* p) {
@@ -196,6 +209,21 @@ int Parser::State::add_to(Part& part, std::string_view text) {
   }
   part.size += static_cast<std::uint32_t>(text.size());
   return 0;
+}
+
+int Parser::State::add_extension_text(std::size_t& part, std::size_t size) {
+  part += size;
+  extension_bytes_ += size;
+  if (extension_bytes_ <= limits_.head_bytes_max) return 0;
+  fail_later(400, "chunk extensions too large", Errc::limit_exceeded);
+  return -1;
+}
+
+// llhttp takes those without a name, and an equals sign with nothing behind.
+int Parser::State::extension_part_complete(std::size_t& part) {
+  if (std::exchange(part, 0) != 0) return 0;
+  fail_later(400, "a chunk extension without a name or a value");
+  return -1;
 }
 
 int Parser::State::field_complete() {
@@ -246,11 +274,12 @@ int Parser::State::headers_complete() {
   head.status = role_ == Role::response ? llhttp_.status_code : 0;
   const bool supported = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
   if (!supported && fail_later(505, "neither HTTP/1.0 nor HTTP/1.1")) return -1;
+  if (!check_protocol()) return -1;
   if (role_ == Role::response && head.status < 100 && fail_later(400, "a status below 100")) return -1;
   const std::string_view text = text_of_head();
   head.target = text.substr(target_.at, target_.size);
   const Known known(text, places_);
-  head.keep_alive = head.minor_version == 1 ? !known.close : known.keep_alive;
+  head.keep_alive = known.keeps_alive(head.minor_version);
   if (!check_framing(known)) return -1;
   if (role_ == Role::request && !check_request(known)) return -1;
   head.headers = Headers::received(places_, text);
@@ -271,6 +300,16 @@ int Parser::State::take_body(std::string_view bytes) {
 }
 
 // --- what llhttp leaves open ------------------------------------------------------------------------------
+
+// llhttp also reads RTSP and ICE, and several spaces before a request's version.
+bool Parser::State::check_protocol() {
+  const std::string_view expected = role_ == Role::request ? " HTTP/" : "HTTP/";
+  const std::size_t at = role_ == Role::request ? target_.at + target_.size : 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (head_byte(at + i) != expected[i]) return !fail_later(400, "it is not HTTP/1.x");
+  }
+  return true;
+}
 
 bool Parser::State::check_framing(const Known& known) {
   if (known.coded && known.content_lengths > 0)
@@ -419,7 +458,7 @@ bool Parser::State::take_plain_head(std::string_view text) {
   head.method = Method(scanned_.method);
   head.target = scanned_.target;  // as check_target wants it
   head.headers = Headers::received(scanned_.fields(), text);
-  head.keep_alive = head.minor_version == 1 ? !known.close : known.keep_alive;
+  head.keep_alive = known.keeps_alive(head.minor_version);
   head.expect_continue = expects_continue(known);
   head.content_length.reset();
   head.chunked = false;
@@ -437,7 +476,7 @@ void Parser::State::begin_message() {
   target_ = name_ = value_ = Part();
   trailer_name_.clear();
   trailer_value_.clear();
-  head_bytes_ = trailer_bytes_ = extension_bytes_ = silent_bytes_ = 0;
+  head_bytes_ = trailer_bytes_ = extension_bytes_ = extension_name_ = extension_value_ = silent_bytes_ = 0;
   body_bytes_ = 0;
   llhttp_init(&llhttp_, role_ == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
   llhttp_.data = this;
@@ -533,10 +572,11 @@ bool Parser::State::fail_later(int status, std::string message, Errc code) {
 Parser::Step Parser::State::fail_from_llhttp(std::size_t consumed) {
   const llhttp_errno_t code = llhttp_get_errno(&llhttp_);
   const char* reason = llhttp_get_error_reason(&llhttp_);
-  const bool other_version = code == HPE_INVALID_VERSION && llhttp_.http_major != 1;
-  const int status = other_version ? 505 : 400;
+  const std::string_view why = reason == nullptr ? "" : reason;
+  // A version that is well-formed and none of those that llhttp knows.
+  const int status = code == HPE_INVALID_VERSION && why == "Invalid HTTP version" ? 505 : 400;
   std::string message = role_ == Role::request ? "malformed request" : "malformed response";
-  if (reason != nullptr && *reason != '\0') (message += ": ") += reason;
+  if (!why.empty()) (message += ": ") += why;
   return fail(status, Errc::bad_message, std::move(message), consumed);
 }
 
