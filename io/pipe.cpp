@@ -19,6 +19,7 @@ class PipeStream final : public Stream {
 
   // The other end may still read what it was sent; nobody will read what it sends.
   ~PipeStream() override {
+    if (reset_on_close_) out_->reset();
     out_->end();
     in_->reset();
   }
@@ -27,18 +28,21 @@ class PipeStream final : public Stream {
   Task<> write_task(Bytes bytes) override;
   Task<> shutdown_write() override;
   bool readable_or_closed() override { return in_->size() != 0 || in_->ended; }
+  void reset_on_close() override { reset_on_close_ = true; }
   std::string peer() const override { return "pipe"; }
 
  private:
   std::shared_ptr<Inbox> in_;
   std::shared_ptr<Inbox> out_;
   PipeOptions options_;
+  bool reset_on_close_ = false;
 };
 
 Task<std::size_t> PipeStream::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
   if (!take_turn()) co_await yield();
-  while (in_->size() == 0 && !in_->ended) co_await in_->arrived.wait();
+  while (in_->size() == 0 && !in_->ended && !in_->broken) co_await in_->arrived.wait();
+  if (in_->broken) co_await Error(Errc::reset, "pipe: the other end was reset");
   co_return in_->take(into.first(std::min(into.size(), options_.read_max)));
 }
 

@@ -20,6 +20,7 @@ class SimStream final : public Stream {
   SimStream(std::shared_ptr<SimConnection> connection, int end, std::string peer)
       : connection_(std::move(connection)), end_(end), peer_(std::move(peer)) {}
   ~SimStream() override {
+    if (reset_on_close_) abort();
     connection_->inbox_of(end_).forget_watcher();
     connection_->close(end_);
   }
@@ -48,6 +49,7 @@ class SimStream final : public Stream {
   }
   bool broken() const override { return connection_->inbox_of(end_).broken; }
   bool peer_ended() const override { return broken() || connection_->inbox_of(end_).ended; }
+  void reset_on_close() override { reset_on_close_ = true; }
   void abort() {
     if (!broken()) connection_->send_reset(end_);
   }
@@ -59,6 +61,7 @@ class SimStream final : public Stream {
   std::shared_ptr<SimConnection> connection_;
   const int end_;
   const std::string peer_;
+  bool reset_on_close_ = false;
 };
 
 Task<std::size_t> SimStream::read_task(MutableBytes into) {

@@ -91,6 +91,8 @@ class Connection {
 
   // What is going to be sent. Heads are written into it.
   std::string& out() { return out_; }
+  // Whether there is more to send, or an unknown part of it was.
+  bool unsent() const { return !out_.empty() || torn_; }
   // Sends what the stream takes at once. True when that was all.
   bool flush_now();
   // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is

@@ -14,7 +14,10 @@ namespace {
 constexpr Duration accept_pause = 50ms;  // when descriptors or memory have run out
 constexpr std::size_t spare_max = 16;    // of 16 KiB and what an answer took
 
+constexpr int backlog_rounds_max = 16;
+
 Task<> wait_for(Event& event) { co_await event.wait(); }
+Task<> let_others_run() { co_await yield(); }
 
 ParserLimits limits_of(const ServerOptions& options) {
   ParserLimits limits;
@@ -51,6 +54,7 @@ Task<> Server::serve(std::unique_ptr<Listener> listener) {
   };
   Owner owner(*this);
   co_await race(accept_all(*listener, &owner), wait_for(stopping_));
+  co_await accept_backlog(*listener, &owner);
   listener.reset();
   close_idle();
   co_await drain();
@@ -68,6 +72,16 @@ Task<> Server::accept_all(Listener& listener, const void* owner) {
     if (stream.error().code() != Errc::overloaded) co_await Error(std::move(stream).error());
     tell(stream.error());
     co_await sleep(accept_pause);
+  }
+}
+
+// Closing a listener resets the connections that nobody has accepted, and their clients may have asked
+// already.
+Task<> Server::accept_backlog(Listener& listener, const void* owner) {
+  for (int round = 0; round < backlog_rounds_max; ++round) {
+    const std::uint64_t before = statistics_.connections;
+    co_await race(accept_all(listener, owner), let_others_run());
+    if (statistics_.connections == before) break;
   }
 }
 

@@ -70,8 +70,8 @@ struct ShutdownReport {
 // "Expect: 100-continue" (sent when the handler first reads the body), lingering close after an answer that
 // came before the whole request. A request is read strictly; what is malformed or too large gets the right
 // 4xx and the connection closes. A failed handler is a 500 for that request only (its Error goes to
-// `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. A failure
-// while a body is under way closes the connection: an incomplete response must not look complete.
+// `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. An answer
+// that cannot be finished, whatever the reason, ends in a reset: it must not look complete.
 //
 // A client that goes away takes its handler's task with it, at once, also in the middle of a body that is
 // made bit by bit (ServerOptions::half_close). What was answered without waiting is sent all the same.
@@ -98,9 +98,9 @@ class Server {
   // Serves one connection that somebody else accepted, until it ends. Cancelling it closes the connection.
   Task<> serve_connection(std::unique_ptr<Stream> stream);
 
-  // Graceful: stops listening, closes idle connections, lets the others finish their request (answered with
-  // "Connection: close"), and cuts what is left after `grace`. A second call shortens the grace. `listen`
-  // returns when all are gone.
+  // Graceful: accepts who has connected and then stops listening, closes idle connections, lets those that
+  // have a request, or the bytes of one, finish it (answered with "Connection: close"), and cuts what is left
+  // after `grace`. A second call shortens the grace. `listen` returns when all are gone.
   void shutdown(Duration grace = 10s);
   const ShutdownReport& shutdown_report() const { return report_; }
 
@@ -117,6 +117,7 @@ class Server {
 
   Task<> accept_all(Listener& listener, const void* owner);
   void accepted(std::unique_ptr<Stream> stream, Semaphore::Permit slot, Reactor& reactor, const void* owner);
+  Task<> accept_backlog(Listener& listener, const void* owner);
   Task<> drain();
   void close_idle();
   void close_all(const void* owner);

@@ -95,6 +95,8 @@ ServerConnection::~ServerConnection() {
     if (--held->second == 0) server_.per_peer_.erase(held);
   }
   if (conversation_) {
+    // What is cut short must not look finished.
+    if (conversation_->answer_begun || wire().unsent()) stream().reset_on_close();
     stream_ = wire().detach();
     server_.take_back(std::move(conversation_));
   }
@@ -306,15 +308,15 @@ Task<> ServerConnection::converse() {
       co_return;
     }
     if (event == Parser::Event::need_more) {
-      if (wire().flush_now() && !server_.stopping_.is_set()) {
+      if (wire().flush_now()) {
         const Connection::Arrived arrived = wire().receive_now();
         if (arrived == Connection::Arrived::bytes) {
           idle_ = false;
           if (++reads % reads_max == 0) co_await yield();
           continue;
         }
-        rests_ = arrived == Connection::Arrived::nothing && wire().between_messages() &&
-                 stream().watch(reactor_, this);
+        rests_ = arrived == Connection::Arrived::nothing && !server_.stopping_.is_set() &&
+                 wire().between_messages() && stream().watch(reactor_, this);
         if (rests_) co_return;
       }
       const bool more = co_await more_bytes();
@@ -326,8 +328,9 @@ Task<> ServerConnection::converse() {
     wire().head_taken();
     if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
     Exchange exchange(*this, wire().head());
-    if (!begin(exchange)) {
-      co_await refuse(400);
+    const int refused = begin(exchange);
+    if (refused != 0) {
+      co_await refuse(refused);
       co_return;
     }
     if (!exchange.handling->finished()) {
@@ -352,11 +355,11 @@ Task<> ServerConnection::converse() {
   }
 }
 
-// Gives the request whose head has arrived to the service. False: it makes no request.
-bool ServerConnection::begin(Exchange& exchange) {
+// Gives the request whose head has arrived to the service. Else the status that says why it makes none.
+int ServerConnection::begin(Exchange& exchange) {
   MessageHead& head = wire().head();
   Result<Url> url = url_of(head, stream().encrypted(), conversation_->origin);
-  if (!url) return false;
+  if (!url) return head.target.size() > Url::length_max ? 414 : 400;
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
   request.target = CompactText(head.target);
   request.minor_version = head.minor_version;
@@ -370,7 +373,7 @@ bool ServerConnection::begin(Exchange& exchange) {
   ++server_.statistics_.requests;
   exchange.handling.emplace(server_.service_(std::move(request)));
   exchange.handling->start(reactor_, *this);
-  return true;
+  return 0;
 }
 
 // The handler has finished: its answer is put together. False where respond_slowly has to send the body.
@@ -404,7 +407,7 @@ bool ServerConnection::next_may_follow(Exchange& exchange) {
 Task<bool> ServerConnection::more_bytes() {
   co_await wire().flush();
   const bool between = wire().between_messages();
-  if (between && server_.stopping_.is_set()) co_return false;
+  if (between && server_.stopping_.is_set() && !stream().readable_or_closed()) co_return false;
   idle_ = between;
   const ServerOptions& options = server_.options_;
   if (between) {
@@ -460,7 +463,6 @@ Task<> ServerConnection::respond_slowly(Exchange& exchange) {
   Result<> sent = co_await wire().send_body(body, exchange.framing).result();
   if (sent) co_return;
   server_.tell(sent.error());
-  if (sent.error() == Errc::reset) stream().reset_on_close();
   exchange.reset = true;
 }
 
@@ -494,6 +496,7 @@ Task<> ServerConnection::refuse(int status) {
 // Closing with unread bytes would reset the connection and may destroy the answer on its way (RFC 9112
 // section 9.6): tell the peer that no more comes, and read on for a while.
 Task<> ServerConnection::linger() {
+  conversation_->answer_begun = false;  // and all of it was sent
   Result<> half_closed = co_await stream().shutdown_write().result();
   if (!half_closed) co_return;
   set_limit(Limit::lingering, after(reactor_.precise_now(), linger_time));

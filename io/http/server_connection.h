@@ -76,7 +76,8 @@ class ServerConnection final : public Runnable, private Waits {
   // gone.
   void run() override;
 
-  bool idle() const { return idle_; }
+  // Nothing is in work, and nothing has arrived to be.
+  bool idle() const { return idle_ && !stream().readable_or_closed(); }
   const void* owner() const { return owner_; }
 
   // For the request's body. Gives leave to send it, where the client waits for that; then its next bytes,
@@ -100,7 +101,7 @@ class ServerConnection final : public Runnable, private Waits {
   void cut(const Error& why);
 
   Task<> converse();
-  bool begin(Exchange& exchange);
+  int begin(Exchange& exchange);
   bool answer(Exchange& exchange);
   bool next_may_follow(Exchange& exchange);
   Task<bool> more_bytes();

@@ -11,8 +11,6 @@ namespace escapement::http {
 
 namespace {
 
-constexpr std::size_t length_max = 8192;
-
 bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
@@ -200,7 +198,7 @@ std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ?
 }  // namespace
 
 Result<Url> Url::parse(std::string_view text) {
-  if (text.size() > length_max) return malformed(text, "longer than 8192 bytes");
+  if (text.size() > length_max) return malformed(text, "longer than 64 KiB");
   if (text.empty()) return malformed(text, "it is empty");
   for (const char c : text) {
     if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f)

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <escapement/core/bytes.h>
 #include <escapement/core/error.h>
 #include <escapement/core/recycle.h>
 
@@ -18,7 +19,8 @@ namespace escapement::http {
 class Url {
  public:
   // Errc::invalid_argument, with a sentence that says what is wrong and where. Non-ASCII must come
-  // percent-encoded or, in the host, as Punycode. At most 8 KiB.
+  // percent-encoded or, in the host, as Punycode. At most `length_max` bytes.
+  static constexpr std::size_t length_max = 64 * KiB;
   static Result<Url> parse(std::string_view text);
 
   // `reference` as found in a Location header, relative to this URL (RFC 3986 section 5). A fragment is

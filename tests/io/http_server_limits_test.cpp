@@ -36,6 +36,34 @@ class Ticks final : public http::BodySource {
   Alive alive_;
 };
 
+// And one that breaks a second after its first byte.
+class Breaks final : public http::BodySource {
+ public:
+  Task<std::string> read() override {
+    if (std::exchange(read_, true)) {
+      co_await sleep(1s);
+      co_await Error(Errc::internal, "broken on purpose");
+    }
+    co_return "t";
+  }
+  std::optional<std::uint64_t> length() const override { return std::nullopt; }
+
+ private:
+  bool read_ = false;
+};
+
+// Reads to the end, or to a failure: "all" or "all reset".
+Task<std::string> all_and_end(Stream& stream) {
+  std::string all;
+  std::vector<std::byte> room(4096);
+  for (;;) {
+    Result<std::size_t> count = co_await stream.read(room).result();
+    if (!count) co_return all + ' ' + std::string(name(count.error().code()));
+    if (*count == 0) co_return std::move(all);
+    all += as_text(Bytes(room).first(*count));
+  }
+}
+
 struct World {
   explicit World(http::ServerOptions options = {}, SimNetworkOptions network = {})
       : sim(Seed{11}, network), server(service(*this), options), scope(sim.reactor(), [](Error) {}) {
@@ -57,6 +85,8 @@ struct World {
     }
     if (request.url.path() == "/bit-by-bit")
       co_return http::Response(200, http::Body(std::make_unique<Ticks>(world.handlers)));
+    if (request.url.path() == "/breaks")
+      co_return http::Response(200, http::Body(std::make_unique<Breaks>()));
     if (request.url.path() == "/for-ever") co_await sleep(Duration::max());
     if (request.url.path() == "/big") co_return http::Response(200, std::string(1 * MiB, 'b'));
     std::string body = co_await request.body.text(16 * MiB);
@@ -252,10 +282,25 @@ TEST_CASE("limits: sizes of heads and bodies, and requests per connection") {
   CHECK(world.talk({begin + "X: " + std::string(300, 'x') + "\r\n\r\n"}).starts_with("HTTP/1.1 431 "));
   CHECK(world.talk({begin + "A: 1\r\nB: 2\r\nC: 3\r\n\r\n"}).starts_with("HTTP/1.1 431 "));
   CHECK(world.talk({"GET /" + std::string(300, 'x')}).starts_with("HTTP/1.1 414 "));
+  CHECK(world.talk({"GET /" + std::string(300, 'x') + " HTTP/1.1\r\nHost: s\r\n\r\n"})
+            .starts_with("HTTP/1.1 414 "));
   CHECK(world.talk({post}).starts_with("HTTP/1.1 413 "));
   CHECK(world.server.statistics().requests == 0);
   CHECK(world.talk({begin + "\r\n" + begin + "\r\n" + begin + "\r\n"}).starts_with("HTTP/1.1 200 "));
   CHECK(world.server.statistics().requests == 2);
+}
+
+TEST_CASE("limits: how long a target may be, and heads without a limit") {
+  http::ServerOptions options;
+  options.head_bytes_max = SIZE_MAX;
+  World world(options);
+  const auto ask = [&](std::size_t length) {
+    const std::string head = "POST /" + std::string(length - 1, 'x') + " HTTP/1.1\r\nHost: s\r\n";
+    return world.talk({head + "Connection: close\r\nContent-Length: 2\r\n\r\nab"});
+  };
+  CHECK(ask(9'000).starts_with("HTTP/1.1 200 "));
+  CHECK(ask(60'000).starts_with("HTTP/1.1 200 "));
+  CHECK(ask(70'000).starts_with("HTTP/1.1 414 "));
 }
 
 TEST_CASE("server: a client that goes away takes its handler with it") {
@@ -276,6 +321,27 @@ TEST_CASE("server: a client that goes away takes its handler with it") {
   CHECK(world.handlers == 0);
   CHECK(world.server.statistics().abandoned == 1);
   CHECK(world.server.statistics().open == 0);
+}
+
+// HTTP/1.0 has no other sign of the end than the end of the connection.
+TEST_CASE("server: an answer that is cut short ends in a reset, and never looks finished") {
+  enum class Cut { grace, second_signal, cancelled, broken };
+  const Cut how = GENERATE(Cut::grace, Cut::second_signal, Cut::cancelled, Cut::broken);
+  World world;
+  std::unique_ptr<Stream> stream = *world.sim.run(world.sim.network().connect("s", 80));
+  const std::string path = how == Cut::broken ? "/breaks" : "/bit-by-bit";
+  REQUIRE(world.sim.run(stream->write(as_bytes("GET " + path + " HTTP/1.0\r\n\r\n"))));
+  Scope client(world.sim.reactor());
+  JoinHandle<std::string> reading = client.spawn_joinable(all_and_end(*stream));
+  world.sim.advance(15s);
+  if (how == Cut::grace || how == Cut::second_signal) world.server.shutdown(how == Cut::grace ? 3s : 60s);
+  if (how == Cut::second_signal) world.server.shutdown(Duration());
+  if (how == Cut::cancelled) world.scope.cancel();
+  Result<std::string> got = world.sim.run(std::move(reading).join());
+  REQUIRE(got);
+  INFO(*got);
+  CHECK(got->starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(got->ends_with("\r\n\r\nt reset"));
 }
 
 TEST_CASE("server: a client that has ended its half gets its answer where that is wanted") {

@@ -1,6 +1,9 @@
 // A server on real sockets: what the kernel tells of a client that goes away, and a lack of descriptors.
 
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -32,6 +35,37 @@ Task<std::string> read_some(Stream& stream) {
 Task<> until(const std::function<bool()>& true_at_last) {
   while (!true_at_last()) co_await sleep(1ms);
 }
+
+// A client without a loop: what it does is done before the server's loop turns again.
+class BlockingClient {
+ public:
+  explicit BlockingClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  BlockingClient(const BlockingClient&) = delete;
+  ~BlockingClient() { ::close(fd_); }
+  void send(std::string_view text) {
+    REQUIRE(::send(fd_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  }
+  // All that has come, once the server has gone.
+  std::string read_all() {
+    std::string all;
+    char room[4096];
+    for (;;) {
+      const ssize_t count = ::recv(fd_, room, sizeof room, 0);
+      if (count < 0) return all + " reset";
+      if (count == 0) return all;
+      all.append(room, static_cast<std::size_t>(count));
+    }
+  }
+
+ private:
+  int fd_;
+};
 
 constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: s\r\n\r\n";
 
@@ -152,4 +186,42 @@ TEST_CASE(
     scope.cancel();
   };
   CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("server, sockets: a shutdown answers what has arrived before it, also whom it has not accepted") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  auto at_once = [](http::Request) -> Task<http::Response> { co_return http::Response(200, "x"); };
+  http::Server server(at_once);
+  auto run = [&](std::uint16_t port, std::unique_ptr<Listener> listener) -> Task<std::string> {
+    Reactor& reactor = co_await this_reactor;
+    Scope scope(reactor, [](Error) {});
+    scope.spawn(server.serve(std::move(listener)));
+    BlockingClient kept(port);
+    BlockingClient quiet(port);
+    kept.send(get);
+    co_await until([&] { return server.statistics().requests == 1 && server.statistics().open == 2; });
+    // From here on the server's loop does not turn before it is told to shut down.
+    kept.send(get);
+    std::vector<std::unique_ptr<BlockingClient>> fresh;
+    for (int i = 0; i < 20; ++i) {
+      fresh.push_back(std::make_unique<BlockingClient>(port));
+      fresh.back()->send(get);
+    }
+    server.shutdown(5s);
+    co_await scope.join();
+    std::string all = quiet.read_all() + '|' + kept.read_all() + '|';
+    for (std::unique_ptr<BlockingClient>& client : fresh) all += client->read_all();
+    co_return std::move(all);
+  };
+  std::unique_ptr<Listener> listener = *loop->network().listen("127.0.0.1:0");
+  const std::uint16_t port = listener->port();
+  Result<std::string> got = loop->run(with_timeout(10s, run(port, std::move(listener))));
+  REQUIRE(got);
+  CHECK(got->find("reset") == got->npos);
+  CHECK(got->starts_with("|HTTP/1.1 200 OK\r\n"));
+  std::size_t answers = 0;
+  for (std::size_t at = 0; (at = got->find("\r\n\r\nx", at)) != got->npos; ++at) ++answers;
+  CHECK(answers == 22);
+  CHECK(server.shutdown_report().idle_closed == 1);
+  CHECK(server.shutdown_report().drained == 21);
 }

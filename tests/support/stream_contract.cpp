@@ -187,6 +187,16 @@ Task<> what_was_written_before_the_close_arrives(StreamWorld& world) {
   CHECK(got == "last words");
 }
 
+Task<> what_is_reset_on_purpose_does_not_look_finished(StreamWorld& world) {
+  StreamPair pair = co_await world.open();
+  co_await pair.first->write(as_bytes("x"));
+  std::string got = co_await read_exactly(*pair.second, 1);
+  pair.first->reset_on_close();
+  pair.first.reset();
+  Result<std::string> rest = co_await read_all(*pair.second).result();
+  CHECK((!rest && rest.error() == Errc::reset));
+}
+
 Task<> writing_to_a_destroyed_peer_fails(StreamWorld& world) {
   StreamPair pair = co_await world.open();
   pair.second.reset();
@@ -272,6 +282,7 @@ constexpr Case cases[] = {
     {"a cancelled write has sent the beginning", a_cancelled_write_has_sent_the_beginning},
     {"destroying ends the peer's read", destroying_ends_the_peers_read},
     {"what was written before the close arrives", what_was_written_before_the_close_arrives},
+    {"what is reset on purpose does not look finished", what_is_reset_on_purpose_does_not_look_finished},
     {"writing to a destroyed peer fails", writing_to_a_destroyed_peer_fails},
     {"a waiting write fails when the peer is destroyed", a_waiting_write_fails_when_the_peer_is_destroyed},
     {"both directions at once", both_directions_at_once},
