@@ -127,7 +127,8 @@ class Pending final : public BodyGuard {
 std::string combined_line(const AccessLogEntry& entry) {
   std::string line = entry.peer.empty() ? "-" : entry.peer;
   line += " - - [" + log_date(entry.began) + "] ";
-  line += quoted(entry.method + ' ' + entry.target + " HTTP/1." + std::to_string(entry.minor_version));
+  const std::string version = " HTTP/1." + std::to_string(entry.minor_version);
+  line += quoted(entry.method.empty() ? std::string() : entry.method + ' ' + entry.target + version);
   line += ' ' + std::to_string(entry.status) + ' ' + std::to_string(entry.bytes) + ' ';
   line += quoted(entry.referer) + ' ' + quoted(entry.user_agent);
   return line;
@@ -141,7 +142,7 @@ std::string json_line(const AccessLogEntry& entry) {
   add("peer", entry.peer);
   add("method", entry.method);
   add("target", entry.target);
-  add("version", "1." + std::to_string(entry.minor_version));
+  if (!entry.method.empty()) add("version", "1." + std::to_string(entry.minor_version));
   char numbers[160];
   std::snprintf(numbers, sizeof numbers, ",\"status\":%d,\"bytes\":%llu,\"whole\":%s,\"duration_ms\":%.3f",
                 entry.status, static_cast<unsigned long long>(entry.bytes), entry.whole ? "true" : "false",
@@ -165,6 +166,14 @@ Task<Response> AccessLog::operator()(Request request, const Service& next) const
   pending->answered(*outcome);
   outcome->body.hold(std::move(pending));
   co_return std::move(outcome);
+}
+
+void AccessLog::refused(Reactor& reactor, const Refusal& refusal) const {
+  AccessLogEntry entry;
+  entry.began = reactor.backend().system_now();
+  entry.peer = without_port(refusal.peer);
+  entry.status = refusal.status;
+  sink(format(entry));
 }
 
 }  // namespace escapement::http

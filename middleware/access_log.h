@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <escapement/io/http/server.h>
 #include <escapement/io/http/service.h>
 
 namespace escapement::http {
@@ -53,6 +54,10 @@ struct AccessLog {
   LoggedQuery query = LoggedQuery::all;
 
   Task<Response> operator()(Request request, const Service& next) const;
+
+  // Calls it for what a Server refused and no layer sees, from its `on_refused`. Neither method nor target is
+  // known: the request stands as "-".
+  void refused(Reactor& reactor, const Refusal& refusal) const;
 };
 
 }  // namespace escapement::http

@@ -94,7 +94,9 @@ void mark_compressed(Headers& headers) {
 Task<Response> Compress::operator()(Request request, const Service& next) const {
   const GzipWish wish = gzip_wish(request.headers);
   Response response = co_await next(std::move(request));
-  if (response.status == 304 && response.headers.has("etag")) add_vary(response.headers);
+  // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
+  const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));
+  if (is_part || (response.status == 304 && response.headers.has("etag"))) add_vary(response.headers);
   if (!is_candidate(response)) co_return std::move(response);
   add_vary(response.headers);
   const std::optional<std::uint64_t> length = response.body.length();

@@ -153,6 +153,8 @@ std::string MetricsSample::text() const {
 
 Metrics::Metrics() : state_(std::make_shared<State>()) {}
 
+void Metrics::refused(const Refusal& refusal) const { ++state_->figures.requests[{"none", refusal.status}]; }
+
 Task<Response> Metrics::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
   std::shared_ptr<MetricsSample> figures(state_, &state_->figures);

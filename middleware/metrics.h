@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include <escapement/io/http/server.h>
 #include <escapement/io/http/service.h>
 
 namespace escapement::http {
@@ -58,6 +59,9 @@ class Metrics {
   Metrics();
 
   Task<Response> operator()(Request request, const Service& next) const;
+
+  // Counts what a Server refused and no layer sees, from its `on_refused`: as method "none".
+  void refused(const Refusal& refusal) const;
 
   // Somebody else's figure: `read` is called for each sample and must stay callable as long as that may be.
   // `name` is [a-zA-Z_:][a-zA-Z0-9_:]* (checked); a counter's ends in "_total".

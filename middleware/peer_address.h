@@ -12,6 +12,9 @@ namespace escapement::http {
 // is the other end of the connection: behind a proxy, the proxy.
 std::string peer_address(const Request& request);
 
+// The same of what a stream calls its peer: "127.0.0.1:80", "[::1]:80".
+std::string without_port(std::string_view peer);
+
 // The same as a key for limits: of an IPv6 address only the first four groups, because whoever has one such
 // address usually has 2^64 of them.
 std::string peer_network(const Request& request);

@@ -57,6 +57,13 @@ Site::Site(Loop& loop, Duration turn_max)
                      code_place(turn.longest_code).c_str());
       }) {}
 
+http::AccessLog Site::access_log_of(const SiteOptions& options) {
+  http::AccessLog log{options.access_log};
+  if (options.access_log_json) log.format = http::json_line;
+  log.query = options.access_log_query;
+  return log;
+}
+
 Result<std::unique_ptr<Site>> Site::make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics) {
   std::unique_ptr<Site> site(new Site(loop, options.turn_max));
   Result<http::Service> made = service_for(options, std::move(all_metrics));
@@ -65,17 +72,26 @@ Result<std::unique_ptr<Site>> Site::make(Loop& loop, const SiteOptions& options,
   if (options.gzip) service = http::layered(http::Compress{}, service);
   if (options.metrics) service = http::layered(site->metrics_, service);
   if (options.access_log) {
-    http::AccessLog log{options.access_log};
-    if (options.access_log_json) log.format = http::json_line;
-    log.query = options.access_log_query;
-    service = http::layered(log, service);
+    service = http::layered(access_log_of(options), service);
   }
   if (options.log) service = logged(service);
   site->server_ = std::make_unique<http::Server>(service, options.limits);
   if (options.metrics) site->count_server();
+  site->hear_server(options);
   const bool watched = options.metrics || options.turn_max != Duration::max();
   if (watched) loop.reactor().watch_turns(&site->turns_);
   return site;
+}
+
+// What the layers do not see.
+void Site::hear_server(const SiteOptions& options) {
+  const http::AccessLog log = access_log_of(options);
+  server_->on_refused = [this, log, counts = options.metrics](const http::Refusal& refusal) {
+    if (counts) metrics_.refused(refusal);
+    if (log.sink) log.refused(loop_.reactor(), refusal);
+  };
+  if (!options.log) return;
+  server_->on_failure = [](const Error& error) { std::fprintf(stderr, "%s\n", to_string(error).c_str()); };
 }
 
 void Site::count_server() {

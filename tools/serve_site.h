@@ -45,6 +45,8 @@ class Site {
 
  private:
   Site(Loop& loop, Duration turn_max);
+  static http::AccessLog access_log_of(const SiteOptions& options);
+  void hear_server(const SiteOptions& options);
   void count_server();
 
   Loop& loop_;

@@ -59,6 +59,12 @@ struct ServerStatistics {
   std::size_t open = 0;               // connections now
 };
 
+// An answer that the server gave itself, to what it could not or would not give to the service.
+struct Refusal {
+  int status;
+  std::string_view peer;  // "127.0.0.1:50000", as Request::peer
+};
+
 // What has become of the connections that were open when a shutdown began.
 struct ShutdownReport {
   std::size_t idle_closed = 0;  // had no request in work
@@ -108,6 +114,9 @@ class Server {
 
   // Told of failed handlers and broken connections. May be empty.
   std::function<void(const Error&)> on_failure;
+  // Told of requests that the service never saw: for logs and counts (AccessLog::refused, Metrics::refused).
+  // May be empty.
+  std::function<void(const Refusal&)> on_refused;
 
  private:
   friend class detail::ServerConnection;

@@ -481,7 +481,10 @@ Response ServerConnection::failure_response(const Error& error) {
 
 // The server's own answer to what it does not pass on, and the end of the connection.
 Task<> ServerConnection::refuse(int status) {
-  if (status != 503) ++server_.statistics_.refused;
+  if (status != 503) {
+    ++server_.statistics_.refused;
+    if (server_.on_refused) server_.on_refused({status, stream().peer()});
+  }
   const Response response(status, Headers{{"Content-Type", "text/plain"}},
                           std::string(reason_phrase(status)) + "\n");
   ResponseOptions writing;

@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/core/scope.h>
+#include <escapement/io/http/server.h>
 #include <escapement/middleware/access_log.h>
 #include <escapement/middleware/counted_body.h>
 #include <escapement/middleware/metrics.h>
@@ -69,6 +71,37 @@ TEST_CASE("access log: the combined format, and nothing that can forge a line") 
   plain.minor_version = 0;
   CHECK(logged.line({}, mock, std::move(plain)) ==
         "- - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.0\" 200 8 \"-\" \"-\"");
+}
+
+TEST_CASE("access log and metrics: what the server refused") {
+  Sim sim;
+  std::vector<std::string> lines;
+  AccessLog log;
+  log.sink = [&](std::string_view line) { lines.emplace_back(line); };
+  const Metrics metrics;
+  const Service at_once = [](Request) -> Task<Response> { co_return Response(200); };
+  Server server(layered(log, metrics, at_once));
+  server.on_refused = [&](const Refusal& refusal) {
+    log.refused(sim.reactor(), refusal);
+    metrics.refused(refusal);
+  };
+  Scope scope(sim.reactor());
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  for (const char* asked : {"GET / HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\n\r\n"}) {
+    std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
+    REQUIRE(sim.run(stream->write(as_bytes(std::string_view(asked)))));
+    sim.advance(1s);
+  }
+  REQUIRE(lines.size() == 2);
+  CHECK(lines[0].ends_with(" - - [01/Jan/2026:00:00:00 +0000] \"-\" 400 0 \"-\" \"-\""));
+  CHECK(lines[1].find(" \"-\" 505 ") != std::string::npos);
+  CHECK(has_line(metrics.sample().text(), "http_requests_total{method=\"none\",status=\"400\"} 1"));
+  log.format = json_line;
+  log.refused(sim.reactor(), {408, "[::1]:80"});
+  CHECK(lines[2] ==
+        "{\"time\":\"2026-01-01T00:00:02.000Z\",\"peer\":\"::1\",\"status\":408,\"bytes\":0,\"whole\":false,"
+        "\"duration_ms\":0.000}");
 }
 
 TEST_CASE("access log: JSON with duration, bytes and how it ended") {

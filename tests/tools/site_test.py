@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,12 @@ class Site(unittest.TestCase):
         with Serve("--access-log", str(log), "--access-log-query", "names") as serve:
             serve.ask("/hello?name=s3cret", User_Agent="test")
             self.assertRegex(lines_of(log, 1), r'^\S+ - - \[.*\] "GET /hello\?name=\* HTTP/1\.1" 200 12 "-" "test"\n$')
+        log.unlink()
+        with Serve("--access-log", str(log), "--metrics") as serve:
+            with socket.create_connection(("127.0.0.1", serve.port)) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            self.assertRegex(lines_of(log, 1), r'^127\.0\.0\.1 - - \[.*\] "-" 400 0 "-" "-"\n$')
+            self.assertIn('http_requests_total{method="none",status="400"} 1', serve.ask("/metrics")[2].decode())
         log.unlink()
         with Serve("--access-log", str(log), "--access-log-json", "--threads", "2") as serve:
             threads = [threading.Thread(target=serve.ask, args=(f"/hello?name={i}",)) for i in range(20)]
