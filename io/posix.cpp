@@ -1,11 +1,15 @@
 #include <escapement/io/posix.h>
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 #include <escapement/core/check.h>
 
@@ -56,6 +60,23 @@ timespec to_timespec(Duration length) {
   time.tv_sec = length.count() / 1'000'000'000;
   time.tv_nsec = length.count() % 1'000'000'000;
   return time;
+}
+
+ssize_t send_file(int socket, int file, off_t offset, std::size_t most) {
+  sigset_t pipe;
+  sigset_t before;
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  const ssize_t count = ::sendfile(socket, file, &offset, most);
+  const int number = errno;
+  if (count < 0 && number == EPIPE) {
+    const timespec at_once{};
+    ::sigtimedwait(&pipe, nullptr, &at_once);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = number;
+  return count;
 }
 
 Duration timer_slack() { return Duration::nanoseconds(::prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0)); }

@@ -2,9 +2,11 @@
 
 #pragma once
 
+#include <sys/types.h>
 #include <time.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -64,6 +66,9 @@ class WakeFd {
 
 // What ppoll and epoll_pwait2 take. `length` is not negative.
 timespec to_timespec(Duration length);
+
+// sendfile, which unlike send cannot be told to raise no SIGPIPE: that one is kept from being delivered.
+ssize_t send_file(int socket, int file, off_t offset, std::size_t most);
 
 // How late the kernel may make this thread's sleeps so that wake-ups fall together.
 Duration timer_slack();

@@ -1,6 +1,10 @@
 #include <escapement/io/stream.h>
 
-namespace escapement::detail {
+namespace escapement {
+
+Task<bool> Stream::send_file(FileRange&, std::size_t) { co_return false; }
+
+namespace detail {
 
 bool ReadOperation::suspend(PromiseBase& parent) {
   parent_ = &parent;
@@ -71,4 +75,6 @@ Result<> WriteOperation::outcome() {
   return finished.promise().take();
 }
 
-}  // namespace escapement::detail
+}  // namespace detail
+
+}  // namespace escapement

@@ -15,6 +15,7 @@
 
 #include <escapement/core/bytes.h>
 #include <escapement/core/task.h>
+#include <escapement/io/file_range.h>
 
 namespace escapement {
 
@@ -51,6 +52,11 @@ class Stream {
 
   // Half-close: tells the peer that no more bytes come from here. Reading goes on. Fails: reset.
   virtual Task<> shutdown_write() = 0;
+
+  // Sends the next of the range's bytes, at most `most` (1 or more), without bringing them into this program,
+  // and moves the range on. Fails as write does, and with reset where the file ends before the range. False,
+  // and nothing was sent: this stream, or this kind of file, cannot; read it and write that.
+  virtual Task<bool> send_file(FileRange& range, std::size_t most);
 
   // True when an idle stream cannot be used any more or has bytes that nobody asked for: the peer closed,
   // or broke in. What a connection pool asks before it uses a kept connection again. Does not wait.

@@ -111,6 +111,20 @@ class TcpStream final : public Stream {
     return sent;
   }
 
+  Task<bool> send_file(FileRange& range, std::size_t most) override {
+    if (!take_turn()) co_await yield();
+    const std::uint64_t left_then = range.left - std::min<std::uint64_t>(range.left, most);
+    while (range.left > left_then) {
+      if (write_failed_ != 0) co_await broken_off("write to ", std::exchange(write_failed_, 0));
+      if (socket_.watch().may_write && !send_from(range, range.left - left_then)) co_return false;
+      if (socket_.watch().may_write) continue;
+      waits();
+      if (!socket_.watched()) co_await socket_.begin_watch();
+      co_await socket_.writable();
+    }
+    co_return true;
+  }
+
   bool watch(Reactor&, Runnable* waiter) override {
     if (waiter != nullptr && !socket_.begin_watch()) return false;
     socket_.at_next_event(waiter);
@@ -160,6 +174,25 @@ class TcpStream final : public Stream {
       socket_.watch().drained_for_now();
       return none_yet;
     }
+  }
+
+  // One call of sendfile. False where the kernel cannot do it for this file.
+  bool send_from(FileRange& range, std::uint64_t most) {
+    const ssize_t count = posix::send_file(socket_.fd(), range.fd, static_cast<off_t>(range.offset),
+                                           static_cast<std::size_t>(most));
+    if (count > 0) {
+      range.offset += static_cast<std::uint64_t>(count);
+      range.left -= static_cast<std::uint64_t>(count);
+    } else if (count == 0) {
+      write_failed_ = ENODATA;  // the file has become shorter
+    } else if (errno == EAGAIN) {
+      socket_.watch().may_write = false;
+    } else if (errno == EINVAL || errno == ENOSYS) {
+      return false;
+    } else if (errno != EINTR) {
+      write_failed_ = errno;
+    }
+    return true;
   }
 
   Error broken_off(std::string_view what, int number) const {

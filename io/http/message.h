@@ -17,6 +17,7 @@
 #include <escapement/core/compact_text.h>
 #include <escapement/core/recycle.h>
 #include <escapement/core/task.h>
+#include <escapement/io/file_range.h>
 #include <escapement/io/http/url.h>
 
 namespace escapement::http {
@@ -176,14 +177,6 @@ bool list_contains(std::string_view list, std::string_view token);
 
 // Without the spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3).
 std::string_view without_white_space(std::string_view text);
-
-// A part of an open file that a body consists of. Whoever sends it without reading it (sendfile) moves
-// `offset` on and `left` down as it goes, so that others can see how far it came.
-struct FileRange {
-  int fd;  // owned by the body's source
-  std::uint64_t offset;
-  std::uint64_t left;
-};
 
 // Where the bytes of a streamed body come from.
 class BodySource {

@@ -1,6 +1,7 @@
 // Real sockets, on both pollers.
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -10,9 +11,12 @@
 #include <escapement/core/combine.h>
 #include <escapement/core/scope.h>
 #include <escapement/io/loop.h>
+#include <escapement/io/posix.h>
 #include <escapement/io/signals.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
+
+#include "support/scratch_folder.h"
 
 using namespace escapement;
 
@@ -222,4 +226,51 @@ TEST_CASE("signals: arrive as something to await") {
   REQUIRE(signals);
   ::raise(SIGUSR1);
   CHECK(*loop->run((*signals)->next()) == SIGUSR1);
+}
+
+TEST_CASE(
+    "tcp: a file goes out whole without being read; one that ends early, or a peer that is gone, is an "
+    "error") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const test::ScratchFolder folder;
+  std::string text;
+  while (text.size() < 3'000'000) text += std::to_string(text.size()) + ' ';
+  folder.write("file", text);
+  const posix::Fd file(::open(folder.path("file").c_str(), O_RDONLY | O_CLOEXEC));
+  auto sends = [](Stream& stream, FileRange range) -> Task<FileRange> {
+    while (range.left > 0) {
+      const std::uint64_t before = range.left;
+      const bool sent = co_await stream.send_file(range, 1'000'000);
+      CHECK(sent);
+      CHECK(range.left == before - std::min<std::uint64_t>(before, 1'000'000));
+    }
+    co_await stream.shutdown_write();
+    co_return range;
+  };
+  auto run = [&]() -> Task<> {
+    Ends ends;
+    co_await connect_both(*loop, ends);
+    const FileRange part{file.get(), 1000, text.size() - 2000};
+    auto got = co_await all(sends(*ends.server, part), read_all(*ends.client));
+    CHECK((std::get<1>(got) == text.substr(1000, text.size() - 2000)));
+    CHECK(std::get<0>(got).offset == text.size() - 1000);
+
+    co_await connect_both(*loop, ends);
+    FileRange beyond{file.get(), text.size() - 10, 20};
+    Result<bool> ended = co_await ends.server->send_file(beyond, 20).result();
+    CHECK(ended.error() == Errc::reset);
+    CHECK(beyond.left == 10);
+
+    co_await connect_both(*loop, ends);
+    ends.client->reset_on_close();
+    ends.client.reset();
+    Result<FileRange> gone = co_await sends(*ends.server, part).result();  // and no SIGPIPE
+    CHECK(gone.error() == Errc::reset);
+    FileRange again = part;
+    Result<bool> still = co_await ends.server->send_file(again, 10).result();
+    CHECK(still.error() == Errc::reset);
+  };
+  Result<> result = loop->run(run());
+  INFO((result ? "" : to_string(result.error())));
+  CHECK(result);
 }
