@@ -201,6 +201,16 @@ Task<> Connection::write_slice(Bytes slice) {
   if (!sent) co_await stalled(std::move(sent).error(), "sending");
 }
 
+Task<bool> Connection::send_slice_of(FileRange& file) {
+  if (waits_ != nullptr) {
+    Waiting waiting(*waits_, Waits::For::sending);
+    co_return co_await stream_->send_file(file, joined_max);
+  }
+  Result<bool> sent = co_await with_timeout(stall_timeout_, stream_->send_file(file, joined_max)).result();
+  if (!sent) co_return stalled(std::move(sent).error(), "sending");
+  co_return *sent;
+}
+
 Task<> Connection::send_text(std::string text) {
   if (out_.empty()) {
     out_ = std::move(text);
@@ -225,6 +235,11 @@ Task<> Connection::send_body(Body& body, Framing framing) {
   // Bytes in memory are there at once and go with the head; what streams may come late, the head does not.
   const bool streams = !body.replayable();
   if (streams) co_await flush();
+  FileRange* const file = framing == Framing::length ? body.file_range() : nullptr;
+  if (file != nullptr && file->left > joined_max) {
+    for (bool goes = true; goes && file->left > 0;) goes = co_await send_slice_of(*file);
+    sent = expected - file->left;
+  }
   for (;;) {
     std::string piece = co_await body.read();
     if (piece.empty()) break;

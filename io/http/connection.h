@@ -114,6 +114,8 @@ class Connection {
  private:
   Task<Parser::Event> next_event();
   Task<> write_slice(Bytes slice);
+  // As Stream::send_file.
+  Task<bool> send_slice_of(FileRange& file);
 
   std::unique_ptr<Stream> stream_;
   ParserLimits limits_;

@@ -1,5 +1,6 @@
 // A server on real sockets: what the kernel tells of a client that goes away, and a lack of descriptors.
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -9,10 +10,14 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/loop.h>
+#include <escapement/io/posix.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
+
+#include "support/scratch_folder.h"
 
 using namespace escapement;
 
@@ -224,4 +229,68 @@ TEST_CASE("server, sockets: a shutdown answers what has arrived before it, also 
   CHECK(answers == 22);
   CHECK(server.shutdown_report().idle_closed == 1);
   CHECK(server.shutdown_report().drained == 21);
+}
+
+namespace {
+
+// A file's bytes, which only whoever cannot send them otherwise may read.
+class InFile final : public http::BodySource {
+ public:
+  InFile(const std::string& path, std::uint64_t length, bool may_be_read)
+      : file_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+        range_{file_.get(), 0, length},
+        length_(length),
+        may_be_read_(may_be_read) {}
+  Task<std::string> read() override {
+    CHECK((may_be_read_ || range_.left == 0));
+    std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(range_.left, 10'000)), '\0');
+    const ssize_t count = ::pread(range_.fd, bytes.data(), bytes.size(), static_cast<off_t>(range_.offset));
+    CHECK(count == static_cast<ssize_t>(bytes.size()));
+    range_.offset += bytes.size();
+    range_.left -= bytes.size();
+    co_return std::move(bytes);
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  FileRange* file_range() override { return &range_; }
+
+ private:
+  posix::Fd file_;
+  FileRange range_;
+  std::uint64_t length_;
+  bool may_be_read_;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "server, sockets: a body that lies in a file goes out by sendfile, small ones and over others by "
+    "reading") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const std::size_t size = GENERATE(100, 65'536, 65'537, 2'000'000);
+  const test::ScratchFolder folder;
+  std::string text;
+  while (text.size() < size) text += std::to_string(text.size()) + ' ';
+  text.resize(size);
+  folder.write("file", text);
+  auto handler = [&](http::Request) -> Task<http::Response> {
+    auto source = std::make_unique<InFile>(folder.path("file"), size, size <= 65'536);
+    co_return http::Response(200, http::Body(std::move(source)));
+  };
+  http::Server server(handler);
+  auto run = [&]() -> Task<> {
+    Reactor& reactor = co_await this_reactor;
+    Scope scope(reactor, [](Error) {});
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    const std::string url = "http://127.0.0.1:" + std::to_string(listener->port()) + "/";
+    scope.spawn(server.serve(std::move(listener)));
+    http::Client client(loop->network());
+    for (int i = 0; i < 2; ++i) {  // the second on the kept connection
+      http::Response response = co_await client(http::get(url));
+      std::string body = co_await response.body.text(4 * MiB);
+      CHECK((body == text));
+    }
+    CHECK(server.statistics().connections == 1);
+    scope.cancel();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
 }
