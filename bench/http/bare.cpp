@@ -9,14 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "answer.h"
 #include "sockets.h"
 
 namespace {
 
 constexpr std::size_t room = 64 * 1024;
-constexpr std::string_view answer =
-    "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Type: text/plain\r\n"
-    "Content-Length: 13\r\n\r\nHello, World!";
 
 // Per descriptor; empty but for what arrived of an unfinished head or was not taken by a full socket.
 struct Peer {
@@ -87,7 +85,7 @@ class Server {
     for (;;) {
       const void* end = ::memmem(bytes.data(), bytes.size(), "\r\n\r\n", 4);
       if (end == nullptr) break;
-      answers_ += answer;
+      answers_ += bench::answer;
       bytes.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(end) - bytes.data()) + 4);
     }
     if (!bytes.empty() || !unread.empty()) unread = std::string(bytes);

@@ -18,11 +18,13 @@ namespace {
 
 constexpr const char* usage =
     "bench_load PORT [--echo BYTES | --request minimal|browser] [--connections N] [--depth N]\n"
-    "           [--count N | --seconds S] [--lockstep] [--rate N] [--short] [--idle]\n\n"
+    "           [--count N | --seconds S [--warm S] [--pid N]] [--lockstep] [--rate N] [--short] [--idle]\n\n"
     "  --echo BYTES     messages of so many bytes; default: an HTTP GET\n"
     "  --request KIND   minimal (37 bytes) or browser (460 bytes)\n"
     "  --depth N        requests in flight on each connection (pipelining)\n"
     "  --count N        ends after so many answers; --seconds S: after so long\n"
+    "  --warm S         does not count what is answered in the first S seconds\n"
+    "  --pid N          also says how much CPU that process took meanwhile\n"
     "  --lockstep       the next round begins when every connection has its answers\n"
     "  --rate N         open loop: N requests a second; latency counts from when each should have been sent\n"
     "  --short          every request on a connection of its own, closed after the answer\n"
@@ -71,6 +73,8 @@ struct Options {
   int depth = 1;
   std::uint64_t count = 0;
   double seconds = 1;
+  double warm = 0;
+  int pid = 0;
   bool lockstep = false;
   double rate = 0;
   bool short_lived = false;
@@ -89,20 +93,20 @@ class Load {
 
   void run() {
     for (Peer& peer : peers_) open(peer);
-    const std::int64_t began = now();
-    ends_ = began + static_cast<std::int64_t>(options_.seconds * 1e9);
-    next_due_ = began;
-    if (options_.rate == 0) send_all(began);
+    warming_ = options_.warm > 0;
+    next_due_ = now();
+    begin(next_due_ + static_cast<std::int64_t>(options_.warm * 1e9));
+    if (options_.rate == 0) send_all(now());
     std::vector<epoll_event> events(1024);
     while (!over()) {
       if (options_.rate != 0) send_what_is_due();
       const int count =
           ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), options_.rate != 0 ? 0 : 1000);
-      if (options_.count == 0) time_is_up_ = now() >= ends_;
+      if (options_.count == 0) look_at_clock();
       for (int i = 0; i < count; ++i) receive(*static_cast<Peer*>(events[i].data.ptr));
       if (options_.lockstep && waiting_ == 0 && !over()) send_all(now());
     }
-    report(now() - began);
+    report(now() - began_);
   }
 
  private:
@@ -115,6 +119,26 @@ class Load {
     std::int64_t sent_at = 0;
     std::deque<std::int64_t> due;  // open loop: when requests that wait should have been sent
   };
+
+  // From here on it counts.
+  void begin(std::int64_t at) {
+    began_ = at;
+    ends_ = at + static_cast<std::int64_t>(options_.seconds * 1e9);
+    answered_ = 0;
+    latencies_ = Histogram();
+    cpu_before_ = server_cpu();
+  }
+
+  void look_at_clock() {
+    const std::int64_t at = now();
+    if (warming_ && at >= began_) {
+      warming_ = false;
+      begin(at);
+    }
+    time_is_up_ = at >= ends_;
+  }
+
+  std::int64_t server_cpu() const { return options_.pid == 0 ? 0 : bench::cpu_of(options_.pid); }
 
   bool over() const {
     if (options_.idle) return answered_ >= peers_.size();
@@ -223,14 +247,14 @@ class Load {
   }
 
   void report(std::int64_t nanoseconds) {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
+    const double cpu = static_cast<double>(server_cpu() - cpu_before_);
     const double seconds = static_cast<double>(nanoseconds) / 1e9;
     std::printf(
         "{\"answers\": %llu, \"seconds\": %.6f, \"rate\": %.1f, \"p50_us\": %.2f, \"p99_us\": %.2f, "
-        "\"p999_us\": %.2f}\n",
+        "\"p999_us\": %.2f, \"cpu_us\": %.4f}\n",
         static_cast<unsigned long long>(answered_), seconds, static_cast<double>(answered_) / seconds,
-        latencies_.quantile(0.5), latencies_.quantile(0.99), latencies_.quantile(0.999));
+        latencies_.quantile(0.5), latencies_.quantile(0.99), latencies_.quantile(0.999),
+        cpu / 1000.0 / static_cast<double>(std::max<std::uint64_t>(answered_, 1)));
     std::fflush(stdout);
     if (options_.idle) {
       while (std::getchar() != EOF) {
@@ -248,7 +272,10 @@ class Load {
   std::size_t waiting_ = 0;  // connections with something in flight
   std::size_t turn_ = 0;
   std::int64_t next_due_ = 0;
+  std::int64_t began_ = 0;
   std::int64_t ends_ = 0;
+  std::int64_t cpu_before_ = 0;
+  bool warming_ = false;
   bool time_is_up_ = false;
   Histogram latencies_;
 };
@@ -278,6 +305,10 @@ bool parse(int argc, char** argv, Options& options) {
       options.count = static_cast<std::uint64_t>(std::atoll(argv[i]));
     } else if (name == "--seconds") {
       options.seconds = std::atof(argv[i]);
+    } else if (name == "--warm") {
+      options.warm = std::atof(argv[i]);
+    } else if (name == "--pid") {
+      options.pid = std::atoi(argv[i]);
     } else if (name == "--rate") {
       options.rate = std::atof(argv[i]);
     } else {
