@@ -5,6 +5,8 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
+import re
 import shutil
 import signal
 import socket
@@ -181,6 +183,26 @@ def peers(kind, programs):
 
 
 SAID = set()
+
+PACKAGES = {"nginx": "nginx", "haproxy": "haproxy", "hyper": "librust-hyper-dev", "tokio": "librust-tokio-dev",
+            "libuv": "libuv1-dev", "libev": "libev-dev", "libevent": "libevent-dev", "asio": "libasio-dev",
+            "Boost": "libboost-dev", "libmicrohttpd": "libmicrohttpd-dev", "OpenSSL": "libssl3"}
+
+
+def machine():
+    """What the figures were measured on, and beside what, in a line."""
+    models = re.findall(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    system = f"{models[0] if models else platform.machine()}, {len(models)} cores, {platform.system()} "
+    versions = []
+    for name, package in PACKAGES.items():
+        with contextlib.suppress(OSError):
+            done = subprocess.run(["dpkg-query", "-W", "-f=${Version}", package], capture_output=True, text=True)
+            if done.returncode == 0:
+                versions.append(f"{name} {re.match('(?:[0-9]+:)?([0-9.]+)', done.stdout)[1].rstrip('.')}")
+    if shutil.which("node"):
+        done = subprocess.run(["node", "--version"], capture_output=True, text=True)
+        versions.append("node " + done.stdout.strip("v\n"))
+    return system + re.match("[0-9]+[.][0-9]+", platform.release())[0] + "; " + ", ".join(versions) + "."
 
 
 def start(name, kind, programs, folder, core=None, wrapper=()):

@@ -45,11 +45,11 @@ def start(name, programs, folder, big=False, core=None):
     return Server([str(programs / command[0]), *command[1:]], core)
 
 
-def measure(programs, only, rounds, seconds, interval):
+def measure(programs, cases, rounds, seconds, interval):
     if not available(programs):
         return []
     with tempfile.TemporaryDirectory() as folder:
-        return [one_run(programs, name, rounds, max(seconds, 0.4), folder, interval) for name in RUNS if only in name]
+        return [one_run(programs, name, rounds, max(seconds, 0.4), folder, interval) for name in cases]
 
 
 def one_run(programs, name, rounds, seconds, folder, interval):
