@@ -2,6 +2,7 @@
 every GET with the same 13 bytes, or echoes, on one thread, with no access log, and never ends a connection that is kept
 alive. Also the load for them."""
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -72,13 +73,22 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+@functools.cache
+def undisturbed():
+    """How to run what is timed: before whatever else the machine does, where that is allowed."""
+    if subprocess.run(["chrt", "-f", "10", "true"], capture_output=True).returncode == 0:
+        return ["chrt", "-f", "10"]
+    say("other processes may disturb the figures: this user may not run anything as SCHED_FIFO")
+    return []
+
+
 class Server:
     """A server process: its port is on the first line of its output, or given; it ends in good order with SIGTERM."""
 
     def __init__(self, command, core=None, wrapper=(), port=None):
         pin = ["taskset", "-c", str(core)] if core is not None else []
         self.process = subprocess.Popen([*pin, *wrapper, *command], stdout=subprocess.PIPE, text=True,
-                                        stderr=subprocess.DEVNULL if wrapper else None)
+                                        stderr=subprocess.DEVNULL if {"valgrind", "strace"} & set(wrapper) else None)
         if port is not None:
             self.port = str(port)
             if not wait_for(port):
@@ -124,9 +134,10 @@ def stop_all(servers):
         server.stop()
 
 
-def load(programs, port, arguments, core=None, program="bench_load"):
+def load(programs, port, arguments, core=None, program="bench_load", wrapper=()):
     pin = ["taskset", "-c", str(core)] if core is not None else []
-    done = subprocess.run([*pin, programs / program, port, *arguments], capture_output=True, text=True, timeout=300)
+    command = [*pin, *wrapper, programs / program, port, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         raise RuntimeError(f"{program}: {done.stderr.strip()}")
     return json.loads(done.stdout)

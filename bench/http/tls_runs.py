@@ -36,13 +36,13 @@ def make_certificate(folder):
     return files
 
 
-def start(name, programs, folder, big=False, core=None):
+def start(name, programs, folder, big=False, core=None, wrapper=()):
     files = make_certificate(folder)
     if name == OURS:
         command = ["bench_hello", "tls-big" if big else "tls", *files]
     else:
         command = ["bench_tls_mbedtls" if name == MBEDTLS else "bench_tls_openssl", *files, *(["big"] if big else [])]
-    return Server([str(programs / command[0]), *command[1:]], core)
+    return Server([str(programs / command[0]), *command[1:]], core, wrapper)
 
 
 def measure(programs, cases, rounds, seconds, interval):
@@ -57,10 +57,11 @@ def one_run(programs, name, rounds, seconds, folder, interval):
     running = {}
     try:
         for key in SERVERS:
-            running[key] = start(key, programs, folder, big, core=0)
+            running[key] = start(key, programs, folder, big, 0, servers.undisturbed())
         if small:  # the same without TLS
             for key in (OURS, BARE):
-                running[f"{key}, plain"] = servers.start(key, "http", programs, folder, core=0)
+                running[f"{key}, plain"] = servers.start(key, "http", programs, folder, 0,
+                                                         servers.undisturbed())
         found = {key: [] for key in running}
         for number in range(rounds + 1):  # the first one warms up
             for key in list(running) if number % 2 else reversed(list(running)):
@@ -76,8 +77,9 @@ def one_round(programs, server, arguments, seconds, plain):
     server.settle()
     if plain:
         arguments = arguments[arguments.index("--connections"):]
-    got = load(programs, server.port, [*arguments, "--seconds", str(seconds), "--warm", str(seconds / 4), "--pid",
-                                       str(server.process.pid)], 1, "bench_load" if plain else "bench_tls_load")
+    arguments = [*arguments, "--seconds", str(seconds), "--warm", str(seconds / 4), "--pid", str(server.process.pid)]
+    program = "bench_load" if plain else "bench_tls_load"
+    got = load(programs, server.port, arguments, 1, program, servers.undisturbed())
     wants = "--resume" in arguments
     if "resumed" in got and got["resumed"] != (got["answers"] if wants else 0):
         raise RuntimeError(f"{got['resumed']} of {got['answers']} connections were resumed")

@@ -28,10 +28,9 @@ int main() {
   response = MHD_create_response_from_buffer(
       bench::answer_body.size(), const_cast<char*>(bench::answer_body.data()), MHD_RESPMEM_PERSISTENT);
   MHD_add_response_header(response, "Content-Type", bench::answer_type.data());
-  MHD_Daemon* daemon =
-      MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, nullptr, nullptr, answer, nullptr,
-                       MHD_OPTION_LISTEN_SOCKET, bench::listen_and_say(), MHD_OPTION_CONNECTION_LIMIT,
-                       16'000u, MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_END);
+  MHD_Daemon* daemon = MHD_start_daemon(
+      MHD_USE_EPOLL, 0, nullptr, nullptr, answer, nullptr, MHD_OPTION_LISTEN_SOCKET, bench::listen_and_say(),
+      MHD_OPTION_CONNECTION_LIMIT, 16'000u, MHD_OPTION_CONNECTION_TIMEOUT, 75u, MHD_OPTION_END);
   if (daemon == nullptr) bench::fail("MHD_start_daemon");
   while (MHD_run_wait(daemon, -1) == MHD_YES) {
   }
