@@ -7,8 +7,9 @@ WIDTH, LEFT, RIGHT, ROW, HEAD, GAP = 860, 150, 130, 19, 34, 18
 
 
 def text(x, y, content, anchor="start", size=13, fill="#333", weight="normal"):
+    halo = 'paint-order="stroke" stroke="white" stroke-width="3"'
     return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{fill}" font-weight="{weight}" '
-            f'text-anchor="{anchor}">{html.escape(content)}</text>')
+            f'text-anchor="{anchor}" {halo}>{html.escape(content)}</text>')
 
 
 def line(x1, y1, x2, y2, stroke, width=1.0, dash=""):
@@ -33,7 +34,9 @@ class Scale:
 
 
 def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    if value >= 100 or (value >= 10 and value == round(value)):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def panel(top, title, rows, ours, reference, logarithmic):
@@ -41,6 +44,9 @@ def panel(top, title, rows, ours, reference, logarithmic):
     scale = Scale([row[1] for row in rows] + ([reference] if reference else []), logarithmic)
     bottom = top + HEAD + ROW * len(rows)
     parts = [text(LEFT, top + 20, title, size=14, fill="#111", weight="600")]
+    if reference:
+        parts.append(line(scale.at(reference), top + HEAD - 4, scale.at(reference), bottom, "#555", 1,
+                          ' stroke-dasharray="4 3"'))
     for index, (name, value, low, high) in enumerate(rows):
         y = top + HEAD + ROW * index
         own = name == ours
@@ -52,9 +58,6 @@ def panel(top, title, rows, ours, reference, logarithmic):
             parts.append(line(scale.at(low), y + ROW / 2, end, y + ROW / 2, WHISKER, 1.6))
         label = number(value) + (f"  ({number(low)}–{number(high)})" if low != high else "")
         parts.append(text(min(max(scale.at(value), scale.at(high)), WIDTH - RIGHT + 30) + 6, y + 13, label, size=11))
-    if reference:
-        parts.append(line(scale.at(reference), top + HEAD - 4, scale.at(reference), bottom, "#555", 1,
-                          ' stroke-dasharray="4 3"'))
     return parts, bottom + GAP
 
 

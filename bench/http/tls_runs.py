@@ -74,12 +74,12 @@ def one_run(programs, name, rounds, seconds, folder, interval):
 
 
 def one_round(programs, server, arguments, seconds, plain):
-    server.settle()
     if plain:
         arguments = arguments[arguments.index("--connections"):]
     arguments = [*arguments, "--seconds", str(seconds), "--warm", str(seconds / 4), "--pid", str(server.process.pid)]
     program = "bench_load" if plain else "bench_tls_load"
     got = load(programs, server.port, arguments, 1, program, servers.undisturbed())
+    server.settle()
     wants = "--resume" in arguments
     if "resumed" in got and got["resumed"] != (got["answers"] if wants else 0):
         raise RuntimeError(f"{got['resumed']} of {got['answers']} connections were resumed")
