@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 
 namespace escapement {
 
@@ -55,8 +57,17 @@ std::string SocketAddress::text() const {
     ::inet_ntop(AF_INET6, &v6_.sin6_addr, buffer, sizeof buffer);
     return '[' + std::string(buffer) + "]:" + std::to_string(port());
   }
-  ::inet_ntop(AF_INET, &v4_.sin_addr, buffer, sizeof buffer);
-  return std::string(buffer) + ':' + std::to_string(port());
+  // By hand: inet_ntop goes by way of sprintf, and every accepted connection is named.
+  std::array<unsigned char, 4> bytes;
+  std::memcpy(bytes.data(), &v4_.sin_addr, bytes.size());
+  char* at = buffer;
+  for (const unsigned char byte : bytes) {
+    at = std::to_chars(at, std::end(buffer), byte).ptr;
+    *at++ = '.';
+  }
+  at[-1] = ':';
+  at = std::to_chars(at, std::end(buffer), port()).ptr;
+  return std::string(buffer, at);
 }
 
 Result<HostAndPort> parse_host_and_port(std::string_view text) {

@@ -1,5 +1,6 @@
 // Real sockets, on both pollers.
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -10,6 +11,7 @@
 
 #include <escapement/core/combine.h>
 #include <escapement/core/scope.h>
+#include <escapement/io/address.h>
 #include <escapement/io/loop.h>
 #include <escapement/io/posix.h>
 #include <escapement/io/signals.h>
@@ -273,4 +275,17 @@ TEST_CASE(
   Result<> result = loop->run(run());
   INFO((result ? "" : to_string(result.error())));
   CHECK(result);
+}
+
+TEST_CASE("tcp: addresses are written as they are read") {
+  for (const char* text : {"0.0.0.0", "127.0.0.1", "10.200.30.4", "255.255.255.255"}) {
+    for (const std::uint16_t port : {0, 80, 65535}) {
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_port = htons(port);
+      REQUIRE(::inet_pton(AF_INET, text, &address.sin_addr) == 1);
+      const SocketAddress read(reinterpret_cast<const sockaddr*>(&address), sizeof address);
+      CHECK(read.text() == std::string(text) + ':' + std::to_string(port));
+    }
+  }
 }
