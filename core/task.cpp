@@ -34,4 +34,17 @@ Error error_from_current_exception() noexcept {
 #endif
 }
 
+std::optional<Error> catching(void (*function)(void*), void* argument) {
+#ifdef __cpp_exceptions
+  try {
+    function(argument);
+  } catch (...) {
+    return error_from_current_exception();
+  }
+#else
+  function(argument);
+#endif
+  return std::nullopt;
+}
+
 }  // namespace escapement::detail

@@ -49,6 +49,13 @@ namespace detail {
 // What the exception that is being handled becomes.
 Error error_from_current_exception() noexcept;
 
+// Calls `function()`. What that throws becomes an Error: for what calls the user's code and is no coroutine.
+std::optional<Error> catching(void (*function)(void*), void* argument);
+template <class F>
+std::optional<Error> catching(F& function) {
+  return catching([](void* f) { (*static_cast<F*>(f))(); }, &function);
+}
+
 // The function that resuming `frame` enters: a frame begins with its address, with every compiler.
 inline const void* code_of(std::coroutine_handle<> frame) {
   return *static_cast<const void* const*>(frame.address());
@@ -164,6 +171,10 @@ class Promise final : public PromiseBase {
   T take_value() {
     ESC_CHECK(has_value_);
     return std::move(value_);
+  }
+  T& value() {
+    ESC_CHECK(has_value_);
+    return value_;
   }
 
  private:
@@ -411,6 +422,8 @@ class Started {
     Task<T> done = std::move(task_);
     return done.promise().take();
   }
+  // What it yielded, where it stands: of one that has finished and not failed.
+  std::add_lvalue_reference_t<T> value() { return task_.promise().value(); }
   void cancel() { task_.reset(); }
 
  private:

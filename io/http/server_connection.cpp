@@ -10,8 +10,8 @@ namespace escapement::http::detail {
 
 namespace {
 
+using escapement::detail::catching;
 using escapement::detail::PromiseBase;
-using escapement::detail::Started;
 using escapement::detail::this_task;
 using escapement::detail::timeout_message;
 using escapement::detail::until_made_ready;
@@ -29,34 +29,6 @@ Instant after(Instant now, Duration limit) {
 }
 
 }  // namespace
-
-struct ServerConnection::Exchange {
-  Exchange(ServerConnection& c, const MessageHead& head) : connection(c) {
-    writing.minor_version = head.minor_version;
-    writing.answers_head = head.method == Method::head();
-    writing.keep_alive = head.keep_alive && ++c.requests_ < c.server_.options_.requests_per_connection_max;
-    if (head.has_body()) body = std::make_shared<OpenBody>(c, head.expect_continue);
-  }
-  Exchange(const Exchange&) = delete;
-  // Those who may hold on to the request's body go first.
-  ~Exchange() {
-    response.reset();
-    handling.reset();
-    end_body();
-  }
-  // What the handler's body holds on to lasts no longer: the bytes that follow are not for it.
-  void end_body() {
-    if (body && !body->ended()) body->end();
-  }
-
-  ServerConnection& connection;
-  ResponseOptions writing;
-  std::shared_ptr<OpenBody> body;
-  std::optional<Started<Response>> handling;
-  std::optional<Response> response;  // where its body takes time to send
-  Framing framing = Framing::none;
-  bool reset = false;  // nothing more is to be sent
-};
 
 // --- from accept to close ---------------------------------------------------------------------------------
 
@@ -87,6 +59,7 @@ ServerConnection::Guest::~Guest() {
 
 ServerConnection::~ServerConnection() {
   task_.reset();
+  if (conversation_) conversation_->exchange.reset();
   if (guest_ != nullptr) {
     guest_->connection_ = nullptr;
     reactor_.ready(guest_->task_);
@@ -116,7 +89,7 @@ void ServerConnection::run() {
   }
   if (task_->finished()) return conclude();
   // An answer that is there beats the end of its time, or of its client, in the same turn.
-  if (waiting_ != nullptr && handling_->finished()) return reactor_.resume_next(*waiting_);
+  if (waiting_ != nullptr && conversation_->exchange->handled()) return reactor_.resume_next(*waiting_);
   if (over) {
     timed_ = false;
     for (std::size_t i = 0; i < conversation_->deadlines.size(); ++i) {
@@ -140,7 +113,14 @@ void ServerConnection::enter() {
   stream_->watch(reactor_, nullptr);  // it may have been the timer that woke it
   conversation_ = server_.lend_conversation();
   wire().attach(std::move(stream_), *this);
-  start(converse());
+  Next next = Next::cut;
+  auto proceeding = [this, &next] { next = proceed(); };
+  if (const std::optional<Error> thrown = catching(proceeding)) {
+    server_.tell(*thrown);
+    return leave();
+  }
+  if (next == Next::rest) return rest();
+  start(converse(next));
 }
 
 void ServerConnection::start(Task<> task) {
@@ -235,6 +215,7 @@ void ServerConnection::out_of_time(Limit limit) {
 
 void ServerConnection::answer_instead(int status) {
   task_.reset();
+  conversation_->exchange.reset();
   waiting_ = nullptr;
   conversation_->watched = conversation_->reads_body = false;
   stream().watch(reactor_, nullptr);
@@ -294,70 +275,57 @@ void ServerConnection::stop_watching() {
   if (std::exchange(conversation_->watched, false)) stream().watch(reactor_, nullptr);
 }
 
-// --- the conversation -------------------------------------------------------------------------------------
+// --- the conversation: what needs no waiting --------------------------------------------------------------
 
-// Answers what has arrived, in order, until nothing is left. The answers of one read go out in one write.
-Task<> ServerConnection::converse() {
-  PromiseBase& self = co_await this_task;
+// Answers what has arrived, in order. The answers of one read go out in one write.
+ServerConnection::Next ServerConnection::proceed() {
   int reads = 0;
   for (;;) {
-    const Parser::Event event = wire().parse();
-    if (event == Parser::Event::failed) {
-      const int status = wire().parse_error_status();
-      co_await refuse(status);
-      co_return;
+    Next next = Next::go_on;
+    switch (wire().parse()) {
+      case Parser::Event::head: next = take_request(); break;
+      case Parser::Event::need_more:
+        next = take_bytes();
+        if (next == Next::go_on && ++reads == reads_max) next = Next::turn;
+        break;
+      case Parser::Event::failed: return Next::refusal;
+      case Parser::Event::body:
+      case Parser::Event::complete: break;
     }
-    if (event == Parser::Event::need_more) {
-      if (wire().flush_now()) {
-        const Connection::Arrived arrived = wire().receive_now();
-        if (arrived == Connection::Arrived::bytes) {
-          idle_ = false;
-          if (++reads % reads_max == 0) co_await yield();
-          continue;
-        }
-        rests_ = arrived == Connection::Arrived::nothing && !server_.stopping_.is_set() &&
-                 wire().between_messages() && stream().watch(reactor_, this);
-        if (rests_) co_return;
-      }
-      const bool more = co_await more_bytes();
-      if (!more) co_return;
-      continue;
-    }
-    if (event != Parser::Event::head) continue;
-
-    wire().head_taken();
-    if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
-    Exchange exchange(*this, wire().head());
-    const int refused = begin(exchange);
-    if (refused != 0) {
-      co_await refuse(refused);
-      co_return;
-    }
-    if (!exchange.handling->finished()) {
-      conversation_->handler_began = reactor_.precise_now();
-      set_limit(Limit::handler, after(conversation_->handler_began, server_.options_.handler_timeout));
-      watch_for_loss();
-      if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
-      waiting_ = &self;
-      handling_ = &*exchange.handling;
-      while (!exchange.handling->finished()) co_await until_made_ready;
-      waiting_ = nullptr;
-      lift_limit(Limit::handler);
-    }
-    if (!answer(exchange)) co_await respond_slowly(exchange);
-    if (exchange.reset) co_return;
-    if (!next_may_follow(exchange)) {
-      co_await wire().flush();
-      co_await linger();
-      co_return;
-    }
-    if (wire().out().size() >= Connection::joined_max) co_await wire().flush();
+    if (next != Next::go_on) return next;
   }
+}
+
+// Everything was parsed.
+ServerConnection::Next ServerConnection::take_bytes() {
+  if (!wire().flush_now()) return Next::bytes;
+  const Connection::Arrived arrived = wire().receive_now();
+  if (arrived == Connection::Arrived::bytes) {
+    idle_ = false;
+    return Next::go_on;
+  }
+  const bool rests = arrived == Connection::Arrived::nothing && !server_.stopping_.is_set() &&
+                     wire().between_messages() && stream().watch(reactor_, this);
+  return rests ? Next::rest : Next::bytes;
+}
+
+// A head has arrived.
+ServerConnection::Next ServerConnection::take_request() {
+  wire().head_taken();
+  if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
+  Exchange& exchange = conversation_->exchange.emplace();
+  conversation_->refusal = begin(exchange);
+  if (conversation_->refusal != 0) return Next::refusal;
+  return exchange.handled() ? answer() : Next::handler;
 }
 
 // Gives the request whose head has arrived to the service. Else the status that says why it makes none.
 int ServerConnection::begin(Exchange& exchange) {
   MessageHead& head = wire().head();
+  exchange.writing.minor_version = head.minor_version;
+  exchange.writing.answers_head = head.method == Method::head();
+  exchange.writing.keep_alive =
+      head.keep_alive && ++requests_ < server_.options_.requests_per_connection_max;
   Result<Url> url = url_of(head, stream().encrypted(), conversation_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
@@ -365,7 +333,8 @@ int ServerConnection::begin(Exchange& exchange) {
   request.minor_version = head.minor_version;
   if (peer_.empty()) peer_ = stream().peer();
   request.peer = peer_;
-  if (exchange.body) {
+  if (head.has_body()) {
+    exchange.body = std::make_shared<OpenBody>(*this, head.expect_continue);
     request.body = body_of(exchange.body, head.content_length);
   } else {
     wire().skip_buffered_body(0);
@@ -376,52 +345,23 @@ int ServerConnection::begin(Exchange& exchange) {
   return 0;
 }
 
-// The handler has finished: its answer is put together. False where respond_slowly has to send the body.
-bool ServerConnection::answer(Exchange& exchange) {
-  Result<Response> outcome = exchange.handling->take();
-  if (!outcome) {
-    if (outcome.error() == Errc::reset && wire().parse_error_status() == 0) {
+// The handler has finished: its answer is put together.
+ServerConnection::Next ServerConnection::answer() {
+  Exchange& exchange = *conversation_->exchange;
+  if (exchange.handling->failed()) {
+    const Error error = exchange.handling->take().error();
+    if (error == Errc::reset && wire().parse_error_status() == 0) {
       stream().reset_on_close();
-      exchange.reset = true;
-      return true;
+      return Next::cut;
     }
-    outcome = failure_response(outcome.error());
+    exchange.response.emplace(failure_response(error));
   }
-  if (respond(exchange, *outcome)) return true;
-  exchange.response.emplace(*std::move(outcome));
-  return false;
-}
-
-// The answer is on its way. Whether the connection lives on for another request.
-bool ServerConnection::next_may_follow(Exchange& exchange) {
-  stop_watching();
-  exchange.end_body();
-  const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
-  if (!exchange.writing.keep_alive || !whole) return false;
-  conversation_->answer_begun = false;
-  conversation_->body_waited = Duration();
-  return true;
-}
-
-// When there is nothing to parse and something has to be waited for. False: the connection is to be closed.
-Task<bool> ServerConnection::more_bytes() {
-  co_await wire().flush();
-  const bool between = wire().between_messages();
-  if (between && server_.stopping_.is_set() && !stream().readable_or_closed()) co_return false;
-  idle_ = between;
-  const ServerOptions& options = server_.options_;
-  if (between) {
-    set_limit(Limit::idle, after(reactor_.now(), options.keep_alive));
-  } else if (conversation_->deadlines[index(Limit::head)] == Instant::never()) {
-    set_limit(Limit::head, after(reactor_.now(), options.header_timeout));
-  }
-  Result<bool> more = co_await wire().receive().result();
-  idle_ = false;
-  lift_limit(Limit::idle);
-  if (!more) co_return false;  // gone; nothing was begun
-  if (*more) co_return true;
-  if (wire().finish() == Parser::Event::failed) co_await refuse(400);
-  co_return false;
+  Response& response = exchange.response ? *exchange.response : exchange.handling->value();
+  if (respond(exchange, response)) return answered();
+  // What else the handler's frame holds goes before a body that takes time.
+  if (!exchange.response) exchange.response.emplace(std::move(response));
+  exchange.handling.reset();
+  return Next::body;
 }
 
 // Puts the answer together. True when that was all; else respond_slowly sends its body.
@@ -452,7 +392,95 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
   return wire().put_body(response.body, *framing);
 }
 
-Task<> ServerConnection::respond_slowly(Exchange& exchange) {
+// The answer is on its way.
+ServerConnection::Next ServerConnection::answered() {
+  Exchange& exchange = *conversation_->exchange;
+  stop_watching();
+  exchange.end_body();
+  const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
+  const bool another = exchange.writing.keep_alive && whole;
+  conversation_->exchange.reset();
+  if (!another) return Next::farewell;
+  conversation_->answer_begun = false;
+  conversation_->body_waited = Duration();
+  return wire().out().size() >= Connection::joined_max ? Next::flush : Next::go_on;
+}
+
+// --- the conversation: what does --------------------------------------------------------------------------
+
+Task<> ServerConnection::converse(Next next) {
+  PromiseBase& self = co_await this_task;
+  for (;; next = proceed()) {
+    if (next == Next::handler) {
+      handler_waits();
+      if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
+      waiting_ = &self;
+      while (!conversation_->exchange->handled()) co_await until_made_ready;
+      waiting_ = nullptr;
+      lift_limit(Limit::handler);
+      next = answer();
+    }
+    if (next == Next::body) {
+      const bool sent = co_await respond_slowly();
+      next = sent ? answered() : Next::cut;
+    }
+    switch (next) {
+      case Next::rest: rests_ = true; co_return;
+      case Next::bytes: {
+        const bool more = co_await more_bytes();
+        if (!more) co_return;
+        break;
+      }
+      case Next::turn: co_await yield(); break;
+      case Next::flush: co_await wire().flush(); break;
+      case Next::farewell: {
+        co_await wire().flush();
+        co_await linger();
+        co_return;
+      }
+      case Next::refusal: {
+        const int status = wire().parse_error_status();
+        co_await refuse(status != 0 ? status : conversation_->refusal);
+        co_return;
+      }
+      case Next::cut: co_return;
+      case Next::go_on:
+      case Next::handler:
+      case Next::body: break;
+    }
+  }
+}
+
+void ServerConnection::handler_waits() {
+  conversation_->handler_began = reactor_.precise_now();
+  set_limit(Limit::handler, after(conversation_->handler_began, server_.options_.handler_timeout));
+  watch_for_loss();
+}
+
+// When there is nothing to parse and something has to be waited for. False: the connection is to be closed.
+Task<bool> ServerConnection::more_bytes() {
+  co_await wire().flush();
+  const bool between = wire().between_messages();
+  if (between && server_.stopping_.is_set() && !stream().readable_or_closed()) co_return false;
+  idle_ = between;
+  const ServerOptions& options = server_.options_;
+  if (between) {
+    set_limit(Limit::idle, after(reactor_.now(), options.keep_alive));
+  } else if (conversation_->deadlines[index(Limit::head)] == Instant::never()) {
+    set_limit(Limit::head, after(reactor_.now(), options.header_timeout));
+  }
+  Result<bool> more = co_await wire().receive().result();
+  idle_ = false;
+  lift_limit(Limit::idle);
+  if (!more) co_return false;  // gone; nothing was begun
+  if (*more) co_return true;
+  if (wire().finish() == Parser::Event::failed) co_await refuse(400);
+  co_return false;
+}
+
+// False: nothing more is to be sent.
+Task<bool> ServerConnection::respond_slowly() {
+  Exchange& exchange = *conversation_->exchange;
   // Of a body in memory nobody works any more: sending it comes to its end by itself.
   Body& body = exchange.response->body;
   if (body.replayable()) {
@@ -461,9 +489,9 @@ Task<> ServerConnection::respond_slowly(Exchange& exchange) {
     watch_for_loss();
   }
   Result<> sent = co_await wire().send_body(body, exchange.framing).result();
-  if (sent) co_return;
+  if (sent) co_return true;
   server_.tell(sent.error());
-  exchange.reset = true;
+  co_return false;
 }
 
 // What a failed handler is answered with: what the request's own body got wrong, too late, or our fault.

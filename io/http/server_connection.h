@@ -1,9 +1,10 @@
 // ServerConnection: one connection of a Server, from accept to close.
 //
 // While it is idle it is this object: it waits for the stream's next event and for its timer, and nothing
-// else exists. When bytes arrive it is lent a Conversation (parser, buffers, limits) and a task, `converse`,
-// answers what has arrived; when nothing is left both are given back. A request whose handler needs not wait
-// is read, answered and sent within one call from the reactor.
+// else exists. When bytes arrive it is lent a Conversation (parser, buffers, limits), and `proceed` answers
+// what has arrived as far as nothing has to be waited for: a request whose handler needs not wait is read,
+// answered and sent within one call from the reactor. For the rest there is a task, `converse`. When nothing
+// is left to do all is given back.
 //
 // All its limits in time share one timer entry, armed for the earliest of them. When one is over, the task is
 // destroyed where it waits, and with it the handler; what the peer is told, if anything, is a new task.
@@ -20,12 +21,36 @@
 #include <escapement/io/http/connection.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/http/server_request.h>
+#include <escapement/io/http/writer.h>
 #include <escapement/timers/entry.h>
 
 namespace escapement::http::detail {
 
 // What can run out, each with its own limit in ServerOptions.
 enum class Limit { idle, head, handler, body, sending, lingering };
+
+// A request that was read and is being answered.
+struct Exchange {
+  Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  // Those who may hold on to the request's body go first.
+  ~Exchange() {
+    response.reset();
+    handling.reset();
+    end_body();
+  }
+  // What the handler's body holds on to lasts no longer: the bytes that follow are not for it.
+  void end_body() {
+    if (body && !body->ended()) body->end();
+  }
+  bool handled() const { return handling->finished(); }
+
+  ResponseOptions writing;
+  std::shared_ptr<OpenBody> body;
+  std::optional<escapement::detail::Started<Response>> handling;
+  std::optional<Response> response;  // where it is not the handler's, or its body takes time to send
+  Framing framing = Framing::none;
+};
 
 // What a connection needs while it is not idle.
 struct Conversation {
@@ -38,10 +63,12 @@ struct Conversation {
   }
 
   Connection wire;
+  std::optional<Exchange> exchange;
   Url::Origin origin;                // of the last request
   std::array<Instant, 6> deadlines;  // by Limit
   bool watched = false;              // for the loss of the peer, while a handler works
   bool reads_body = false;           // waits for its bytes
+  int refusal = 0;                   // the status, where no request was made of a head
   bool answer_begun = false;         // bytes of it may have been sent: no other answer can be given
   Instant handler_began;
   Instant body_wait_began;
@@ -86,8 +113,19 @@ class ServerConnection final : public Runnable, private Waits {
   Headers take_trailers() { return wire().take_trailers(); }
 
  private:
-  // A request that was read and is being answered.
-  struct Exchange;
+  // What a conversation has come to.
+  enum class Next {
+    go_on,     // nothing to wait for
+    rest,      // nothing is left to do; the stream is watched
+    bytes,     // it waits for bytes
+    turn,      // others have theirs
+    handler,   // works on the request
+    body,      // of the answer: it takes time to send
+    flush,     // what was answered is much
+    farewell,  // that was the last answer
+    refusal,   // what arrived is no request
+    cut,       // nothing more is to be sent
+  };
 
   void enter();
   void start(Task<> task);
@@ -100,13 +138,17 @@ class ServerConnection final : public Runnable, private Waits {
   void answer_instead(int status);
   void cut(const Error& why);
 
-  Task<> converse();
+  Next proceed();
+  Next take_bytes();
+  Next take_request();
   int begin(Exchange& exchange);
-  bool answer(Exchange& exchange);
-  bool next_may_follow(Exchange& exchange);
-  Task<bool> more_bytes();
+  Next answer();
   bool respond(Exchange& exchange, Response& response);
-  Task<> respond_slowly(Exchange& exchange);
+  Next answered();
+  Task<> converse(Next next);
+  void handler_waits();
+  Task<bool> more_bytes();
+  Task<bool> respond_slowly();
   Response failure_response(const Error& error);
   Task<> refuse(int status);
   Task<> linger();
@@ -133,14 +175,12 @@ class ServerConnection final : public Runnable, private Waits {
   std::unique_ptr<Stream> stream_;              // while idle
   std::unique_ptr<Conversation> conversation_;  // while not
   std::optional<escapement::detail::Started<void>> task_;
-  // converse, waiting for its handler; and that.
-  escapement::detail::PromiseBase* waiting_ = nullptr;
-  const escapement::detail::Started<Response>* handling_ = nullptr;
+  escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
   std::string peer_;  // the stream's, once a request was given it
   std::uint64_t requests_ = 0;
   bool idle_ = true;
   bool timed_ = false;  // the timer was armed and has not been seen to be due
-  bool rests_ = false;  // converse has finished because nothing is left to do for now
+  bool rests_ = false;  // converse has come to Next::rest
 };
 
 }  // namespace escapement::http::detail
