@@ -126,7 +126,7 @@ class TcpStream final : public Stream {
   }
 
   bool watch(Reactor&, Runnable* waiter) override {
-    if (waiter != nullptr && !socket_.begin_watch()) return false;
+    if (waiter != nullptr && !socket_.watched() && !socket_.begin_watch()) return false;
     socket_.at_next_event(waiter);
     return true;
   }

@@ -328,13 +328,13 @@ Response make_response(std::unique_ptr<Exchange> exchange, MessageHead head, con
 
 Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   const bool repeatable = request.body.replayable() && request.method.idempotent();
-  std::string head;  // before anything is connected: a request that cannot be sent needs no connection
+  Output head;  // before anything is connected: a request that cannot be sent needs no connection
   const Framing framing = co_await write_request_head(head, request, RequestOptions());
   bool fresh = false;
   for (;;) {
     std::unique_ptr<Lease> lease = co_await lease_for(pool, request.url, fresh);
     auto exchange = std::make_unique<Exchange>(std::move(lease), request);
-    Result<MessageHead> answer = co_await exchange->run(request, head, framing, pool->options).result();
+    Result<MessageHead> answer = co_await exchange->run(request, std::string(head.view()), framing, pool->options).result();
     if (answer) co_return make_response(std::move(exchange), *std::move(answer), pool->options);
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
     const bool stale =

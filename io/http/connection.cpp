@@ -31,7 +31,8 @@ class Waiting {
 
 Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
                        Duration stall_timeout)
-    : stream_(std::move(stream)),
+    : owned_(std::move(stream)),
+      stream_(owned_.get()),
       limits_(limits),
       role_(role),
       parser_(role, limits),
@@ -40,25 +41,20 @@ Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, Parser
 Connection::Connection(Parser::Role role, ParserLimits limits)
     : limits_(limits), role_(role), parser_(role, limits) {}
 
-void Connection::attach(std::unique_ptr<Stream> stream, Waits& waits) {
-  stream_ = std::move(stream);
-  waits_ = &waits;
-}
-
-std::unique_ptr<Stream> Connection::detach() {
+void Connection::detach() {
   if (!between_messages() || parse_failed_) parser_ = Parser(role_, limits_);
   from_ = to_ = 0;
   out_.clear();
-  if (out_.capacity() > out_kept_max) out_ = std::string();
+  if (out_.capacity() > out_kept_max) out_ = Output();
   complete_ = true;
   parse_failed_ = ended_ = torn_ = false;
   waits_ = nullptr;
-  return std::move(stream_);
+  stream_ = nullptr;
 }
 
 void Connection::release_buffers() {
   if (!has_unread_bytes()) received_.reset();
-  if (out_.empty()) out_ = std::string();
+  if (out_.empty()) out_ = Output();
 }
 
 // --- receiving --------------------------------------------------------------------------------------------
@@ -68,7 +64,14 @@ Parser::Event Connection::parse() {
   const Parser::Step step = parser_.feed(Bytes(received_.get() + from_, to_ - from_));
   from_ += step.consumed;
   switch (step.event) {
-    case Parser::Event::head: body_bytes_ = 0; break;
+    case Parser::Event::head:
+      complete_ = false;
+      body_bytes_ = 0;
+      break;
+    case Parser::Event::bare_head:
+      complete_ = true;
+      body_bytes_ = 0;
+      break;
     case Parser::Event::body: body_bytes_ += parser_.body().size(); break;
     case Parser::Event::complete: complete_ = true; break;
     case Parser::Event::failed: parse_failed_ = true; break;
@@ -124,7 +127,9 @@ Task<MessageHead> Connection::read_head(bool answers_head) {
   complete_ = false;
   for (;;) {
     const Parser::Event event = co_await next_event();
-    if (event == Parser::Event::head) co_return std::move(parser_.head());
+    if (event == Parser::Event::bare_head || event == Parser::Event::head) {
+      co_return std::move(parser_.head());
+    }
   }
 }
 
@@ -160,13 +165,13 @@ bool Connection::skip_buffered_body(std::size_t most) {
 bool Connection::flush_now() {
   if (out_.empty()) return true;
   if (sending_ || torn_) return false;
-  const std::size_t sent = stream_->write_now(as_bytes(out_));
-  if (sent == out_.size()) {
-    out_.clear();
-  } else {
-    out_.erase(0, sent);
+  const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
+  if (sent != out_.size()) {
+    out_.drop_front(sent);
+    return false;
   }
-  return out_.empty();
+  out_.clear();
+  return true;
 }
 
 Task<> Connection::flush() {
@@ -183,9 +188,9 @@ Task<> Connection::flush() {
     bool& flag_;
   } sending(sending_);
   while (!out_.empty()) {
-    const std::string text = std::exchange(out_, std::string());
-    for (std::size_t at = 0; at < text.size(); at += joined_max) {
-      co_await write_slice(as_bytes(std::string_view(text).substr(at, joined_max)));
+    const Output output = std::move(out_);
+    for (std::size_t at = 0; at < output.size(); at += joined_max) {
+      co_await write_slice(as_bytes(output.view().substr(at, joined_max)));
     }
   }
   torn_ = false;
@@ -212,11 +217,7 @@ Task<bool> Connection::send_slice_of(FileRange& file) {
 }
 
 Task<> Connection::send_text(std::string text) {
-  if (out_.empty()) {
-    out_ = std::move(text);
-  } else {
-    out_ += text;
-  }
+  out_ += text;
   co_await flush();
 }
 
@@ -251,7 +252,7 @@ Task<> Connection::send_body(Body& body, Framing framing) {
       write_chunk(out_, piece);
     } else if (out_.size() + piece.size() > joined_max) {
       co_await flush();
-      out_ = std::move(piece);
+      out_ += piece;
     } else {
       out_ += piece;
     }

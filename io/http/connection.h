@@ -44,9 +44,13 @@ class Connection {
   Connection(Parser::Role role, ParserLimits limits);
   Connection(const Connection&) = delete;
 
-  void attach(std::unique_ptr<Stream> stream, Waits& waits);
-  // Gives the stream back, and forgets everything about it.
-  std::unique_ptr<Stream> detach();
+  // The stream must outlive it or be detached.
+  void attach(Stream& stream, Waits& waits) {
+    stream_ = &stream;
+    waits_ = &waits;
+  }
+  // Forgets everything about the stream.
+  void detach();
 
   // --- Receiving
 
@@ -64,8 +68,6 @@ class Connection {
   // The peer sends no more: what that means for the message.
   Parser::Event finish() { return parser_.finish(); }
   MessageHead& head() { return parser_.head(); }
-  // After Event::head, when the message's events are asked for by parse() and not by the tasks below.
-  void head_taken() { complete_ = false; }
 
   // The next message's head. Fails as the parser does, or reset when the peer closed.
   Task<MessageHead> read_head(bool answers_head = false);
@@ -90,7 +92,7 @@ class Connection {
   // --- Sending
 
   // What is going to be sent. Heads are written into it.
-  std::string& out() { return out_; }
+  Output& out() { return out_; }
   // Whether there is more to send, or an unknown part of it was.
   bool unsent() const { return !out_.empty() || torn_; }
   // Sends what the stream takes at once. True when that was all.
@@ -117,7 +119,8 @@ class Connection {
   // As Stream::send_file.
   Task<bool> send_slice_of(FileRange& file);
 
-  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Stream> owned_;  // a client's
+  Stream* stream_ = nullptr;
   ParserLimits limits_;
   Parser::Role role_;
   Parser parser_;
@@ -126,7 +129,7 @@ class Connection {
   std::unique_ptr<std::byte[]> received_;  // bytes from_ to to_ are not parsed yet
   std::size_t from_ = 0;
   std::size_t to_ = 0;
-  std::string out_;
+  Output out_;
   std::uint64_t body_bytes_ = 0;
   bool complete_ = true;  // no message is in the middle
   bool parse_failed_ = false;

@@ -407,7 +407,7 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
   }
   const std::string_view text = as_text(bytes);
   if (start_bytes_ == 0 && method_.empty()) {
-    if (take_plain_head(text)) return {Event::head, scanned_.size};
+    if (take_plain_head(text)) return {Event::bare_head, scanned_.size};
     const std::string_view method = method_at_once(text);
     if (!method.empty()) {
       begin_message();
@@ -463,8 +463,6 @@ bool Parser::State::take_plain_head(std::string_view text) {
   head.content_length.reset();
   head.chunked = false;
   if (!trailers.empty()) trailers = Headers();
-  phase_ = Phase::body;
-  complete_ready_ = true;
   return true;
 }
 

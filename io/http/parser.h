@@ -60,6 +60,7 @@ class Parser {
   enum class Event {
     need_more,  // everything was consumed; nothing to tell yet
     head,       // head() is there
+    bare_head,  // the same, and that is the whole message: the next feed begins the next one
     body,       // body() holds the next bytes of content
     complete,   // the message is whole; trailers() are there; the next feed begins the next message
     failed,     // error() says why, error_status() what a server answers
@@ -84,11 +85,11 @@ class Parser {
   // Before a response's head: whether it answers a HEAD, and so has no body whatever its fields say.
   void expect_no_body(bool answers_head);
 
-  // Of the current message, from Event::head on; may be moved from.
+  // Of the current message, from its head on; may be moved from.
   MessageHead& head();
   // Valid until the next call; lies in the bytes given to `feed`.
   Bytes body() const;
-  // The fields after a chunked body, from Event::complete until the next message.
+  // The fields after a chunked body, from the end of the message until the next one.
   Headers& trailers();
 
   const Error& error() const;

@@ -149,13 +149,13 @@ void Server::tell(const Error& error) {
   if (on_failure) on_failure(error);
 }
 
-std::string_view Server::date(Reactor& reactor) {
-  if (date_.empty() || reactor.now() >= date_changes_) {
+std::string_view Server::date_line(Reactor& reactor) {
+  if (date_line_.empty() || reactor.now() >= date_changes_) {
     const SystemTime now = reactor.backend().system_now();
-    date_ = now.http_date();
+    date_line_ = "Date: " + now.http_date() + "\r\n";
     date_changes_ = reactor.now() + Duration(1ms) * (1000 - now.unix_milliseconds() % 1000);
   }
-  return date_;
+  return date_line_;
 }
 
 std::unique_ptr<detail::Conversation> Server::lend_conversation() {

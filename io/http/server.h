@@ -131,8 +131,8 @@ class Server {
   void close_idle();
   void close_all(const void* owner);
   void tell(const Error& error);
-  // The Date field's value, made once a second.
-  std::string_view date(Reactor& reactor);
+  // The Date field, made once a second.
+  std::string_view date_line(Reactor& reactor);
   // What a connection that is not idle needs; kept for the next one when it is given back.
   std::unique_ptr<detail::Conversation> lend_conversation();
   void take_back(std::unique_ptr<detail::Conversation> conversation);
@@ -148,7 +148,7 @@ class Server {
   Event stopping_;
   Event changed_;  // a connection went, or the grace was shortened
   Duration grace_ = Duration::max();
-  std::string date_;
+  std::string date_line_;
   Instant date_changes_;
 };
 

@@ -70,7 +70,7 @@ ServerConnection::~ServerConnection() {
   if (conversation_) {
     // What is cut short must not look finished.
     if (conversation_->answer_begun || wire().unsent()) stream().reset_on_close();
-    stream_ = wire().detach();
+    wire().detach();
     server_.take_back(std::move(conversation_));
   }
   --server_.statistics_.open;
@@ -85,6 +85,7 @@ void ServerConnection::run() {
       delete this;
       return;
     }
+    if (over) stream_->watch(reactor_, nullptr);  // no event woke it
     return enter();
   }
   if (task_->finished()) return conclude();
@@ -110,9 +111,8 @@ void ServerConnection::run() {
 
 // Bytes have arrived, or may have.
 void ServerConnection::enter() {
-  stream_->watch(reactor_, nullptr);  // it may have been the timer that woke it
   conversation_ = server_.lend_conversation();
-  wire().attach(std::move(stream_), *this);
+  wire().attach(*stream_, *this);
   Next next = Next::cut;
   auto proceeding = [this, &next] { next = proceed(); };
   if (const std::optional<Error> thrown = catching(proceeding)) {
@@ -148,7 +148,7 @@ void ServerConnection::leave() {
 
 // Nothing is left to do: everything is given back, the stream's next event and the timer are waited for.
 void ServerConnection::rest() {
-  stream_ = wire().detach();
+  wire().detach();
   server_.take_back(std::move(conversation_));
   idle_ = true;
   timed_ = server_.options_.keep_alive != Duration::max();
@@ -283,6 +283,7 @@ ServerConnection::Next ServerConnection::proceed() {
   for (;;) {
     Next next = Next::go_on;
     switch (wire().parse()) {
+      case Parser::Event::bare_head:
       case Parser::Event::head: next = take_request(); break;
       case Parser::Event::need_more:
         next = take_bytes();
@@ -311,7 +312,6 @@ ServerConnection::Next ServerConnection::take_bytes() {
 
 // A head has arrived.
 ServerConnection::Next ServerConnection::take_request() {
-  wire().head_taken();
   if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
   Exchange& exchange = conversation_->exchange.emplace();
   conversation_->refusal = begin(exchange);
@@ -336,7 +336,7 @@ int ServerConnection::begin(Exchange& exchange) {
   if (head.has_body()) {
     exchange.body = std::make_shared<OpenBody>(*this, head.expect_continue);
     request.body = body_of(exchange.body, head.content_length);
-  } else {
+  } else if (!wire().message_complete()) {
     wire().skip_buffered_body(0);
   }
   ++server_.statistics_.requests;
@@ -378,7 +378,7 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
     exchange.body->allow(wire().out());
   }
   if (server_.stopping_.is_set()) writing.keep_alive = false;
-  writing.date = server_.date(reactor_);
+  writing.date_line = server_.date_line(reactor_);
   Result<Framing> framing = write_response_head(wire().out(), response, writing);
   if (!framing) {
     server_.tell(framing.error());
@@ -517,7 +517,7 @@ Task<> ServerConnection::refuse(int status) {
                           std::string(reason_phrase(status)) + "\n");
   ResponseOptions writing;
   writing.keep_alive = false;
-  writing.date = server_.date(reactor_);
+  writing.date_line = server_.date_line(reactor_);
   const Framing framing = co_await write_response_head(wire().out(), response, writing);
   wire().put_body(response.body, framing);
   co_await wire().flush();

@@ -163,7 +163,7 @@ class ServerConnection final : public Runnable, private Waits {
   void stop_watching();
 
   Connection& wire() { return conversation_->wire; }
-  Stream& stream() const { return conversation_ ? conversation_->wire.stream() : *stream_; }
+  Stream& stream() const { return *stream_; }
 
   Server& server_;
   Reactor& reactor_;
@@ -172,8 +172,8 @@ class ServerConnection final : public Runnable, private Waits {
   std::optional<Semaphore::Permit> slot_;
   Server::Member member_;
   TimerEntry timer_;
-  std::unique_ptr<Stream> stream_;              // while idle
-  std::unique_ptr<Conversation> conversation_;  // while not
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Conversation> conversation_;  // while not idle
   std::optional<escapement::detail::Started<void>> task_;
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
   std::string peer_;  // the stream's, once a request was given it

@@ -7,6 +7,7 @@
 
 #include <escapement/core/task.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/output.h>
 #include <escapement/io/http/parser.h>
 
 namespace escapement::http::detail {
@@ -27,7 +28,7 @@ class OpenBody {
   // The client waits for leave to send the body, and was not given it.
   bool expects_continue() const { return expects_continue_; }
   // Gives it, at the end of `out`.
-  void allow(std::string& out) {
+  void allow(Output& out) {
     expects_continue_ = false;
     out += "HTTP/1.1 100 Continue\r\n\r\n";
   }

@@ -1,6 +1,5 @@
 #include <escapement/io/http/writer.h>
 
-#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -119,19 +118,6 @@ Error not_its_length() {
   return Error(Errc::invalid_argument, "Content-Length is not the body's length").nothing_sent();
 }
 
-// Appends what `write` puts at the place it is given, whose end it returns: `max` bytes at most.
-template <class Write>
-void append_at_most(std::string& to, std::size_t max, Write write) {
-  std::array<char, 1024> room;
-  if (max <= room.size()) {
-    to.append(room.data(), static_cast<std::size_t>(write(room.data()) - room.data()));
-    return;
-  }
-  const std::size_t before = to.size();
-  to.resize(before + max);
-  to.resize(static_cast<std::size_t>(write(to.data() + before) - to.data()));
-}
-
 // What is decided here takes no more than this, the empty line included.
 constexpr std::size_t framing_bytes_max = 128;
 
@@ -158,7 +144,7 @@ bool is_field_value(std::string_view text) {
   return detail::find_control(text.data(), end) == end;
 }
 
-Result<Framing> write_request_head(std::string& to, const Request& request, const RequestOptions& options) {
+Result<Framing> write_request_head(Output& to, const Request& request, const RequestOptions& options) {
   const std::string_view method = request.method.text();
   if (!is_token(method)) {
     return Error(Errc::invalid_argument, "the method \"" + std::string(method) + "\" is not a token")
@@ -179,19 +165,18 @@ Result<Framing> write_request_head(std::string& to, const Request& request, cons
   const std::string target = request.url.target();
   const std::string host = found.host ? std::string(*found.host) : request.url.authority();
   const std::size_t max = method.size() + target.size() + host.size() + found.bytes + framing_bytes_max;
-  append_at_most(to, max, [&](char* at) {
-    at = put(put(at, method), " ");
-    at = put(put(at, target), " HTTP/1.1\r\n");
-    at = put_field(at, "Host", host);
-    at = put_fields(at, request.headers, found, true);
-    at = put_framing(at, framing, length);
-    if (!options.keep_alive) at = put(at, "Connection: close\r\n");
-    return put(at, "\r\n");
-  });
+  char* at = to.room(max);
+  at = put(put(at, method), " ");
+  at = put(put(at, target), " HTTP/1.1\r\n");
+  at = put_field(at, "Host", host);
+  at = put_fields(at, request.headers, found, true);
+  at = put_framing(at, framing, length);
+  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+  to.end_at(put(at, "\r\n"));
   return framing;
 }
 
-Result<Framing> write_response_head(std::string& to, const Response& response, ResponseOptions& options) {
+Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options) {
   if (response.status < 200 || response.status > 999) {
     return Error(Errc::invalid_argument, "no final status: " + std::to_string(response.status));
   }
@@ -209,38 +194,35 @@ Result<Framing> write_response_head(std::string& to, const Response& response, R
   if (checked && !length_is(found, length)) return not_its_length();
 
   if (framing == Framing::until_close || found.closes) options.keep_alive = false;
-  append_at_most(to, options.date.size() + found.bytes + framing_bytes_max, [&](char* at) {
-    at = put_status_line(at, response.status);
-    if (!options.date.empty() && !found.has_date) at = put_field(at, "Date", options.date);
-    at = put_fields(at, response.headers, found, false);
-    if (states_own_length && found.lengths > 0) {
-      at = put_field(at, "Content-Length", found.length);
-    } else {
-      at = put_framing(at, framing, length);
-    }
-    if (!options.keep_alive) at = put(at, "Connection: close\r\n");
-    if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
-    return put(at, "\r\n");
-  });
+  char* at = to.room(options.date_line.size() + found.bytes + framing_bytes_max);
+  at = put_status_line(at, response.status);
+  if (!found.has_date) at = put(at, options.date_line);
+  at = put_fields(at, response.headers, found, false);
+  if (states_own_length && found.lengths > 0) {
+    at = put_field(at, "Content-Length", found.length);
+  } else {
+    at = put_framing(at, framing, length);
+  }
+  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
+  if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
+  to.end_at(put(at, "\r\n"));
   return options.answers_head ? Framing::none : framing;
 }
 
-void write_chunk(std::string& to, std::string_view bytes) {
+void write_chunk(Output& to, std::string_view bytes) {
   ESC_CHECK(!bytes.empty());
-  char digits[16];
-  to.append(digits, std::to_chars(digits, digits + sizeof digits, bytes.size(), 16).ptr);
-  to += "\r\n";
-  to += bytes;
-  to += "\r\n";
+  constexpr std::size_t digits_max = 16;
+  char* at = to.room(digits_max + bytes.size() + 4);
+  at = put(std::to_chars(at, at + digits_max, bytes.size(), 16).ptr, "\r\n");
+  to.end_at(put(put(at, bytes), "\r\n"));
 }
 
-void write_last_chunk(std::string& to, const Headers& trailers) {
+void write_last_chunk(Output& to, const Headers& trailers) {
   to += "0\r\n";
   trailers.each([&to](std::string_view name, std::string_view value) {
     const Kind kind = kind_of(name);
     if (!is_token(name) || !is_field_value(value) || is_ours(kind)) return;
-    (to += name) += ": ";
-    (to += value) += "\r\n";
+    to.end_at(put_field(to.room(name.size() + value.size() + 4), name, value));
   });
   to += "\r\n";
 }

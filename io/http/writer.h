@@ -9,11 +9,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include <escapement/core/error.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/output.h>
 
 namespace escapement::http {
 
@@ -33,19 +33,19 @@ struct ResponseOptions {
   bool keep_alive = true;  // becomes false where the head that was written says "close" for another reason
   int minor_version = 1;   // of the request it answers
   bool answers_head = false;
-  std::string_view date;  // the Date field's value; empty: none, as for a response that has its own
+  std::string_view date_line;  // "Date: ...\r\n"; empty: none, as for a response that has its own
 };
 
 // Appends the head to `to` and says how the body has to follow. Errc::invalid_argument, with `to` as it was,
 // when it may not be sent: a method, field name or value with characters that it cannot have, a
 // Content-Length of the caller's that is not the body's length.
-Result<Framing> write_request_head(std::string& to, const Request& request, const RequestOptions& options);
-Result<Framing> write_response_head(std::string& to, const Response& response, ResponseOptions& options);
+Result<Framing> write_request_head(Output& to, const Request& request, const RequestOptions& options);
+Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options);
 
 // Appends one chunk. `bytes` must not be empty: that would end the body.
-void write_chunk(std::string& to, std::string_view bytes);
+void write_chunk(Output& to, std::string_view bytes);
 // Appends the last chunk and the trailers. A trailer that may not be sent is left out.
-void write_last_chunk(std::string& to, const Headers& trailers = Headers());
+void write_last_chunk(Output& to, const Headers& trailers = Headers());
 
 // Whether `text` is a token (RFC 9110 section 5.6.2): what methods and field names are made of.
 bool is_token(std::string_view text);

@@ -60,9 +60,11 @@ std::string told(Way way, std::string_view bytes, const ParserLimits& limits) {
       continue;
     }
     said += std::to_string(at) + ": ";
-    if (step.event == Parser::Event::head) said += told_of(parser.head()) + '\n';
+    const bool bare = step.event == Parser::Event::bare_head;
+    if (bare || step.event == Parser::Event::head) said += told_of(parser.head()) + '\n';
+    if (bare) said += std::to_string(at) + ": ";
     if (step.event == Parser::Event::body) said += std::string(as_text(parser.body())) + '\n';
-    if (step.event == Parser::Event::complete) {
+    if (bare || step.event == Parser::Event::complete) {
       for (const Headers::Field& field : parser.trailers()) said += field.name + '=' + field.value + ' ';
       said += "complete\n";
     }
