@@ -94,7 +94,8 @@ class [[nodiscard]] Error {
 template <class T = void>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(std::move(value)); }
+  Result(T&& value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(std::move(value)); }
+  Result(const T& value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(value); }
   Result(Error error) : has_value_(false), error_(std::move(error)) {}
 
   Result(Result&& other) noexcept : has_value_(other.has_value_), error_(std::move(other.error_)) {

@@ -1,6 +1,7 @@
 #include <escapement/io/http/known_fields.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <escapement/io/http/characters.h>
@@ -14,9 +15,11 @@ constexpr unsigned sign(std::size_t size, char first) {
   return static_cast<unsigned>(size) << 8 | (static_cast<unsigned char>(first) | 0x20U);
 }
 
-// As it is usually written, or else without case.
-bool is(std::string_view name, std::string_view known) {
-  return name == known || equal_ignoring_case(name, known);
+// As it is usually written, which is one comparison with a constant, or else without case.
+template <std::size_t size>
+bool is(std::string_view name, const char (&known)[size]) {
+  if (name.size() != size - 1) return false;
+  return std::memcmp(name.data(), known, size - 1) == 0 || same_ignoring_case(name.data(), known, size - 1);
 }
 
 }  // namespace
@@ -27,32 +30,30 @@ KnownFields::KnownFields(std::string_view t, std::span<Headers::Place> p) : text
     std::uint32_t size = place.value_size;
     while (size > 0 && static_cast<unsigned char>(value[size - 1]) <= ' ') --size;  // space, or tab
     place.value_size = size;
-    const char* const name = t.data() + place.name_at;
-    switch (sign(place.name_size, *name)) {
+    const std::string_view name = t.substr(place.name_at, place.name_size);
+    switch (sign(place.name_size, t[place.name_at])) {
       case sign(4, 'h'):
+        if (is(name, "Host") && hosts++ == 0) host = {value, size};
+        break;
       case sign(6, 'e'):
+        if (expect.empty() && is(name, "Expect")) expect = {value, size};
+        break;
       case sign(10, 'c'):
+        if (is(name, "Connection")) see_connection({value, size});
+        break;
       case sign(14, 'c'):
-      case sign(17, 't'): see({name, place.name_size}, {value, size}); break;
+        if (is(name, "Content-Length") && content_lengths++ == 0) content_length = {value, size};
+        break;
+      case sign(17, 't'): coded = coded || is(name, "Transfer-Encoding"); break;
       default: break;
     }
   }
 }
 
-void KnownFields::see(std::string_view name, std::string_view value) {
-  if (is(name, "Host")) {
-    if (hosts++ == 0) host = value;
-  } else if (is(name, "Connection")) {
-    const bool lives = value == "keep-alive";
-    keep_alive = keep_alive || lives || list_contains(value, "keep-alive");
-    close = close || (!lives && list_contains(value, "close"));
-  } else if (is(name, "Content-Length")) {
-    if (content_lengths++ == 0) content_length = value;
-  } else if (is(name, "Transfer-Encoding")) {
-    coded = true;
-  } else if (is(name, "Expect") && expect.empty()) {
-    expect = value;
-  }
+void KnownFields::see_connection(std::string_view value) {
+  const bool lives = value == "keep-alive";
+  keep_alive = keep_alive || lives || list_contains(value, "keep-alive");
+  close = close || (!lives && list_contains(value, "close"));
 }
 
 std::string KnownFields::codings() const {

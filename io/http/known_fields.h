@@ -29,7 +29,7 @@ struct KnownFields {
   bool coded = false;                      // there is a Transfer-Encoding
 
  private:
-  void see(std::string_view name, std::string_view value);
+  void see_connection(std::string_view value);
 };
 
 // Whether Host may hold this: a name or an address in brackets, then perhaps a port. (An http URL without a

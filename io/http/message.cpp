@@ -35,17 +35,16 @@ bool Method::safe() const {
 
 bool Method::idempotent() const { return safe() || text() == "PUT" || text() == "DELETE"; }
 
-Headers::Store& Headers::make_store(std::size_t count, std::size_t text_size) {
+inline Headers::Store* Headers::new_store(std::size_t count, std::size_t text_size) {
   const std::size_t bytes = sizeof(Store) + count * sizeof(Place) + text_size;
   ESC_CHECK(bytes <= UINT32_MAX);
   void* block = escapement::detail::allocate_block(bytes);
-  store_.reset(::new (block) Store{.fields = nullptr,
-                                   .text_size = static_cast<std::uint32_t>(text_size),
-                                   .count = static_cast<std::uint32_t>(count),
-                                   .base = 0,
-                                   .lines = false,
-                                   .changed = false});
-  return *store_;
+  return ::new (block) Store{.fields = nullptr,
+                             .text_size = static_cast<std::uint32_t>(text_size),
+                             .count = static_cast<std::uint32_t>(count),
+                             .base = 0,
+                             .lines = false,
+                             .changed = false};
 }
 
 void Headers::FreeStore::operator()(Store* store) const {
@@ -58,7 +57,8 @@ Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_v
   if (fields.size() == 0) return;
   std::size_t size = 0;
   for (const auto& [name, value] : fields) size += name.size() + value.size() + 4;
-  Store& store = make_store(fields.size(), size);
+  store_.reset(new_store(fields.size(), size));
+  Store& store = *store_;
   store.lines = true;
   Place* place = store.places();
   char* const text = store.text();
@@ -79,12 +79,14 @@ Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_v
 Headers::Headers(const Headers& other) {
   if (!other.store_) return;
   if (other.store_->changed) {
-    make_store(0, 0).changed = true;
+    store_.reset(new_store(0, 0));
+    store_->changed = true;
     store_->fields = std::make_unique<std::vector<Field>>(*other.store_->fields);
     return;
   }
   Store& from = *other.store_;
-  Store& store = make_store(from.count, from.text_size);
+  store_.reset(new_store(from.count, from.text_size));
+  Store& store = *store_;
   store.base = from.base;
   store.lines = from.lines;
   std::memcpy(store.places(), from.places(), from.bytes() - sizeof(Store));
@@ -94,7 +96,8 @@ Headers Headers::received(std::span<const Place> places, std::string_view text) 
   Headers headers;
   if (places.empty()) return headers;
   const std::uint32_t from = places.front().name_at;
-  Store& store = headers.make_store(places.size(), places.back().value_at + places.back().value_size - from);
+  headers.store_.reset(new_store(places.size(), places.back().value_at + places.back().value_size - from));
+  Store& store = *headers.store_;
   store.base = from;
   std::memcpy(store.places(), places.data(), places.size_bytes());
   std::memcpy(store.text(), text.data() + from, store.text_size);
@@ -115,7 +118,7 @@ std::vector<Headers::Field>& Headers::fields() const {
 }
 
 std::vector<Headers::Field>& Headers::fields_to_change() {
-  if (!store_) make_store(0, 0);
+  if (!store_) store_.reset(new_store(0, 0));
   std::vector<Field>& changing = fields();
   store_->changed = true;
   return changing;

@@ -27,40 +27,53 @@ class Method {
  public:
   // `token` is kept as it is: methods are case-sensitive. Whether it is a token is checked when sent.
   Method(std::string_view token) : known_(known(token)) {
-    if (known_ == 0) other_ = CompactText(token);
+    if (known_ == Known::none) other_ = CompactText(token);
   }
   Method(const std::string& token) : Method(std::string_view(token)) {}
   Method(const char* token) : Method(std::string_view(token)) {}
 
-  static Method get() { return "GET"; }
-  static Method head() { return "HEAD"; }
-  static Method post() { return "POST"; }
-  static Method put() { return "PUT"; }
-  static Method delete_() { return "DELETE"; }
-  static Method options() { return "OPTIONS"; }
-  static Method patch() { return "PATCH"; }
+  static Method get() { return Method(Known::get); }
+  static Method head() { return Method(Known::head); }
+  static Method post() { return Method(Known::post); }
+  static Method put() { return Method(Known::put); }
+  static Method delete_() { return Method(Known::delete_); }
+  static Method options() { return Method(Known::options); }
+  static Method patch() { return Method(Known::patch); }
 
   // Valid as long as the method.
-  std::string_view text() const { return known_ != 0 ? names[known_] : other_.view(); }
+  std::string_view text() const {
+    return known_ != Known::none ? names[static_cast<std::size_t>(known_)] : other_.view();
+  }
   // GET, HEAD, OPTIONS, TRACE, QUERY: asks for nothing to change.
   bool safe() const;
   // Safe, or PUT or DELETE: twice has the effect of once.
   bool idempotent() const;
 
-  bool operator==(const Method& other) const { return text() == other.text(); }
-
- private:
-  // Those that need no memory of their own; the first stands for all others.
-  static constexpr std::array<std::string_view, 10> names = {"",       "GET",     "HEAD",  "POST",  "PUT",
-                                                             "DELETE", "OPTIONS", "PATCH", "TRACE", "QUERY"};
-  static constexpr std::uint8_t known(std::string_view token) {
-    for (std::uint8_t i = 1; i < names.size(); ++i) {
-      if (token == names[i]) return i;
-    }
-    return 0;
+  bool operator==(const Method& other) const {
+    return known_ == other.known_ && (known_ != Known::none || other_.view() == other.other_.view());
   }
 
-  std::uint8_t known_;
+ private:
+  // Those that need no memory of their own.
+  enum class Known : std::uint8_t { none, get, head, post, put, delete_, options, patch, trace, query };
+  static constexpr std::array<std::string_view, 10> names = {"",       "GET",     "HEAD",  "POST",  "PUT",
+                                                             "DELETE", "OPTIONS", "PATCH", "TRACE", "QUERY"};
+  explicit Method(Known known) : known_(known) {}
+  // By its length first: then each comparison is with a constant of that length.
+  static constexpr Known known(std::string_view token) {
+    switch (token.size()) {
+      case 3: return token == "GET" ? Known::get : token == "PUT" ? Known::put : Known::none;
+      case 4: return token == "POST" ? Known::post : token == "HEAD" ? Known::head : Known::none;
+      case 5:
+        if (token == "PATCH") return Known::patch;
+        return token == "TRACE" ? Known::trace : token == "QUERY" ? Known::query : Known::none;
+      case 6: return token == "DELETE" ? Known::delete_ : Known::none;
+      case 7: return token == "OPTIONS" ? Known::options : Known::none;
+      default: return Known::none;
+    }
+  }
+
+  Known known_;
   CompactText other_;
 };
 
@@ -159,7 +172,7 @@ class Headers {
     void operator()(Store* store) const;  // not inline: most that go were moved from
   };
 
-  Store& make_store(std::size_t count, std::size_t text_size);
+  static Store* new_store(std::size_t count, std::size_t text_size);
   std::vector<Field>& fields() const;
   std::vector<Field>& fields_to_change();
 

@@ -275,7 +275,7 @@ Result<Url> Url::parse(std::string_view text) {
 }
 
 Url::Url(std::unique_ptr<Parts> parts) {
-  make_store(0);
+  store_.reset(new_store(0));
   store_->parts = std::move(parts);
 }
 
@@ -285,14 +285,14 @@ void Url::FreeStore::operator()(Store* store) const {
   escapement::detail::free_block(store, bytes);
 }
 
-void Url::make_store(std::size_t text_size) const {
+inline Url::Store* Url::new_store(std::size_t text_size) {
   void* block = escapement::detail::allocate_block(sizeof(Store) + text_size);
-  store_.reset(::new (block) Store{.parts = nullptr, .size = text_size});
+  return ::new (block) Store{.parts = nullptr, .size = text_size};
 }
 
 void Url::take_apart() const {
   if (!store_) {  // moved from
-    make_store(0);
+    store_.reset(new_store(0));
     store_->parts = std::make_unique<Parts>();
     return;
   }
@@ -343,7 +343,7 @@ bool is_plain_target(std::string_view target) {
 
 Url::Origin::Origin(bool encrypted, std::string_view host)
     : text_(encrypted ? "https://" : "http://"),
-      host_at_(text_.size()),
+      host_size_(host.size()),
       encrypted_(encrypted),
       plain_(is_plain_host(host)) {
   text_ += host;
@@ -352,12 +352,10 @@ Url::Origin::Origin(bool encrypted, std::string_view host)
 Result<Url> Url::of_request(const Origin& origin, std::string_view target) {
   if (!origin.plain_ || !is_plain_target(target)) return parse(origin.text_ + std::string(target));
   const std::string& before = origin.text_;
-  Url url;
-  url.make_store(before.size() + target.size());
-  char* const text = url.store_->text();
-  std::memcpy(text, before.data(), before.size());
-  std::memcpy(text + before.size(), target.data(), target.size());
-  return url;
+  Store* const store = new_store(before.size() + target.size());
+  std::memcpy(store->text(), before.data(), before.size());
+  std::memcpy(store->text() + before.size(), target.data(), target.size());
+  return Url(store);
 }
 
 Result<Url> Url::resolve(std::string_view reference) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -71,13 +72,14 @@ class Url {
     Origin() = default;
     Origin(bool encrypted, std::string_view host);
     bool is(bool encrypted, std::string_view host) const {
-      return encrypted == encrypted_ && std::string_view(text_).substr(host_at_) == host && !text_.empty();
+      return encrypted == encrypted_ && host.size() == host_size_ &&
+             std::memcmp(text_.data() + text_.size() - host_size_, host.data(), host_size_) == 0;
     }
 
    private:
     friend class Url;
     std::string text_;  // "https://host"
-    std::size_t host_at_ = 0;
+    std::size_t host_size_ = SIZE_MAX;
     bool encrypted_ = false;
     bool plain_ = false;  // nothing in it to normalise
   };
@@ -108,12 +110,13 @@ class Url {
   };
 
   Url() = default;
+  explicit Url(Store* store) : store_(store) {}
   explicit Url(std::unique_ptr<Parts> parts);
   Parts& parts() const {
     if (!store_ || !store_->parts) take_apart();
     return *store_->parts;
   }
-  void make_store(std::size_t text_size) const;
+  static Store* new_store(std::size_t text_size);
   void take_apart() const;
 
   mutable std::unique_ptr<Store, FreeStore> store_;  // none: moved from
