@@ -29,3 +29,6 @@ namespace escapement::detail {
 
 // Kept out of line: the cold half of a function whose hot half should stay small.
 #define ESC_NOINLINE [[gnu::noinline]]
+
+// Never a call: what it does is little where the compiler sees the arguments.
+#define ESC_INLINE [[gnu::always_inline]] inline

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string_view>
 
+#include <escapement/core/check.h>
+
 namespace escapement::http::detail {
 
 class Characters {
@@ -63,18 +65,49 @@ inline constexpr Characters host_characters(0x21, 0x7e, "/?#@\\,");
 // Of paths and queries: what means the same in every spelling.
 inline constexpr Characters plain_path_characters("-._~!$&'()*+,;=:@/?");
 
-// The first byte from `at` on that is not printable ASCII: a control character, tab, or above 0x7e; `end`
-// where there is none. Eight at once.
+// Eight characters at once, the first in the lowest byte.
+class Eight {
+ public:
+  explicit Eight(const char* at) {
+    std::memcpy(&word_, at, sizeof word_);
+    if constexpr (std::endian::native == std::endian::big) word_ = __builtin_bswap64(word_);
+  }
+
+  // Below, bit 7 of each byte that is meant: the lowest that is set is right, and whether any is. A byte that
+  // is meant may carry into the next one, or borrow from it, so that the others do not matter.
+
+  // Not printable ASCII: a control character, tab, or above 0x7e.
+  std::uint64_t unusual() const { return ((word_ - each * ' ') | (word_ + each) | word_) & high; }
+  // No letter.
+  std::uint64_t others_than_letters() const {
+    const std::uint64_t lower = word_ | (each * 0x20);
+    const std::uint64_t letters = (lower + each * (0x80 - 'a')) & ~(lower + each * (0x7f - 'z')) & ~word_;
+    return ~letters & high;
+  }
+  // Which of them the lowest is.
+  static int place(std::uint64_t found) { return std::countr_zero(found) / 8; }
+
+ private:
+  static constexpr std::uint64_t each = 0x0101010101010101;
+  static constexpr std::uint64_t high = each * 0x80;
+  std::uint64_t word_;
+};
+
+// Whether nothing in `text` is unusual: false also where it is shorter than eight, which is not looked at.
+inline bool is_usual(std::string_view text) {
+  if (text.size() < 8) return false;
+  const char* const last = text.data() + text.size() - 8;
+  for (const char* at = text.data(); at < last; at += 8) {
+    if (Eight(at).unusual() != 0) return false;
+  }
+  return Eight(last).unusual() == 0;
+}
+
+// The first byte from `at` on that is not printable ASCII; `end` where there is none.
 inline const char* find_unusual(const char* at, const char* end) {
-  constexpr std::uint64_t each = 0x0101010101010101;
   for (; end - at >= 8; at += 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    // Bit 7 of each byte below space, or from 0x7f on. A byte that borrows from the next one, or carries into
-    // it, is one of those itself: the lowest bit is right, and the others do not matter.
-    const std::uint64_t found = ((word - each * ' ') | (word + each) | word) & (each * 0x80);
-    if (found != 0) return at + std::countr_zero(found) / 8;
+    const std::uint64_t found = Eight(at).unusual();
+    if (found != 0) return at + Eight::place(found);
   }
   while (at != end && *at >= ' ' && *at < 0x7f) ++at;
   return at;
@@ -86,6 +119,31 @@ inline const char* find_control(const char* at, const char* end) {
     at = find_unusual(at, end);
     if (at == end || !value_characters.has(*at)) return at;
   }
+}
+
+// Copies `text` to `at`, and yields where it ends there. For the short texts that heads are made of: up to 32
+// bytes take two loads and two stores, which may overlap, and no call.
+ESC_INLINE char* put(char* at, std::string_view text) {
+  const std::size_t size = text.size();
+  const auto copy_ends = [&]<class Part>(Part first) {
+    Part last;
+    std::memcpy(&first, text.data(), sizeof first);
+    std::memcpy(&last, text.data() + size - sizeof last, sizeof last);
+    std::memcpy(at, &first, sizeof first);
+    std::memcpy(at + size - sizeof last, &last, sizeof last);
+  };
+  if (size > 32) {
+    std::memcpy(at, text.data(), size);
+  } else if (size >= 16) {
+    copy_ends(std::array<char, 16>());
+  } else if (size >= 8) {
+    copy_ends(std::uint64_t());
+  } else if (size >= 4) {
+    copy_ends(std::uint32_t());
+  } else {
+    for (std::size_t i = 0; i < size; ++i) at[i] = text[i];
+  }
+  return at + size;
 }
 
 // ASCII without case, for one character.

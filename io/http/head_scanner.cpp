@@ -1,6 +1,5 @@
 #include <escapement/io/http/head_scanner.h>
 
-#include <bit>
 #include <cstring>
 
 #include <escapement/io/http/characters.h>
@@ -21,23 +20,15 @@ std::size_t method_size(const char* text) {
   return begins_with("OPTIONS ") ? 7 : 0;
 }
 
-// The first byte from `at` on that no field name has; there is one before `end`. Letters go eight at once.
+// The first byte from `at` on that no field name has; there is one before `end`.
 const char* end_of_name(const char* at, const char* end) {
-  constexpr std::uint64_t each = 0x0101010101010101;
   while (end - at >= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof word);
-    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-    // Bit 7 of each byte that is a letter. A byte that carries into the next one is none itself: the lowest
-    // bit that is not set is right.
-    const std::uint64_t lower = word | (each * 0x20);
-    const std::uint64_t letters = (lower + each * (0x80 - 'a')) & ~(lower + each * (0x7f - 'z')) & ~word;
-    const std::uint64_t others = ~letters & (each * 0x80);
+    const std::uint64_t others = Eight(at).others_than_letters();
     if (others == 0) {
       at += 8;
       continue;
     }
-    at += std::countr_zero(others) / 8;
+    at += Eight::place(others);
     if (!token_characters.has(*at)) return at;
     ++at;
   }

@@ -68,11 +68,8 @@ Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_v
     const auto name_size = static_cast<std::uint32_t>(name.size());
     const auto value_size = static_cast<std::uint32_t>(value.size());
     *place++ = {name_at, name_size, name_at + name_size + 2, value_size};
-    std::memcpy(at, name.data(), name_size);
-    std::memcpy(at += name_size, ": ", 2);
-    std::memcpy(at += 2, value.data(), value_size);
-    std::memcpy(at += value_size, "\r\n", 2);
-    at += 2;
+    at = detail::put(detail::put(at, name), ": ");
+    at = detail::put(detail::put(at, value), "\r\n");
   }
 }
 
@@ -100,7 +97,7 @@ Headers Headers::received(std::span<const Place> places, std::string_view text) 
   Store& store = *headers.store_;
   store.base = from;
   std::memcpy(store.places(), places.data(), places.size_bytes());
-  std::memcpy(store.text(), text.data() + from, store.text_size);
+  detail::put(store.text(), text.substr(from, store.text_size));
   return headers;
 }
 
@@ -180,11 +177,6 @@ void Body::FreeContent::operator()(Content* content) const { delete content; }
 Body Body::copy() const {
   ESC_CHECK(replayable());
   return Body(bytes());
-}
-
-std::optional<std::uint64_t> Body::length() const {
-  if (content_ && content_->source) return content_->source->length();
-  return bytes().size();
 }
 
 Task<std::string> Body::read() {

@@ -237,7 +237,9 @@ class Body {
   // The bytes in memory, valid until the body changes. Empty for a stream.
   std::string_view bytes() const { return content_ ? std::string_view(content_->bytes) : std::string_view(); }
   // The length where known: of bytes in memory, or what the source says.
-  std::optional<std::uint64_t> length() const;
+  std::optional<std::uint64_t> length() const {
+    return replayable() ? bytes().size() : content_->source->length();
+  }
 
   // The next bytes; empty at the end. The body must outlive the task.
   Task<std::string> read();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <vector>
 
 #include <escapement/io/http/characters.h>
@@ -353,8 +352,7 @@ Result<Url> Url::of_request(const Origin& origin, std::string_view target) {
   if (!origin.plain_ || !is_plain_target(target)) return parse(origin.text_ + std::string(target));
   const std::string& before = origin.text_;
   Store* const store = new_store(before.size() + target.size());
-  std::memcpy(store->text(), before.data(), before.size());
-  std::memcpy(store->text() + before.size(), target.data(), target.size());
+  detail::put(detail::put(store->text(), before), target);
   return Url(store);
 }
 

@@ -10,10 +10,7 @@ namespace escapement::http {
 
 namespace {
 
-char* put(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
-  return at + text.size();
-}
+using detail::put;
 
 char* put_field(char* at, std::string_view name, std::string_view value) {
   at = put(put(at, name), ": ");
@@ -33,17 +30,14 @@ char* put_number(char* at, std::uint64_t number) {
 enum class Kind { callers, ours, connection, length, date, host };
 
 Kind kind_of(std::string_view name) {
-  switch (name.size()) {
-    case 4:
-      if (equal_ignoring_case(name, "date")) return Kind::date;
-      return equal_ignoring_case(name, "host") ? Kind::host : Kind::callers;
-    case 10:
-      if (equal_ignoring_case(name, "connection")) return Kind::connection;
-      return equal_ignoring_case(name, "keep-alive") ? Kind::ours : Kind::callers;
-    case 14: return equal_ignoring_case(name, "content-length") ? Kind::length : Kind::callers;
-    case 17: return equal_ignoring_case(name, "transfer-encoding") ? Kind::ours : Kind::callers;
-    default: return Kind::callers;
-  }
+  constexpr std::uint32_t sizes = 1U << 4 | 1U << 10 | 1U << 14 | 1U << 17;
+  if (name.size() > 17 || (sizes >> name.size() & 1) == 0) return Kind::callers;
+  if (equal_ignoring_case(name, "date")) return Kind::date;
+  if (equal_ignoring_case(name, "host")) return Kind::host;
+  if (equal_ignoring_case(name, "connection")) return Kind::connection;
+  if (equal_ignoring_case(name, "content-length")) return Kind::length;
+  const bool ours = equal_ignoring_case(name, "keep-alive") || equal_ignoring_case(name, "transfer-encoding");
+  return ours ? Kind::ours : Kind::callers;
 }
 
 // Written here, and not taken from the caller.
@@ -63,7 +57,7 @@ struct Survey {
     const Kind kind = kind_of(name);
     if (kind != Kind::callers) see_known(kind, value);
   }
-  void see_known(Kind kind, std::string_view value) {
+  ESC_NOINLINE void see_known(Kind kind, std::string_view value) {
     has_date |= kind == Kind::date;
     all_callers &= kind == Kind::date;
     if (kind == Kind::host && !host) host = value;
@@ -86,7 +80,7 @@ struct Survey {
 };
 
 // Why fields cannot be sent.
-Error refusal(const Headers& headers, const Survey& found) {
+ESC_NOINLINE Error refusal(const Headers& headers, const Survey& found) {
   std::string message = "a header field's name is not a token";
   headers.each([&](std::string_view name, std::string_view value) {
     if (found.bad_names || is_field_value(value)) return;
@@ -114,8 +108,12 @@ bool length_is(const Survey& found, const std::optional<std::uint64_t>& length) 
   return !found.lengths_differ && read.ec == std::errc() && read.ptr == end && length && stated == *length;
 }
 
-Error not_its_length() {
+ESC_NOINLINE Error not_its_length() {
   return Error(Errc::invalid_argument, "Content-Length is not the body's length").nothing_sent();
+}
+
+ESC_NOINLINE Error no_final_status(int status) {
+  return Error(Errc::invalid_argument, "no final status: " + std::to_string(status));
 }
 
 // What is decided here takes no more than this, the empty line included.
@@ -127,19 +125,25 @@ char* put_framing(char* at, Framing framing, const std::optional<std::uint64_t>&
   return put(put_number(put(at, "Content-Length: "), *length), "\r\n");
 }
 
-char* put_status_line(char* at, int status) {
-  if (status == 200) return put(at, "HTTP/1.1 200 OK\r\n");
+ESC_NOINLINE char* put_other_status_line(char* at, int status) {
   at = put_number(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
   return put(put(put(at, " "), reason_phrase(status)), "\r\n");
+}
+
+char* put_status_line(char* at, int status) {
+  return status == 200 ? put(at, "HTTP/1.1 200 OK\r\n") : put_other_status_line(at, status);
 }
 
 bool status_without_body(int status) { return status < 200 || status == 204 || status == 304; }
 
 }  // namespace
 
-bool is_token(std::string_view text) { return !text.empty() && detail::token_characters.has_all(text); }
+bool is_token(std::string_view text) {
+  return !text.empty() && detail::token_characters.has_all(text);
+}
 
 bool is_field_value(std::string_view text) {
+  if (detail::is_usual(text)) return true;
   const char* const end = text.data() + text.size();
   return detail::find_control(text.data(), end) == end;
 }
@@ -178,7 +182,7 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
 
 Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options) {
   if (response.status < 200 || response.status > 999) {
-    return Error(Errc::invalid_argument, "no final status: " + std::to_string(response.status));
+    return no_final_status(response.status);
   }
   const Survey found(response.headers);
   if (found.bad_names || found.bad_values) return refusal(response.headers, found);
