@@ -146,6 +146,18 @@ ESC_INLINE char* put(char* at, std::string_view text) {
   return at + size;
 }
 
+// Whether they are equal; up to 16 bytes without a call.
+ESC_INLINE bool same(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  if (a.size() - 8 > 8) return std::memcmp(a.data(), b.data(), a.size()) == 0;  // also where it is below 8
+  std::uint64_t words[4];
+  std::memcpy(&words[0], a.data(), 8);
+  std::memcpy(&words[1], b.data(), 8);
+  std::memcpy(&words[2], a.data() + a.size() - 8, 8);
+  std::memcpy(&words[3], b.data() + a.size() - 8, 8);
+  return words[0] == words[1] && words[2] == words[3];
+}
+
 // ASCII without case, for one character.
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 

@@ -221,14 +221,6 @@ Task<> Connection::send_text(std::string text) {
   co_await flush();
 }
 
-bool Connection::put_body(const Body& body, Framing framing) {
-  if (framing == Framing::none) return true;
-  if (!body.replayable() || framing == Framing::chunked) return false;
-  if (out_.size() + body.bytes().size() > joined_max) return false;
-  out_ += body.bytes();
-  return true;
-}
-
 Task<> Connection::send_body(Body& body, Framing framing) {
   if (framing == Framing::none) co_return;
   std::uint64_t sent = 0;

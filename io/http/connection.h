@@ -101,7 +101,14 @@ class Connection {
   // sending already, that one goes on with what was added. Fails: reset, timed_out.
   Task<> flush();
   // Puts a body in memory behind its head. False when that is not all there is to do: send_body.
-  bool put_body(const Body& body, Framing framing);
+  bool put_body(const Body& body, Framing framing) {
+    if (framing == Framing::none) return true;
+    if (!body.replayable() || framing == Framing::chunked) return false;
+    const std::string_view bytes = body.bytes();
+    if (out_.size() + bytes.size() > joined_max) return false;
+    out_ += bytes;
+    return true;
+  }
   // Sends a body as `framing` says; the last of it may be left in out().
   Task<> send_body(Body& body, Framing framing);
   // `head` has been made by the writer; it and the body, sent.

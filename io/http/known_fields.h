@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,18 @@
 #include <escapement/io/http/message.h>
 
 namespace escapement::http::detail {
+
+// What tells the names that matter from nearly all others: their length, and how they begin.
+constexpr unsigned field_sign(std::size_t size, char first) {
+  return static_cast<unsigned>(size) << 8 | (static_cast<unsigned char>(first) | 0x20U);
+}
+
+// As it is usually written, which is one comparison with a constant, or else without case.
+template <std::size_t size>
+bool is_field(std::string_view name, const char (&known)[size]) {
+  if (name.size() != size - 1) return false;
+  return std::memcmp(name.data(), known, size - 1) == 0 || same_ignoring_case(name.data(), known, size - 1);
+}
 
 // One pass over the fields that stand at `places` of `text`, both of which it refers to. Ends the values
 // where the white space behind them begins.
@@ -31,6 +44,32 @@ struct KnownFields {
  private:
   void see_connection(std::string_view value);
 };
+
+inline KnownFields::KnownFields(std::string_view t, std::span<Headers::Place> p) : text(t), places(p) {
+  for (Headers::Place& place : p) {
+    const char* const value = t.data() + place.value_at;
+    std::uint32_t size = place.value_size;
+    while (size > 0 && static_cast<unsigned char>(value[size - 1]) <= ' ') --size;  // space, or tab
+    place.value_size = size;
+    const std::string_view name = t.substr(place.name_at, place.name_size);
+    switch (field_sign(place.name_size, t[place.name_at])) {
+      case field_sign(4, 'h'):
+        if (is_field(name, "Host") && hosts++ == 0) host = {value, size};
+        break;
+      case field_sign(6, 'e'):
+        if (expect.empty() && is_field(name, "Expect")) expect = {value, size};
+        break;
+      case field_sign(10, 'c'):
+        if (is_field(name, "Connection")) see_connection({value, size});
+        break;
+      case field_sign(14, 'c'):
+        if (is_field(name, "Content-Length") && content_lengths++ == 0) content_length = {value, size};
+        break;
+      case field_sign(17, 't'): coded = coded || is_field(name, "Transfer-Encoding"); break;
+      default: break;
+    }
+  }
+}
 
 // Whether Host may hold this: a name or an address in brackets, then perhaps a port. (An http URL without a
 // host is none, so an empty Host is refused as well.)

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <escapement/core/check.h>
+#include <escapement/io/http/characters.h>
 
 namespace escapement::http {
 
@@ -46,8 +47,7 @@ class Output {
   void end_at(const char* end) { size_ = static_cast<std::size_t>(end - bytes_.get()); }
 
   Output& operator+=(std::string_view text) {
-    std::memcpy(room(text.size()), text.data(), text.size());
-    size_ += text.size();
+    end_at(detail::put(room(text.size()), text));
     return *this;
   }
   // Keeps its memory.

@@ -82,8 +82,8 @@ class Parser::State {
   static const llhttp_settings_t& settings();
   static State& of(llhttp_t* parser) { return *static_cast<State*>(parser->data); }
 
-  Step feed_start(Bytes bytes);
-  bool take_plain_head(std::string_view text);
+  ESC_INLINE Step feed_start(Bytes bytes);
+  ESC_INLINE bool take_plain_head(std::string_view text);
   Step feed_message(Bytes bytes);
   std::size_t execute(std::string_view text);
   void begin_message();
@@ -114,7 +114,7 @@ class Parser::State {
   bool check_protocol();
   bool check_request(const Known& known);
   bool check_target();
-  bool check_host(const Known& known);
+  ESC_INLINE bool check_host(const Known& known);
   bool check_framing(const Known& known);
   bool check_request_coding(std::string_view coding);
 
@@ -373,7 +373,7 @@ bool Parser::State::check_host(const Known& known) {
   if (known.hosts > 1) return !fail_later(400, "several Host fields");
   if (known.hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
   head.host = known.host;
-  if (!known.host.empty() && known.host == last_host_) return true;
+  if (!known.host.empty() && detail::same(known.host, last_host_)) return true;
   if (!detail::valid_host(known.host)) return !fail_later(400, "Host is not a host");
   last_host_ = known.host;
   return true;

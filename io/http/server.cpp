@@ -149,13 +149,10 @@ void Server::tell(const Error& error) {
   if (on_failure) on_failure(error);
 }
 
-std::string_view Server::date_line(Reactor& reactor) {
-  if (date_line_.empty() || reactor.now() >= date_changes_) {
-    const SystemTime now = reactor.backend().system_now();
-    date_line_ = "Date: " + now.http_date() + "\r\n";
-    date_changes_ = reactor.now() + Duration(1ms) * (1000 - now.unix_milliseconds() % 1000);
-  }
-  return date_line_;
+void Server::make_date_line(Reactor& reactor) {
+  const SystemTime now = reactor.backend().system_now();
+  date_line_ = "Date: " + now.http_date() + "\r\n";
+  date_changes_ = reactor.now() + Duration(1ms) * (1000 - now.unix_milliseconds() % 1000);
 }
 
 std::unique_ptr<detail::Conversation> Server::lend_conversation() {

@@ -132,7 +132,11 @@ class Server {
   void close_all(const void* owner);
   void tell(const Error& error);
   // The Date field, made once a second.
-  std::string_view date_line(Reactor& reactor);
+  std::string_view date_line(Reactor& reactor) {
+    if (reactor.now() >= date_changes_ || date_line_.empty()) make_date_line(reactor);
+    return date_line_;
+  }
+  void make_date_line(Reactor& reactor);
   // What a connection that is not idle needs; kept for the next one when it is given back.
   std::unique_ptr<detail::Conversation> lend_conversation();
   void take_back(std::unique_ptr<detail::Conversation> conversation);

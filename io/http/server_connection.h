@@ -140,11 +140,11 @@ class ServerConnection final : public Runnable, private Waits {
 
   Next proceed();
   Next take_bytes();
-  Next take_request();
-  int begin(Exchange& exchange);
+  ESC_INLINE Next take_request();
+  ESC_INLINE int begin(Exchange& exchange);
   Next answer();
-  bool respond(Exchange& exchange, Response& response);
-  Next answered();
+  ESC_INLINE bool respond(Exchange& exchange, Response& response);
+  ESC_INLINE Next answered();
   Task<> converse(Next next);
   void handler_waits();
   Task<bool> more_bytes();

@@ -57,14 +57,6 @@ Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
   co_return std::move(bytes);
 }
 
-Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin) {
-  const bool path = head.target.starts_with('/');
-  if (!path && head.target != "*") return Url::parse(head.target);
-  const std::string_view host = head.host.empty() ? std::string_view("localhost") : head.host;
-  if (!origin.is(encrypted, host)) origin = Url::Origin(encrypted, host);
-  return Url::of_request(origin, path ? head.target : std::string_view("/"));
-}
-
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length) {
   return Body(std::make_unique<RequestBody>(std::move(open), length));
 }

@@ -49,7 +49,13 @@ class OpenBody {
 
 // The URL that the request with this head was meant for. `origin` is what the last one on this connection was
 // sent to, and becomes what this one is. Errc::invalid_argument when its target and Host make no URL.
-Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin);
+inline Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin) {
+  const bool path = head.target.starts_with('/');
+  if (!path && head.target != "*") return Url::parse(head.target);
+  const std::string_view host = head.host.empty() ? std::string_view("localhost") : head.host;
+  if (!origin.is(encrypted, host)) origin = Url::Origin(encrypted, host);
+  return Url::of_request(origin, path ? head.target : std::string_view("/"));
+}
 
 // The body of a request: on the wire, of `length` where that is known.
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length);

@@ -19,7 +19,7 @@ char* put_field(char* at, std::string_view name, std::string_view value) {
 
 constexpr std::size_t number_digits_max = 20;
 
-char* put_number(char* at, std::uint64_t number) {
+ESC_INLINE char* put_number(char* at, std::uint64_t number) {
   if (number < 10) {
     *at = static_cast<char>('0' + number);
     return at + 1;
@@ -29,7 +29,7 @@ char* put_number(char* at, std::uint64_t number) {
 
 enum class Kind { callers, ours, connection, length, date, host };
 
-Kind kind_of(std::string_view name) {
+ESC_INLINE Kind kind_of(std::string_view name) {
   constexpr std::uint32_t sizes = 1U << 4 | 1U << 10 | 1U << 14 | 1U << 17;
   if (name.size() > 17 || (sizes >> name.size() & 1) == 0) return Kind::callers;
   if (equal_ignoring_case(name, "date")) return Kind::date;
@@ -90,7 +90,7 @@ ESC_NOINLINE Error refusal(const Headers& headers, const Survey& found) {
 }
 
 // The caller's fields, but for those decided here; in a request, Host too.
-char* put_fields(char* at, const Headers& headers, const Survey& found, bool skip_host) {
+ESC_INLINE char* put_fields(char* at, const Headers& headers, const Survey& found, bool skip_host) {
   const std::string_view lines = headers.as_sent();
   if (!lines.empty() && found.all_callers) return put(at, lines);
   headers.each([&](std::string_view name, std::string_view value) {
@@ -119,7 +119,7 @@ ESC_NOINLINE Error no_final_status(int status) {
 // What is decided here takes no more than this, the empty line included.
 constexpr std::size_t framing_bytes_max = 128;
 
-char* put_framing(char* at, Framing framing, const std::optional<std::uint64_t>& length) {
+ESC_INLINE char* put_framing(char* at, Framing framing, const std::optional<std::uint64_t>& length) {
   if (framing == Framing::chunked) return put(at, "Transfer-Encoding: chunked\r\n");
   if (framing != Framing::length) return at;
   return put(put_number(put(at, "Content-Length: "), *length), "\r\n");
