@@ -334,7 +334,8 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   for (;;) {
     std::unique_ptr<Lease> lease = co_await lease_for(pool, request.url, fresh);
     auto exchange = std::make_unique<Exchange>(std::move(lease), request);
-    Result<MessageHead> answer = co_await exchange->run(request, std::string(head.view()), framing, pool->options).result();
+    Result<MessageHead> answer =
+        co_await exchange->run(request, std::string(head.view()), framing, pool->options).result();
     if (answer) co_return make_response(std::move(exchange), *std::move(answer), pool->options);
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
     const bool stale =

@@ -59,8 +59,7 @@ void Connection::release_buffers() {
 
 // --- receiving --------------------------------------------------------------------------------------------
 
-Parser::Event Connection::parse() {
-  if (complete_ && from_ == to_ && !parse_failed_) return Parser::Event::need_more;
+Parser::Event Connection::parse_more() {
   const Parser::Step step = parser_.feed(Bytes(received_.get() + from_, to_ - from_));
   from_ += step.consumed;
   switch (step.event) {
@@ -162,8 +161,7 @@ bool Connection::skip_buffered_body(std::size_t most) {
 
 // --- sending ----------------------------------------------------------------------------------------------
 
-bool Connection::flush_now() {
-  if (out_.empty()) return true;
+bool Connection::write_some() {
   if (sending_ || torn_) return false;
   const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
   if (sent != out_.size()) {

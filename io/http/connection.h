@@ -55,7 +55,9 @@ class Connection {
   // --- Receiving
 
   // The next event in what has arrived. `need_more`: receive, then ask again. `failed`: parse_error_status().
-  Parser::Event parse();
+  Parser::Event parse() {
+    return complete_ && from_ == to_ && !parse_failed_ ? Parser::Event::need_more : parse_more();
+  }
   enum class Arrived {
     bytes,
     nothing,  // wait with the stream's watch()
@@ -96,7 +98,7 @@ class Connection {
   // Whether there is more to send, or an unknown part of it was.
   bool unsent() const { return !out_.empty() || torn_; }
   // Sends what the stream takes at once. True when that was all.
-  bool flush_now();
+  bool flush_now() { return out_.empty() || write_some(); }
   // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is
   // sending already, that one goes on with what was added. Fails: reset, timed_out.
   Task<> flush();
@@ -121,6 +123,8 @@ class Connection {
   Stream& stream() { return *stream_; }
 
  private:
+  Parser::Event parse_more();
+  bool write_some();
   Task<Parser::Event> next_event();
   Task<> write_slice(Bytes slice);
   // As Stream::send_file.

@@ -45,7 +45,7 @@ struct KnownFields {
   void see_connection(std::string_view value);
 };
 
-inline KnownFields::KnownFields(std::string_view t, std::span<Headers::Place> p) : text(t), places(p) {
+ESC_INLINE KnownFields::KnownFields(std::string_view t, std::span<Headers::Place> p) : text(t), places(p) {
   for (Headers::Place& place : p) {
     const char* const value = t.data() + place.value_at;
     std::uint32_t size = place.value_size;

@@ -47,9 +47,11 @@ inline Headers::Store* Headers::new_store(std::size_t count, std::size_t text_si
                              .changed = false};
 }
 
+ESC_NOINLINE void Headers::FreeStore::drop_fields(Store& store) { store.fields.reset(); }
+
 void Headers::FreeStore::operator()(Store* store) const {
   const std::size_t bytes = store->bytes();
-  store->~Store();
+  if (store->fields) drop_fields(*store);
   escapement::detail::free_block(store, bytes);
 }
 

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include <escapement/core/bytes.h>
+#include <escapement/core/check.h>
 #include <escapement/core/compact_text.h>
 #include <escapement/core/recycle.h>
 #include <escapement/core/task.h>
@@ -26,7 +28,7 @@ namespace escapement::http {
 class Method {
  public:
   // `token` is kept as it is: methods are case-sensitive. Whether it is a token is checked when sent.
-  Method(std::string_view token) : known_(known(token)) {
+  ESC_INLINE Method(std::string_view token) : known_(known(token)) {
     if (known_ == Known::none) other_ = CompactText(token);
   }
   Method(const std::string& token) : Method(std::string_view(token)) {}
@@ -59,16 +61,22 @@ class Method {
   static constexpr std::array<std::string_view, 10> names = {"",       "GET",     "HEAD",  "POST",  "PUT",
                                                              "DELETE", "OPTIONS", "PATCH", "TRACE", "QUERY"};
   explicit Method(Known known) : known_(known) {}
-  // By its length first: then each comparison is with a constant of that length.
-  static constexpr Known known(std::string_view token) {
+  // By its length first: then each comparison is with a constant of that length, which is an instruction or
+  // two.
+  ESC_INLINE static Known known(std::string_view token) {
+    const auto is = [token](const auto& name) {
+      return std::memcmp(token.data(), name, sizeof name - 1) == 0;
+    };
     switch (token.size()) {
-      case 3: return token == "GET" ? Known::get : token == "PUT" ? Known::put : Known::none;
-      case 4: return token == "POST" ? Known::post : token == "HEAD" ? Known::head : Known::none;
+      case 3: return is("GET") ? Known::get : is("PUT") ? Known::put : Known::none;
+      case 4: return is("POST") ? Known::post : is("HEAD") ? Known::head : Known::none;
       case 5:
-        if (token == "PATCH") return Known::patch;
-        return token == "TRACE" ? Known::trace : token == "QUERY" ? Known::query : Known::none;
-      case 6: return token == "DELETE" ? Known::delete_ : Known::none;
-      case 7: return token == "OPTIONS" ? Known::options : Known::none;
+        return is("PATCH")   ? Known::patch
+               : is("TRACE") ? Known::trace
+               : is("QUERY") ? Known::query
+                             : Known::none;
+      case 6: return is("DELETE") ? Known::delete_ : Known::none;
+      case 7: return is("OPTIONS") ? Known::options : Known::none;
       default: return Known::none;
     }
   }
@@ -170,6 +178,7 @@ class Headers {
   };
   struct FreeStore {
     void operator()(Store* store) const;  // not inline: most that go were moved from
+    static void drop_fields(Store& store);
   };
 
   static Store* new_store(std::size_t count, std::size_t text_size);

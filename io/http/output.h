@@ -13,7 +13,8 @@
 
 namespace escapement::http {
 
-// What a std::string would do, but for one thing: who knows how much will come at most writes it in its place.
+// What a std::string would do, but for one thing: who knows how much will come at most writes it in its
+// place.
 //
 //     char* at = output.room(100);
 //     output.end_at(put(put(at, name), value));
@@ -46,7 +47,7 @@ class Output {
   // They were written up to `end`.
   void end_at(const char* end) { size_ = static_cast<std::size_t>(end - bytes_.get()); }
 
-  Output& operator+=(std::string_view text) {
+  ESC_INLINE Output& operator+=(std::string_view text) {
     end_at(detail::put(room(text.size()), text));
     return *this;
   }

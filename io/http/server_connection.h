@@ -34,7 +34,7 @@ struct Exchange {
   Exchange() = default;
   Exchange(const Exchange&) = delete;
   // Those who may hold on to the request's body go first.
-  ~Exchange() {
+  ESC_INLINE ~Exchange() {
     response.reset();
     handling.reset();
     end_body();
@@ -176,7 +176,7 @@ class ServerConnection final : public Runnable, private Waits {
   std::unique_ptr<Conversation> conversation_;  // while not idle
   std::optional<escapement::detail::Started<void>> task_;
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
-  std::string peer_;  // the stream's, once a request was given it
+  std::string peer_;                                    // the stream's, once a request was given it
   std::uint64_t requests_ = 0;
   bool idle_ = true;
   bool timed_ = false;  // the timer was armed and has not been seen to be due

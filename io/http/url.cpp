@@ -278,9 +278,11 @@ Url::Url(std::unique_ptr<Parts> parts) {
   store_->parts = std::move(parts);
 }
 
+ESC_NOINLINE void Url::FreeStore::drop_parts(Store& store) { store.parts.reset(); }
+
 void Url::FreeStore::operator()(Store* store) const {
   const std::size_t bytes = sizeof(Store) + store->size;
-  store->~Store();
+  if (store->parts) drop_parts(*store);
   escapement::detail::free_block(store, bytes);
 }
 
@@ -342,7 +344,7 @@ bool is_plain_target(std::string_view target) {
 
 Url::Origin::Origin(bool encrypted, std::string_view host)
     : text_(encrypted ? "https://" : "http://"),
-      host_size_(host.size()),
+      host_at_(text_.size()),
       encrypted_(encrypted),
       plain_(is_plain_host(host)) {
   text_ += host;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +10,7 @@
 #include <escapement/core/bytes.h>
 #include <escapement/core/error.h>
 #include <escapement/core/recycle.h>
+#include <escapement/io/http/characters.h>
 
 namespace escapement::http {
 
@@ -71,15 +71,15 @@ class Url {
    public:
     Origin() = default;
     Origin(bool encrypted, std::string_view host);
+    // Of a host that is not empty.
     bool is(bool encrypted, std::string_view host) const {
-      return encrypted == encrypted_ && host.size() == host_size_ &&
-             std::memcmp(text_.data() + text_.size() - host_size_, host.data(), host_size_) == 0;
+      return encrypted == encrypted_ && detail::same(std::string_view(text_).substr(host_at_), host);
     }
 
    private:
     friend class Url;
     std::string text_;  // "https://host"
-    std::size_t host_size_ = SIZE_MAX;
+    std::size_t host_at_ = 0;
     bool encrypted_ = false;
     bool plain_ = false;  // nothing in it to normalise
   };
@@ -107,6 +107,7 @@ class Url {
   };
   struct FreeStore {
     void operator()(Store* store) const;  // not inline: most that go were moved from
+    static void drop_parts(Store& store);
   };
 
   Url() = default;

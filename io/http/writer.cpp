@@ -20,11 +20,12 @@ char* put_field(char* at, std::string_view name, std::string_view value) {
 constexpr std::size_t number_digits_max = 20;
 
 ESC_INLINE char* put_number(char* at, std::uint64_t number) {
-  if (number < 10) {
-    *at = static_cast<char>('0' + number);
-    return at + 1;
-  }
-  return std::to_chars(at, at + number_digits_max, number).ptr;
+  char digits[number_digits_max];
+  char* const end = digits + sizeof digits;
+  char* first = end;
+  do *--first = static_cast<char>('0' + number % 10);
+  while ((number /= 10) != 0);
+  return put(at, {first, end});
 }
 
 enum class Kind { callers, ours, connection, length, date, host };
@@ -47,13 +48,13 @@ constexpr bool is_ours(Kind kind) {
 
 // What a head needs to know of the caller's fields, each of which is looked at once.
 struct Survey {
-  explicit Survey(const Headers& headers) {
+  ESC_INLINE explicit Survey(const Headers& headers) {
     headers.each([this](std::string_view name, std::string_view value) { see(name, value); });
   }
-  void see(std::string_view name, std::string_view value) {
+  ESC_INLINE void see(std::string_view name, std::string_view value) {
     bytes += name.size() + value.size() + 4;
     bad_names |= !is_token(name);
-    bad_values |= !is_field_value(value);
+    bad_values |= !detail::is_usual(value) && !is_field_value(value);
     const Kind kind = kind_of(name);
     if (kind != Kind::callers) see_known(kind, value);
   }
@@ -138,9 +139,7 @@ bool status_without_body(int status) { return status < 200 || status == 204 || s
 
 }  // namespace
 
-bool is_token(std::string_view text) {
-  return !text.empty() && detail::token_characters.has_all(text);
-}
+bool is_token(std::string_view text) { return !text.empty() && detail::token_characters.has_all(text); }
 
 bool is_field_value(std::string_view text) {
   if (detail::is_usual(text)) return true;
