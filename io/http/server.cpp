@@ -163,7 +163,6 @@ std::unique_ptr<detail::Conversation> Server::lend_conversation() {
 }
 
 void Server::take_back(std::unique_ptr<detail::Conversation> conversation) {
-  conversation->clear();
   if (spare_.size() < spare_max) spare_.push_back(std::move(conversation));
 }
 

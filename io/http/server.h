@@ -137,7 +137,7 @@ class Server {
     return date_line_;
   }
   void make_date_line(Reactor& reactor);
-  // What a connection that is not idle needs; kept for the next one when it is given back.
+  // What a connection that is not idle needs; kept for the next one when it is given back, as at rest.
   std::unique_ptr<detail::Conversation> lend_conversation();
   void take_back(std::unique_ptr<detail::Conversation> conversation);
 

@@ -71,6 +71,7 @@ ServerConnection::~ServerConnection() {
     // What is cut short must not look finished.
     if (conversation_->answer_begun || wire().unsent()) stream().reset_on_close();
     wire().detach();
+    conversation_->clear();
     server_.take_back(std::move(conversation_));
   }
   --server_.statistics_.open;

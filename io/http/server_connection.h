@@ -55,7 +55,8 @@ struct Exchange {
 // What a connection needs while it is not idle.
 struct Conversation {
   explicit Conversation(const ParserLimits& limits) : wire(Parser::Role::request, limits) { clear(); }
-  // Ready for the next connection; the wire is cleared by its detach().
+  // Wherever it has come to: as it is at rest, when it has no exchange and no limit. The wire is cleared by
+  // its detach().
   void clear() {
     deadlines.fill(Instant::never());
     watched = reads_body = answer_begun = false;

@@ -350,6 +350,10 @@ Url::Origin::Origin(bool encrypted, std::string_view host)
   text_ += host;
 }
 
+bool Url::Origin::is(bool encrypted, std::string_view host) const {
+  return encrypted == encrypted_ && detail::same(std::string_view(text_).substr(host_at_), host);
+}
+
 Result<Url> Url::of_request(const Origin& origin, std::string_view target) {
   if (!origin.plain_ || !is_plain_target(target)) return parse(origin.text_ + std::string(target));
   const std::string& before = origin.text_;

@@ -10,7 +10,6 @@
 #include <escapement/core/bytes.h>
 #include <escapement/core/error.h>
 #include <escapement/core/recycle.h>
-#include <escapement/io/http/characters.h>
 
 namespace escapement::http {
 
@@ -72,9 +71,7 @@ class Url {
     Origin() = default;
     Origin(bool encrypted, std::string_view host);
     // Of a host that is not empty.
-    bool is(bool encrypted, std::string_view host) const {
-      return encrypted == encrypted_ && detail::same(std::string_view(text_).substr(host_at_), host);
-    }
+    bool is(bool encrypted, std::string_view host) const;
 
    private:
     friend class Url;
