@@ -40,11 +40,6 @@ std::string_view method_at_once(std::string_view text) {
   return {};
 }
 
-std::string_view trimmed_end(std::string_view text) {
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 std::optional<std::uint64_t> whole_number(std::string_view text) {
   std::uint64_t value = 0;
   const char* end = text.data() + text.size();
@@ -253,8 +248,8 @@ int Parser::State::trailer_complete() {
                Errc::limit_exceeded);
     return -1;
   }
-  trailer_value_.resize(trimmed_end(trailer_value_).size());
-  trailers.add(std::exchange(trailer_name_, std::string()), std::exchange(trailer_value_, std::string()));
+  trailers.add(std::exchange(trailer_name_, {}), std::string(without_white_space(trailer_value_)));
+  trailer_value_.clear();
   return 0;
 }
 
