@@ -123,8 +123,9 @@ class Listener {
  public:
   virtual ~Listener() = default;
 
-  // The next connection. Fails with `overloaded` when a local resource has run out: wait before the next
-  // call. A connection that broke before it could be accepted is passed over.
+  // The next connection. Fails with `overloaded` when a local resource has run out or the system refuses
+  // otherwise: wait before the next call. A connection that broke before it could be accepted is passed over;
+  // many in a row are `overloaded` too.
   virtual Task<std::unique_ptr<Stream>> accept() = 0;
 
   // The port it listens on: the one chosen by the system where 0 was asked for.

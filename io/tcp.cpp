@@ -216,20 +216,20 @@ class TcpListener final : public Listener {
       accepts_in_a_row_ = 0;
       co_await yield();
     }
-    for (;;) {
+    for (int broken = 0;;) {
       sockaddr_storage peer{};
       socklen_t length = sizeof peer;
       posix::Fd fd(::accept4(socket_->fd(), reinterpret_cast<sockaddr*>(&peer), &length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC));
       const int number = errno;
       if (!fd && number == EAGAIN) {
-        accepts_in_a_row_ = 0;
+        broken = accepts_in_a_row_ = 0;
         if (!socket_->watched()) co_await socket_->begin_watch();
         co_await socket_->readable();
         continue;
       }
-      if (!fd && out_of_resources(number)) co_return Error::from_errno(number, "accept", Errc::overloaded);
-      if (!fd) continue;  // this connection broke before it was accepted: the next one
+      if (!fd && broke_before(number) && ++broken <= accepts_in_a_row_max) continue;  // the next one
+      if (!fd) co_return Error::from_errno(number, "accept", Errc::overloaded);
       co_return std::make_unique<TcpStream>(backend_, std::move(fd),
                                             SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
     }
@@ -239,8 +239,23 @@ class TcpListener final : public Listener {
   std::string address() const override { return address_.text(); }
 
  private:
-  static bool out_of_resources(int number) {
-    return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM || number == EPERM;
+  // What accept(2) says of the one connection that it took off the queue. Whatever else it says, of our
+  // descriptors, memory, filters or socket, may go on: the caller rests.
+  static bool broke_before(int number) {
+    switch (number) {
+      case ECONNABORTED:
+      case EHOSTDOWN:
+      case EHOSTUNREACH:
+      case EINTR:
+      case ENETDOWN:
+      case ENETUNREACH:
+      case ENONET:
+      case ENOPROTOOPT:
+      case EOPNOTSUPP:
+      case EPROTO:
+      case ETIMEDOUT: return true;
+      default: return false;
+    }
   }
 
   FdBackend& backend_;

@@ -1,0 +1,75 @@
+#include "support/failing_calls.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+
+namespace escapement::test {
+
+namespace {
+
+struct Fault {
+  std::atomic<int> number{0};
+  std::atomic<long> left{0};
+  std::atomic<long> count{0};
+};
+
+Fault& fault_of(Call call) {
+  static std::array<Fault, 5> faults;
+  return faults[static_cast<std::size_t>(call)];
+}
+
+bool fails(Call call) {
+  Fault& fault = fault_of(call);
+  if (fault.left == 0) return false;
+  --fault.left;
+  ++fault.count;
+  errno = fault.number;
+  return true;
+}
+
+}  // namespace
+
+FailingCall::FailingCall(Call call, int number, long times) : call_(call) {
+  fault_of(call).number = number;
+  fault_of(call).count = 0;
+  fault_of(call).left = times;
+}
+
+FailingCall::~FailingCall() { fault_of(call_).left = 0; }
+
+long FailingCall::count() const { return fault_of(call_).count; }
+
+}  // namespace escapement::test
+
+// NOLINTBEGIN: the names are the linker's.
+using escapement::test::Call;
+using escapement::test::fails;
+
+extern "C" {
+int __real_accept4(int fd, sockaddr* address, socklen_t* length, int flags);
+int __real_epoll_create1(int flags);
+int __real_epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
+int __real_eventfd(unsigned int count, int flags);
+
+int __wrap_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  return fails(Call::accept4) ? -1 : __real_accept4(fd, address, length, flags);
+}
+
+int __wrap_epoll_create1(int flags) { return fails(Call::epoll_create1) ? -1 : __real_epoll_create1(flags); }
+
+int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
+  if (operation == EPOLL_CTL_ADD && fails(Call::epoll_ctl_add)) return -1;
+  if (operation == EPOLL_CTL_MOD && fails(Call::epoll_ctl_mod)) return -1;
+  return __real_epoll_ctl(epoll, operation, fd, event);
+}
+
+int __wrap_eventfd(unsigned int count, int flags) {
+  return fails(Call::eventfd) ? -1 : __real_eventfd(count, flags);
+}
+}
+// NOLINTEND
