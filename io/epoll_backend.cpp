@@ -27,14 +27,22 @@ int epoll_pwait2_of_the_kernel(int epoll, epoll_event* events, int room, const t
   return static_cast<int>(::syscall(SYS_epoll_pwait2, epoll, events, room, timeout, nullptr, 0));
 }
 
-EpollBackend::EpollBackend(EpollOptions options)
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), plan_(options.precision), pwait2_(options.pwait2) {
-  ESC_CHECK(epoll_);
+Result<std::unique_ptr<FdBackend>> EpollBackend::make(EpollOptions options) {
+  posix::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return Error::from_errno(errno, "make a loop: epoll_create1");
+  Result<posix::Fd> wake = posix::WakeFd::open();
+  if (!wake) return std::move(wake).error();
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = wake_tag;
-  ESC_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.fd(), &event) == 0);
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake->get(), &event) != 0) {
+    return Error::from_errno(errno, "make a loop: epoll_ctl");
+  }
+  return std::unique_ptr<FdBackend>(new EpollBackend(options, std::move(epoll), *std::move(wake)));
 }
+
+EpollBackend::EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake)
+    : epoll_(std::move(epoll)), wake_(std::move(wake)), plan_(options.precision), pwait2_(options.pwait2) {}
 
 EpollBackend::~EpollBackend() = default;
 
@@ -126,14 +134,17 @@ void EpollBackend::unwatch(FdWatch& watch) {
 }
 
 // Reading is armed from the start; writing from the first time it had to wait, for good.
-void EpollBackend::interest_changed(FdWatch& watch) {
+Result<> EpollBackend::watch_writes(FdWatch& watch) {
   Slot& slot = slots_[watch.slot];
-  if (watch.writable == nullptr || slot.writes_armed) return;
+  if (slot.writes_armed) return {};
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.u64 = tag_of(watch.slot, slot.generation);
-  ESC_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, watch.fd, &event) == 0);
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, watch.fd, &event) != 0) {
+    return Error::from_errno(errno, "watch a descriptor for writing");
+  }
   slot.writes_armed = true;
+  return {};
 }
 
 }  // namespace escapement

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <escapement/io/fd_backend.h>
@@ -34,7 +35,8 @@ struct EpollOptions {
 // before a deadline. A timeout that the kernel ends early is no event; the reactor looks at its own clock.
 class EpollBackend final : public FdBackend {
  public:
-  explicit EpollBackend(EpollOptions options = EpollOptions());
+  // Fails: overloaded when there are no descriptors or no memory for it.
+  static Result<std::unique_ptr<FdBackend>> make(EpollOptions options);
   ~EpollBackend() override;
   EpollBackend(const EpollBackend&) = delete;
 
@@ -46,10 +48,11 @@ class EpollBackend final : public FdBackend {
 
   Result<> watch(FdWatch& watch) override;
   void unwatch(FdWatch& watch) override;
-  void interest_changed(FdWatch& watch) override;
+  Result<> watch_writes(FdWatch& watch) override;
   int pollable_fd() const override { return epoll_.get(); }
 
  private:
+  EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake);
   // How many events there are, after sleeping for `timeout` at most; Duration::max() is for ever.
   int collect(epoll_event* events, Duration timeout);
   int collect_without_pwait2(epoll_event* events, Duration timeout);

@@ -40,9 +40,9 @@ class FdBackend : public Backend {
   // room (ENOSPC, ENOMEM); the reactor lives on.
   virtual Result<> watch(FdWatch& watch) = 0;
   virtual void unwatch(FdWatch& watch) = 0;
-  // Tell the backend after `writable` was set. (epoll, edge-triggered, arms it once; poll rebuilds its
-  // interest at every wait.)
-  virtual void interest_changed(FdWatch& watch) = 0;
+  // Before `writable` is set. (epoll, edge-triggered, arms it the first time, for good; poll rebuilds its
+  // interest at every wait.) Fails as `watch` does; what is watched already still is.
+  virtual Result<> watch_writes(FdWatch& watch) = 0;
 
   // A descriptor that becomes readable when this backend has events, to embed the reactor in somebody
   // else's loop: wait for it or for the deadline that `Reactor::step` returned, then call `step` again.
@@ -55,9 +55,8 @@ namespace detail {
 // Suspends until `which` of `watch` fires. Spurious wakes are possible: try the operation again.
 class [[nodiscard]] FdReadiness {
  public:
-  // `place` is the watch's `readable` or `writable`; `tell` is told that it was set.
-  FdReadiness(FdWatch& watch, Runnable*& place, FdBackend* tell)
-      : watch_(watch), place_(place), tell_(tell) {}
+  // `place` is the watch's `readable` or `writable`.
+  FdReadiness(FdWatch& watch, Runnable*& place) : watch_(watch), place_(place) {}
   FdReadiness(const FdReadiness&) = delete;
   ~FdReadiness() {
     if (waiting_ != nullptr && place_ == waiting_) place_ = nullptr;
@@ -69,21 +68,18 @@ class [[nodiscard]] FdReadiness {
     ESC_CHECK(place_ == nullptr);  // one reader and one writer at a time
     place_ = waiting_ = &awaiting.promise();
     watch_.news_only = false;
-    if (tell_ != nullptr) tell_->interest_changed(watch_);
   }
   void await_resume() const noexcept {}
 
  private:
   FdWatch& watch_;
   Runnable*& place_;
-  FdBackend* tell_;
   Runnable* waiting_ = nullptr;
 };
 
-inline FdReadiness until_readable(FdWatch& watch) { return FdReadiness(watch, watch.readable, nullptr); }
-inline FdReadiness until_writable(FdBackend& backend, FdWatch& watch) {
-  return FdReadiness(watch, watch.writable, &backend);
-}
+inline FdReadiness until_readable(FdWatch& watch) { return FdReadiness(watch, watch.readable); }
+// After watch_writes.
+inline FdReadiness until_writable(FdWatch& watch) { return FdReadiness(watch, watch.writable); }
 
 }  // namespace detail
 

@@ -8,25 +8,23 @@ namespace escapement {
 namespace {
 
 // The one place that chooses. ESC_DEFAULT_BACKEND comes from CMake.
-std::unique_ptr<FdBackend> make_backend(std::string_view name, Precision precision) {
+Result<std::unique_ptr<FdBackend>> make_backend(std::string_view name, Precision precision) {
   if (name.empty()) name = ESC_DEFAULT_BACKEND;
-  if (name == "epoll") return std::make_unique<EpollBackend>(EpollOptions{precision});
-  if (name == "poll") return std::make_unique<PollBackend>(PollOptions{precision});
-  return nullptr;
+  if (name == "epoll") return EpollBackend::make(EpollOptions{precision});
+  if (name == "poll") return PollBackend::make(PollOptions{precision});
+  return Error(Errc::invalid_argument, "no backend \"" + std::string(name) + "\": there are epoll and poll");
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Loop>> Loop::make(LoopOptions options) {
   if (Result<> checked = check(options.precision); !checked) return std::move(checked).error();
-  std::unique_ptr<FdBackend> backend = make_backend(options.backend, options.precision);
-  if (!backend) {
-    return Error(Errc::invalid_argument, "no backend \"" + options.backend + "\": there are epoll and poll");
-  }
-  return std::unique_ptr<Loop>(new Loop(std::move(backend), std::move(options.tcp)));
+  Result<std::unique_ptr<FdBackend>> backend = make_backend(options.backend, options.precision);
+  if (!backend) return std::move(backend).error();
+  return std::unique_ptr<Loop>(new Loop(*std::move(backend), std::move(options.tcp)));
 }
 
-Loop::Loop() : Loop(make_backend("", Precision()), TcpOptions()) {}
+Loop::Loop() : Loop(*make_backend("", Precision()), TcpOptions()) {}
 
 Loop::Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp)
     : backend_(std::move(backend)),

@@ -26,9 +26,10 @@ struct LoopOptions {
 // servers that use it must be gone before it.
 class Loop {
  public:
-  // Errc::invalid_argument for a backend that does not exist, or a precision out of its bounds.
+  // Errc::invalid_argument for a backend that does not exist, or a precision out of its bounds; overloaded
+  // when there are no descriptors (two with epoll, one with poll) or no memory for it.
   static Result<std::unique_ptr<Loop>> make(LoopOptions options);
-  // The default backend.
+  // The default backend. Where `make` would fail, for want of descriptors, the program stops.
   Loop();
   ~Loop();
   Loop(const Loop&) = delete;

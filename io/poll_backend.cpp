@@ -4,6 +4,12 @@
 
 namespace escapement {
 
+Result<std::unique_ptr<FdBackend>> PollBackend::make(PollOptions options) {
+  Result<posix::Fd> wake = posix::WakeFd::open();
+  if (!wake) return std::move(wake).error();
+  return std::unique_ptr<FdBackend>(new PollBackend(options, *std::move(wake)));
+}
+
 bool PollBackend::wait(Reactor& reactor, Instant until) {
   plan_.begin();
   list_interest();

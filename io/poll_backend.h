@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include <escapement/io/fd_backend.h>
@@ -21,7 +22,8 @@ struct PollOptions {
 // ready and not wanted does not spin. Sleeps with nanosecond timeouts (ppoll; how exactly: precision.h).
 class PollBackend final : public FdBackend {
  public:
-  explicit PollBackend(PollOptions options = PollOptions()) : plan_(options.precision) {}
+  // Fails: overloaded when there is no descriptor for it.
+  static Result<std::unique_ptr<FdBackend>> make(PollOptions options);
 
   Instant now() override { return posix::monotonic_now(); }
   SystemTime system_now() override { return posix::wall_now(); }
@@ -31,10 +33,11 @@ class PollBackend final : public FdBackend {
 
   Result<> watch(FdWatch& watch) override;
   void unwatch(FdWatch& watch) override;
-  void interest_changed(FdWatch&) override {}
+  Result<> watch_writes(FdWatch&) override { return {}; }
   int pollable_fd() const override { return -1; }
 
  private:
+  PollBackend(PollOptions options, posix::Fd wake) : wake_(std::move(wake)), plan_(options.precision) {}
   // Fills polled_ and waiting_ with what somebody waits for.
   void list_interest();
   // Whether there are events, after sleeping as the plan says.

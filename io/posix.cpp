@@ -11,8 +11,6 @@
 
 #include <cerrno>
 
-#include <escapement/core/check.h>
-
 namespace escapement::posix {
 
 void Fd::reset() {
@@ -40,7 +38,11 @@ std::uint64_t entropy() {
   return bits;
 }
 
-WakeFd::WakeFd() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { ESC_CHECK(fd_); }
+Result<Fd> WakeFd::open() {
+  Fd fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!fd) return Error::from_errno(errno, "make a loop: eventfd");
+  return fd;
+}
 
 void WakeFd::wake() noexcept {
   if (pending_.exchange(true, std::memory_order_acq_rel)) return;

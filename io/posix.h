@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <escapement/core/error.h>
 #include <escapement/core/system_time.h>
 #include <escapement/core/time.h>
 
@@ -52,7 +53,9 @@ std::uint64_t entropy();
 // looks are one.
 class WakeFd {
  public:
-  WakeFd();
+  // The descriptor that one is made of. Fails: overloaded.
+  static Result<Fd> open();
+  explicit WakeFd(Fd opened) : fd_(std::move(opened)) {}
   int fd() const { return fd_.get(); }
   // Any thread.
   void wake() noexcept;

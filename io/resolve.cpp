@@ -140,8 +140,8 @@ class Resolver::Channel : public Runnable {
       return;
     }
     at->watch.readable = readable ? &at->readable : nullptr;
-    at->watch.writable = writable ? &at->writable : nullptr;
-    backend_.interest_changed(at->watch);
+    // No room for it: the question runs into its timeout.
+    at->watch.writable = writable && backend_.watch_writes(at->watch) ? &at->writable : nullptr;
   }
 
   // The backend tells of an edge once, and c-ares may leave bytes of a TCP answer: look again while there

@@ -35,9 +35,20 @@ class Socket {
   int fd() const { return watch_.fd; }
   FdWatch& watch() { return watch_; }
   const FdWatch& watch() const { return watch_; }
+  Result<> begin_watch_writes() {
+    if (writes_watched_) return {};
+    Result<> watched = begin_watch();
+    if (watched) watched = backend_.watch_writes(watch_);
+    writes_watched_ = static_cast<bool>(watched);
+    return watched;
+  }
   // After begin_watch.
   detail::FdReadiness readable() { return detail::until_readable(watch_); }
-  detail::FdReadiness writable() { return detail::until_writable(backend_, watch_); }
+  // After begin_watch_writes (checked: nobody would wake the waiter).
+  detail::FdReadiness writable() {
+    ESC_CHECK(writes_watched_);
+    return detail::until_writable(watch_);
+  }
   // `waiter` becomes ready at the next event.
   void at_next_event(Runnable* waiter) {
     watch_.readable = waiter;
@@ -48,6 +59,7 @@ class Socket {
   FdBackend& backend_;
   FdWatch watch_;
   bool watched_ = false;
+  bool writes_watched_ = false;
 };
 
 void set_flag(int fd, int level, int name) {
@@ -89,7 +101,7 @@ class TcpStream final : public Stream {
       if (bytes.empty()) co_return;
       if (write_failed_ != 0) continue;
       waits();
-      if (!socket_.watched()) co_await socket_.begin_watch();
+      co_await socket_.begin_watch_writes();
       co_await socket_.writable();
     }
   }
@@ -119,7 +131,7 @@ class TcpStream final : public Stream {
       if (socket_.watch().may_write && !send_from(range, range.left - left_then)) co_return false;
       if (socket_.watch().may_write) continue;
       waits();
-      if (!socket_.watched()) co_await socket_.begin_watch();
+      co_await socket_.begin_watch_writes();
       co_await socket_.writable();
     }
     co_return true;
@@ -273,7 +285,7 @@ Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress addre
   Socket& socket = stream->socket();
   int number = ::connect(socket.fd(), address.data(), address.size()) == 0 ? 0 : errno;
   if (number == EINPROGRESS || number == EINTR) {
-    Result<> watched = socket.begin_watch();
+    Result<> watched = socket.begin_watch_writes();
     if (!watched) co_return std::move(watched).error().nothing_sent();
     // Woken before it is decided? Then it is not writable yet and SO_ERROR says nothing: ask for the peer.
     for (;;) {

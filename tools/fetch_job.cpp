@@ -297,7 +297,7 @@ int fetch_all(const FetchOptions& options) {
   loop_options.backend = options.backend;
   loop_options.tcp.resolver = *std::move(resolver);
   Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(loop_options));
-  if (!loop) return fail(options, usage.code, loop.error().message());
+  if (!loop) return fail(options, exit_code_of(loop.error(), false), loop.error().message());
   std::FILE* out = options.output.empty() ? stdout : std::fopen(options.output.c_str(), "wb");
   if (out == nullptr) return fail(options, write_failed.code, "cannot write " + options.output);
 

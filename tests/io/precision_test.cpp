@@ -66,11 +66,9 @@ struct Rig {
   Reactor reactor{*backend, wheel};
 };
 std::unique_ptr<FdBackend> epoll(Precision precision, EpollWait pwait2 = epoll_pwait2_of_the_kernel) {
-  return std::make_unique<EpollBackend>(EpollOptions{precision, pwait2});
+  return *EpollBackend::make(EpollOptions{precision, pwait2});
 }
-std::unique_ptr<FdBackend> poll(Precision precision) {
-  return std::make_unique<PollBackend>(PollOptions{precision});
-}
+std::unique_ptr<FdBackend> poll(Precision precision) { return *PollBackend::make(PollOptions{precision}); }
 
 struct Early {
   int samples = 0;

@@ -1,5 +1,7 @@
 // What becomes of a program whose system calls fail: the operation fails, the loop lives.
 
+#include <unistd.h>
+
 #include <cerrno>
 
 #include <catch2/catch_test_macros.hpp>
@@ -8,6 +10,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/loop.h>
+#include <escapement/io/threads.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 #include "support/failing_calls.h"
@@ -84,6 +87,65 @@ TEST_CASE("system faults: a server whose accept fails rests, shuts down when ask
     std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", port);
     server.shutdown(0ms);
     co_await std::move(serving).join();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("system faults: a loop that gets no descriptors is an error that says so, and keeps none") {
+  const auto [backend, call, number] =
+      GENERATE(table<const char*, Call, int>({{"epoll", Call::epoll_create1, EMFILE},
+                                              {"epoll", Call::epoll_ctl_add, ENOMEM},
+                                              {"epoll", Call::eventfd, ENFILE},
+                                              {"poll", Call::eventfd, EMFILE}}));
+  LoopOptions options;
+  options.backend = backend;
+  const int next = ::dup(0);
+  ::close(next);
+  {
+    FailingCall fault(call, number);
+    Result<std::unique_ptr<Loop>> loop = Loop::make(options);
+    CHECK(loop.error() == Errc::overloaded);
+    CHECK(loop.error().os_number() == number);
+    CHECK(loop.error().message().find("loop") != std::string::npos);
+    CHECK(Threads::make(3, options).error() == Errc::overloaded);
+  }
+  const int next_afterwards = ::dup(0);
+  ::close(next_afterwards);
+  CHECK(next_afterwards == next);
+}
+
+TEST_CASE("system faults: a write that cannot wait for room fails; the stream reads on and the loop lives") {
+  std::unique_ptr<Loop> loop = make_loop("epoll");
+  const std::string big(16 * MiB, 'b');
+  auto run = [&]() -> Task<> {
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", listener->port());
+    std::unique_ptr<Stream> server = co_await listener->accept();
+    {
+      FailingCall fault(Call::epoll_ctl_mod, ENOMEM);
+      Result<> written = co_await server->write(as_bytes(big)).result();
+      CHECK(written.error() == Errc::overloaded);
+      CHECK(fault.count() == 1);
+    }
+    co_await client->write(as_bytes("x"));
+    std::byte byte{};
+    const std::size_t count = co_await server->read(MutableBytes(&byte, 1));
+    CHECK(count == 1);
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("system faults: a connection that cannot be watched fails, with nothing sent") {
+  std::unique_ptr<Loop> loop = make_loop("epoll");
+  const Call call = GENERATE(Call::epoll_ctl_add, Call::epoll_ctl_mod);
+  auto run = [&]() -> Task<> {
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    FailingCall fault(call, ENOSPC);
+    Result<std::unique_ptr<Stream>> stream =
+        co_await loop->network().connect("127.0.0.1", listener->port()).result();
+    REQUIRE(!stream);
+    CHECK(stream.error() == Errc::overloaded);
+    CHECK(!stream.error().maybe_sent());
   };
   CHECK(loop->run(with_timeout(10s, run())));
 }

@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from programs import FETCH, Serve, closed_port, fetch, peer
+from programs import FETCH, Serve, closed_port, fetch, few_descriptors, peer
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -217,6 +217,11 @@ class Failures(WithServe):
         port = closed_port()
         said = self.fails(7, f"http://127.0.0.1:{port}/")
         self.assertIn(f"127.0.0.1:{port}: Connection refused", said)
+
+    def test_lack_of_descriptors(self):
+        for count in (4, 5):
+            said = self.fails(7, f"http://127.0.0.1:{closed_port()}/", **few_descriptors(count))
+            self.assertIn("Too many open files", said)
 
     def test_no_such_host(self):
         self.assertIn("no such host", self.fails(6, "http://some.onion/"))  # not asked for (RFC 7686)

@@ -2,6 +2,7 @@
 esc-serve and esc-fetch."""
 import contextlib
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -90,6 +91,11 @@ def peer(*answers, close=True):
         thread.join(20)
         for wire in left_open:
             wire.close()
+
+
+def few_descriptors(count):
+    """For a process to be begun: it may have so many."""
+    return {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))}
 
 
 def closed_port():

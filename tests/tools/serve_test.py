@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from programs import SERVE, Serve, read_all
+from programs import SERVE, Serve, few_descriptors, read_all
 
 
 def head_and_body(answer):
@@ -168,8 +168,8 @@ class Echo(unittest.TestCase):
 
 
 class CommandLine(unittest.TestCase):
-    def refused(self, *arguments, code=2):
-        done = subprocess.run([SERVE, *arguments], capture_output=True, text=True, timeout=20)
+    def refused(self, *arguments, code=2, **options):
+        done = subprocess.run([SERVE, *arguments], capture_output=True, text=True, timeout=20, **options)
         self.assertEqual((done.returncode, done.stdout), (code, ""))
         self.assertRegex(done.stderr, r"\Aesc-serve: [^\n]+\n\Z")
         return done.stderr
@@ -188,6 +188,11 @@ class CommandLine(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             self.assertIn("in use", self.refused(address, code=1))
+
+    def test_lack_of_descriptors(self):
+        for count in (4, 5, 6, 30):
+            said = self.refused("127.0.0.1:0", "--threads", "64", code=1, **few_descriptors(count))
+            self.assertIn("Too many open files", said)
 
     def test_help(self):
         done = subprocess.run([SERVE, "--help"], capture_output=True, text=True, timeout=20)

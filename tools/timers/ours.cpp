@@ -75,19 +75,19 @@ void add_ours(std::vector<Contender>& contenders, Precision precision) {
   const Precision warm{{}, precision.warm_up, {}};
   const Precision spin{{}, precision.warm_up, precision.spin};
   add(contenders, "epoll", "EpollBackend as servers use it",
-      [] { return std::make_unique<EpollBackend>(EpollOptions{Precision()}); });
+      [] { return *EpollBackend::make(EpollOptions{Precision()}); });
   add(contenders, "epoll, warm-up", "EpollBackend with Precision::warm_up",
-      [=] { return std::make_unique<EpollBackend>(EpollOptions{warm}); });
+      [=] { return *EpollBackend::make(EpollOptions{warm}); });
   add(contenders, "epoll, spin", "EpollBackend with Precision::spin, too",
-      [=] { return std::make_unique<EpollBackend>(EpollOptions{spin}); });
+      [=] { return *EpollBackend::make(EpollOptions{spin}); });
   add(contenders, "epoll, old kernel", "EpollBackend where epoll_pwait2 is refused",
-      [] { return std::make_unique<EpollBackend>(EpollOptions{Precision(), refused}); });
+      [] { return *EpollBackend::make(EpollOptions{Precision(), refused}); });
   add(contenders, "poll", "PollBackend as servers use it",
-      [] { return std::make_unique<PollBackend>(PollOptions{Precision()}); });
+      [] { return *PollBackend::make(PollOptions{Precision()}); });
   add(contenders, "poll, warm-up", "PollBackend with Precision::warm_up",
-      [=] { return std::make_unique<PollBackend>(PollOptions{warm}); });
+      [=] { return *PollBackend::make(PollOptions{warm}); });
   add(contenders, "poll, spin", "PollBackend with Precision::spin, too",
-      [=] { return std::make_unique<PollBackend>(PollOptions{spin}); });
+      [=] { return *PollBackend::make(PollOptions{spin}); });
 }
 
 }  // namespace escapement::lateness
