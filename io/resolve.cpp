@@ -15,6 +15,11 @@ namespace escapement {
 
 namespace {
 
+int as_system(AddressFamily family) {
+  if (family == AddressFamily::any) return AF_UNSPEC;
+  return family == AddressFamily::v4 ? AF_INET : AF_INET6;
+}
+
 Error failure(int status, const std::string& host) {
   const std::string what = "resolve " + host + ": ";
   switch (status) {
@@ -91,9 +96,9 @@ class Resolver::Channel : public Runnable {
     return {};
   }
 
-  void ask(const std::string& host, std::uint16_t port, Query* query) {
+  void ask(const std::string& host, std::uint16_t port, AddressFamily family, Query* query) {
     ares_addrinfo_hints hints{};
-    hints.ai_family = AF_UNSPEC;
+    hints.ai_family = as_system(family);
     hints.ai_socktype = SOCK_STREAM;
     ares_getaddrinfo(channel_, host.c_str(), std::to_string(port).c_str(), &hints, on_answer, query);
     arm_timer();
@@ -201,11 +206,13 @@ Task<std::vector<SocketAddress>> Resolver::resolve(std::string host, std::uint16
     if (known.port == port && http::equal_ignoring_case(known.host, host)) asked = known.address;
   }
   if (std::optional<SocketAddress> literal = SocketAddress::literal(asked, port)) {
+    const int family = as_system(options_.family);
+    if (family != AF_UNSPEC && family != literal->family()) co_return failure(ARES_ENODATA, host);
     co_return std::vector<SocketAddress>{*literal};
   }
   Channel* channel = co_await this->channel();
   std::unique_ptr<Query, QueryOwner> query(new Query);
-  channel->ask(host, port, query.get());
+  channel->ask(host, port, options_.family, query.get());
   co_await query->answered.wait();
   if (query->status != ARES_SUCCESS) co_return failure(query->status, host);
   if (query->addresses.empty()) co_return failure(ARES_ENODATA, host);

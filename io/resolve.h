@@ -13,6 +13,8 @@
 
 namespace escapement {
 
+enum class AddressFamily { any, v4, v6 };
+
 struct ResolverOptions {
   // "127.0.0.1:5353,[::1]:53"; empty: those of /etc/resolv.conf.
   std::string servers;
@@ -28,6 +30,8 @@ struct ResolverOptions {
     std::string address;
   };
   std::vector<Override> overrides;
+  // Addresses of the other one do not count, those given literally neither.
+  AddressFamily family = AddressFamily::any;
 };
 
 class Resolver {

@@ -16,21 +16,24 @@ namespace {
 using Addresses = std::vector<SocketAddress>;
 
 struct World {
-  explicit World(DnsScript script, Duration timeout = 100ms, int tries = 1)
+  explicit World(DnsScript script, Duration timeout = 100ms, int tries = 1,
+                 AddressFamily family = AddressFamily::any)
       : loop(*Loop::make(options(GENERATE("epoll", "poll")))),
         dns(*loop, std::move(script)),
-        resolver(loop->backend(), loop->reactor(), asking(dns.address(), timeout, tries)) {}
+        resolver(loop->backend(), loop->reactor(), asking(dns.address(), timeout, tries, family)) {}
 
   static LoopOptions options(const char* backend) {
     LoopOptions options;
     options.backend = backend;
     return options;
   }
-  static ResolverOptions asking(std::string server, Duration timeout, int tries) {
+  static ResolverOptions asking(std::string server, Duration timeout, int tries,
+                                AddressFamily family = AddressFamily::any) {
     ResolverOptions options;
     options.servers = std::move(server);
     options.timeout = timeout;
     options.tries = tries;
+    options.family = family;
     return options;
   }
 
@@ -62,6 +65,15 @@ TEST_CASE("resolver: both families of a name") {
   CHECK((found == "127.0.0.9:80 [::9]:80 " || found == "[::9]:80 127.0.0.9:80 "));
   CHECK(world.dns.questions.size() == 2);
   CHECK(world.dns.questions.front().name == "both.test");
+}
+
+TEST_CASE("resolver: one family, when the other does not count") {
+  const bool v4 = GENERATE(true, false);
+  World world(both_families, 100ms, 1, v4 ? AddressFamily::v4 : AddressFamily::v6);
+  CHECK(world.ask("both.test") == (v4 ? "127.0.0.9:80 " : "[::9]:80 "));
+  CHECK(world.dns.questions.size() == 1);
+  CHECK(world.ask(v4 ? "127.0.0.1" : "::1") == (v4 ? "127.0.0.1:80 " : "[::1]:80 "));
+  CHECK(world.ask(v4 ? "::1" : "127.0.0.1").starts_with("not_found: "));
 }
 
 TEST_CASE("resolver: half an answer is an answer") {
