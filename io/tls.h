@@ -117,7 +117,7 @@ struct TlsServerOptions {
   // certificates: an exact one, else a wildcard, else the first identity.
   std::vector<TlsIdentity> identities;
   // What is accepted, preferred first. A client that offers ALPN but none of these is refused.
-  std::vector<std::string> alpn = {"http/1.1"};
+  std::vector<std::string> alpn = {"http/1.1", "http/1.0"};
   Duration handshake_timeout = 10s;
   TlsVersion oldest = TlsVersion::tls12;
   TlsVersion newest = TlsVersion::tls13;

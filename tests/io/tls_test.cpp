@@ -138,6 +138,8 @@ TEST_CASE("TLS: ALPN agrees on a common protocol, or the handshake fails") {
   with_h2.alpn = {"h2", "http/1.1"};
   TlsClientOptions only_h2 = trusting_ca();
   only_h2.alpn = {"h2"};
+  TlsClientOptions old = trusting_ca();  // curl -0
+  old.alpn = {"http/1.0"};
   TlsClientOptions none = trusting_ca();
   none.alpn = {};
   for (const TlsVersion version : versions) {
@@ -145,6 +147,7 @@ TEST_CASE("TLS: ALPN agrees on a common protocol, or the handshake fails") {
     options.newest = version;
     const TlsServer server = make_server(options);
     CHECK(agreed(make_client(with_h2), server, "a.test").alpn == "http/1.1");
+    CHECK(agreed(make_client(old), server, "a.test").alpn == "http/1.0");
     CHECK(agreed(make_client(none), server, "a.test").alpn == "");
     CHECK_THAT(refusal(options, "a.test", only_h2),
                ContainsSubstring("bad_message: TLS handshake with a.test: "));

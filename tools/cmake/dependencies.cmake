@@ -75,22 +75,25 @@ macro(esc_need_zlib)
   esc_find_again("find_dependency(ZLIB)")
 endmacro()
 
-# Sets esc_tls if the mbedTLS that was found can hold more than a handful of connections: each needs keys, and
-# without this option there is room for 32 in the process.
+# Sets esc_tls if the mbedTLS that was found can hold more than a handful of connections (each needs keys, and
+# without the first option there is room for 32 in the process), and on several threads (the second).
 macro(esc_check_mbedtls)
   get_target_property(mbedtls_headers MbedTLS::mbedtls INTERFACE_INCLUDE_DIRECTORIES)
   set(CMAKE_REQUIRED_INCLUDES ${mbedtls_headers})
   set(CMAKE_REQUIRED_QUIET ON)
   unset(ESC_MBEDTLS_DYNAMIC_KEYS CACHE)
+  unset(ESC_MBEDTLS_THREADS CACHE)
   check_symbol_exists(MBEDTLS_PSA_KEY_STORE_DYNAMIC mbedtls/build_info.h ESC_MBEDTLS_DYNAMIC_KEYS)
+  check_symbol_exists(MBEDTLS_THREADING_C mbedtls/build_info.h ESC_MBEDTLS_THREADS)
   unset(CMAKE_REQUIRED_INCLUDES)
   unset(CMAKE_REQUIRED_QUIET)
-  if(ESC_MBEDTLS_DYNAMIC_KEYS)
+  set(mbedtls_lacks "mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC or MBEDTLS_THREADING_C. Run tools/setup again.")
+  if(ESC_MBEDTLS_DYNAMIC_KEYS AND ESC_MBEDTLS_THREADS)
     set(esc_tls ON)
   elseif(ESC_TLS STREQUAL "AUTO")
-    message(WARNING "No TLS: mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC. Run tools/setup again.")
+    message(WARNING "No TLS: ${mbedtls_lacks}")
   else()
-    message(FATAL_ERROR "mbedTLS was built without MBEDTLS_PSA_KEY_STORE_DYNAMIC. Run tools/setup again.")
+    message(FATAL_ERROR "${mbedtls_lacks}")
   endif()
 endmacro()
 
