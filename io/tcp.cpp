@@ -373,7 +373,15 @@ Task<std::unique_ptr<Stream>> TcpNetwork::connect(std::string host, std::uint16_
   co_return co_await connect_to_any(backend_, interleaved(std::move(addresses)), options_.attempt_delay);
 }
 
-Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
+namespace {
+
+struct Bound {
+  posix::Fd fd;
+  std::string what;  // for messages
+};
+
+// A socket bound to `address`, but not listening; `shared`: beside others that share it.
+Result<Bound> bind_to(std::string_view address, bool shared) {
   Result<HostAndPort> parsed = parse_host_and_port(address);
   if (!parsed) return std::move(parsed).error();
   const bool every = parsed->host.empty();
@@ -387,23 +395,38 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
     local = SocketAddress::literal("0.0.0.0", parsed->port);
     fd = posix::Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   }
-  const std::string what = "listen on " + local->text();
+  std::string what = "listen on " + local->text();
   if (!fd) return Error::from_errno(errno, what);
   set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  if (options_.reuse_port) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
-  set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  if (shared) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   if (local->family() == AF_INET6) {
     const int only_v6 = every ? 0 : 1;
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
   }
   if (::bind(fd.get(), local->data(), local->size()) != 0) return Error::from_errno(errno, what);
-  if (::listen(fd.get(), options_.backlog) != 0) return Error::from_errno(errno, what);
-  sockaddr_storage bound{};
-  socklen_t length = sizeof bound;
-  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length);
-  auto socket = std::make_unique<Socket>(backend_, std::move(fd));
+  return Bound{std::move(fd), std::move(what)};
+}
+
+}  // namespace
+
+Result<> TcpNetwork::check_free(std::string_view address) {
+  Result<Bound> bound = bind_to(address, false);
+  if (!bound) return std::move(bound).error();
+  return {};
+}
+
+Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
+  Result<Bound> bound = bind_to(address, options_.reuse_port);
+  if (!bound) return std::move(bound).error();
+  const int fd = bound->fd.get();
+  set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  if (::listen(fd, options_.backlog) != 0) return Error::from_errno(errno, bound->what);
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length);
+  auto socket = std::make_unique<Socket>(backend_, std::move(bound->fd));
   return std::unique_ptr<Listener>(std::make_unique<TcpListener>(
-      backend_, std::move(socket), SocketAddress(reinterpret_cast<sockaddr*>(&bound), length)));
+      backend_, std::move(socket), SocketAddress(reinterpret_cast<sockaddr*>(&name), length)));
 }
 
 }  // namespace escapement

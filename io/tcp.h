@@ -16,7 +16,8 @@ struct TcpOptions {
   // Connections the kernel completes before they are accepted.
   int backlog = 1024;
   // Several listeners may have one address, those of other loops and of other processes of this user: the
-  // kernel spreads connections over them. An address that is taken by such a listener is then no error.
+  // kernel spreads connections over them. An address that is taken by such a listener is then no error
+  // (`check_free` asks).
   bool reuse_port = false;
   // RFC 8305 section 8: the next address is tried when the last try has not succeeded for this long.
   Duration attempt_delay = 250ms;
@@ -37,6 +38,9 @@ class TcpNetwork final : public Network {
   Task<std::unique_ptr<Stream>> connect(std::string host, std::uint16_t port) override;
   // A name is looked up in /etc/hosts only as "localhost"; give an address otherwise.
   Result<std::unique_ptr<Listener>> listen(std::string_view address) override;
+  // Whether nobody listens there yet, not even somebody who would share it (`reuse_port`): for the first of
+  // several listeners to ask before it listens. Fails as `listen` would. Somebody may come in between.
+  Result<> check_free(std::string_view address);
 
   Resolver& resolver() { return resolver_; }
 

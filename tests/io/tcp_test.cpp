@@ -99,6 +99,8 @@ TEST_CASE("tcp: errors say what happened, and cost no descriptor") {
     Result<std::unique_ptr<Listener>> listener = loop->network().listen("127.0.0.1:0");
     Result<std::unique_ptr<Listener>> taken = loop->network().listen((*listener)->address());
     CHECK(taken.error() == Errc::address_in_use);
+    CHECK(loop->network().check_free((*listener)->address()).error() == Errc::address_in_use);
+    CHECK(loop->network().check_free("127.0.0.1:0"));
     for (const char* wrong :
          {"", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "[::1:80", "name:80"}) {
       CAPTURE(wrong);

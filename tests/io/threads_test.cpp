@@ -140,6 +140,7 @@ TEST_CASE("threads: servers at one address share the connections, and shut down 
   std::vector<std::unique_ptr<Listener>> listeners;
   listeners.push_back(*threads->loop(0).network().listen("127.0.0.1:0"));
   const std::string address = listeners[0]->address();
+  CHECK(threads->loop(1).network().check_free(address).error() == Errc::address_in_use);
   listeners.push_back(*threads->loop(1).network().listen(address));
   std::vector<std::unique_ptr<http::Server>> servers;
   for (std::size_t i = 0; i < 2; ++i) {
