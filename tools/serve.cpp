@@ -16,6 +16,8 @@
 #include <escapement/io/threads.h>
 #include <escapement/io/tls.h>
 
+#include "command_line.h"
+#include "line_file.h"
 #include "serve_routes.h"
 #include "serve_site.h"
 
@@ -57,51 +59,25 @@ Result<TlsServerOptions> tls_of(const Options& options) {
   return tls;
 }
 
-Result<TlsServer> make_tls(const Options& options) {
+// One for each thread, or none. Each gives out tickets of its own: a client that comes back to another thread
+// shakes hands in full.
+Result<std::vector<TlsServer>> make_tls(const Options& options) {
+  std::vector<TlsServer> servers;
+  if (options.tls_certificates.empty()) return servers;
   Result<TlsServerOptions> tls = tls_of(options);
   if (!tls) return std::move(tls).error();
-  return TlsServer::make(*std::move(tls));
+  while (servers.size() < options.threads) {
+    Result<TlsServer> made = TlsServer::make(*tls);
+    if (!made) return std::move(made).error();
+    servers.push_back(*std::move(made));
+  }
+  return servers;
 }
-
-// SIGHUP: the certificates are read again. What is wrong with them leaves the old ones in use.
-void reload(TlsServer& tls, const Options& options) {
-  Result<TlsServerOptions> fresh = tls_of(options);
-  Result<> done;
-  if (fresh) done = tls.reload(*std::move(fresh));
-  if (!fresh) done = fresh.error();
-  std::fprintf(stderr, "esc-serve: %s\n",
-               done ? "certificates reloaded" : ("certificates kept: " + done.error().message()).c_str());
-}
-
-// A file to which lines are appended, each at once. Lines of several threads do not mix.
-class LineFile {
- public:
-  static Result<std::unique_ptr<LineFile>> open(const std::string& name) {
-    std::FILE* file = name == "-" ? stdout : std::fopen(name.c_str(), "ae");
-    if (file == nullptr) return Error::from_errno(errno, "open " + name);
-    return std::unique_ptr<LineFile>(new LineFile(file));
-  }
-  LineFile(const LineFile&) = delete;
-  ~LineFile() {
-    if (file_ != stdout) std::fclose(file_);
-  }
-
-  void write(std::string_view line) {
-    std::string text(line);
-    text += '\n';
-    std::fwrite(text.data(), 1, text.size(), file_);
-  }
-
- private:
-  explicit LineFile(std::FILE* file) : file_(file) { std::setvbuf(file_, nullptr, _IOLBF, 64 * KiB); }
-
-  std::FILE* file_;
-};
 
 // Everything that runs: one site for each thread.
 class Program {
  public:
-  Program(Threads& threads, Signals& signals, std::optional<TlsServer> tls, const Options& options)
+  Program(Threads& threads, Signals& signals, std::vector<TlsServer> tls, const Options& options)
       : threads_(threads),
         signals_(signals),
         tls_(std::move(tls)),
@@ -110,11 +86,12 @@ class Program {
   Program(const Program&) = delete;
 
   Result<> add_site(const SiteOptions& options, std::unique_ptr<Listener> listener) {
-    Loop& loop = threads_.loop(sites_.size());
+    const std::size_t index = sites_.size();
+    Loop& loop = threads_.loop(index);
     Result<std::unique_ptr<Site>> site = Site::make(loop, options, [this] { return all_metrics(); });
     if (!site) return std::move(site).error();
     sites_.push_back(*std::move(site));
-    listeners_.push_back(tls_ ? tls_->over(std::move(listener)) : std::move(listener));
+    listeners_.push_back(tls_.empty() ? std::move(listener) : tls_[index].over(std::move(listener)));
     return {};
   }
 
@@ -142,12 +119,31 @@ class Program {
     for (;;) {
       const int number = co_await signals_.next();
       if (number == SIGHUP) {
-        if (tls_) reload(*tls_, options_);
+        co_await reload();
         continue;
       }
       shutdown(grace);
       grace = Duration();
     }
+  }
+
+  // SIGHUP: the certificates are read again. What is wrong with them leaves the old ones in use.
+  Task<> reload() {
+    Result<TlsServerOptions> fresh = tls_of(options_);
+    std::string problem = fresh ? std::string() : fresh.error().message();
+    if (fresh) {
+      // Run on each thread. Not written into the co_await: g++ 12 destroys such temporaries twice.
+      const std::function<std::string(std::size_t)> load = [this, tls = *fresh](std::size_t index) {
+        Result<> done = tls_[index].reload(tls);
+        return done ? std::string() : done.error().message();
+      };
+      std::vector<std::string> problems = co_await gather<std::string>(threads_, load);
+      for (const std::string& each : problems) {
+        if (problem.empty()) problem = each;
+      }
+    }
+    std::fprintf(stderr, "esc-serve: %s\n",
+                 problem.empty() ? "certificates reloaded" : ("certificates kept: " + problem).c_str());
   }
 
   void shutdown(Duration grace) {
@@ -167,7 +163,7 @@ class Program {
 
   Threads& threads_;
   Signals& signals_;
-  std::optional<TlsServer> tls_;  // with one thread only
+  std::vector<TlsServer> tls_;  // each only used by its thread
   const Options& options_;
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -190,8 +186,13 @@ void Program::print_report() const {
       "esc-serve: %llu requests on %llu connections; at the end %zu idle closed, %zu drained, %zu cut\n",
       static_cast<unsigned long long>(counts.requests), static_cast<unsigned long long>(counts.connections),
       report.idle_closed, report.drained, report.cancelled);
-  if (!tls_) return;
-  const TlsServerStatistics& handshakes = tls_->statistics();
+  if (tls_.empty()) return;
+  TlsServerStatistics handshakes;
+  for (const TlsServer& tls : tls_) {
+    handshakes.handshakes += tls.statistics().handshakes;
+    handshakes.resumed += tls.statistics().resumed;
+    handshakes.failed += tls.statistics().failed;
+  }
   std::fprintf(stderr, "esc-serve: %llu TLS handshakes, %llu of them resumed; %llu failed\n",
                static_cast<unsigned long long>(handshakes.handshakes),
                static_cast<unsigned long long>(handshakes.resumed),
@@ -212,15 +213,12 @@ int run(const Options& options) {
   loop_options.tcp.reuse_port = options.threads > 1;
   Result<std::unique_ptr<Threads>> threads = Threads::make(options.threads, loop_options);
   if (!threads) return fail(threads.error());
-  std::optional<TlsServer> tls;
-  if (!options.tls_certificates.empty()) {
-    Result<TlsServer> made = make_tls(options);
-    if (!made) return fail(made.error());
-    tls = *std::move(made);
-  }
+  Result<std::vector<TlsServer>> tls = make_tls(options);
+  if (!tls) return fail(tls.error());
+  const bool https = !tls->empty();
   FdBackend& backend = (*threads)->loop(0).backend();
   Result<std::unique_ptr<Signals>> signals =
-      tls ? Signals::make(backend, {SIGINT, SIGTERM, SIGHUP}) : Signals::make(backend, {SIGINT, SIGTERM});
+      https ? Signals::make(backend, {SIGINT, SIGTERM, SIGHUP}) : Signals::make(backend, {SIGINT, SIGTERM});
   if (!signals) return fail(signals.error());
   std::unique_ptr<LineFile> log;
   SiteOptions site = options.site;
@@ -230,7 +228,9 @@ int run(const Options& options) {
     log = *std::move(opened);
     site.access_log = [&log](std::string_view line) { log->write(line); };
   }
-  Program program(**threads, **signals, tls, options);
+  Program program(**threads, **signals, *std::move(tls), options);
+  Result<> free = (*threads)->loop(0).network().check_free(options.address);
+  if (!free) return fail(free.error());
   std::string address = options.address;
   std::string listening;
   for (std::size_t index = 0; index < options.threads; ++index) {
@@ -241,7 +241,7 @@ int run(const Options& options) {
     Result<> added = program.add_site(site, *std::move(listener));
     if (!added) return fail(added.error());
   }
-  std::printf("listening on %s://%s\n", tls ? "https" : "http", listening.c_str());
+  std::printf("listening on %s://%s\n", https ? "https" : "http", listening.c_str());
   std::fflush(stdout);
   Result<> ended = program.run();
   if (!ended) return fail(ended.error());
@@ -253,14 +253,23 @@ void add_limits(CLI::App& app, Options& options) {
   http::ServerOptions& limits = options.site.limits;
   app.add_option("--grace", options.grace_seconds, "seconds that requests in work get at SIGINT or SIGTERM")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--head-bytes-max", limits.head_bytes_max, "more: 431")->capture_default_str();
-  app.add_option("--body-bytes-max", limits.body_bytes_max, "more: 413")->capture_default_str();
-  app.add_option("--connections-max", limits.connections_max, "more wait")->capture_default_str();
+      ->check(number_from_zero());
+  constexpr std::int64_t many = 1'000'000'000'000;
+  app.add_option("--head-bytes-max", limits.head_bytes_max, "more: 431")
+      ->capture_default_str()
+      ->check(whole_number(1, many));
+  app.add_option("--body-bytes-max", limits.body_bytes_max, "more: 413")
+      ->capture_default_str()
+      ->check(whole_number(0, many));
+  app.add_option("--connections-max", limits.connections_max, "more wait")
+      ->capture_default_str()
+      ->check(whole_number(1, many));
   app.add_option("--header-timeout", options.header_timeout_seconds, "seconds for a request's head")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(positive_number());
   app.add_option("--keep-alive", options.keep_alive_seconds, "seconds between requests")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(positive_number());
 }
 
 void add_tls(CLI::App& app, Options& options) {
@@ -275,23 +284,31 @@ void add_tls(CLI::App& app, Options& options) {
       ->needs(certificates);
 }
 
-void add_options(CLI::App& app, Options& options) {
+// Yields the argument that must be there.
+CLI::Option* add_options(CLI::App& app, Options& options) {
   SiteOptions& site = options.site;
   app.footer(serve_routes_help());
   app.set_version_flag("--version", "esc-serve 0.1.0");
-  app.add_option("HOST:PORT", options.address, "where to listen; port 0: any free one")->required();
-  app.add_flag("--echo", site.echo,
-               "answer every well-formed request with 200 and its own body, or \"hello\"");
+  CLI::Option* where = app.add_option("HOST:PORT", options.address, "where to listen; port 0: any free one");
+  CLI::Option* root = app.add_option("--root", site.root, "serve this folder's files where no route matches");
+  CLI::Option* metrics =
+      app.add_flag("--metrics", site.metrics, "count, and tell it in Prometheus's format at /metrics");
+  CLI::Option* echo =
+      app.add_flag("--echo", site.echo,
+                   "answer every well-formed request with 200 and its own body, or \"hello\"; no routes")
+          ->excludes(root)
+          ->excludes(metrics);
   app.add_option("--fixtures", site.fixtures,
-                 "replay the recordings of npm's @octokit/fixtures in this folder, with faults");
-  app.add_option("--root", site.root, "serve this folder's files where no route matches");
+                 "replay the recordings of npm's @octokit/fixtures in this folder, with faults; no routes")
+      ->excludes(root)
+      ->excludes(metrics)
+      ->excludes(echo);
   app.add_flag("--gzip", site.gzip, "compress answers for clients that ask for it");
-  app.add_flag("--metrics", site.metrics, "count, and tell it in Prometheus's format at /metrics");
   app.add_option("--backend", options.backend, "epoll or poll")->check(CLI::IsMember({"epoll", "poll"}));
   app.add_option("--threads", options.threads,
                  "threads with a reactor each, which share nothing; 0: one per core")
       ->capture_default_str()
-      ->check(CLI::Range(0, 1024));
+      ->check(whole_number(0, 1024));
   app.add_flag("--log", site.log, "a line for each request on standard error");
   app.add_option("--access-log", options.access_log,
                  "append a line for each answer to this file; -: standard output");
@@ -303,9 +320,10 @@ void add_options(CLI::App& app, Options& options) {
       ->transform(CLI::CheckedTransformer(queries));
   app.add_option("--watchdog", options.turn_max_ms,
                  "tell of turns longer than so many milliseconds; 0: do not")
-      ->check(CLI::NonNegativeNumber);
+      ->check(number_from_zero());
   add_tls(app, options);
   add_limits(app, options);
+  return where;
 }
 
 }  // namespace
@@ -313,21 +331,11 @@ void add_options(CLI::App& app, Options& options) {
 int main(int count, char** arguments) {
   Options options;
   CLI::App app("A small HTTP/1.1 server for demos and tests.", "esc-serve");
-  add_options(app, options);
-  try {
-    app.parse(count, arguments);
-  } catch (const CLI::ParseError& error) {
-    const bool help = error.get_exit_code() == 0;
-    if (help) return app.exit(error);
-    std::fprintf(stderr, "esc-serve: %s (try --help)\n", error.what());
-    return 2;
-  }
+  const CLI::Option* where = add_options(app, options);
+  if (std::optional<int> code = read_command_line(app, count, arguments, *where)) return *code;
+  std::signal(SIGPIPE, SIG_IGN);  // of standard output and error; a log's reader may go
   if (options.tls_certificates.size() != options.tls_keys.size()) {
     std::fprintf(stderr, "esc-serve: each --tls-cert needs its --tls-key, in the same order\n");
-    return 2;
-  }
-  if (!options.tls_certificates.empty() && options.threads != 1) {
-    std::fprintf(stderr, "esc-serve: TLS works with one thread only so far\n");
     return 2;
   }
   options.site.limits.header_timeout = std::chrono::duration<double>(options.header_timeout_seconds);

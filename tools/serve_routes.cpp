@@ -1,6 +1,7 @@
 #include "serve_routes.h"
 
 #include <charconv>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,10 +69,31 @@ class Resumed final : public http::BodySource {
   http::Body rest_;
 };
 
+// How often each ID of /flaky was asked for. The last 1,000 IDs: the oldest is forgotten, and begins again.
+class FlakyCounts {
+ public:
+  static constexpr std::size_t ids_max = 1'000;
+  static constexpr std::size_t id_length_max = 100;
+
+  std::int64_t before_this(const std::string& id) {
+    const auto [at, fresh] = counts_.try_emplace(id, 0);
+    if (fresh) order_.push_back(id);
+    if (order_.size() > ids_max) {
+      counts_.erase(order_.front());
+      order_.pop_front();
+    }
+    return at->second++;
+  }
+
+ private:
+  std::map<std::string, std::int64_t> counts_;
+  std::deque<std::string> order_;
+};
+
 struct Call {
   http::Request request;
   std::string argument;  // what follows the route's name in the path
-  std::map<std::string, std::int64_t>* flaky_counts;
+  FlakyCounts* flaky_counts;
 };
 
 using Handler = Task<http::Response> (*)(Call);
@@ -112,6 +134,7 @@ Task<http::Response> status(Call call) {
 
 Task<http::Response> redirect(Call call) {
   const std::int64_t left = number(call.argument, 0);
+  if (left == 0) co_return co_await hello(std::move(call));
   http::Response response = text(302, "");
   response.headers.add("Location", left > 1 ? "/redirect/" + std::to_string(left - 1) : "/hello");
   co_return std::move(response);
@@ -128,7 +151,9 @@ Task<http::Response> redirect_to(Call call) {
 Task<http::Response> flaky(Call call) {
   const std::int64_t fail = number(call.request.url.query_parameter("fail"), 1);
   const std::int64_t code = number(call.request.url.query_parameter("status"), 503);
-  if ((*call.flaky_counts)[call.argument]++ >= fail) co_return text(200, "fine\n");
+  if (call.argument.size() > FlakyCounts::id_length_max)
+    co_return text(400, "an ID has at most 100 characters\n");
+  if (call.flaky_counts->before_this(call.argument) >= fail) co_return text(200, "fine\n");
   http::Response response = text(code < 200 || code > 599 ? 503 : static_cast<int>(code), "not yet\n");
   const std::string retry_after = call.request.url.query_parameter("retry_after");
   if (!retry_after.empty()) response.headers.add("Retry-After", retry_after);
@@ -159,7 +184,8 @@ constexpr Route routes[] = {
     {"status", status, "/status/CODE", "that status"},
     {"redirect", redirect, "/redirect/N", "N redirects, then /hello"},
     {"redirect-to", redirect_to, "/redirect-to?url=U&status=S", "a redirect to U"},
-    {"flaky", flaky, "/flaky/ID?fail=N&status=S&retry_after=T", "N failures, then fine; counted per ID"},
+    {"flaky", flaky, "/flaky/ID?fail=N&status=S&retry_after=T",
+     "N failures, then fine; per ID, of the last 1,000"},
     {"reset", reset, "/reset/before-head, /reset/after-head", "the connection breaks there"},
 };
 
@@ -178,7 +204,7 @@ std::string serve_routes_help() {
 }
 
 http::Service serve_routes(std::vector<http::Route> more, http::Service otherwise) {
-  auto counts = std::make_shared<std::map<std::string, std::int64_t>>();
+  auto counts = std::make_shared<FlakyCounts>();
   for (const Route& route : routes) {
     const Handler handler = route.handler;
     const auto call = [counts, handler](http::Request request, http::PathParams params) {

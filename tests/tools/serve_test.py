@@ -76,6 +76,7 @@ class Routes(unittest.TestCase):
     def test_redirect(self):
         self.assertEqual(self.ask("/redirect/2")[1]["location"], "/redirect/1")
         self.assertEqual(self.ask("/redirect/1")[1]["location"], "/hello")
+        self.assertEqual(self.ask("/redirect/0")[::2], (200, b"hello"))
         status, fields, _ = self.ask("/redirect-to?url=http%3A%2F%2Fx.test%2F&status=308")
         self.assertEqual((status, fields["location"]), (308, "http://x.test/"))
         self.assertEqual(self.ask("/redirect-to?url=/&status=200")[0], 400)
@@ -91,6 +92,15 @@ class Routes(unittest.TestCase):
         self.assertEqual([answer[0] for answer in answers], [503, 503, 200])
         self.assertEqual(answers[0][1]["retry-after"], "3")
         self.assertEqual([self.ask("/flaky/two?fail=1")[0] for _ in range(2)], [503, 200])
+
+    def test_flaky_forgets(self):
+        self.assertEqual(self.ask("/flaky/first?fail=1")[0], 503)
+        self.assertEqual(self.ask("/flaky/first?fail=1")[0], 200)
+        others = "".join(f"GET /flaky/{i} HTTP/1.1\r\nHost: h\r\n\r\n" for i in range(999))
+        last = "GET /flaky/last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        self.assertEqual(self.serve.ask((others + last).encode()).count(b"HTTP/1.1 503"), 1000)
+        self.assertEqual(self.ask("/flaky/first?fail=1")[0], 503)
+        self.assertEqual(self.ask("/flaky/" + "x" * 101)[0], 400)
 
     def test_reset(self):
         plain = b"GET /reset/%s HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -178,7 +188,19 @@ class CommandLine(unittest.TestCase):
         self.assertIn("--nonsense", self.refused("127.0.0.1:0", "--nonsense"))
         self.assertIn("HOST:PORT", self.refused())
         self.refused("127.0.0.1:0", "--grace", "-1")
-        self.refused("127.0.0.1:0", "--body-bytes-max", "many")
+        for option in ("--grace", "--watchdog", "--header-timeout", "--keep-alive", "--head-bytes-max",
+                       "--body-bytes-max", "--connections-max", "--threads"):
+            for value in ("many", "-1", "nan", "1x", "99999999999999999999x"):
+                self.assertRegex(self.refused("127.0.0.1:0", option, value), f'"{value}" is no (whole )?number')
+        for option in ("--header-timeout", "--keep-alive", "--head-bytes-max", "--connections-max"):
+            self.assertIn('"0" is no', self.refused("127.0.0.1:0", option, "0"))
+        for other in (["--metrics"], ["--root", "/"]):
+            for option in (["--echo"], ["--fixtures", "/"]):
+                said = self.refused("127.0.0.1:0", *option, *other)
+                self.assertIn(f"excludes", said)
+                self.assertIn(other[0], said)
+        self.assertIn("--no-such", self.refused("--no-such"))
+        self.assertIn("-9", self.refused("-9"))
         self.refused("127.0.0.1:0", "--backend", "kqueue")
         for wrong in ("nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "name.test:80"):
             self.assertIn(wrong, self.refused(wrong, code=1))
@@ -188,6 +210,12 @@ class CommandLine(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             self.assertIn("in use", self.refused(address, code=1))
+            self.assertIn("in use", self.refused(address, "--threads", "2", code=1))
+
+    def test_port_in_use_by_one_with_threads(self):
+        with Serve("--threads", "2") as serve:
+            for threads in ("1", "2"):
+                self.assertIn("in use", self.refused(f"127.0.0.1:{serve.port}", "--threads", threads, code=1))
 
     def test_lack_of_descriptors(self):
         for count in (4, 5, 6, 30):

@@ -35,7 +35,9 @@ class Serve:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdout, self.process.stderr):
+            pipe.close()
 
     @contextlib.contextmanager
     def connection(self):
@@ -123,6 +125,24 @@ class Site(unittest.TestCase):
         tried = subprocess.run([SERVE, "127.0.0.1:0", "--access-log", "/nowhere/log"], capture_output=True, text=True)
         self.assertEqual((tried.returncode, tried.stdout), (1, ""))
         self.assertIn("open /nowhere/log", tried.stderr)
+
+    def test_access_log_whose_reader_goes(self):
+        with Serve("--access-log", "-") as serve:
+            serve.process.stdout.close()
+            for _ in range(3):
+                self.assertEqual(serve.ask("/hello")[2], b"hello")
+            serve.process.send_signal(signal.SIGTERM)
+            said = serve.process.stderr.read()
+            self.assertEqual(serve.process.wait(10), 0)
+            self.assertEqual(said.count("the access log - loses lines: Broken pipe"), 1, said)
+
+    def test_log_whose_reader_goes(self):
+        with Serve("--log") as serve:
+            serve.process.stderr.close()
+            for _ in range(3):
+                self.assertEqual(serve.ask("/hello")[2], b"hello")
+            serve.process.send_signal(signal.SIGTERM)
+            self.assertEqual(serve.process.wait(10), 0)
 
     def test_root_that_does_not_exist(self):
         tried = subprocess.run([SERVE, "127.0.0.1:0", "--root", "/nowhere"], capture_output=True, text=True)
