@@ -14,6 +14,8 @@
 #include <escapement/middleware/trace.h>
 #include <escapement/timers/timeout.h>
 
+#include "fetch_output.h"
+
 namespace escapement {
 
 namespace {
@@ -38,31 +40,12 @@ constexpr ExitCode too_many_redirects{47, "too many redirects"};
 constexpr ExitCode no_answer{52, "the server closed without an answer"};
 constexpr ExitCode broken{56, "the connection broke"};
 constexpr ExitCode untrusted{60, "the server's certificate is not to be believed"};
+constexpr ExitCode too_large{63, "the body is larger than it may be"};
 constexpr ExitCode bad_cacert{77, "the certificates to trust cannot be used"};
-constexpr ExitCode all_codes[] = {usage,         bad_url,    unsupported, no_host,
-                                  no_connection, bad_answer, partial,     write_failed,
-                                  read_failed,   timed_out,  no_tls,      too_many_redirects,
-                                  no_answer,     broken,     untrusted,   bad_cacert};
-
-int exit_code_of(const Error& error, bool head_seen) {
-  if (head_seen && error != Errc::timed_out) return partial.code;
-  switch (error.code()) {
-    case Errc::invalid_argument: return bad_url.code;
-    case Errc::unsupported: return unsupported.code;
-    case Errc::not_found: return no_host.code;
-    case Errc::unavailable:
-    case Errc::overloaded: return no_connection.code;
-    case Errc::timed_out: return timed_out.code;
-    case Errc::limit_exceeded:
-      return error.message().find("redirects") != std::string::npos ? too_many_redirects.code : broken.code;
-    case Errc::reset:
-      return error.message().find("without an answer") != std::string::npos ? no_answer.code : broken.code;
-    case Errc::bad_message:
-      return error.message().find("TLS") != std::string::npos ? no_tls.code : bad_answer.code;
-    case Errc::untrusted: return untrusted.code;
-    default: return broken.code;
-  }
-}
+constexpr ExitCode all_codes[] = {
+    usage,     bad_url,      unsupported, no_host,   no_connection, bad_answer,
+    partial,   write_failed, read_failed, timed_out, no_tls,        too_many_redirects,
+    no_answer, broken,       untrusted,   too_large, bad_cacert};
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -78,19 +61,48 @@ std::string base64(std::string_view bytes) {
   return text;
 }
 
-// What is said about one URL.
+constexpr std::uint64_t collected_max = 64 * MiB;  // for --json
+
+// What is said about one URL, and what its exit code is decided by.
 struct Story {
   nlohmann::json attempts = nlohmann::json::array();
   int status = 0;
   http::Headers headers;
   std::uint64_t bytes = 0;
-  std::string body;  // kept only for --json
+  std::string body;          // kept only for --json
+  bool begun = false;        // the URL was good
+  bool written = true;       // what should be written was
+  bool within_limit = true;  // of the body
+  // Of the last attempt:
+  bool handshake_failed = false;
+  bool redirected = false;  // to a good URL
 };
 
-Result<std::string> data_of(const FetchOptions& options) {
-  if (!options.data || options.data->empty() || options.data->front() != '@')
-    return options.data.value_or("");
-  const std::string name = options.data->substr(1);
+int exit_code_of(const Error& error, const Story& story) {
+  if (!story.written) return write_failed.code;
+  if (!story.within_limit) return too_large.code;
+  if (story.status != 0 && error != Errc::timed_out) return partial.code;
+  switch (error.code()) {
+    case Errc::invalid_argument: return story.begun ? usage.code : bad_url.code;
+    case Errc::unsupported: return unsupported.code;
+    case Errc::not_found: return no_host.code;
+    case Errc::unavailable:
+    case Errc::overloaded: return no_connection.code;
+    case Errc::timed_out: return timed_out.code;
+    case Errc::limit_exceeded: return story.redirected ? too_many_redirects.code : broken.code;
+    case Errc::reset:
+      if (story.handshake_failed) return no_tls.code;
+      // No kind of its own; a sentence with spaces, which nothing of a URL has.
+      return error.message().ends_with("without an answer") ? no_answer.code : broken.code;
+    case Errc::bad_message:
+      if (story.handshake_failed) return no_tls.code;
+      return story.redirected ? too_many_redirects.code : bad_answer.code;
+    case Errc::untrusted: return untrusted.code;
+    default: return broken.code;
+  }
+}
+
+Result<std::string> read_file(const std::string& name) {
   std::FILE* file = name == "-" ? stdin : std::fopen(name.c_str(), "rb");
   if (file == nullptr) return Error(Errc::permission_denied, "cannot read " + name);
   std::string data;
@@ -102,19 +114,58 @@ Result<std::string> data_of(const FetchOptions& options) {
   return data;
 }
 
+Result<std::string> data_of(const FetchOptions& options) {
+  std::string data;
+  for (const std::string& piece : options.data) {
+    if (&piece != &options.data.front()) data += '&';
+    if (!piece.starts_with('@')) {
+      data += piece;
+      continue;
+    }
+    Result<std::string> read = read_file(piece.substr(1));
+    if (!read) return read;
+    data += *read;
+  }
+  return data;
+}
+
+// One line of -H: adds a field, or says which one is not to be sent.
+Result<> add_header(http::Headers& headers, std::vector<std::string>& left_out, const std::string& line) {
+  std::size_t colon = line.find(':');
+  const bool empty = colon == line.npos && line.ends_with(';');
+  if (empty) colon = line.size() - 1;
+  if (colon == line.npos) return Error(Errc::invalid_argument, "-H \"" + line + "\" has no colon");
+  const std::string name = line.substr(0, colon);
+  const std::size_t at = line.find_first_not_of(" \t", colon + 1);
+  const std::string value = at == line.npos ? "" : line.substr(at);
+  if (!http::is_token(name) || !http::is_field_value(value)) {
+    return Error(Errc::invalid_argument,
+                 "-H: \"" + name + "\" is no field name, or its value no field value");
+  }
+  if (value.empty() && !empty) {
+    left_out.push_back(name);
+  } else {
+    headers.add(name, value);
+  }
+  return {};
+}
+
 Result<http::Headers> headers_of(const FetchOptions& options) {
+  if (!options.method.empty() && !http::is_token(options.method)) {
+    return Error(Errc::invalid_argument, "-X \"" + options.method + "\" is no method");
+  }
   http::Headers headers;
+  std::vector<std::string> left_out;
   for (const std::string& line : options.headers) {
-    const std::size_t colon = line.find(':');
-    if (colon == line.npos) return Error(Errc::invalid_argument, "-H \"" + line + "\" has no colon");
-    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
-    headers.add(line.substr(0, colon), value == line.npos ? "" : line.substr(value));
+    Result<> added = add_header(headers, left_out, line);
+    if (!added) return std::move(added).error();
   }
   if (!options.user.empty()) headers.set("Authorization", "Basic " + base64(options.user));
   if (!headers.has("user-agent") && !options.agent.empty()) headers.add("User-Agent", options.agent);
   if (!headers.has("accept")) headers.add("Accept", "*/*");
-  if (options.data && !headers.has("content-type"))
+  if (!options.data.empty() && !headers.has("content-type"))
     headers.add("Content-Type", "application/x-www-form-urlencoded");
+  for (const std::string& name : left_out) headers.remove(name);
   return headers;
 }
 
@@ -131,6 +182,7 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options) {
     }
     resolver.overrides.emplace_back(parsed->host, parsed->port, address);
   }
+  resolver.family = options.family;
   return resolver;
 }
 
@@ -152,24 +204,54 @@ class Fetch {
   Fetch(const FetchOptions& options, http::Encrypt encrypt, Network& network)
       : options_(options), client_(network, client_options(std::move(encrypt))) {}
 
-  Task<> run(std::string url, http::Headers headers, std::string data, std::FILE* out, Story& story);
+  Task<> run(std::string url, http::Headers headers, std::string data, Output& out, Story& story);
 
  private:
-  http::ClientOptions client_options(http::Encrypt encrypt) const {
+  http::ClientOptions client_options(http::Encrypt encrypt) {
     http::ClientOptions client;
-    client.encrypt = std::move(encrypt);
+    if (encrypt) {
+      client.encrypt = [this, encrypt](std::unique_ptr<Stream> stream, std::string host) {
+        return handshake(encrypt, std::move(stream), std::move(host));
+      };
+    }
     if (options_.connect_seconds) client.connect_timeout = seconds(*options_.connect_seconds);
     // curl's user decides how long to wait, with -m; without it a slow answer is waited for.
     client.head_timeout = Duration::max();
     return client;
   }
 
+  Task<std::unique_ptr<Stream>> handshake(http::Encrypt encrypt, std::unique_ptr<Stream> stream,
+                                          std::string host);
   http::Service layers(Story& story, Instant began) const;
-  Task<> copy_body(http::Response& response, std::FILE* out, Story& story);
+  Task<> write(std::string_view piece, Output& out, Story& story);
+  Task<> copy_body(http::Response& response, Output& out, Story& story);
 
   const FetchOptions& options_;
+  Story* story_ = nullptr;  // of the URL that is fetched now
   http::Client client_;
 };
+
+// The innermost layer: remembers of the last attempt what exit codes need.
+struct Remember {
+  Story& story;
+
+  Task<http::Response> operator()(http::Request request, const http::Service& next) const {
+    story.redirected = story.handshake_failed = false;
+    const http::Url url = request.url;
+    http::Response response = co_await next(std::move(request));
+    const std::string* location = response.headers.get("location");
+    story.redirected =
+        response.status >= 300 && response.status <= 399 && location != nullptr && url.resolve(*location);
+    co_return std::move(response);
+  }
+};
+
+Task<std::unique_ptr<Stream>> Fetch::handshake(http::Encrypt encrypt, std::unique_ptr<Stream> stream,
+                                               std::string host) {
+  Result<std::unique_ptr<Stream>> encrypted = co_await encrypt(std::move(stream), std::move(host)).result();
+  story_->handshake_failed = !encrypted;
+  co_return std::move(encrypted);
+}
 
 http::Service Fetch::layers(Story& story, Instant began) const {
   http::Trace trace{[this, &story, began](const http::TraceEvent& event) {
@@ -187,7 +269,7 @@ http::Service Fetch::layers(Story& story, Instant began) const {
                    (event.at - began).milliseconds(), event.what.c_str(), outcome.c_str());
     }
   }};
-  http::Service service = http::layered(trace, client_);
+  http::Service service = http::layered(trace, Remember{story}, client_);
   if (options_.follow) {
     http::Redirect redirect;
     redirect.hops_max = options_.redirects_max;
@@ -209,41 +291,57 @@ http::Service Fetch::layers(Story& story, Instant began) const {
   return service;
 }
 
-Task<> Fetch::run(std::string text, http::Headers headers, std::string data, std::FILE* out, Story& story) {
+Task<> Fetch::run(std::string text, http::Headers headers, std::string data, Output& out, Story& story) {
+  story_ = &story;
   Reactor& reactor = co_await this_reactor;
   if (text.find("://") == text.npos) text.insert(0, "http://");
   http::Url url = co_await http::Url::parse(text);
   if (!url.userinfo().empty() && !headers.has("authorization")) {
-    headers.set("Authorization", "Basic " + base64(url.userinfo()));
+    headers.set("Authorization", "Basic " + base64(http::percent_decoded(url.userinfo())));
   }
+  story.begun = true;
   std::string method = options_.method;
-  if (method.empty()) method = options_.head ? "HEAD" : options_.data ? "POST" : "GET";
+  if (method.empty()) method = options_.head ? "HEAD" : !options_.data.empty() ? "POST" : "GET";
   const http::Service service = layers(story, reactor.precise_now());
   http::Response response =
       co_await service(http::Request(method, std::move(url), std::move(headers), std::move(data)));
   story.status = response.status;
   story.headers = response.headers;
+  std::string head;
   if ((options_.head || options_.include) && !options_.json) {
-    std::string head = "HTTP/1.1 " + std::to_string(response.status) + ' ' +
-                       std::string(http::reason_phrase(response.status)) + "\r\n";
+    head = "HTTP/1.1 " + std::to_string(response.status) + ' ' +
+           std::string(http::reason_phrase(response.status)) + "\r\n";
     for (const http::Headers::Field& field : response.headers)
       head += field.name + ": " + field.value + "\r\n";
     head += "\r\n";
-    std::fwrite(head.data(), 1, head.size(), out);
   }
+  if (!options_.json || !options_.output.empty()) co_await write(head, out, story);
   co_await copy_body(response, out, story);
 }
 
+Task<> Fetch::write(std::string_view piece, Output& out, Story& story) {
+  Result<> written = out.write(piece);
+  if (written) written = out.flush();
+  story.written = static_cast<bool>(written);
+  co_await std::move(written);
+}
+
 // As it arrives.
-Task<> Fetch::copy_body(http::Response& response, std::FILE* out, Story& story) {
+Task<> Fetch::copy_body(http::Response& response, Output& out, Story& story) {
+  const bool collect = options_.json && options_.output.empty();
+  const std::uint64_t most = options_.body_bytes_max.value_or(collect ? collected_max : UINT64_MAX);
   for (;;) {
     const std::string piece = co_await response.body.read();
     if (piece.empty()) co_return;
     story.bytes += piece.size();
-    if (options_.json && options_.output.empty()) {
+    story.within_limit = story.bytes <= most;
+    if (!story.within_limit) {
+      co_await Error(Errc::limit_exceeded, "a body of more than " + std::to_string(most) + " bytes");
+    }
+    if (collect) {
       story.body += piece;
-    } else if (std::fwrite(piece.data(), 1, piece.size(), out) != piece.size() || std::fflush(out) != 0) {
-      co_await Error(Errc::permission_denied, "could not write the body");
+    } else {
+      co_await write(piece, out, story);
     }
   }
 }
@@ -297,11 +395,11 @@ int fetch_all(const FetchOptions& options) {
   loop_options.backend = options.backend;
   loop_options.tcp.resolver = *std::move(resolver);
   Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(loop_options));
-  if (!loop) return fail(options, exit_code_of(loop.error(), false), loop.error().message());
-  std::FILE* out = options.output.empty() ? stdout : std::fopen(options.output.c_str(), "wb");
-  if (out == nullptr) return fail(options, write_failed.code, "cannot write " + options.output);
+  if (!loop) return fail(options, exit_code_of(loop.error(), Story()), loop.error().message());
 
   int code = 0;
+  Output out(options.output == "-" ? std::string() : options.output);
+  Output report("");
   Fetch fetch(options, *std::move(encrypt), (*loop)->network());
   for (const std::string& url : options.urls) {
     Story story;
@@ -311,14 +409,14 @@ int fetch_all(const FetchOptions& options) {
     if (options.json) {
       const double took = ((*loop)->backend().now() - began).milliseconds();
       const nlohmann::json object = json_of(url, story, outcome, took);
-      std::printf("%s\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+      Result<> told =
+          report.write(object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+      if (told) told = report.flush();
+      story.written = story.written && told;
+      if (!told) outcome = std::move(told);
     }
-    if (outcome) continue;
-    const bool writing = outcome.error() == Errc::permission_denied;
-    code = fail(options, writing ? write_failed.code : exit_code_of(outcome.error(), story.status != 0),
-                outcome.error().message());
+    if (!outcome) code = fail(options, exit_code_of(outcome.error(), story), outcome.error().message());
   }
-  if (out != stdout) std::fclose(out);
   return code;
 }
 

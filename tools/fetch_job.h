@@ -2,9 +2,12 @@
 
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <escapement/io/resolve.h>
 
 namespace escapement {
 
@@ -16,7 +19,7 @@ struct FetchOptions {
   int redirects_max = 50;
   std::vector<std::string> headers;
   std::string method;
-  std::optional<std::string> data;
+  std::vector<std::string> data;  // each a piece of the body, or @FILE; joined by &
   std::string user;
   bool head = false;
   bool include = false;
@@ -31,6 +34,8 @@ struct FetchOptions {
   std::optional<double> try_seconds;
   bool trace = false;
   bool json = false;
+  std::optional<std::uint64_t> body_bytes_max;
+  AddressFamily family = AddressFamily::any;
   std::string backend;
 };
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """esc-fetch: every option, and one sentence and its own exit code for everything that goes wrong."""
+import base64
 import json
 import os
 import socket
@@ -79,12 +80,19 @@ class Options(WithServe):
         self.assertIn("x-two: 2\r\n", said)
         self.assertEqual(said.lower().count("user-agent"), 1)
         self.assertIn("colon", self.fails(2, "-H", "nonsense", self.url))
-        self.fails(3, "-H", "X: a\r\nInjected: b", self.url + "/hello")
-        self.fails(3, "-H", ": b", self.url + "/hello")
+        for wrong in ("X: a\r\nInjected: b", ": b", "Content-Length: 5", "A b: c"):
+            self.fails(2, "-H", wrong, self.url + "/hello")
+
+    def test_headers_left_out_and_empty(self):
+        for line in ("User-Agent:", "user-agent: "):
+            self.assertNotIn("user-agent", request_of("-H", line)[1].lower())
+        self.assertNotIn("accept", request_of("-H", "Accept:")[1].lower())
+        self.assertNotIn("content-type", request_of("-H", "Content-Type:", "-d", "x")[1].lower())
+        self.assertIn("X-None: \r\n", request_of("-H", "X-None;")[1])
 
     def test_methods(self):
         self.assertTrue(request_of("-X", "PURGE")[1].startswith("PURGE /x HTTP/1.1\r\n"))
-        self.fails(3, "-X", "NOT ONE", self.url + "/hello")
+        self.fails(2, "-X", "NOT ONE", self.url + "/hello")
 
     def test_data(self):
         for option in ("--data-binary", "-d", "--data"):
@@ -94,6 +102,7 @@ class Options(WithServe):
             self.assertIn("application/x-www-form-urlencoded", said)
             self.assertTrue(said.endswith("\r\n\r\na=b"), said)
         self.assertIn("Content-Length: 0\r\n", request_of("--data-binary", "")[1])
+        self.assertTrue(request_of("-d", "a=1", "--data", "b=2", "-d", "")[1].endswith("\r\n\r\na=1&b=2&"))
         self.assertTrue(request_of("-X", "PUT", "--data-binary", "x")[1].startswith("PUT "))
 
     def test_data_of_a_file(self):
@@ -111,6 +120,9 @@ class Options(WithServe):
         with peer(OK) as (port, requests):
             fetch(f"http://u:p@127.0.0.1:{port}/")
         self.assertIn(b"Authorization: Basic dTpw\r\n", requests[0])
+        with peer(OK) as (port, requests):
+            fetch(f"http://u%40x:p%3aq@127.0.0.1:{port}/")
+        self.assertIn(b"Authorization: Basic " + base64.b64encode(b"u@x:p:q") + b"\r\n", requests[0])
 
     def test_head(self):
         head = self.body("-I", self.url + "/hello").decode()
@@ -126,9 +138,44 @@ class Options(WithServe):
             with open(name, "rb") as file:
                 self.assertEqual(file.read(), b"hello")
         self.fails(23, "-o", "/nowhere/at-all", self.url + "/hello")
-        with open("/dev/full", "wb") as full:
-            done = subprocess.run([FETCH, self.url + "/hello"], stdout=full, stderr=subprocess.PIPE, timeout=20)
-        self.assertEqual(done.returncode, 23, done.stderr)
+
+    def test_output_to_standard_output(self):
+        self.assertEqual(self.body("-o", "-", self.url + "/hello"), b"hello")
+
+    def test_output_that_is_full_or_closed(self):
+        for arguments in ([], ["-I"], ["--json"], ["-i"]):
+            for path in ("/hello", "/echo"):
+                with self.subTest(arguments=arguments, path=path), open("/dev/full", "wb") as full:
+                    done = subprocess.run([FETCH, *arguments, self.url + path], stdout=full, stderr=subprocess.PIPE,
+                                          timeout=20)
+                    wanted = 0 if path == "/echo" and not arguments else 23
+                    self.assertEqual(done.returncode, wanted, done.stderr)
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([FETCH, self.url + "/hello"], stdout=writer, stderr=subprocess.PIPE, timeout=20)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr.count(b"\n")), (23, 1), done.stderr)
+
+    def test_output_is_made_when_the_answer_comes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            name = os.path.join(folder, "out")
+            self.fails(7, "-o", name, f"http://127.0.0.1:{closed_port()}/")
+            self.assertFalse(os.path.exists(name))
+            self.assertEqual(self.body("-o", name, self.url + "/echo"), b"")
+            self.assertEqual(os.path.getsize(name), 0)
+
+    def test_bodies_that_are_too_large(self):
+        endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (65 << 20)
+        with peer(endless) as (port, _):
+            done = fetch("--json", f"http://127.0.0.1:{port}/")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["error"]["kind"]), (63, "limit_exceeded"))
+        self.fails(63, "--max-filesize", "4", self.url + "/hello")
+        self.assertEqual(self.body("--max-filesize", "5", self.url + "/hello"), b"hello")
+
+    def test_address_families(self):
+        self.assertEqual(self.body("-4", self.url + "/hello"), b"hello")
+        self.fails(6, "-6", self.url + "/hello")
+        self.fails(2, "-4", "-6", self.url + "/hello")
 
     def test_resolve(self):
         port = self.serve.port
@@ -204,14 +251,31 @@ class Options(WithServe):
 
 class Failures(WithServe):
     def test_command_line(self):
-        for wrong in (["--nonsense", self.url], [], ["-m", "x", self.url], ["-m", "-1", self.url],
-                      ["--retry", "-1", self.url], ["--max-redirs", "-1", self.url], ["--backend", "kqueue", self.url]):
+        for wrong in (["--nonsense", self.url], [], ["--backend", "kqueue", self.url]):
             self.fails(2, *wrong)
+        for wrong in (["--no-such"], ["-9"], ["-9", self.url]):
+            self.assertIn(wrong[0], self.fails(2, *wrong))
+        for option in ("-m", "--max-redirs", "--connect-timeout", "--retry", "--retry-delay", "--per-try-timeout",
+                       "--max-filesize"):
+            for value in ("x", "-1", "nan", "inf", "1x", ""):
+                said = self.fails(2, option, value, self.url)
+                self.assertRegex(said, f'"{value}" is no (whole )?number')
+        self.assertIn('"0" is no number above 0', self.fails(2, "-m", "0", self.url))
 
     def test_malformed_urls(self):
         for wrong in ("http://", "http:///x", "http://h:x/", "http://h:70000/", "http://[::1/", "http://a b/",
                       "http://h\r\nX: y/", "nonsense://h/", "http://u@/"):
             self.assertIn("URL", self.fails(3, wrong), wrong)
+
+    def test_what_the_path_says_decides_nothing(self):
+        with peer(b"nonsense\r\n\r\n") as (port, _):
+            self.fails(8, f"http://127.0.0.1:{port}/TLS")
+        with peer(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000) as (port, _):
+            self.fails(56, f"http://127.0.0.1:{port}/redirects")
+        for code, location in ((47, "/TLS"), (8, "nonsense://h/")):
+            answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+            with peer(answer, answer) as (port, _):
+                self.fails(code, "-L", f"http://127.0.0.1:{port}/TLS")
 
     def test_nobody_there(self):
         port = closed_port()
