@@ -361,7 +361,6 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
 
 TcpNetwork::TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options)
     : backend_(backend),
-      reactor_(reactor),
       options_(std::move(options)),
       resolver_(backend, reactor, options_.resolver) {}
 

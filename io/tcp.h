@@ -46,7 +46,6 @@ class TcpNetwork final : public Network {
 
  private:
   FdBackend& backend_;
-  Reactor& reactor_;
   TcpOptions options_;
   Resolver resolver_;
 };
