@@ -360,9 +360,7 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
 }  // namespace
 
 TcpNetwork::TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options)
-    : backend_(backend),
-      options_(std::move(options)),
-      resolver_(backend, reactor, options_.resolver) {}
+    : backend_(backend), options_(std::move(options)), resolver_(backend, reactor, options_.resolver) {}
 
 TcpNetwork::~TcpNetwork() = default;
 

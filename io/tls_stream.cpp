@@ -137,7 +137,7 @@ Task<TlsStreamOver::Step> TlsStreamOver::shake_once() {
   PromiseBase& self = co_await this_task;
   Semaphore::Permit turn = co_await engine_.context().steps().acquire();
   const Step step = engine_.handshake();
-  start_sending();
+  if (step != Step::again) start_sending();  // a flight goes out as a whole
   if (step == Step::wants_input || step == Step::wants_room) co_return step;
   TimerEntry next_turn;
   next_turn.arm(reactor_->timers(), reactor_->now(), self);

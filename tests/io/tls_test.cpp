@@ -312,3 +312,48 @@ TEST_CASE("TLS: a reload counts for new connections, and open ones do not notice
   };
   CHECK(outcome_text(sim.run(run())) == "");
 }
+
+namespace {
+
+class CountsWrites final : public Stream {
+ public:
+  CountsWrites(std::unique_ptr<Stream> inner, int& count) : inner_(std::move(inner)), count_(count) {}
+  Task<std::size_t> read_task(MutableBytes into) override { return inner_->read_task(into); }
+  Task<> write_task(Bytes bytes) override {
+    ++count_;
+    return inner_->write_task(bytes);
+  }
+  Task<> shutdown_write() override { return inner_->shutdown_write(); }
+  bool readable_or_closed() override { return inner_->readable_or_closed(); }
+  std::string peer() const override { return inner_->peer(); }
+
+ private:
+  std::unique_ptr<Stream> inner_;
+  int& count_;
+};
+
+}  // namespace
+
+TEST_CASE("TLS: each flight of a handshake is one write") {
+  for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
+    Sim sim;
+    int by_client = 0;
+    int by_server = 0;
+    auto run = [](TlsVersion version, int& by_client, int& by_server) -> Task<> {
+      TlsClientOptions options = trusting_ca();
+      options.newest = version;
+      TlsClient client = make_client(options);
+      TlsServer server = make_server(serving("a"));
+      PipeEnds plain = pipe();
+      auto first = std::make_unique<CountsWrites>(std::move(plain.first), by_client);
+      auto second = std::make_unique<CountsWrites>(std::move(plain.second), by_server);
+      StreamPair pair =
+          co_await encrypt_both(client, server, StreamPair(std::move(first), std::move(second)));
+      co_await pair.second->write(as_bytes("x"));
+      std::string got = co_await read_exactly(*pair.first, 1);  // and the tickets of TLS 1.3 before it
+    };
+    CHECK(outcome_text(sim.run(run(version, by_client, by_server))) == "");
+    CHECK(by_client == 3);  // the hello; keys and Finished; close_notify
+    CHECK(by_server <= 4);  // its hello and what follows; Finished, or tickets; the byte; close_notify
+  }
+}
