@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from programs import FETCH, Serve, closed_port, fetch, few_descriptors, peer
+from programs import FETCH, Serve, closed_port, fetch, few_descriptors, peer, without_ubsan
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -282,6 +282,7 @@ class Failures(WithServe):
         said = self.fails(7, f"http://127.0.0.1:{port}/")
         self.assertIn(f"127.0.0.1:{port}: Connection refused", said)
 
+    @without_ubsan
     def test_lack_of_descriptors(self):
         for count in (4, 5):
             said = self.fails(7, f"http://127.0.0.1:{closed_port()}/", **few_descriptors(count))

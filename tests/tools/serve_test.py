@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from programs import SERVE, Serve, few_descriptors, read_all
+from programs import SERVE, Serve, few_descriptors, read_all, without_ubsan
 
 
 def head_and_body(answer):
@@ -217,6 +217,7 @@ class CommandLine(unittest.TestCase):
             for threads in ("1", "2"):
                 self.assertIn("in use", self.refused(f"127.0.0.1:{serve.port}", "--threads", threads, code=1))
 
+    @without_ubsan
     def test_lack_of_descriptors(self):
         for count in (4, 5, 6, 30):
             said = self.refused("127.0.0.1:0", "--threads", "64", code=1, **few_descriptors(count))
