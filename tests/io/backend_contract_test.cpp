@@ -15,18 +15,13 @@
 #include <escapement/io/loop.h>
 #include <escapement/timers/sleep.h>
 
+#include "support/loops.h"
+
 using namespace escapement;
+using test::make_loop;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-std::unique_ptr<Loop> make_loop(const char* backend) {
-  LoopOptions options;
-  options.backend = backend;
-  Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(options));
-  REQUIRE(loop);
-  return *std::move(loop);
-}
 
 Task<> nap(Duration length) { co_await sleep(length); }
 

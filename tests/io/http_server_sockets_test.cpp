@@ -17,19 +17,13 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/loops.h"
 #include "support/scratch_folder.h"
 
 using namespace escapement;
+using test::make_loop;
 
 namespace {
-
-std::unique_ptr<Loop> make_loop(const char* backend) {
-  LoopOptions options;
-  options.backend = backend;
-  Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(options));
-  REQUIRE(loop);
-  return *std::move(loop);
-}
 
 Task<std::string> read_some(Stream& stream) {
   std::vector<std::byte> room(4096);

@@ -13,23 +13,14 @@
 #include <escapement/io/threads.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
+
 #include "support/failing_calls.h"
+#include "support/loops.h"
 
 using namespace escapement;
 using test::Call;
 using test::FailingCall;
-
-namespace {
-
-std::unique_ptr<Loop> make_loop(const char* backend) {
-  LoopOptions options;
-  options.backend = backend;
-  Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(options));
-  REQUIRE(loop);
-  return *std::move(loop);
-}
-
-}  // namespace
+using test::make_loop;
 
 TEST_CASE("system faults: accept that goes on failing is an error, after a bounded number of calls") {
   std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));

@@ -18,6 +18,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/loops.h"
 #include "support/scratch_folder.h"
 
 using namespace escapement;
@@ -26,9 +27,8 @@ namespace {
 
 std::unique_ptr<Loop> make_loop(const char* backend) {
   LoopOptions options;
-  options.backend = backend;
   options.tcp.resolver.overrides.emplace_back("fixed.test", 80, "127.0.0.1");
-  return *Loop::make(std::move(options));
+  return test::make_loop(backend, std::move(options));
 }
 
 int open_descriptors() {
