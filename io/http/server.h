@@ -114,9 +114,9 @@ class Server {
 
   // Told of failed handlers and broken connections. May be empty.
   std::function<void(const Error&)> on_failure;
-  // Told of each such answer but 503, for logs and counts (AccessLog::refused, Metrics::refused). Nearly all are
-  // to requests that the service never saw; where a body came too late (408) its layers tell of it as well, as
-  // of a request that was given up. May be empty.
+  // Told of each such answer but 503, for logs and counts (AccessLog::refused, Metrics::refused). Nearly all
+  // are to requests that the service never saw; where a body came too late (408) its layers tell of it as
+  // well, as of a request that was given up. May be empty.
   std::function<void(const Refusal&)> on_refused;
 
  private:
