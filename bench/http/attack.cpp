@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arguments.h"
 #include "sockets.h"
 
 namespace {
@@ -143,23 +144,20 @@ class Attack {
 };
 
 bool parse(int argc, char** argv, Options& options) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (!name.starts_with("--") && options.port == 0) {
-      options.port = static_cast<std::uint16_t>(std::atoi(argv[i]));
-    } else if (++i == argc) {
-      return false;
-    } else if (name == "--connections") {
-      options.connections = std::max(1, std::atoi(argv[i]));
+  const auto flag = [](std::string_view) { return false; };
+  const auto option = [&](std::string_view name, const char* value) {
+    if (name == "--connections") {
+      options.connections = std::max(1, std::atoi(value));
     } else if (name == "--pause") {
-      options.pause = std::max(0.001, std::atof(argv[i]));
+      options.pause = std::max(0.001, std::atof(value));
     } else if (name == "--seconds") {
-      options.seconds = std::atof(argv[i]);
+      options.seconds = std::atof(value);
     } else {
       return false;
     }
-  }
-  return options.port != 0;
+    return true;
+  };
+  return bench::read_arguments(argc, argv, options.port, flag, option);
 }
 
 }  // namespace

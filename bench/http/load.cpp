@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arguments.h"
 #include "sockets.h"
 
 namespace {
@@ -281,41 +282,37 @@ class Load {
 };
 
 bool parse(int argc, char** argv, Options& options) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--lockstep") {
-      options.lockstep = true;
-    } else if (name == "--short") {
-      options.short_lived = true;
-    } else if (name == "--idle") {
-      options.idle = true;
-    } else if (!name.starts_with("--") && options.port == 0) {
-      options.port = static_cast<std::uint16_t>(std::atoi(argv[i]));
-    } else if (++i == argc) {
-      return false;
-    } else if (name == "--echo") {
-      options.echo = static_cast<std::size_t>(std::atol(argv[i]));
+  const auto flag = [&](std::string_view name) {
+    if (name == "--lockstep") return options.lockstep = true;
+    if (name == "--short") return options.short_lived = true;
+    if (name == "--idle") return options.idle = true;
+    return false;
+  };
+  const auto option = [&](std::string_view name, const char* value) {
+    if (name == "--echo") {
+      options.echo = static_cast<std::size_t>(std::atol(value));
     } else if (name == "--request") {
-      options.request = std::string_view(argv[i]) == "browser" ? browser : minimal;
+      options.request = std::string_view(value) == "browser" ? browser : minimal;
     } else if (name == "--connections") {
-      options.connections = std::max(1, std::atoi(argv[i]));
+      options.connections = std::max(1, std::atoi(value));
     } else if (name == "--depth") {
-      options.depth = std::max(1, std::atoi(argv[i]));
+      options.depth = std::max(1, std::atoi(value));
     } else if (name == "--count") {
-      options.count = static_cast<std::uint64_t>(std::atoll(argv[i]));
+      options.count = static_cast<std::uint64_t>(std::atoll(value));
     } else if (name == "--seconds") {
-      options.seconds = std::atof(argv[i]);
+      options.seconds = std::atof(value);
     } else if (name == "--warm") {
-      options.warm = std::atof(argv[i]);
+      options.warm = std::atof(value);
     } else if (name == "--pid") {
-      options.pid = std::atoi(argv[i]);
+      options.pid = std::atoi(value);
     } else if (name == "--rate") {
-      options.rate = std::atof(argv[i]);
+      options.rate = std::atof(value);
     } else {
       return false;
     }
-  }
-  return options.port != 0;
+    return true;
+  };
+  return bench::read_arguments(argc, argv, options.port, flag, option);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "../arguments.h"
 #include "../sockets.h"
 
 namespace {
@@ -227,35 +228,30 @@ class Load {
 };
 
 bool parse(int argc, char** argv, Options& options) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name = argv[i];
-    if (name == "--new") {
-      options.fresh = true;
-    } else if (name == "--resume") {
-      options.resume = true;
-    } else if (name == "--tls12") {
-      options.tls12 = true;
-    } else if (name == "--idle") {
-      options.idle = true;
-    } else if (!name.starts_with("--") && options.port == 0) {
-      options.port = static_cast<std::uint16_t>(std::atoi(argv[i]));
-    } else if (++i == argc) {
-      return false;
-    } else if (name == "--ciphers") {
-      options.ciphers = argv[i];
+  const auto flag = [&](std::string_view name) {
+    if (name == "--new") return options.fresh = true;
+    if (name == "--resume") return options.resume = true;
+    if (name == "--tls12") return options.tls12 = true;
+    if (name == "--idle") return options.idle = true;
+    return false;
+  };
+  const auto option = [&](std::string_view name, const char* value) {
+    if (name == "--ciphers") {
+      options.ciphers = value;
     } else if (name == "--connections") {
-      options.connections = std::max(1, std::atoi(argv[i]));
+      options.connections = std::max(1, std::atoi(value));
     } else if (name == "--seconds") {
-      options.seconds = std::atof(argv[i]);
+      options.seconds = std::atof(value);
     } else if (name == "--warm") {
-      options.warm = std::atof(argv[i]);
+      options.warm = std::atof(value);
     } else if (name == "--pid") {
-      options.pid = std::atoi(argv[i]);
+      options.pid = std::atoi(value);
     } else {
       return false;
     }
-  }
-  return options.port != 0;
+    return true;
+  };
+  return bench::read_arguments(argc, argv, options.port, flag, option);
 }
 
 }  // namespace
