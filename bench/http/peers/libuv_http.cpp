@@ -8,8 +8,7 @@
 #include <string>
 
 #include "../answer.h"
-#include "../sockets.h"
-#include "end.h"
+#include "libuv_serve.h"
 
 namespace {
 
@@ -88,12 +87,4 @@ void accepted(uv_stream_t* listener, int) {
 
 }  // namespace
 
-int main() {
-  bench::end_on_sigterm();
-  uv_loop_t* loop = uv_default_loop();
-  uv_tcp_t listener;
-  uv_tcp_init(loop, &listener);
-  uv_tcp_open(&listener, bench::listen_and_say());
-  if (uv_listen(reinterpret_cast<uv_stream_t*>(&listener), 4096, accepted) != 0) bench::fail("uv_listen");
-  return uv_run(loop, UV_RUN_DEFAULT);
-}
+int main() { return bench::serve_by_libuv(accepted); }
