@@ -19,7 +19,8 @@ namespace {
 
 constexpr const char* usage =
     "bench_load PORT [--echo BYTES | --request minimal|browser] [--connections N] [--depth N]\n"
-    "           [--count N | --seconds S [--warm S] [--pid N]] [--lockstep] [--rate N] [--short] [--idle]\n\n"
+    "           [--count N | --seconds S [--warm S] [--pid N]] [--lockstep] [--rate N] [--short] [--idle] "
+    "[--vary]\n\n"
     "  --echo BYTES     messages of so many bytes; default: an HTTP GET\n"
     "  --request KIND   minimal (37 bytes) or browser (460 bytes)\n"
     "  --depth N        requests in flight on each connection (pipelining)\n"
@@ -29,7 +30,8 @@ constexpr const char* usage =
     "  --lockstep       the next round begins when every connection has its answers\n"
     "  --rate N         open loop: N requests a second; latency counts from when each should have been sent\n"
     "  --short          every request on a connection of its own, closed after the answer\n"
-    "  --idle           one request on each connection, then waits for the end of standard input\n";
+    "  --idle           one request on each connection, then waits for the end of standard input\n"
+    "  --vary           a field more, X-Request-Id, with another value in every request\n";
 
 constexpr std::string_view minimal = "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
 constexpr std::string_view browser =
@@ -80,12 +82,14 @@ struct Options {
   double rate = 0;
   bool short_lived = false;
   bool idle = false;
+  bool vary = false;
 };
 
 class Load {
  public:
   explicit Load(const Options& options) : options_(options), received_(256 * 1024) {
-    const std::string one = options.echo != 0 ? std::string(options.echo, 'x') : std::string(options.request);
+    std::string one = options.echo != 0 ? std::string(options.echo, 'x') : std::string(options.request);
+    if (options.vary) one.insert(one.size() - 2, "X-Request-Id: 00000000\r\n");
     for (int i = 0; i < options.depth; ++i) round_ += one;
     answer_size_ = options.echo;
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -170,7 +174,20 @@ class Load {
     for (Peer& peer : peers_) send(peer, at);
   }
 
+  // Another number in each request of a round, at its end.
+  void vary() {
+    constexpr std::size_t digits = 8, behind = 4;
+    const std::size_t size = round_.size() / static_cast<std::size_t>(options_.depth);
+    for (std::size_t end = size; end <= round_.size(); end += size) {
+      std::uint64_t number = ++varied_;
+      for (std::size_t i = 1; i <= digits; ++i, number /= 10) {
+        round_[end - behind - i] = static_cast<char>('0' + number % 10);
+      }
+    }
+  }
+
   void send(Peer& peer, std::int64_t at) {
+    if (options_.vary) vary();
     std::string_view bytes = round_;
     // Not known yet how long an answer is: one request first.
     if (peer.learning) bytes = bytes.substr(0, round_.size() / static_cast<std::size_t>(options_.depth));
@@ -272,6 +289,7 @@ class Load {
   std::uint64_t answered_ = 0;
   std::size_t waiting_ = 0;  // connections with something in flight
   std::size_t turn_ = 0;
+  std::uint64_t varied_ = 0;
   std::int64_t next_due_ = 0;
   std::int64_t began_ = 0;
   std::int64_t ends_ = 0;
@@ -286,6 +304,7 @@ bool parse(int argc, char** argv, Options& options) {
     if (name == "--lockstep") return options.lockstep = true;
     if (name == "--short") return options.short_lived = true;
     if (name == "--idle") return options.idle = true;
+    if (name == "--vary") return options.vary = true;
     return false;
   };
   const auto option = [&](std::string_view name, const char* value) {
@@ -312,7 +331,8 @@ bool parse(int argc, char** argv, Options& options) {
     }
     return true;
   };
-  return bench::read_arguments(argc, argv, options.port, flag, option);
+  return bench::read_arguments(argc, argv, options.port, flag, option) &&
+         !(options.vary && options.echo != 0);
 }
 
 }  // namespace

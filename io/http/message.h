@@ -138,6 +138,12 @@ class Headers {
   // For the parser: the fields that stand at `places` of `text`, which is copied from the first name on.
   static Headers received(std::span<const Place> places, std::string_view text);
 
+  // The text that they were received as, from the first name to the last value; valid until they change.
+  std::string_view as_received() const {
+    if (!store_) return {};
+    return {store_->text(), store_->text_size};
+  }
+
   // Calls `see(name, value)` for each field, in order, as views: without the work of taking a block apart.
   template <class F>
   void each(F see) const {

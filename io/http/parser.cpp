@@ -6,8 +6,8 @@
 #include <vector>
 
 #include <escapement/io/http/characters.h>
-#include <escapement/io/http/head_scanner.h>
 #include <escapement/io/http/known_fields.h>
+#include <escapement/io/http/plain_head.h>
 
 #include <llhttp.h>
 
@@ -78,7 +78,6 @@ class Parser::State {
   static State& of(llhttp_t* parser) { return *static_cast<State*>(parser->data); }
 
   ESC_INLINE Step feed_start(Bytes bytes);
-  ESC_INLINE bool take_plain_head(std::string_view text);
   Step feed_message(Bytes bytes);
   std::size_t execute(std::string_view text);
   void begin_message();
@@ -102,14 +101,11 @@ class Parser::State {
   std::string_view text_of_head();
   int headers_complete();
   int take_body(std::string_view bytes);
-  bool expects_continue(const Known& known) const {
-    return head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
-  }
   char head_byte(std::size_t at) const { return at < held_.size() ? held_[at] : feed_[at - held_.size()]; }
   bool check_protocol();
   bool check_request(const Known& known);
   bool check_target();
-  ESC_INLINE bool check_host(const Known& known);
+  bool check_host(const Known& known);
   bool check_framing(const Known& known);
   bool check_request_coding(std::string_view coding);
 
@@ -140,9 +136,7 @@ class Parser::State {
   Part name_;
   Part value_;
   std::vector<Headers::Place> places_;
-  // A plain head; and the last Host that was found to be one, as the next is likely the same.
-  detail::ScannedHead scanned_;
-  std::string last_host_;
+  detail::PlainHead plain_;
   // Of the trailers, the field that comes in.
   std::string trailer_name_;
   std::string trailer_value_;
@@ -347,7 +341,7 @@ bool Parser::State::check_request_coding(std::string_view coding) {
 }
 
 bool Parser::State::check_request(const Known& known) {
-  head.expect_continue = expects_continue(known);
+  head.expect_continue = head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
   return check_target() && check_host(known);
 }
 
@@ -368,10 +362,7 @@ bool Parser::State::check_host(const Known& known) {
   if (known.hosts > 1) return !fail_later(400, "several Host fields");
   if (known.hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
   head.host = known.host;
-  if (!known.host.empty() && detail::same(known.host, last_host_)) return true;
-  if (!detail::valid_host(known.host)) return !fail_later(400, "Host is not a host");
-  last_host_ = known.host;
-  return true;
+  return detail::valid_host(known.host) || !fail_later(400, "Host is not a host");
 }
 
 // --- feeding --------------------------------------------------------------------------------------------
@@ -402,7 +393,11 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
   }
   const std::string_view text = as_text(bytes);
   if (start_bytes_ == 0 && method_.empty()) {
-    if (take_plain_head(text)) return {Event::bare_head, scanned_.size};
+    const std::size_t size = plain_.read(text, limits_, head);
+    if (size != 0) {
+      if (!trailers.empty()) trailers = Headers();
+      return {Event::bare_head, size};
+    }
     const std::string_view method = method_at_once(text);
     if (!method.empty()) {
       begin_message();
@@ -435,30 +430,6 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
     method_ += c;
   }
   return {Event::need_more, bytes.size()};
-}
-
-// A request without a body whose head is plain: llhttp is not asked. Whatever there is to refuse is left to
-// it.
-bool Parser::State::take_plain_head(std::string_view text) {
-  if (!detail::scan_head(text, scanned_)) return false;
-  if (scanned_.size > limits_.head_bytes_max || scanned_.count > limits_.header_count_max) return false;
-  const Known known(text, scanned_.fields());
-  if (known.coded || known.content_lengths > 0) return false;
-  head.minor_version = scanned_.minor_version;
-  head.host = {};
-  if (!check_host(known)) {
-    error.reset();
-    return false;
-  }
-  head.method = Method(scanned_.method);
-  head.target = scanned_.target;  // as check_target wants it
-  head.headers = Headers::received(scanned_.fields(), text);
-  head.keep_alive = known.keeps_alive(head.minor_version);
-  head.expect_continue = expects_continue(known);
-  head.content_length.reset();
-  head.chunked = false;
-  if (!trailers.empty()) trailers = Headers();
-  return true;
 }
 
 void Parser::State::begin_message() {
