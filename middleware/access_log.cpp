@@ -86,7 +86,7 @@ class Pending final : public BodyGuard {
     entry_.peer = peer_address(request);
     entry_.method = request.method.text();
     entry_.target =
-        redacted(request.target.empty() ? CompactText(request.url.target()) : request.target, log.query);
+        redacted(request.target.empty() ? request.url.target() : std::string(request.target), log.query);
     entry_.minor_version = request.minor_version;
     entry_.referer = redacted(request.headers.get_or("referer", ""), log.query);
     entry_.user_agent = request.headers.get_or("user-agent", "");

@@ -216,7 +216,7 @@ class Router::Table {
 
   Task<Response> call(Request request) const {
     const std::string_view method = request.method.text();
-    if (method == "OPTIONS" && request.target.view() == "*") return not_routed(true, Allowed(every_).text());
+    if (method == "OPTIONS" && request.target == "*") return not_routed(true, Allowed(every_).text());
     Search search(method);
     const Entry* entry = search.walk(root_, std::string_view(request.url.path()).substr(1));
     if (entry != nullptr) {

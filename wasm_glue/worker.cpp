@@ -60,12 +60,13 @@ class ExchangeBody final : public http::BodySource {
   std::weak_ptr<Exchange> exchange_;
 };
 
-Result<http::Request> make_request(std::string_view head, http::Body body) {
+// `target` is what the request refers to.
+Result<http::Request> make_request(std::string_view head, http::Body body, std::string& target) {
   std::string method(take_line(head));
   Result<http::Url> url = http::Url::parse(take_line(head));
   if (!url) return std::move(url).error();
   http::Request request(std::move(method), *std::move(url), parse_fields(head), std::move(body));
-  request.target = request.url.target();
+  request.target = target = request.url.target();
   return request;
 }
 
@@ -91,7 +92,8 @@ Task<> answer(Context& context, const http::Service& service, std::string head, 
   auto exchange = std::make_shared<Exchange>(context);
   http::Body body;
   if (has_body) body = http::Body(std::make_unique<ExchangeBody>(exchange));
-  Result<http::Request> request = make_request(head, std::move(body));
+  std::string target;
+  Result<http::Request> request = make_request(head, std::move(body), target);
   Result<http::Response> outcome = Error(Errc::invalid_argument);
   if (request) outcome = co_await service(*std::move(request)).result();
   // What no host can send is this service's failure, not the instance's.

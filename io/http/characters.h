@@ -121,8 +121,8 @@ inline const char* find_control(const char* at, const char* end) {
   }
 }
 
-// Copies `text` to `at`, and yields where it ends there. For the short texts that heads are made of: up to 32
-// bytes take two loads and two stores, which may overlap, and no call.
+// Copies `text` to `at`, and yields where it ends there. For the short texts that heads are made of: up to 64
+// bytes take a few loads and stores, which may overlap, and no call.
 ESC_INLINE char* put(char* at, std::string_view text) {
   const std::size_t size = text.size();
   const auto copy_ends = [&]<class Part>(Part first) {
@@ -132,8 +132,10 @@ ESC_INLINE char* put(char* at, std::string_view text) {
     std::memcpy(at, &first, sizeof first);
     std::memcpy(at + size - sizeof last, &last, sizeof last);
   };
-  if (size > 32) {
+  if (size > 64) {
     std::memcpy(at, text.data(), size);
+  } else if (size > 32) {
+    copy_ends(std::array<char, 32>());
   } else if (size >= 16) {
     copy_ends(std::array<char, 16>());
   } else if (size >= 8) {

@@ -103,7 +103,7 @@ class Connection {
   // sending already, that one goes on with what was added. Fails: reset, timed_out.
   Task<> flush();
   // Puts a body in memory behind its head. False when that is not all there is to do: send_body.
-  bool put_body(const Body& body, Framing framing) {
+  ESC_INLINE bool put_body(const Body& body, Framing framing) {
     if (framing == Framing::none) return true;
     if (!body.replayable() || framing == Framing::chunked) return false;
     const std::string_view bytes = body.bytes();

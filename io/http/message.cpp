@@ -88,7 +88,8 @@ Headers::Headers(const Headers& other) {
   Store& store = *store_;
   store.base = from.base;
   store.lines = from.lines;
-  std::memcpy(store.places(), from.places(), from.bytes() - sizeof(Store));
+  const std::size_t bytes = from.bytes() - sizeof(Store);
+  detail::put(reinterpret_cast<char*>(store.places()), {reinterpret_cast<char*>(from.places()), bytes});
 }
 
 Headers Headers::received(std::span<const Place> places, std::string_view text) {

@@ -303,10 +303,10 @@ class Request {
   Url url;
   Headers headers;
   Body body;
-  // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*").
-  CompactText target = {};
-  // Of a request that a server received: the other end of its connection, "127.0.0.1:4711", where known.
-  // Refers to the connection: valid as long as the request is in work.
+  // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*"), and
+  // the other end of its connection, "127.0.0.1:4711", where known. Both refer to the connection: they are
+  // valid as long as the request is in work.
+  std::string_view target = {};
   std::string_view peer = {};
   // Of a request that a server received: 0 for HTTP/1.0.
   int minor_version = 1;

@@ -329,15 +329,20 @@ int ServerConnection::begin(Exchange& exchange) {
   Result<Url> url = url_of(head, stream().encrypted(), conversation_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
-  request.target = CompactText(head.target);
+  request.target = head.target;
   request.minor_version = head.minor_version;
   if (peer_.empty()) peer_ = stream().peer();
   request.peer = peer_;
-  if (head.has_body()) {
-    exchange.body = std::make_shared<OpenBody>(*this, head.expect_continue);
-    request.body = body_of(exchange.body, head.content_length);
-  } else if (!wire().message_complete()) {
-    wire().skip_buffered_body(0);
+  // What has arrived is not touched while a request of nothing but a head is in work; else reading goes on.
+  if (!wire().message_complete()) {
+    exchange.target = head.target;
+    request.target = exchange.target;
+    if (head.has_body()) {
+      exchange.body = std::make_shared<OpenBody>(*this, head.expect_continue);
+      request.body = body_of(exchange.body, head.content_length);
+    } else {
+      wire().skip_buffered_body(0);
+    }
   }
   ++server_.statistics_.requests;
   exchange.handling.emplace(server_.service_(std::move(request)));

@@ -46,6 +46,7 @@ struct Exchange {
   bool handled() const { return handling->finished(); }
 
   ResponseOptions writing;
+  CompactText target;  // where the request's does not lie in what has arrived
   std::shared_ptr<OpenBody> body;
   std::optional<escapement::detail::Started<Response>> handling;
   std::optional<Response> response;  // where it is not the handler's, or its body takes time to send

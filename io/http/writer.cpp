@@ -20,12 +20,7 @@ char* put_field(char* at, std::string_view name, std::string_view value) {
 constexpr std::size_t number_digits_max = 20;
 
 ESC_INLINE char* put_number(char* at, std::uint64_t number) {
-  char digits[number_digits_max];
-  char* const end = digits + sizeof digits;
-  char* first = end;
-  do *--first = static_cast<char>('0' + number % 10);
-  while ((number /= 10) != 0);
-  return put(at, {first, end});
+  return std::to_chars(at, at + number_digits_max, number).ptr;
 }
 
 enum class Kind { callers, ours, connection, length, date, host };
@@ -135,7 +130,8 @@ char* put_status_line(char* at, int status) {
   return status == 200 ? put(at, "HTTP/1.1 200 OK\r\n") : put_other_status_line(at, status);
 }
 
-bool status_without_body(int status) { return status < 200 || status == 204 || status == 304; }
+// Of a final one.
+bool status_without_body(int status) { return status == 204 || status == 304; }
 
 }  // namespace
 

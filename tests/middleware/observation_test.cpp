@@ -23,7 +23,7 @@ using escapement::test::Step;
 
 namespace {
 
-Request browser_request(const char* method = "GET", const std::string& target = "/a?token=s&page=2&flag") {
+Request browser_request(const char* method = "GET", const char* target = "/a?token=s&page=2&flag") {
   Request asking =
       request(method, target,
               Headers{{"Referer", "http://r/?key=s"}, {"User-Agent", "u\"a\n"}, {"Authorization", "s"}});
