@@ -240,7 +240,7 @@ class Body {
  public:
   Body() = default;
   Body(std::string bytes) : content_(bytes.empty() ? nullptr : new Content(std::move(bytes))) {}
-  Body(std::string_view bytes) : content_(bytes.empty() ? nullptr : new Content(std::string(bytes))) {}
+  Body(std::string_view bytes) : content_(bytes.empty() ? nullptr : new Content(bytes)) {}
   Body(const char* bytes) : Body(std::string_view(bytes)) {}
   explicit Body(std::unique_ptr<BodySource> source) : content_(new Content(std::move(source))) {}
 
@@ -274,6 +274,7 @@ class Body {
   // Apart, so that bodies move as one pointer, and most have none.
   struct Content {
     explicit Content(std::string b) : bytes(std::move(b)) {}
+    explicit Content(std::string_view b) : bytes(b) {}
     explicit Content(std::unique_ptr<BodySource> s) : source(std::move(s)) {}
     Content(const Content&) = delete;
     static void* operator new(std::size_t size) { return escapement::detail::allocate_block(size); }

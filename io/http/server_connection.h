@@ -31,7 +31,7 @@ enum class Limit { idle, head, handler, body, sending, lingering };
 
 // A request that was read and is being answered.
 struct Exchange {
-  Exchange() = default;
+  Exchange() {}  // not defaulted: that would clear all of it first
   Exchange(const Exchange&) = delete;
   // Those who may hold on to the request's body go first.
   ESC_INLINE ~Exchange() {

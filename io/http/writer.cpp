@@ -97,11 +97,11 @@ ESC_INLINE char* put_fields(char* at, const Headers& headers, const Survey& foun
 }
 
 // A length that the caller wrote must be the one that is sent.
-bool length_is(const Survey& found, const std::optional<std::uint64_t>& length) {
+bool length_is(const Survey& found, std::uint64_t length) {
   std::uint64_t stated = 0;
   const char* end = found.length.data() + found.length.size();
   const std::from_chars_result read = std::from_chars(found.length.data(), end, stated);
-  return !found.lengths_differ && read.ec == std::errc() && read.ptr == end && length && stated == *length;
+  return !found.lengths_differ && read.ec == std::errc() && read.ptr == end && stated == length;
 }
 
 ESC_NOINLINE Error not_its_length() {
@@ -115,10 +115,10 @@ ESC_NOINLINE Error no_final_status(int status) {
 // What is decided here takes no more than this, the empty line included.
 constexpr std::size_t framing_bytes_max = 128;
 
-ESC_INLINE char* put_framing(char* at, Framing framing, const std::optional<std::uint64_t>& length) {
+ESC_INLINE char* put_framing(char* at, Framing framing, std::uint64_t length) {
   if (framing == Framing::chunked) return put(at, "Transfer-Encoding: chunked\r\n");
   if (framing != Framing::length) return at;
-  return put(put_number(put(at, "Content-Length: "), *length), "\r\n");
+  return put(put_number(put(at, "Content-Length: "), length), "\r\n");
 }
 
 ESC_NOINLINE char* put_other_status_line(char* at, int status) {
@@ -155,7 +155,7 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
   const Survey found(request.headers);
   if (found.bad_names || found.bad_values) return refusal(request.headers, found);
   const std::optional<std::uint64_t> length = request.body.length();
-  if (found.lengths > 0 && !length_is(found, length)) return not_its_length();
+  if (found.lengths > 0 && !(length && length_is(found, *length))) return not_its_length();
   // RFC 9110 section 8.6: methods that usually carry content say 0 when they do not.
   const bool usually = method == "POST" || method == "PUT" || method == "PATCH";
   Framing framing = length ? Framing::length : Framing::chunked;
@@ -169,7 +169,7 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
   at = put(put(at, target), " HTTP/1.1\r\n");
   at = put_field(at, "Host", host);
   at = put_fields(at, request.headers, found, true);
-  at = put_framing(at, framing, length);
+  at = put_framing(at, framing, length.value_or(0));
   if (!options.keep_alive) at = put(at, "Connection: close\r\n");
   to.end_at(put(at, "\r\n"));
   return framing;
@@ -181,16 +181,22 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
   }
   const Survey found(response.headers);
   if (found.bad_names || found.bad_values) return refusal(response.headers, found);
-  const std::optional<std::uint64_t> length = response.body.length();
+  bool known = true;
+  std::uint64_t length = response.body.bytes().size();
+  if (!response.body.replayable()) {
+    const std::optional<std::uint64_t> stated = response.body.length();
+    known = stated.has_value();
+    length = stated.value_or(0);
+  }
   const bool bodyless = status_without_body(response.status);
   Framing framing = Framing::none;
   if (!bodyless) {
-    framing = length ? Framing::length : options.minor_version == 0 ? Framing::until_close : Framing::chunked;
+    framing = known ? Framing::length : options.minor_version == 0 ? Framing::until_close : Framing::chunked;
   }
   // A response to HEAD may state the length of a body that it does not have.
-  const bool states_own_length = options.answers_head && length == 0u;
+  const bool states_own_length = options.answers_head && known && length == 0;
   const bool checked = found.lengths > 0 && !states_own_length && !bodyless;
-  if (checked && !length_is(found, length)) return not_its_length();
+  if (checked && !(known && length_is(found, length))) return not_its_length();
 
   if (framing == Framing::until_close || found.closes) options.keep_alive = false;
   char* at = to.room(options.date_line.size() + found.bytes + framing_bytes_max);
