@@ -43,6 +43,10 @@ class Stream {
   // Waits for bytes, and puts between 1 and `into.size()` of them into `into`; yields how many. 0 is the
   // end: the peer has closed its direction. `into` must not be empty, and must outlive the operation.
   // Fails: reset. Cancelling it loses no bytes.
+  //
+  // Awaited itself, it leaves `into` alone until its task goes on, and nothing else runs in between: tasks of
+  // one reactor that are done with the bytes before they wait again may all read into the same memory, so
+  // that a connection that is quiet has no buffer.
   Reading read(MutableBytes into);
 
   // Sends all of `bytes`, which must outlive the operation; finished when the transport has taken them, which

@@ -1,4 +1,5 @@
 // An echo server as a user of the library writes one: a task for each connection, `read` and `write` awaited.
+// All read into the same memory, so that a quiet connection has none.
 
 #include <cstdlib>
 #include <vector>
@@ -11,13 +12,14 @@ using namespace escapement;
 
 namespace {
 
-// A read of up to 16 KiB, on its own buffer while it is in work.
-Task<> echo(std::unique_ptr<Stream> stream) {
-  std::vector<std::byte> room(16 * KiB);
+Task<> echo(std::unique_ptr<Stream> stream, MutableBytes room) {
   for (;;) {
-    std::size_t count = co_await stream->read(room);
+    const std::size_t count = co_await stream->read(room);
     if (count == 0) co_return;
-    co_await stream->write(Bytes(room).first(count));
+    const std::size_t sent = stream->write_now(room.first(count));
+    if (sent == count) continue;
+    const std::vector<std::byte> rest(room.begin() + sent, room.begin() + count);
+    co_await stream->write(rest);
   }
 }
 
@@ -26,10 +28,11 @@ Task<> serve(Network& network) {
   std::unique_ptr<Listener> listener = co_await network.listen("127.0.0.1:0");
   std::printf("%u\n", listener->port());
   std::fflush(stdout);
+  std::vector<std::byte> room(64 * KiB);
   Scope connections(reactor, nullptr);
   for (;;) {
     std::unique_ptr<Stream> stream = co_await listener->accept();
-    connections.spawn(echo(std::move(stream)));
+    connections.spawn(echo(std::move(stream), room));
   }
 }
 

@@ -1,5 +1,8 @@
 #include "support/stream_contract.h"
 
+#include <algorithm>
+#include <vector>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/random.h>
@@ -150,6 +153,44 @@ Task<> cancelling_reads_loses_no_bytes(StreamWorld& world) {
   CHECK((got == sent));
 }
 
+// Whoever reads sees what came for it, though others read into the same memory.
+Task<> readers_may_share_their_memory(StreamWorld& world) {
+  constexpr std::size_t readers = 5, length = 30'000;
+  std::vector<StreamPair> pairs;
+  for (std::size_t i = 0; i < readers; ++i) {
+    StreamPair pair = co_await world.open();
+    pairs.push_back(std::move(pair));
+  }
+  auto write = [](Stream& stream, char letter) -> Task<> {
+    const std::string piece(257, letter);
+    for (std::size_t sent = 0; sent < length; sent += piece.size()) {
+      co_await stream.write(as_bytes(piece));
+      if (sent % 5 == 0) co_await yield();
+    }
+    co_await stream.shutdown_write();
+  };
+  auto read = [](Stream& stream, char letter, std::string& room) -> Task<std::size_t> {
+    std::size_t wrong = 0;
+    for (;;) {
+      const std::size_t count = co_await stream.read(as_room(room));
+      if (count == 0) co_return wrong;
+      wrong += count - static_cast<std::size_t>(std::count(room.begin(), room.begin() + count, letter));
+    }
+  };
+  std::string room(1000, '\0');
+  Scope scope(co_await this_reactor);
+  std::vector<JoinHandle<std::size_t>> reading;
+  for (std::size_t i = 0; i < readers; ++i) {
+    const char letter = static_cast<char>('a' + i);
+    reading.push_back(scope.spawn_joinable(read(*pairs[i].second, letter, room)));
+    scope.spawn(write(*pairs[i].first, letter));
+  }
+  for (JoinHandle<std::size_t>& one : reading) {
+    const std::size_t wrong = co_await std::move(one).join();
+    CHECK(wrong == 0);
+  }
+}
+
 Task<> a_write_waits_for_the_reader(StreamWorld& world) {
   StreamPair pair = co_await world.open();
   const std::string sent(32 * MiB, 'x');
@@ -278,6 +319,7 @@ constexpr Case cases[] = {
     {"operations are tasks where tasks are wanted", operations_are_tasks_where_tasks_are_wanted},
     {"who never waits lets others run", who_never_waits_lets_others_run},
     {"cancelling reads loses no bytes", cancelling_reads_loses_no_bytes},
+    {"readers may share their memory", readers_may_share_their_memory},
     {"a write waits for the reader", a_write_waits_for_the_reader},
     {"a cancelled write has sent the beginning", a_cancelled_write_has_sent_the_beginning},
     {"destroying ends the peer's read", destroying_ends_the_peers_read},
