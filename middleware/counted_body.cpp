@@ -1,5 +1,7 @@
 #include <escapement/middleware/counted_body.h>
 
+#include <escapement/io/stream.h>
+
 namespace escapement::http {
 
 namespace {
@@ -22,6 +24,11 @@ class CountingSource final : public BodySource {
   std::optional<std::uint64_t> length() const override { return body_.length(); }
   Headers trailers() override { return body_.trailers(); }
   FileRange* file_range() override { return body_.file_range(); }
+  bool takes_over() const override { return body_.takes_over(); }
+  Task<> take_over(std::unique_ptr<Stream> stream) override {
+    co_await body_.take_over(std::move(stream));
+    count_->whole = true;
+  }
 
  private:
   // A file's own account covers both ways of sending it.

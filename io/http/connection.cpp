@@ -1,6 +1,7 @@
 #include <escapement/io/http/connection.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <escapement/timers/timeout.h>
 
@@ -157,6 +158,11 @@ bool Connection::skip_buffered_body(std::size_t most) {
     if (event == Parser::Event::failed || event == Parser::Event::need_more || skipped > most) break;
   }
   return complete_;
+}
+
+std::string Connection::take_unread_bytes() {
+  const std::size_t from = std::exchange(from_, to_);
+  return std::string(as_text(Bytes(received_.get() + from, to_ - from)));
 }
 
 // --- sending ----------------------------------------------------------------------------------------------

@@ -84,6 +84,8 @@ class Connection {
   Headers take_trailers() { return std::move(parser_.trailers()); }
   // Whether a byte beyond the last complete message has arrived.
   bool has_unread_bytes() const { return from_ < to_; }
+  // Those bytes, which are no message's any more.
+  std::string take_unread_bytes();
   // No byte of the next message has arrived.
   bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
   // What a server answers to a message that failed to parse; 0 when the parser did not fail.

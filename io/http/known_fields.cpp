@@ -11,6 +11,7 @@ void KnownFields::see_connection(std::string_view value) {
   const bool lives = value == "keep-alive";
   keep_alive = keep_alive || lives || list_contains(value, "keep-alive");
   close = close || (!lives && list_contains(value, "close"));
+  upgrade = upgrade || (!lives && list_contains(value, "upgrade"));
 }
 
 std::string KnownFields::codings() const {

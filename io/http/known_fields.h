@@ -38,8 +38,8 @@ struct KnownFields {
   std::span<const Headers::Place> places;
   std::string_view host, content_length, expect;  // the first of each
   int hosts = 0, content_lengths = 0;
-  bool close = false, keep_alive = false;  // in Connection
-  bool coded = false;                      // there is a Transfer-Encoding
+  bool close = false, keep_alive = false, upgrade = false;  // in Connection
+  bool coded = false;                                       // there is a Transfer-Encoding
 
  private:
   void see_connection(std::string_view value);

@@ -22,6 +22,10 @@
 #include <escapement/io/file_range.h>
 #include <escapement/io/http/url.h>
 
+namespace escapement {
+class Stream;
+}
+
 namespace escapement::http {
 
 // A request method: a token (RFC 9110 section 9). The usual ones have names.
@@ -220,6 +224,11 @@ class BodySource {
   // Where the rest of the body is a part of a file: which. Null for all others, and for those that have to
   // look at the bytes. Changed by `read` as well.
   virtual FileRange* file_range() { return nullptr; }
+  // Whether this is no content, but what takes over the connection after the head of a 101 (upgrade.h).
+  virtual bool takes_over() const { return false; }
+  // Speaks the new protocol on `stream`, which is told of nothing that HTTP read. Called once, where
+  // `takes_over` says so, and destroyed before this is.
+  virtual Task<> take_over(std::unique_ptr<Stream> stream);
 };
 
 // Something that lives as long as a body does: a permit, a line for a log. Its destructor runs when the body
@@ -264,6 +273,8 @@ class Body {
   Headers trailers();
   // Of a stream: see BodySource. Valid as long as the body, and until it is read or moved.
   FileRange* file_range() { return replayable() ? nullptr : content_->source->file_range(); }
+  bool takes_over() const { return !replayable() && content_->source->takes_over(); }
+  Task<> take_over(std::unique_ptr<Stream> stream);  // only where `takes_over` says so (checked)
 
   // `guard` lives from now on exactly as long as this body does, wherever that moves.
   void hold(std::unique_ptr<BodyGuard> guard);
@@ -329,7 +340,7 @@ class Response {
   Response(int status, Headers headers, Body body)
       : status(status), headers(std::move(headers)), body(std::move(body)) {}
 
-  int status;  // 200..599 (100..199 never reach a caller)
+  int status;  // 200..599 (100..199 never reach a caller); 101: upgrade.h
   Headers headers;
   Body body;
 };

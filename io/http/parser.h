@@ -46,6 +46,7 @@ struct MessageHead {
   // How the body ends: after so many bytes, by its last chunk, or with the connection.
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
+  bool upgrade = false;  // its Connection field lists "upgrade"
   bool until_close = false;
 
   bool has_body() const { return chunked || until_close || content_length.value_or(0) > 0; }

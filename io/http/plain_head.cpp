@@ -122,7 +122,7 @@ std::size_t PlainHead::read(std::string_view text, const ParserLimits& limits, M
   head.keep_alive = !meaning->close && (line.minor_version == 1 || meaning->keep_alive);
   head.expect_continue = line.minor_version == 1 && meaning->expects_continue;
   head.content_length.reset();
-  head.chunked = false;
+  head.chunked = head.upgrade = false;
   return size;
 }
 
@@ -139,7 +139,7 @@ bool PlainHead::read_fields(std::string_view text, const ParserLimits& limits, M
   const std::span<Headers::Place> places(places_.data(), end);
   if (meaning.size == 0 || places.size() > limits.header_count_max) return false;
   const KnownFields known(text, places);
-  if (known.coded || known.content_lengths > 0 || known.hosts > 1) return false;
+  if (known.coded || known.content_lengths > 0 || known.hosts > 1 || known.upgrade) return false;
   if (known.hosts == 1 && !is_host(known.host)) return false;
   meaning.has_host = known.hosts == 1;
   meaning.host = known.host;

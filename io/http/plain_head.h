@@ -24,8 +24,8 @@ class PlainHead {
  public:
   // The size of the head that `text` begins with, if it is plain and there to its end: a usual method, a
   // path, HTTP/1.0 or 1.1, lines that end with CRLF, names that are tokens, values without control
-  // characters, one valid Host, no body, nothing beyond `limits`. Only then `head` is filled; its views are
-  // good until the next call and as long as `text`. Else 0.
+  // characters, one valid Host, no body, no wish to upgrade, nothing beyond `limits`. Only then `head` is
+  // filled; its views are good until the next call and as long as `text`. Else 0.
   std::size_t read(std::string_view text, const ParserLimits& limits, MessageHead& head);
 
  private:

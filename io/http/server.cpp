@@ -114,6 +114,8 @@ void Server::shutdown(Duration grace) {
   changed_.pulse();
 }
 
+Task<> Server::shutdown_begins() { co_await stopping_.wait(); }
+
 // Waits for the connections in work, as long as the grace lasts; a second shutdown() may shorten it.
 Task<> Server::drain() {
   Reactor& reactor = co_await this_reactor;
@@ -143,6 +145,13 @@ void Server::close_all(const void* owner) {
     if (owner == nullptr || member.connection->owner() == owner) closing.push_back(member.connection);
   }
   for (detail::ServerConnection* connection : closing) delete connection;
+}
+
+// A connection from there that counted is gone.
+void Server::leave_peer(const std::optional<HostKey>& peer) {
+  if (!peer) return;
+  const auto held = per_peer_.find(*peer);
+  if (--held->second == 0) per_peer_.erase(held);
 }
 
 void Server::tell(const Error& error) {

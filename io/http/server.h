@@ -84,6 +84,8 @@ struct ShutdownReport {
 //
 // A handler ends the connection after its answer by "Connection: close" in the response.
 //
+// A handler may leave HTTP by a 101 (upgrade.h).
+//
 // The handler's request refers to the connection: its body fails with cancelled once the request is over.
 //
 // An idle connection holds an object of a few hundred bytes and one timer entry; buffers, parser and tasks
@@ -109,6 +111,9 @@ class Server {
   // after `grace`. A second call shortens the grace. `listen` returns when all are gone.
   void shutdown(Duration grace = 10s);
   const ShutdownReport& shutdown_report() const { return report_; }
+  // Finishes when `shutdown` is called, at once if it was. For handlers that would go on and on, and for
+  // protocols (upgrade.h) that have a way to say goodbye. The server must outlive it.
+  Task<> shutdown_begins();
 
   const ServerStatistics& statistics() const { return statistics_; }
 
@@ -131,6 +136,7 @@ class Server {
   Task<> drain();
   void close_idle();
   void close_all(const void* owner);
+  void leave_peer(const std::optional<HostKey>& peer);
   void tell(const Error& error);
   // The Date field, made once a second.
   std::string_view date_line(Reactor& reactor) {

@@ -63,9 +63,8 @@ ServerConnection::~ServerConnection() {
   if (guest_ != nullptr) {
     guest_->connection_ = nullptr;
     reactor_.ready(guest_->task_);
-  } else if (const std::optional<HostKey> peer = stream().peer_host(); peer && slot_) {
-    const auto held = server_.per_peer_.find(*peer);
-    if (--held->second == 0) server_.per_peer_.erase(held);
+  } else if (slot_) {
+    server_.leave_peer(stream().peer_host());
   }
   if (conversation_) {
     // What is cut short must not look finished.
@@ -134,9 +133,10 @@ void ServerConnection::conclude() {
   Result<> outcome = task_->take();
   task_.reset();
   if (outcome && std::exchange(rests_, false)) return rest();
+  if (outcome && std::exchange(leaves_http_, false)) return start(hand_over());
   if (!outcome) {
     server_.tell(outcome.error());
-    if (outcome.error() == Errc::reset) stream().reset_on_close();
+    if (outcome.error() == Errc::reset && stream_) stream().reset_on_close();
   }
   leave();
 }
@@ -362,15 +362,18 @@ ServerConnection::Next ServerConnection::answer() {
     exchange.response.emplace(failure_response(error));
   }
   Response& response = exchange.response ? *exchange.response : exchange.handling->value();
-  if (respond(exchange, response)) return answered();
-  // What else the handler's frame holds goes before a body that takes time.
-  if (!exchange.response) exchange.response.emplace(std::move(response));
-  exchange.handling.reset();
-  return Next::body;
+  return respond(exchange, response);
 }
 
-// Puts the answer together. True when that was all; else respond_slowly sends its body.
-bool ServerConnection::respond(Exchange& exchange, Response& response) {
+// What else the handler's frame holds goes before a body that takes time, or what takes over.
+ServerConnection::Next ServerConnection::keep_response(Exchange& exchange, Response& response) {
+  if (!exchange.response) exchange.response.emplace(std::move(response));
+  exchange.handling.reset();
+  return exchange.response->status == 101 ? Next::protocol : Next::body;
+}
+
+// Puts the answer together. Where that is not all, respond_slowly sends its body, or it leaves HTTP.
+ServerConnection::Next ServerConnection::respond(Exchange& exchange, Response& response) {
   ResponseOptions& writing = exchange.writing;
   // An unread request body: what has arrived is thrown away, more than that ends the connection. A response
   // that streams may be made of it; then it is looked at afterwards, and leave for it given before the head.
@@ -385,16 +388,10 @@ bool ServerConnection::respond(Exchange& exchange, Response& response) {
   if (server_.stopping_.is_set()) writing.keep_alive = false;
   writing.date_line = server_.date_line(reactor_);
   Result<Framing> framing = write_response_head(wire().out(), response, writing);
-  if (!framing) {
-    server_.tell(framing.error());
-    ++server_.statistics_.failed_handlers;
-    response = Response(500);
-    writing.keep_alive = false;
-    framing = write_response_head(wire().out(), response, writing);
-  }
+  if (!framing) return respond_otherwise(exchange, response, framing.error());
   exchange.framing = *framing;
   conversation_->answer_begun = true;
-  return wire().put_body(response.body, *framing);
+  return wire().put_body(response.body, *framing) ? answered() : keep_response(exchange, response);
 }
 
 // The answer is on its way.
@@ -448,6 +445,7 @@ Task<> ServerConnection::converse(Next next) {
         co_await refuse(status != 0 ? status : conversation_->refusal);
         co_return;
       }
+      case Next::protocol: leaves_http_ = true; co_return;
       case Next::cut: co_return;
       case Next::go_on:
       case Next::handler:

@@ -123,6 +123,7 @@ class ServerConnection final : public Runnable, private Waits {
     turn,      // others have theirs
     handler,   // works on the request
     body,      // of the answer: it takes time to send
+    protocol,  // the answer leaves HTTP: another one takes over
     flush,     // what was answered is much
     farewell,  // that was the last answer
     refusal,   // what arrived is no request
@@ -145,13 +146,18 @@ class ServerConnection final : public Runnable, private Waits {
   ESC_INLINE Next take_request();
   ESC_INLINE int begin(Exchange& exchange);
   Next answer();
-  ESC_INLINE bool respond(Exchange& exchange, Response& response);
+  ESC_INLINE Next respond(Exchange& exchange, Response& response);
   ESC_INLINE Next answered();
+  ESC_NOINLINE Next keep_response(Exchange& exchange, Response& response);
   Task<> converse(Next next);
   void handler_waits();
   Task<bool> more_bytes();
   Task<bool> respond_slowly();
   Response failure_response(const Error& error);
+  Next respond_otherwise(Exchange& exchange, Response& response, const Error& refused);
+  Result<> write_switch(const Exchange& exchange, const Response& response, const Error& refused);
+  Task<> hand_over();
+  std::unique_ptr<Stream> part_with_stream();
   Task<> refuse(int status);
   Task<> linger();
 
@@ -174,15 +180,16 @@ class ServerConnection final : public Runnable, private Waits {
   std::optional<Semaphore::Permit> slot_;
   Server::Member member_;
   TimerEntry timer_;
-  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Stream> stream_;              // null: handed over
   std::unique_ptr<Conversation> conversation_;  // while not idle
   std::optional<escapement::detail::Started<void>> task_;
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
   std::string peer_;                                    // the stream's, once a request was given it
   std::uint64_t requests_ = 0;
   bool idle_ = true;
-  bool timed_ = false;  // the timer was armed and has not been seen to be due
-  bool rests_ = false;  // converse has come to Next::rest
+  bool timed_ = false;        // the timer was armed and has not been seen to be due
+  bool rests_ = false;        // converse has come to Next::rest
+  bool leaves_http_ = false;  // or to Next::protocol
 };
 
 }  // namespace escapement::http::detail

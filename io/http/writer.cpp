@@ -112,6 +112,10 @@ ESC_NOINLINE Error no_final_status(int status) {
   return Error(Errc::invalid_argument, "no final status: " + std::to_string(status));
 }
 
+Error no_interim_status(int status) {
+  return Error(Errc::invalid_argument, "no informational status: " + std::to_string(status));
+}
+
 // What is decided here takes no more than this, the empty line included.
 constexpr std::size_t framing_bytes_max = 128;
 
@@ -123,7 +127,9 @@ ESC_INLINE char* put_framing(char* at, Framing framing, std::uint64_t length) {
 
 ESC_NOINLINE char* put_other_status_line(char* at, int status) {
   at = put_number(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
-  return put(put(put(at, " "), reason_phrase(status)), "\r\n");
+  at = put(put(put(at, " "), reason_phrase(status)), "\r\n");
+  // Upgrade is for the next hop alone (RFC 9110 section 7.8); these two statuses always have one.
+  return status == 101 || status == 426 ? put(at, "Connection: upgrade\r\n") : at;
 }
 
 char* put_status_line(char* at, int status) {
@@ -212,6 +218,20 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
   if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
   to.end_at(put(at, "\r\n"));
   return options.answers_head ? Framing::none : framing;
+}
+
+Result<> write_interim_head(Output& to, int status, const Headers& headers) {
+  if (status < 100 || status > 199) return no_interim_status(status);
+  if (status == 101 && !headers.has("upgrade")) {
+    return Error(Errc::invalid_argument, "a 101 that names no protocol in Upgrade");
+  }
+  const Survey found(headers);
+  if (found.bad_names || found.bad_values) return refusal(headers, found);
+  char* at = to.room(found.bytes + framing_bytes_max);
+  at = put_other_status_line(at, status);
+  at = put_fields(at, headers, found, false);
+  to.end_at(put(at, "\r\n"));
+  return {};
 }
 
 void write_chunk(Output& to, std::string_view bytes) {

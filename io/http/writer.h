@@ -42,6 +42,11 @@ struct ResponseOptions {
 Result<Framing> write_request_head(Output& to, const Request& request, const RequestOptions& options);
 Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options);
 
+// Appends the head of an informational answer, 100..199, which is all of it (RFC 9110 section 15.2). That of
+// a 101 has to name the protocol in Upgrade; its Connection field is written here. Errc::invalid_argument,
+// with `to` as it was, when it may not be sent.
+Result<> write_interim_head(Output& to, int status, const Headers& headers);
+
 // Appends one chunk. `bytes` must not be empty: that would end the body.
 void write_chunk(Output& to, std::string_view bytes);
 // Appends the last chunk and the trailers. A trailer that may not be sent is left out.

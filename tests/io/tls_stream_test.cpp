@@ -5,6 +5,7 @@
 #include "support/socket_streams.h"
 #include "support/stream_contract.h"
 #include "support/tls_streams.h"
+#include "support/upgrades.h"
 
 using namespace escapement;
 
@@ -40,4 +41,14 @@ TEST_CASE("TLS over networks keeps the Stream contract") {
     kinds.push_back(test::tls_over(test::tcp_streams("poll"), version));
   }
   test::check_stream_contract(kinds);
+}
+
+TEST_CASE("upgrade: what comes behind the head belongs to the new protocol, over TLS") {
+  for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
+    test::check_upgrades(over_pipes(version));
+    std::vector<test::StreamKind> kinds;
+    kinds.push_back(test::tls_over(test::tcp_streams("epoll"), version));
+    kinds.push_back(test::tls_over(test::tcp_streams("poll"), version));
+    test::check_upgrades(kinds);
+  }
 }
