@@ -18,7 +18,7 @@ std::vector<std::string_view> groups(std::string_view text) {
 
 }  // namespace
 
-std::string peer_address(const Request& request) { return without_port(request.peer); }
+std::string peer_address(const Request& request) { return without_port(request.peer()); }
 
 std::string without_port(std::string_view peer) {
   if (peer.starts_with('[')) return std::string(peer.substr(1, peer.find(']') - 1));

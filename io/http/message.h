@@ -306,6 +306,18 @@ class Body {
   std::unique_ptr<Content, FreeContent> content_;
 };
 
+// The server's side of a request that it received, as long as that is in work.
+class ServerSide {
+ public:
+  // As Request::peer.
+  virtual std::string_view peer() = 0;
+  // As inform (interim.h).
+  virtual Result<> inform(int status, const Headers& fields) = 0;
+
+ protected:
+  ~ServerSide() = default;
+};
+
 class Request {
  public:
   Request(Method method, Url url, Headers headers = {}, Body body = {})
@@ -315,16 +327,20 @@ class Request {
   Url url;
   Headers headers;
   Body body;
-  // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*"), and
-  // the other end of its connection, "127.0.0.1:4711", where known. Both refer to the connection: they are
-  // valid as long as the request is in work.
+  // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*"). Refers
+  // to the connection: valid as long as the request is in work.
   std::string_view target = {};
-  std::string_view peer = {};
+  // Likewise: what else there is to know of the connection and to tell it. Null for others.
+  ServerSide* server_side = nullptr;
   // Of a request that a server received: 0 for HTTP/1.0.
   int minor_version = 1;
   // When the caller loses interest: a Timeout layer sets it, so that layers inside do not begin what cannot
   // be finished. It limits nothing by itself.
   Instant deadline = Instant::never();
+
+  // Of a request that a server received: the other end of its connection, "127.0.0.1:4711". Empty for others
+  // and where it is not known. Valid as long as the request is in work.
+  std::string_view peer() const { return server_side == nullptr ? std::string_view() : server_side->peer(); }
 
   // A copy to send again, without the body where the body cannot be replayed: ask `body.replayable()`.
   Request copy_without_body() const {

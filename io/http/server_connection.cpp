@@ -331,8 +331,7 @@ int ServerConnection::begin(Exchange& exchange) {
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
   request.target = head.target;
   request.minor_version = head.minor_version;
-  if (peer_.empty()) peer_ = stream().peer();
-  request.peer = peer_;
+  request.server_side = this;
   // What has arrived is not touched while a request of nothing but a head is in work; else reading goes on.
   if (!wire().message_complete()) {
     exchange.target = head.target;
@@ -415,10 +414,15 @@ Task<> ServerConnection::converse(Next next) {
   for (;; next = proceed()) {
     if (next == Next::handler) {
       handler_waits();
-      if (!wire().flush_now()) co_await wire().flush();  // the answers before this one
-      waiting_ = &self;
-      while (!conversation_->exchange->handled()) co_await until_made_ready;
-      waiting_ = nullptr;
+      while (!conversation_->exchange->handled()) {
+        if (!wire().flush_now()) {  // the answers before this one, or what the handler tells
+          co_await wire().flush();
+          continue;
+        }
+        waiting_ = &self;
+        co_await until_made_ready;
+        waiting_ = nullptr;
+      }
       lift_limit(Limit::handler);
       next = answer();
     }

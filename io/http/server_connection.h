@@ -19,6 +19,7 @@
 
 #include <escapement/core/event.h>
 #include <escapement/io/http/connection.h>
+#include <escapement/io/http/interim.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/http/server_request.h>
 #include <escapement/io/http/writer.h>
@@ -51,6 +52,7 @@ struct Exchange {
   std::optional<escapement::detail::Started<Response>> handling;
   std::optional<Response> response;  // where it is not the handler's, or its body takes time to send
   Framing framing = Framing::none;
+  int informed = 0;  // informational answers of the handler's
 };
 
 // What a connection needs while it is not idle.
@@ -77,7 +79,7 @@ struct Conversation {
   Duration body_waited;  // so far, for this request's body
 };
 
-class ServerConnection final : public Runnable, private Waits {
+class ServerConnection final : public Runnable, private Waits, private ServerSide {
  public:
   // Whoever waits for a connection that was given to the server by hand: woken when it is gone; destroying it
   // closes the connection.
@@ -155,6 +157,8 @@ class ServerConnection final : public Runnable, private Waits {
   Task<bool> respond_slowly();
   Response failure_response(const Error& error);
   Next respond_otherwise(Exchange& exchange, Response& response, const Error& refused);
+  std::string_view peer() override;
+  Result<> inform(int status, const Headers& fields) override;
   Result<> write_switch(const Exchange& exchange, const Response& response, const Error& refused);
   Task<> hand_over();
   std::unique_ptr<Stream> part_with_stream();
@@ -184,7 +188,7 @@ class ServerConnection final : public Runnable, private Waits {
   std::unique_ptr<Conversation> conversation_;  // while not idle
   std::optional<escapement::detail::Started<void>> task_;
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
-  std::string peer_;                                    // the stream's, once a request was given it
+  std::string peer_;                                    // the stream's, once somebody asked
   std::uint64_t requests_ = 0;
   bool idle_ = true;
   bool timed_ = false;        // the timer was armed and has not been seen to be due

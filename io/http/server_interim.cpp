@@ -1,4 +1,5 @@
-// What a handler answers with 1xx: the 101 that gives its connection to another protocol.
+// What a handler answers with 1xx: what it tells before its answer, and the 101 that gives its connection to
+// another protocol.
 
 #include <algorithm>
 #include <cstring>
@@ -9,6 +10,9 @@
 namespace escapement::http::detail {
 
 namespace {
+
+// To one request: what clients take (ParserLimits::interim_max).
+constexpr int informed_max = 32;
 
 // A stream of which some bytes had been read before it was handed over.
 class ContinuedStream final : public Stream {
@@ -58,6 +62,30 @@ class ContinuedStream final : public Stream {
 };
 
 }  // namespace
+
+std::string_view ServerConnection::peer() {
+  if (peer_.empty() && stream_) peer_ = stream().peer();
+  return peer_;
+}
+
+Result<> ServerConnection::inform(int status, const Headers& fields) {
+  if (!conversation_ || !conversation_->exchange || conversation_->answer_begun)
+    return Error(Errc::cancelled, "the answer has begun");
+  if (status == 100 || status == 101) {
+    return Error(Errc::invalid_argument, std::to_string(status) + " is not for a handler to tell");
+  }
+  Exchange& exchange = *conversation_->exchange;
+  if (exchange.writing.minor_version == 0) return {};
+  if (exchange.informed == informed_max) {
+    return Error(Errc::limit_exceeded,
+                 "more than " + std::to_string(informed_max) + " informational answers");
+  }
+  Result<> written = write_interim_head(wire().out(), status, fields);
+  if (!written) return written;
+  ++exchange.informed;
+  if (!wire().flush_now() && waiting_ != nullptr) reactor_.ready(*waiting_);
+  return {};
+}
 
 // A response that may not be sent as a final one. It leaves HTTP, or is replaced by a 500.
 ServerConnection::Next ServerConnection::respond_otherwise(Exchange& exchange, Response& response,
@@ -126,3 +154,16 @@ std::unique_ptr<Stream> ServerConnection::part_with_stream() {
 }
 
 }  // namespace escapement::http::detail
+
+namespace escapement::http {
+
+Result<> inform(const Request& request, int status, const Headers& fields) {
+  if (request.server_side == nullptr) return {};
+  return request.server_side->inform(status, fields);
+}
+
+Result<> early_hints(const Request& request, std::string_view link) {
+  return inform(request, 103, Headers{{"Link", link}});
+}
+
+}  // namespace escapement::http

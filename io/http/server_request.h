@@ -49,7 +49,7 @@ class OpenBody {
 
 // The URL that the request with this head was meant for. `origin` is what the last one on this connection was
 // sent to, and becomes what this one is. Errc::invalid_argument when its target and Host make no URL.
-inline Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin) {
+ESC_INLINE Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin) {
   const bool path = head.target.starts_with('/');
   if (!path && head.target != "*") return Url::parse(head.target);
   const std::string_view host = head.host.empty() ? std::string_view("localhost") : head.host;

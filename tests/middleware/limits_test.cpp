@@ -10,6 +10,7 @@
 #include <escapement/middleware/request_id.h>
 
 #include "support/answers.h"
+#include "support/from_peer.h"
 #include "support/mock_service.h"
 
 using namespace escapement;
@@ -96,7 +97,8 @@ TEST_CASE("rate limit: a bucket for each client, refilled all the time") {
   const Service service = layered(RateLimit(limits), mock);
   const auto from = [&](const char* peer) {
     Request asking = request("GET", "/");
-    asking.peer = peer;
+    test::FromPeer there(peer);
+    asking.server_side = &there;
     const Answer answer = *sim.run(ask(service, std::move(asking)));
     return answer.status == 429 ? "429 " + answer.field("retry-after") : std::to_string(answer.status);
   };
@@ -149,7 +151,8 @@ TEST_CASE("rate limit: Retry-After is when the request would pass; clients remem
 TEST_CASE("peer address: IPv4 as it is, IPv6 by its network") {
   const auto network = [](const char* peer) {
     Request asking = request("GET", "/");
-    asking.peer = peer;
+    test::FromPeer there(peer);
+    asking.server_side = &there;
     return peer_address(asking) + ' ' + peer_network(asking);
   };
   CHECK(network("") == " ");

@@ -10,6 +10,7 @@
 #include <escapement/timers/timeout.h>
 
 #include "support/answers.h"
+#include "support/from_peer.h"
 #include "support/mock_service.h"
 
 using namespace escapement;
@@ -27,7 +28,8 @@ Request browser_request(const char* method = "GET", const char* target = "/a?tok
   Request asking =
       request(method, target,
               Headers{{"Referer", "http://r/?key=s"}, {"User-Agent", "u\"a\n"}, {"Authorization", "s"}});
-  asking.peer = "[2001:db8::1]:5000";
+  static test::FromPeer there("[2001:db8::1]:5000");
+  asking.server_side = &there;
   asking.target = target;
   return asking;
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/io/http/interim.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/http/upgrade.h>
 
@@ -25,6 +26,7 @@ Task<> echo(std::unique_ptr<Stream> stream) {
 Task<http::Response> handle(http::Request request) {
   if (request.url.path() == "/later") co_await yield();
   if (request.url.path() != "/plain") co_return http::upgrade_to(request, "echo", echo);
+  co_await http::early_hints(request, "</x>");
   co_return http::Response(200, "plain");
 }
 
@@ -41,7 +43,8 @@ Task<> converse(StreamWorld& world, std::string path) {
   auto receive = [](Stream& stream, std::string& into) -> Task<> { into = co_await read_all(stream); };
   co_await all(write_all(*ends.first, all_sent), receive(*ends.first, received));
   const std::size_t first = received.find("HTTP/1.1 101 ");
-  CHECK(received.substr(0, 17) == "HTTP/1.1 200 OK\r\n");
+  const std::string before = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n";
+  CHECK(received.substr(0, before.size()) == before);
   CHECK(received.substr(first - 5, 5) == "plain");
   CHECK((received.substr(first) ==
          "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n" + sent));

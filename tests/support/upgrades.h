@@ -9,8 +9,8 @@
 
 namespace escapement::test {
 
-// Over each kind, a server is asked for something, and in the same breath for another protocol, whose first
-// bytes follow at once.
+// Over each kind, a server is asked for something that it hints at first, and in the same breath for another
+// protocol, whose first bytes follow at once.
 void check_upgrades(const std::vector<StreamKind>& kinds);
 
 // A connection whose accepting end has left HTTP.
