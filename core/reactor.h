@@ -104,7 +104,7 @@ struct Turn {
   int timers = 0;                      // of those: made ready by a timer
   Duration lateness;                   // of the timer that was due first; zero when none was due
   Duration longest;                    // of the thing that ran longest
-  const void* longest_code = nullptr;  // Runnable::code() of that
+  const void* longest_code = nullptr;  // of that: Runnable::code(), or the part that took most of it
 };
 
 // Is told of every turn in which something ran. In the reactor's thread; must not destroy the reactor.
@@ -166,6 +166,10 @@ class Reactor {
   // From the next turn on. It must outlive the reactor or be replaced; null: nobody watches, which costs
   // nothing but one branch a turn. A watched turn reads the clock once more for everything that it resumes.
   void watch_turns(TurnWatcher* watcher);
+  bool turns_watched() const { return watcher_ != nullptr; }
+  // For what runs now, in a watched turn: that it called `code` itself, by which `Runnable::code` cannot know
+  // it, and how long that took. Where it was most of the time, the turn names that instead.
+  void note_part(const void* code, Duration took);
 
   Backend& backend() { return backend_; }
   TimerQueue& timers() { return timers_; }
@@ -206,6 +210,8 @@ class Reactor {
   std::atomic<Posted*> posted_{nullptr};
   detail::RecyclePool blocks_;
   TurnWatcher* watcher_ = nullptr;
+  const void* part_code_ = nullptr;  // the longest part of what runs
+  Duration part_length_;
   bool (Reactor::*run_queues_watched_)() = nullptr;  // through watch_turns, or nothing links it
   Random random_{0};
   bool random_seeded_ = false;

@@ -11,6 +11,12 @@ void Reactor::watch_turns(TurnWatcher* watcher) {
   run_queues_watched_ = &Reactor::run_queues_watched;
 }
 
+void Reactor::note_part(const void* code, Duration took) {
+  if (took < part_length_) return;
+  part_length_ = took;
+  part_code_ = code;
+}
+
 bool Reactor::run_queues_watched() {
   Turn turn;
   turn.began = now_;
@@ -22,12 +28,14 @@ bool Reactor::run_queues_watched() {
   Instant before = precise_now();
   while (Runnable* runnable = pop_queued(ready_left, due_left)) {
     const void* code = runnable->code();  // it may be gone afterwards
+    part_length_ = Duration();
+    part_code_ = nullptr;
     runnable->run();
     const Instant after = precise_now();
     ++turn.resumed;
     if (after - before >= turn.longest) {
       turn.longest = after - before;
-      turn.longest_code = code;
+      turn.longest_code = part_code_ != nullptr && part_length_ * 2 >= turn.longest ? part_code_ : code;
     }
     before = after;
   }

@@ -127,6 +127,11 @@ class Search {
   Allowed allowed_;
 };
 
+// For a watchdog.
+void tell_who_answers(const Request& request, const void* code) {
+  if (request.server_side != nullptr) request.server_side->handler_code = code;
+}
+
 Error bad_route(const Route& route, std::string_view why) {
   return Error(Errc::invalid_argument,
                "route " + route.method + ' ' + route.pattern + ": " + std::string(why));
@@ -221,9 +226,13 @@ class Router::Table {
     const Entry* entry = search.walk(root_, std::string_view(request.url.path()).substr(1));
     if (entry != nullptr) {
       PathParams params(entry->route.pattern, entry->names, search.values());
+      tell_who_answers(request, entry->route.code);
       return entry->route.handler(std::move(request), std::move(params));
     }
-    if (!search.path_known()) return otherwise_(std::move(request));
+    if (!search.path_known()) {
+      tell_who_answers(request, otherwise_.handler_code());
+      return otherwise_(std::move(request));
+    }
     return not_routed(method == "OPTIONS", search.allowed().text());
   }
 

@@ -43,18 +43,24 @@ class Route {
   template <class F>
     requires std::is_invocable_r_v<Task<Response>, const F&, Request, PathParams>
   Route(std::string method, std::string pattern, F handler)
-      : method(std::move(method)), pattern(std::move(pattern)), handler(std::move(handler)) {}
+      : method(std::move(method)),
+        pattern(std::move(pattern)),
+        code(detail::code_of_callable(handler)),
+        handler(std::move(handler)) {}
 
   template <class F>
     requires std::is_invocable_r_v<Task<Response>, const F&, Request>
   Route(std::string method, std::string pattern, F handler)
-      : Route(std::move(method), std::move(pattern),
-              [handler = std::move(handler)](Request request, PathParams) {
-                return handler(std::move(request));
-              }) {}
+      : method(std::move(method)),
+        pattern(std::move(pattern)),
+        code(detail::code_of_callable(handler)),
+        handler([handler = std::move(handler)](Request request, PathParams) {
+          return handler(std::move(request));
+        }) {}
 
   std::string method;
   std::string pattern;
+  const void* code;  // where that of the handler begins, as Service::handler_code; before it is moved
   Handler handler;
 };
 

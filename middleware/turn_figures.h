@@ -11,7 +11,9 @@
 namespace escapement {
 
 // One reactor's figures: `reactor.watch_turns(&figures)`. A turn that takes longer than `limit` is told to
-// `tell`, when it is over: everything else on this reactor has waited for it.
+// `tell`, when it is over: everything else on this reactor has waited for it. Turn::longest_code is the
+// coroutine that went on or, where a Server called one in that turn, the handler: behind layers the
+// innermost, of a Router the one that it chose.
 class TurnFigures final : public TurnWatcher {
  public:
   explicit TurnFigures(Duration limit = Duration::max(), std::function<void(const Turn&)> tell = {})

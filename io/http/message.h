@@ -313,6 +313,8 @@ class ServerSide {
   virtual std::string_view peer() = 0;
   // As inform (interim.h).
   virtual Result<> inform(int status, const Headers& fields) = 0;
+  // Where the code begins that somebody has chosen to answer this, as Router does: for a watchdog.
+  const void* handler_code = nullptr;
 
  protected:
   ~ServerSide() = default;

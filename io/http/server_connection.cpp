@@ -344,9 +344,26 @@ int ServerConnection::begin(Exchange& exchange) {
     }
   }
   ++server_.statistics_.requests;
+  if (reactor_.turns_watched()) {
+    call_watched(exchange, std::move(request));
+  } else {
+    call(exchange, std::move(request));
+  }
+  return 0;
+}
+
+void ServerConnection::call(Exchange& exchange, Request&& request) {
   exchange.handling.emplace(server_.service_(std::move(request)));
   exchange.handling->start(reactor_, *this);
-  return 0;
+}
+
+// Who answers at once leaves nothing that a watcher of turns could name.
+void ServerConnection::call_watched(Exchange& exchange, Request&& request) {
+  handler_code = nullptr;
+  const Instant began = reactor_.precise_now();
+  call(exchange, std::move(request));
+  const void* code = handler_code != nullptr ? handler_code : server_.service_.handler_code();
+  reactor_.note_part(code, reactor_.precise_now() - began);
 }
 
 // The handler has finished: its answer is put together.

@@ -147,6 +147,8 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   Next take_bytes();
   ESC_INLINE Next take_request();
   ESC_INLINE int begin(Exchange& exchange);
+  ESC_NOINLINE void call_watched(Exchange& exchange, Request&& request);
+  ESC_INLINE void call(Exchange& exchange, Request&& request);
   Next answer();
   ESC_INLINE Next respond(Exchange& exchange, Response& response);
   ESC_INLINE Next answered();

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -11,6 +12,30 @@
 #include <escapement/io/http/message.h>
 
 namespace escapement::http {
+
+namespace detail {
+
+// Where the code of a callable begins, to name it by; of layers: of what lies innermost. Null where that
+// cannot be said.
+template <class F>
+const void* code_of_callable(const F& function) {
+  if constexpr (requires { function.handler_code(); }) {
+    return function.handler_code();
+  } else if constexpr (std::is_pointer_v<F>) {
+    return reinterpret_cast<const void*>(function);
+  } else if constexpr (!std::is_polymorphic_v<F> && requires { &F::operator(); }) {
+    // A pointer to a member function that is not virtual begins with its address (Itanium C++ ABI and its
+    // variants, as g++ and clang have them).
+    const auto call = &F::operator();
+    const void* code = nullptr;
+    std::memcpy(&code, &call, sizeof code);
+    return code;
+  } else {
+    return nullptr;
+  }
+}
+
+}  // namespace detail
 
 // Any callable `Task<Response>(Request)`, type-erased. Copies share the callable.
 //
@@ -25,15 +50,21 @@ class Service {
 
   Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
 
+  // Where the code of the callable begins, and of layers that of the innermost, to name it by
+  // (io/code_place.h); null where that cannot be said. A Router knows more (Request::server_side).
+  const void* handler_code() const { return callable_->handler_code(); }
+
  private:
   struct Base {
     virtual ~Base() = default;
     virtual Task<Response> call(Request&& request) const = 0;
+    virtual const void* handler_code() const = 0;
   };
   template <class F>
   struct Callable final : Base {
     explicit Callable(F f) : function(std::move(f)) {}
     Task<Response> call(Request&& request) const override { return function(std::move(request)); }
+    const void* handler_code() const override { return detail::code_of_callable(function); }
     F function;
   };
 
@@ -49,6 +80,7 @@ class Layered {
  public:
   Layered(Layer layer, Service next) : layer_(std::move(layer)), next_(std::move(next)) {}
   Task<Response> operator()(Request request) const { return layer_(std::move(request), next_); }
+  const void* handler_code() const { return next_.handler_code(); }
 
  private:
   Layer layer_;

@@ -3,7 +3,10 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/io/http/server.h>
 #include <escapement/io/sim.h>
+#include <escapement/middleware/default_headers.h>
+#include <escapement/middleware/router.h>
 #include <escapement/middleware/turn_figures.h>
 #include <escapement/timers/sleep.h>
 
@@ -78,4 +81,87 @@ TEST_CASE("turn figures: metrics, and a watchdog that names long turns only") {
     CHECK(text.find(line) != text.npos);
   }
   sim.reactor().watch_turns(nullptr);
+}
+
+namespace {
+
+// Answers without waiting, and takes long.
+struct Busy {
+  Task<http::Response> operator()(http::Request) const {
+    sim->backend().freeze(30ms);
+    co_return http::Response(200);
+  }
+  Sim* sim;
+};
+
+Sim* frozen = nullptr;
+
+Task<http::Response> busy_function(http::Request) {
+  frozen->backend().freeze(40ms);
+  co_return http::Response(200);
+}
+
+Task<http::Response> busy_route(http::Request, http::PathParams) {
+  frozen->backend().freeze(50ms);
+  co_return http::Response(200);
+}
+
+Task<http::Response> busy_after_a_while(http::Request) {
+  co_await sleep(10ms);
+  frozen->backend().freeze(60ms);
+  co_return http::Response(200);
+}
+
+const void* named_by(Sim& sim, http::Service service, const char* path) {
+  Recorder recorder;
+  http::Server server(std::move(service));
+  Scope scope(sim.reactor(), [](Error) {});
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
+  const std::string asks = "GET " + std::string(path) + " HTTP/1.1\r\nHost: s\r\n\r\n";
+  CHECK(sim.run(stream->write(as_bytes(asks + asks))));
+  sim.reactor().watch_turns(&recorder);
+  sim.advance(1s);
+  sim.reactor().watch_turns(nullptr);
+  const Turn* longest = nullptr;
+  for (const Turn& turn : recorder.turns) {
+    if (longest == nullptr || turn.longest > longest->longest) longest = &turn;
+  }
+  REQUIRE(longest != nullptr);
+  CHECK(longest->longest >= 30ms);
+  return longest->longest_code;
+}
+
+}  // namespace
+
+TEST_CASE("turns: the handler of a request that was answered without waiting is named") {
+  Sim sim;
+  frozen = &sim;
+  const auto place = [](auto* function) { return reinterpret_cast<const void*>(function); };
+  CHECK(named_by(sim, busy_function, "/") == place(busy_function));
+  // Behind layers, each a coroutine around it.
+  const http::Metrics metrics;
+  const http::DefaultHeaders defaults;
+  CHECK(named_by(sim, http::layered(metrics, defaults, http::Service(busy_function)), "/") ==
+        place(busy_function));
+  const Busy busy{&sim};
+  const void* code = named_by(sim, http::layered(metrics, http::Service(busy)), "/");
+  CHECK(code != nullptr);
+  CHECK(code == http::Service(busy).handler_code());
+  CHECK(code != http::Service(busy_function).handler_code());
+  // The one that a router chose, or what stands behind it.
+  std::vector<http::Route> routes;
+  routes.emplace_back("GET", "/route", busy_route);
+  routes.emplace_back("GET", "/function", busy_function);
+  routes.emplace_back("GET", "/service", http::Service(busy));
+  const http::Router router = *http::Router::make(std::move(routes), busy);
+  CHECK(named_by(sim, http::layered(metrics, router), "/route") == place(busy_route));
+  CHECK(named_by(sim, http::layered(metrics, router), "/function") == place(busy_function));
+  CHECK(named_by(sim, http::layered(metrics, router), "/service") == code);
+  CHECK(named_by(sim, http::layered(metrics, router), "/otherwise") == code);
+  // And one that had waited is the coroutine that went on.
+  const void* later = named_by(sim, busy_after_a_while, "/");
+  CHECK(later != nullptr);
+  CHECK(later != place(busy_function));
 }
