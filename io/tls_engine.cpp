@@ -125,6 +125,10 @@ TlsEngine::Step TlsEngine::established() {
   return Step::done;
 }
 
+bool TlsEngine::has_input() const {
+  return records_.whole_record() || mbedtls_ssl_check_pending(ssl_->context.get()) != 0;
+}
+
 TlsEngine::Step TlsEngine::read(MutableBytes into, std::size_t& count) {
   if (error_) return Step::failed;
   const int returned =

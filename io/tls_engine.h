@@ -35,6 +35,8 @@ class TlsEngine {
 
   // One step of the handshake; `done` when it is over.
   Step handshake();
+  // After the handshake: whether `read` would find anything but `wants_input`.
+  bool has_input() const;
   // Decrypts up to `into.size()` bytes.
   Step read(MutableBytes into, std::size_t& count);
   // Like read, but only finds out: `done` when bytes could be read.

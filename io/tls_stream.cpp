@@ -1,6 +1,8 @@
 #include <escapement/io/tls_stream.h>
 
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include <escapement/core/event.h>
 #include <escapement/io/tls_engine.h>
@@ -11,7 +13,7 @@ namespace escapement::detail {
 
 namespace {
 
-constexpr std::size_t kept_capacity_max = 4 * KiB;  // of a buffer that is empty
+constexpr std::size_t kept_capacity_max = 1 * KiB;  // of a buffer that is empty: a small answer fits
 
 // What is encrypted is sent by a task of the stream's own: whoever waits for it may be cancelled without
 // leaving half a record on the wire, and a read may answer the peer without owning a write.
@@ -26,7 +28,9 @@ class TlsStreamOver final : public TlsStream, private Runnable {
     ESC_CHECK(established_);
     return const_cast<TlsEngine&>(engine_).info();
   }
+  std::optional<std::size_t> read_now(MutableBytes into) override;
   Task<std::size_t> read_task(MutableBytes into) override;
+  std::size_t write_now(Bytes bytes) override;
   Task<> write_task(Bytes bytes) override;
   Task<> shutdown_write() override;
   bool readable_or_closed() override;
@@ -36,7 +40,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   }
   bool encrypted() const override { return true; }
   // Of the transport: records, and its end. What records hold is for `read` to say.
-  bool watch(Reactor& reactor, Runnable* waiter) override { return inner_->watch(reactor, waiter); }
+  bool watch(Reactor& reactor, Runnable* waiter) override;
   bool broken() const override { return inner_->broken(); }
   bool peer_ended() const override { return ended_ || inner_->peer_ended(); }
   std::string peer() const override { return inner_->peer(); }
@@ -51,11 +55,15 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Error no_close_notify() const;
   bool receive_at_once();
   Task<> send_outgoing();
+  std::size_t take_ahead(std::size_t most);
+  bool send_at_once();
   void start_sending();
   Task<> all_sent();
   Task<> room_for_more();
-  void run() override { sending_finished(); }
+  void start_greeting(Reactor& reactor);
+  void run() override;
   void sending_finished();
+  void trim_buffers();
 
   std::unique_ptr<Stream> inner_;
   TlsEngine engine_;
@@ -64,12 +72,15 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Semaphore shaking_{1};
   bool established_ = false;
   bool receiving_ = false;
-  bool ended_ = false;              // the peer's close_notify has come
-  bool cut_off_ = false;            // the transport broke, or ended without it
-  bool shut_ = false;               // ours has gone
-  bool write_unfinished_ = false;   // one is under way, or was cancelled
-  bool broken_on_purpose_ = false;  // reset_on_close
-  std::string on_the_wire_;         // what sending_ is sending
+  bool ended_ = false;                     // the peer's close_notify has come
+  bool cut_off_ = false;                   // the transport broke, or ended without it
+  bool shut_ = false;                      // ours has gone
+  bool write_unfinished_ = false;          // one is under way, or was cancelled
+  bool broken_on_purpose_ = false;         // reset_on_close
+  std::size_t ahead_ = 0;                  // bytes that write_now has encrypted and not yet called written
+  std::optional<Started<void>> greeting_;  // the handshake, where nobody but waiter_ waits for it
+  Runnable* waiter_ = nullptr;             // of `watch`, until the handshake is over
+  std::string on_the_wire_;                // what sending_ is sending
   std::optional<Started<void>> sending_;
   std::optional<Error> sending_failed_;
   Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
@@ -90,7 +101,18 @@ TlsStreamOver::~TlsStreamOver() {
   const bool whole = established_ && !cut_off_ && !write_unfinished_ && !broken_on_purpose_;
   const bool can_send = !shut_ && !sending_ && !sending_failed_;
   if (whole && can_send && engine_.close() == Step::done) start_sending();
+  greeting_.reset();
   sending_.reset();
+}
+
+// What was started here has finished.
+void TlsStreamOver::run() {
+  if (sending_ && sending_->finished()) sending_finished();
+  if (!greeting_ || !greeting_->finished()) return;
+  Result<> outcome = greeting_->take();
+  (void)outcome;  // `read` says it again
+  greeting_.reset();
+  if (waiter_ != nullptr) reactor_->ready(*std::exchange(waiter_, nullptr));
 }
 
 // --- The handshake
@@ -147,6 +169,25 @@ Task<TlsStreamOver::Step> TlsStreamOver::shake_once() {
 
 // --- Receiving
 
+// No coroutine where a record is there or can be had, nor while none is.
+std::optional<std::size_t> TlsStreamOver::read_now(MutableBytes into) {
+  if (ended_ || engine_.failed()) return 0;
+  if (!established_) return std::nullopt;
+  for (;;) {
+    while (engine_.has_input()) {
+      std::size_t count = 0;
+      const Step step = engine_.read(into, count);
+      start_sending();
+      if (step == Step::done) return count;
+      if (step == Step::closed) ended_ = true;
+      if (step != Step::again && step != Step::wants_input) return 0;
+    }
+    const std::optional<std::size_t> received = inner_->read_now(engine_.records().room());
+    if (received.value_or(0) == 0) return received;
+    engine_.records().received(*received);
+  }
+}
+
 Task<std::size_t> TlsStreamOver::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
   if (!take_turn()) co_await yield();
@@ -188,6 +229,20 @@ Error TlsStreamOver::no_close_notify() const {
   return Error(Errc::reset, "TLS handshake with " + engine_.peer_name() + ": it closed the connection");
 }
 
+// Before the handshake is over that is the next event.
+bool TlsStreamOver::watch(Reactor& reactor, Runnable* waiter) {
+  waiter_ = established_ ? nullptr : waiter;
+  if (established_) return inner_->watch(reactor, waiter);
+  if (waiter != nullptr && !greeting_) start_greeting(reactor);
+  return true;
+}
+
+void TlsStreamOver::start_greeting(Reactor& reactor) {
+  greeting_.emplace(handshake());
+  greeting_->start(reactor, *this);
+  if (greeting_->finished()) reactor.ready(*this);
+}
+
 // Takes what has arrived, without waiting. False when nothing could be had like that.
 bool TlsStreamOver::receive_at_once() {
   struct Nobody final : Runnable {
@@ -219,11 +274,31 @@ bool TlsStreamOver::readable_or_closed() {
 
 // --- Sending
 
+// All or nothing, as far as its caller can tell: what has been encrypted cannot be taken back. Where the
+// transport does not take it at once, it is on its way, and counts as written when it has gone.
+std::size_t TlsStreamOver::write_now(Bytes bytes) {
+  if (!established_ || shut_ || engine_.failed() || sending_ || sending_failed_) return 0;
+  const std::size_t gone = take_ahead(bytes.size());
+  Bytes left = bytes.subspan(gone);
+  while (!left.empty()) {
+    std::size_t count = 0;
+    if (engine_.write(left, count) != Step::done) break;
+    left = left.subspan(count);
+  }
+  write_unfinished_ = !left.empty();
+  if (send_at_once()) return bytes.size() - left.size();
+  write_unfinished_ = true;
+  ahead_ += bytes.size() - gone - left.size();
+  start_sending();
+  return gone;
+}
+
 Task<> TlsStreamOver::write_task(Bytes bytes) {
   if (!take_turn()) co_await yield();
   if (!established_) co_await handshake();
   if (shut_) co_await Error(Errc::reset, "TLS: write after shutdown_write");
   Unfinished unfinished(write_unfinished_);
+  bytes = bytes.subspan(take_ahead(bytes.size()));
   while (!bytes.empty()) {
     std::size_t count = 0;
     const Step step = engine_.write(bytes, count);
@@ -270,6 +345,21 @@ Task<> TlsStreamOver::send_outgoing() {
   }
 }
 
+std::size_t TlsStreamOver::take_ahead(std::size_t most) {
+  const std::size_t count = std::min(ahead_, most);
+  ahead_ -= count;
+  return count;
+}
+
+// True when the transport has taken all there is.
+bool TlsStreamOver::send_at_once() {
+  std::string& outgoing = engine_.outgoing();
+  outgoing.erase(0, inner_->write_now(as_bytes(outgoing)));
+  if (!outgoing.empty()) return false;
+  trim_buffers();
+  return true;
+}
+
 void TlsStreamOver::start_sending() {
   if (sending_ || sending_failed_ || engine_.outgoing().empty()) return;
   sending_.emplace(send_outgoing());
@@ -281,10 +371,15 @@ void TlsStreamOver::sending_finished() {
   Result<> outcome = sending_->take();
   sending_.reset();
   if (!outcome) sending_failed_ = std::move(outcome).error();
-  for (std::string* buffer : {&on_the_wire_, &engine_.outgoing()}) {
-    if (buffer->capacity() > kept_capacity_max) *buffer = std::string();
-  }
+  trim_buffers();
   sent_.pulse();
+}
+
+void TlsStreamOver::trim_buffers() {
+  on_the_wire_.clear();
+  for (std::string* buffer : {&on_the_wire_, &engine_.outgoing()}) {
+    if (buffer->empty() && buffer->capacity() > kept_capacity_max) *buffer = std::string();
+  }
 }
 
 }  // namespace

@@ -50,8 +50,9 @@ http::Request post(std::string_view url, std::string body) {
 
 // A server with the certificate of a.test at "a.test:443", in a world with a little latency.
 struct World {
-  explicit World(TlsVersion version = TlsVersion::tls13)
-      : sim(Seed{5}, {.latency = 3ms, .chunk_max = 900}),
+  explicit World(TlsVersion version = TlsVersion::tls13,
+                 SimNetworkOptions network = {.latency = 3ms, .chunk_max = 900})
+      : sim(Seed{5}, network),
         tls(make_server(serving("a"))),
         server(url_and_body),
         scope(sim.reactor(), [](Error) {}),
@@ -91,6 +92,15 @@ TEST_CASE("https: requests and answers, over one kept connection") {
     CHECK(world.client.connections_made() == 2);
     CHECK(world.tls.statistics().resumed == 1);
   }
+}
+
+TEST_CASE("https: what a transport takes only in parts is sent once") {
+  World world(TlsVersion::tls13, {.latency = 1ms, .buffer = 3000, .chunk_max = 700});
+  for (const std::size_t size : {1000, 3000, 20'000, 300'000}) {
+    const std::string body = sample(size);
+    CHECK((world.ask(world.client, post("https://a.test/", body)) == "https://a.test/ " + body));
+  }
+  CHECK(world.client.connections_made() == 1);
 }
 
 TEST_CASE("https: a client that goes away takes its handler with it") {
