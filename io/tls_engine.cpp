@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <escapement/io/tls_mbedtls.h>
+#include <escapement/io/tls_memory.h>
 
 namespace escapement::detail {
 
@@ -43,6 +45,7 @@ struct TlsEngine::Ssl {
     auto* engine = static_cast<TlsEngine*>(engine_pointer);
     if (engine->outgoing_.size() >= outgoing_max) return MBEDTLS_ERR_SSL_WANT_WRITE;
     engine->outgoing_.append(reinterpret_cast<const char*>(bytes), count);
+    engine->note_size(count);
     return static_cast<int>(count);
   }
 
@@ -52,6 +55,7 @@ struct TlsEngine::Ssl {
     if (engine->records_.foreign()) return MBEDTLS_ERR_SSL_INVALID_RECORD;
     const std::uint64_t most = engine->established_ ? idle_records_max : handshake_records_max;
     if (engine->records_.records() - engine->records_at_progress_ > most) return MBEDTLS_ERR_SSL_TIMEOUT;
+    engine->note_size(count);
     return count == 0 ? MBEDTLS_ERR_SSL_WANT_READ : static_cast<int>(count);
   }
 
@@ -112,6 +116,7 @@ TlsEngine::Step TlsEngine::established() {
     return Step::failed;
   }
   established_ = true;
+  grown_ = true;  // mbedTLS begins by clearing the whole of its buffers
   records_at_progress_ = records_.records();
   const bool newest = mbedtls_ssl_get_version_number(ssl_->get()) == MBEDTLS_SSL_VERSION_TLS1_3;
   info_.version = newest ? TlsVersion::tls13 : TlsVersion::tls12;
@@ -160,6 +165,17 @@ TlsEngine::Step TlsEngine::close() {
   if (error_) return Step::failed;
   const int returned = mbedtls_ssl_close_notify(ssl_->get());
   return returned == 0 ? Step::done : outcome(returned);
+}
+
+void TlsEngine::note_size(std::size_t record) {
+  if (record > small_record_max) grown_ = large_record_ = true;
+}
+
+bool TlsEngine::shrink() {
+  if (error_) return false;
+  if (std::exchange(large_record_, false)) return true;
+  grown_ = !give_back_record_buffers(*ssl_->get());
+  return false;
 }
 
 // "Wants to read" is also what mbedTLS says when it holds something back that it has read already.

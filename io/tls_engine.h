@@ -46,6 +46,12 @@ class TlsEngine {
   // Encrypts a close_notify.
   Step close();
 
+  // Whether it holds more memory than an idle connection has to, which a large record needed.
+  bool grown() const { return grown_; }
+  // Gives that back, unless there is something in it. True, and nothing has happened: a large record has come
+  // or gone since the last call, so call again when it may have been idle for a while.
+  bool shrink();
+
   TlsRecords& records() { return records_; }
   std::string& outgoing() { return outgoing_; }
   TlsContext& context() { return *context_; }
@@ -62,6 +68,7 @@ class TlsEngine {
   struct Ssl;
 
   Result<> set_up();
+  void note_size(std::size_t record);
   Step established();
   Step outcome(int returned);
   Step fail_with(int returned);
@@ -77,6 +84,8 @@ class TlsEngine {
   TlsInfo info_;
   std::optional<Error> error_;
   bool established_ = false;
+  bool grown_ = false;
+  bool large_record_ = false;  // since `shrink` was called
   std::uint64_t records_at_progress_ = 0;
 };
 

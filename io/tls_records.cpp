@@ -42,6 +42,13 @@ void TlsRecords::received(std::size_t count) {
                                   : next_room_;
 }
 
+void TlsRecords::shrink() {
+  if (!empty()) return;
+  bytes_ = std::vector<std::byte>();
+  begin_ = end_ = 0;
+  next_room_ = room_min;
+}
+
 // The size of the first record if all of it is here, else 0. What cannot be a record counts as one, so that
 // whoever reads it finds that out.
 std::size_t TlsRecords::first_record() const {

@@ -22,6 +22,8 @@ class TlsRecords {
   MutableBytes room();
   // How many bytes were put there.
   void received(std::size_t count);
+  // Nothing is being put there: gives the memory back, if there is nothing in it.
+  void shrink();
 
   bool empty() const { return begin_ == end_; }
   // Whether `take` would yield something.

@@ -13,6 +13,7 @@ namespace escapement::detail {
 
 namespace {
 
+constexpr Duration rests_after = 1s;                // without a large record: its memory is given back
 constexpr std::size_t kept_capacity_max = 1 * KiB;  // of a buffer that is empty: a small answer fits
 
 // What is encrypted is sent by a task of the stream's own: whoever waits for it may be cancelled without
@@ -64,6 +65,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   void run() override;
   void sending_finished();
   void trim_buffers();
+  void shrink_later();
 
   std::unique_ptr<Stream> inner_;
   TlsEngine engine_;
@@ -79,8 +81,10 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   bool broken_on_purpose_ = false;         // reset_on_close
   std::size_t ahead_ = 0;                  // bytes that write_now has encrypted and not yet called written
   std::optional<Started<void>> greeting_;  // the handshake, where nobody but waiter_ waits for it
-  Runnable* waiter_ = nullptr;             // of `watch`, until the handshake is over
-  std::string on_the_wire_;                // what sending_ is sending
+  TimerEntry shrinking_;
+  bool shrinks_ = false;        // until shrinking_ is due, and that was seen
+  Runnable* waiter_ = nullptr;  // of `watch`, until the handshake is over
+  std::string on_the_wire_;     // what sending_ is sending
   std::optional<Started<void>> sending_;
   std::optional<Error> sending_failed_;
   Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
@@ -105,9 +109,17 @@ TlsStreamOver::~TlsStreamOver() {
   sending_.reset();
 }
 
-// What was started here has finished.
+// What was started here has finished, or the timer is due.
 void TlsStreamOver::run() {
   if (sending_ && sending_->finished()) sending_finished();
+  if (shrinks_ && !shrinking_.armed()) {
+    shrinks_ = false;
+    if (engine_.shrink()) {
+      shrink_later();
+    } else if (!receiving_) {
+      engine_.records().shrink();
+    }
+  }
   if (!greeting_ || !greeting_->finished()) return;
   Result<> outcome = greeting_->take();
   (void)outcome;  // `read` says it again
@@ -232,7 +244,10 @@ Error TlsStreamOver::no_close_notify() const {
 // Before the handshake is over that is the next event.
 bool TlsStreamOver::watch(Reactor& reactor, Runnable* waiter) {
   waiter_ = established_ ? nullptr : waiter;
-  if (established_) return inner_->watch(reactor, waiter);
+  if (established_) {
+    if (waiter != nullptr && engine_.grown() && !shrinks_) shrink_later();
+    return inner_->watch(reactor, waiter);
+  }
   if (waiter != nullptr && !greeting_) start_greeting(reactor);
   return true;
 }
@@ -241,6 +256,11 @@ void TlsStreamOver::start_greeting(Reactor& reactor) {
   greeting_.emplace(handshake());
   greeting_->start(reactor, *this);
   if (greeting_->finished()) reactor.ready(*this);
+}
+
+void TlsStreamOver::shrink_later() {
+  shrinks_ = true;
+  shrinking_.arm(reactor_->timers(), reactor_->now() + rests_after, *this);
 }
 
 // Takes what has arrived, without waiting. False when nothing could be had like that.

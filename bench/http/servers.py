@@ -143,13 +143,14 @@ def load(programs, port, arguments, core=None, program="bench_load", wrapper=())
     return json.loads(done.stdout)
 
 
-def resident_each(server, programs, connections, arguments, program="bench_load", few=64):
-    """What each of so many idle connections, more than `few`, adds to the server's memory."""
+def resident_each(server, programs, connections, arguments, program="bench_load", idle_for=0, few=64):
+    """What each of so many connections, more than `few`, idle for so many seconds, adds to the server's memory."""
     resident = []
     for number in (few, connections):
         held = subprocess.Popen([programs / program, server.port, "--idle", "--connections", str(number), *arguments],
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         held.stdout.readline()
+        time.sleep(idle_for)
         resident.append(server.resident_bytes())
         held.communicate()
         server.settle()
