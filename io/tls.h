@@ -13,9 +13,9 @@
 // stream sends a close_notify if it can be sent without waiting, unless a write was cancelled half-way, the
 // peer has been cut off, or reset_on_close was called: what was cut short must not look finished.
 //
-// A handshake is computed in steps, at most one in each of the reactor's turns for all connections of one
-// TlsClient or TlsServer together, so a crowd of them delays a timer by one step (about half a millisecond)
-// and not by all of them.
+// A handshake is computed in steps, of those that compute with a public key at most one in each of the
+// reactor's turns for all connections of one TlsClient or TlsServer together, so a crowd of them delays a
+// timer by one step (about half a millisecond) and not by all of them.
 //
 // A connection holds some 40 KiB while it works, 33 of them for records that may be large, and after a second
 // or two without one it gives half of that back to the system until the next.

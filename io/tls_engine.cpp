@@ -92,6 +92,12 @@ Result<> TlsEngine::set_up() {
 TlsEngine::Step TlsEngine::handshake() {
   if (error_) return Step::failed;
   if (established_) return Step::done;
+  const Step happened = step();
+  if (happened == Step::failed) context_->failed(*error_);
+  return happened;
+}
+
+TlsEngine::Step TlsEngine::step() {
   if (!ssl_) {
     Result<> made = set_up();
     if (!made) {
@@ -104,6 +110,35 @@ TlsEngine::Step TlsEngine::handshake() {
   if (returned != 0) return outcome(returned);
   if (mbedtls_ssl_is_handshake_over(ssl_->get()) == 0) return Step::again;
   return established();
+}
+
+// As mbedTLS 3.6 does it in ssl_tls12_*.c and ssl_tls13_*.c; its ClientHello and ServerHello hold a key in
+// TLS 1.3.
+bool TlsEngine::light_step_next() const {
+  if (!ssl_) return true;
+  const mbedtls_ssl_context& ssl = *ssl_->context.get();
+  const bool server = host_.empty();
+  switch (ssl.MBEDTLS_PRIVATE(state)) {
+    case MBEDTLS_SSL_HELLO_REQUEST:
+    case MBEDTLS_SSL_ENCRYPTED_EXTENSIONS:
+    case MBEDTLS_SSL_CERTIFICATE_REQUEST:
+    case MBEDTLS_SSL_SERVER_HELLO_DONE:
+    case MBEDTLS_SSL_CLIENT_CHANGE_CIPHER_SPEC:
+    case MBEDTLS_SSL_CLIENT_FINISHED:
+    case MBEDTLS_SSL_SERVER_CHANGE_CIPHER_SPEC:
+    case MBEDTLS_SSL_SERVER_FINISHED:
+    case MBEDTLS_SSL_SERVER_CCS_AFTER_SERVER_HELLO:
+    case MBEDTLS_SSL_NEW_SESSION_TICKET:
+    case MBEDTLS_SSL_TLS1_3_NEW_SESSION_TICKET:
+    case MBEDTLS_SSL_TLS1_3_NEW_SESSION_TICKET_FLUSH:
+    case MBEDTLS_SSL_FLUSH_BUFFERS:
+    case MBEDTLS_SSL_HANDSHAKE_WRAPUP: return true;
+    case MBEDTLS_SSL_CLIENT_HELLO:
+    case MBEDTLS_SSL_SERVER_CERTIFICATE: return server;
+    case MBEDTLS_SSL_SERVER_HELLO:
+      return server && mbedtls_ssl_get_version_number(&ssl) == MBEDTLS_SSL_VERSION_TLS1_2;
+    default: return false;
+  }
 }
 
 TlsEngine::Step TlsEngine::established() {

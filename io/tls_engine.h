@@ -33,8 +33,12 @@ class TlsEngine {
   TlsEngine(const TlsEngine&) = delete;
   ~TlsEngine();
 
-  // One step of the handshake; `done` when it is over.
+  // One step of the handshake; `done` when it is over. The context is told of a failure at once, before the
+  // peer can be: whoever waits for it may not wait to the end.
   Step handshake();
+  // Whether the next one is known to need no operation with a public key, each of which takes longer than all
+  // else in a handshake.
+  bool light_step_next() const;
   // After the handshake: whether `read` would find anything but `wants_input`.
   bool has_input() const;
   // Decrypts up to `into.size()` bytes.
@@ -68,6 +72,7 @@ class TlsEngine {
   struct Ssl;
 
   Result<> set_up();
+  Step step();
   void note_size(std::size_t record);
   Step established();
   Step outcome(int returned);

@@ -60,7 +60,7 @@ class TlsContext {
 
   const mbedtls_ssl_config* config() const { return config_.get(); }
   Duration handshake_timeout() const { return handshake_timeout_; }
-  // One permit: the computing step of a handshake, until the turn is over.
+  // One permit: a heavy step of a handshake, until the turn is over.
   Semaphore& steps() { return steps_; }
   // Before a connection's first step: what only its side of TLS needs.
   virtual Result<> prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) = 0;

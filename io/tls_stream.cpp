@@ -51,7 +51,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   using Step = TlsEngine::Step;
 
   Task<> shake();
-  Task<Step> shake_once();
+  Task<Step> heavy_step();
   Task<> receive();
   Error no_close_notify() const;
   bool receive_at_once();
@@ -142,20 +142,24 @@ Task<> TlsStreamOver::handshake() {
   Result<> outcome = co_await with_timeout(left, shake()).result();
   established_ = static_cast<bool>(outcome);
   if (established_) co_return;
-  Error error = engine_.failed() ? Error(engine_.error()) : std::move(outcome).error();
+  const bool told = engine_.failed();
+  Error error = told ? Error(engine_.error()) : std::move(outcome).error();
   if (error == Errc::timed_out) {
     error = Error(Errc::timed_out, "TLS handshake with " + engine_.peer_name() + ": " +
                                        timeout_message(engine_.context().handshake_timeout()));
   }
   if (!engine_.host().empty()) error.nothing_sent();
   engine_.fail(error);
-  engine_.context().failed(error);
+  if (!told) engine_.context().failed(error);
   co_await std::move(error);
 }
 
 Task<> TlsStreamOver::shake() {
   for (;;) {
-    const Step step = co_await shake_once();
+    Step step = Step::again;
+    while (step == Step::again && engine_.light_step_next()) step = engine_.handshake();
+    if (step == Step::again) step = co_await heavy_step();
+    if (step != Step::again) start_sending();  // a flight goes out as a whole
     if (step == Step::done) co_return;
     if (step == Step::wants_room) co_await all_sent();
     if (step == Step::wants_input) co_await receive();
@@ -167,12 +171,12 @@ Task<> TlsStreamOver::shake() {
 }
 
 // One step, and then the end of the reactor's turn: nobody else's timer waits for two.
-Task<TlsStreamOver::Step> TlsStreamOver::shake_once() {
+Task<TlsStreamOver::Step> TlsStreamOver::heavy_step() {
   PromiseBase& self = co_await this_task;
   Semaphore::Permit turn = co_await engine_.context().steps().acquire();
   const Step step = engine_.handshake();
-  if (step != Step::again) start_sending();  // a flight goes out as a whole
   if (step == Step::wants_input || step == Step::wants_room) co_return step;
+  if (step != Step::again) start_sending();
   TimerEntry next_turn;
   next_turn.arm(reactor_->timers(), reactor_->now(), self);
   while (next_turn.armed()) co_await until_made_ready;

@@ -290,39 +290,70 @@ TEST_CASE("TLS: a stalled handshake ends at its limit, and other timers do not n
   CHECK(outcome_text(sim.run(run())) == "");
 }
 
-TEST_CASE("TLS: handshakes take turns, one step in each") {
+namespace {
+
+// Counts the reactor's turns.
+class Turns final : public Runnable {
+ public:
+  explicit Turns(Reactor& r) : reactor(r) { run(); }
+  void run() override {
+    ++count;
+    timer.arm(reactor.timers(), reactor.now(), *this);
+  }
+  Reactor& reactor;
+  TimerEntry timer;
+  int count = 0;
+};
+
+// How many turns so many handshakes at once take.
+Task<int> turns_of_handshakes(TlsClient client, TlsServer server, int crowd) {
+  auto one = [](TlsClient client, TlsServer server) -> Task<> {
+    PipeEnds plain = pipe();
+    StreamPair pair =
+        co_await encrypt_both(client, server, StreamPair(std::move(plain.first), std::move(plain.second)));
+  };
+  Reactor& reactor = co_await this_reactor;
+  Scope scope(reactor);
+  for (int i = 0; i < crowd; ++i) scope.spawn(one(client, server));
+  Turns turns(reactor);
+  co_await scope.join();
+  turns.timer.disarm();
+  co_return turns.count;
+}
+
+}  // namespace
+
+TEST_CASE("TLS: handshakes take turns, one step with a public key in each") {
   Sim sim;
   auto run = []() -> Task<> {
-    Reactor& reactor = co_await this_reactor;
-    // Counts the reactor's turns.
-    class Turns final : public Runnable {
-     public:
-      explicit Turns(Reactor& r) : reactor(r) { run(); }
-      void run() override {
-        ++count;
-        timer.arm(reactor.timers(), reactor.now(), *this);
-      }
-      Reactor& reactor;
-      TimerEntry timer;
-      int count = 0;
-    };
     constexpr int crowd = 20;
-    TlsServer server = make_server(serving("a"));
-    TlsClient client = make_client(trusting_ca());
-    Scope scope(reactor);
-    for (int i = 0; i < crowd; ++i) {
-      auto one = [](TlsClient client, TlsServer server) -> Task<> {
-        PipeEnds plain = pipe();
-        StreamPair pair = co_await encrypt_both(client, server,
-                                                StreamPair(std::move(plain.first), std::move(plain.second)));
-      };
-      scope.spawn(one(client, server));
+    for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
+      TlsClientOptions options = trusting_ca();
+      options.newest = version;
+      const int turns =
+          co_await turns_of_handshakes(make_client(std::move(options)), make_server(serving("a")), crowd);
+      // A client computes in at least these: its key or the secret, the certificate, its signature.
+      CHECK(turns >= 3 * crowd);
     }
-    Turns turns(reactor);
-    co_await scope.join();
-    turns.timer.disarm();
-    // A server computes in at least these: hello, certificate, its signature, the finish.
-    CHECK(turns.count >= 4 * crowd);
+  };
+  CHECK(outcome_text(sim.run(run())) == "");
+}
+
+TEST_CASE("TLS: steps without a public key share a turn") {
+  Sim sim;
+  auto run = []() -> Task<> {
+    TlsClientOptions options = trusting_ca();
+    options.newest = TlsVersion::tls12;
+    TlsClient client = make_client(std::move(options));
+    TlsServer server = make_server(serving("a"));
+    const int full = co_await turns_of_handshakes(client, server, 1);
+    for (std::uint64_t i = 1; i <= 5; ++i) {
+      const int resumed = co_await turns_of_handshakes(client, server, 1);
+      CHECK(server.statistics().resumed == i);
+      // The client's hello might hold a key, and what it gets for an answer.
+      CHECK(resumed <= 4);
+      CHECK(resumed < full);
+    }
   };
   CHECK(outcome_text(sim.run(run())) == "");
 }
