@@ -75,7 +75,7 @@ macro(esc_need_zlib)
   esc_find_again("find_dependency(ZLIB)")
 endmacro()
 
-# Sets esc_tls if the mbedTLS that was found can hold more than a handful of connections (each needs keys, and
+# Sets esc_tls if the mbedTLS that was found can do more than a handful of handshakes at once (each holds keys, and
 # without the first option there is room for 32 in the process), and on several threads (the second).
 macro(esc_check_mbedtls)
   get_target_property(mbedtls_headers MbedTLS::mbedtls INTERFACE_INCLUDE_DIRECTORIES)
