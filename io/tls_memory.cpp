@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include <mbedtls/ssl.h>
+
 namespace escapement::detail {
 
 namespace {

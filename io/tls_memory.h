@@ -1,11 +1,11 @@
 // The two record buffers of a TLS connection: 16 KiB each, for records that may be that large, of which an
-// idle connection needs the beginnings. Private: not installed, and included nowhere but in tls_*.cpp.
+// idle connection needs the beginnings.
 
 #pragma once
 
 #include <cstddef>
 
-#include <mbedtls/ssl.h>
+struct mbedtls_ssl_context;
 
 namespace escapement::detail {
 
