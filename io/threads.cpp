@@ -14,6 +14,11 @@ namespace {
 
 Task<> wait_for(Event& event) { co_await event.wait(); }
 
+// As a task from the start: a body that is no coroutine may throw before there is one.
+Task<> call(const std::function<Task<>(Loop&, std::size_t)>& body, Loop& loop, std::size_t index) {
+  co_await body(loop, index);
+}
+
 }  // namespace
 
 // One call of run().
@@ -55,7 +60,7 @@ void Threads::stop() {
 // What a thread runs: its body, and then nothing until all bodies have ended.
 Task<> Threads::work(Run& run, std::size_t index) {
   Worker& worker = *workers_[index];
-  Result<> ended = co_await race(run.body(*worker.loop, index), wait_for(worker.stopping)).result();
+  Result<> ended = co_await race(call(run.body, *worker.loop, index), wait_for(worker.stopping)).result();
   if (!ended) {
     run.fail(std::move(ended).error());
     stop();

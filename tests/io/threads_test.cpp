@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <set>
+#include <stdexcept>
 #include <thread>
 
 #include <catch2/catch_test_macros.hpp>
@@ -81,6 +82,16 @@ TEST_CASE("threads: the first failure stops the others, each on its own thread")
   CHECK(ended.error().message() == "on purpose");
   CHECK(destroyed == 3);
   CHECK(same_thread == std::array<bool, 3>{true, true, true});
+}
+
+TEST_CASE("threads: a body that throws before it is a task has failed like any other") {
+  std::unique_ptr<Threads> threads = make(3);
+  Result<> ended = threads->run([](Loop&, std::size_t index) {
+    if (index == 1) throw std::runtime_error("on purpose");
+    return []() -> Task<> { co_await sleep(1h); }();
+  });
+  CHECK(ended.error() == Errc::exception);
+  CHECK(ended.error().message() == "on purpose");
 }
 
 TEST_CASE("threads: stop, from a thread that is none of them") {
