@@ -2,6 +2,7 @@
 
 #ifdef __cpp_exceptions
 #include <exception>
+#include <new>
 #endif
 
 namespace escapement::detail {
@@ -24,6 +25,8 @@ Error error_from_current_exception() noexcept {
 #ifdef __cpp_exceptions
   try {
     throw;
+  } catch (const std::bad_alloc&) {
+    return Error(Errc::overloaded, "out of memory");
   } catch (const std::exception& exception) {
     return Error(Errc::exception, exception.what());
   } catch (...) {

@@ -20,7 +20,7 @@
 //   task: it is never resumed again, the failure passes to whoever awaits it, and on to the first
 //   `.result()`, `Reactor::run`, `Scope` or combinator. There the frames in between are destroyed, by the
 //   same path as cancellation, before the result is seen. A C++ exception that leaves user code
-//   becomes an Error of kind `exception` at that frame.
+//   becomes an Error of kind `exception` at that frame (std::bad_alloc: `overloaded`).
 // - `co_await` a `Result<T>` yields its value or fails the task: `Url url = co_await Url::parse(text);`
 //
 // Write one co_await per statement, into a variable of a written type (or straight into co_return), and

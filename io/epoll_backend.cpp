@@ -106,8 +106,9 @@ void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {
 
 Result<> EpollBackend::watch(FdWatch& watch) {
   if (free_slots_.empty()) {
-    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.emplace_back();
+    free_slots_.reserve(slots_.capacity());  // `unwatch` must not need memory
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
   watch.slot = free_slots_.back();
   Slot& slot = slots_[watch.slot];

@@ -57,7 +57,15 @@ bool PollBackend::collect(Reactor& reactor, Instant until) {
   return ::ppoll(polled_.data(), polled_.size(), until == Instant::never() ? nullptr : &timeout, nullptr) > 0;
 }
 
+// For all three, so that `wait` needs no memory.
+void PollBackend::make_room(std::size_t watches) {
+  polled_.reserve(watches + 1);
+  waiting_.reserve(watches);
+  watches_.reserve(watches);
+}
+
 Result<> PollBackend::watch(FdWatch& watch) {
+  if (watches_.size() == watches_.capacity()) make_room(2 * watches_.capacity());
   watch.slot = static_cast<std::uint32_t>(watches_.size());
   watches_.push_back(&watch);
   return {};

@@ -37,7 +37,10 @@ class PollBackend final : public FdBackend {
   int pollable_fd() const override { return -1; }
 
  private:
-  PollBackend(PollOptions options, posix::Fd wake) : wake_(std::move(wake)), plan_(options.precision) {}
+  PollBackend(PollOptions options, posix::Fd wake) : wake_(std::move(wake)), plan_(options.precision) {
+    make_room(16);
+  }
+  void make_room(std::size_t watches);
   // Fills polled_ and waiting_ with what somebody waits for.
   void list_interest();
   // Whether there are events, after sleeping as the plan says.

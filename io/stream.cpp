@@ -22,7 +22,11 @@ void ReadOperation::run() {
   stream_.waited_for_ = watching_ = false;
   if (!try_now()) {
     if (!count_ && watch()) return;
-    if (!start_task()) return;
+    // Nobody catches here what it throws for want of memory.
+    bool finished = false;
+    auto starting = [&] { finished = start_task(); };
+    if (std::optional<Error> thrown = catching(starting)) return parent_->fail(*std::move(thrown));
+    if (!finished) return;
     if (propagate_ && task_->promise().failed()) return parent_->fail(task_->promise().take_error());
   }
   static_cast<Runnable&>(*parent_).run();

@@ -14,6 +14,7 @@ namespace escapement::http {
 
 namespace detail {
 
+using escapement::detail::catching;
 using escapement::detail::PromiseBase;
 using escapement::detail::Started;
 using escapement::detail::this_task;
@@ -121,9 +122,9 @@ class Lease {
       : pool_(std::move(pool)), reactor_(reactor), origin_(std::move(origin)), slot_(std::move(slot)) {}
   Lease(const Lease&) = delete;
   ~Lease() {
-    if (connection && reusable && connection->skip_buffered_body(skip_max)) {
-      pool_->put_back(reactor_, origin_, std::move(connection), idle_for);
-    }
+    if (!connection || !reusable || !connection->skip_buffered_body(skip_max)) return;
+    auto giving_back = [this] { pool_->put_back(reactor_, origin_, std::move(connection), idle_for); };
+    (void)catching(giving_back);  // without memory for that it is closed
   }
 
   std::unique_ptr<Connection> connection;

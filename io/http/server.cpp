@@ -11,6 +11,8 @@ namespace escapement::http {
 
 namespace {
 
+using escapement::detail::catching;
+
 constexpr Duration accept_pause = 50ms;  // when descriptors or memory have run out
 constexpr std::size_t spare_max = 16;    // of 16 KiB and what an answer took
 
@@ -32,7 +34,9 @@ ParserLimits limits_of(const ServerOptions& options) {
 Server::Server(Service service, ServerOptions options)
     : service_(std::move(service)),
       options_(options),
-      slots_(std::max<std::size_t>(1, options.connections_max)) {}
+      slots_(std::max<std::size_t>(1, options.connections_max)) {
+  spare_.reserve(spare_max);  // connections that go give back without asking for memory
+}
 
 Server::~Server() { close_all(nullptr); }
 
@@ -64,13 +68,18 @@ Task<> Server::accept_all(Listener& listener, const void* owner) {
   Reactor& reactor = co_await this_reactor;
   for (;;) {
     Semaphore::Permit slot = co_await slots_.acquire();
-    Result<std::unique_ptr<Stream>> stream = co_await listener.accept().result();
-    if (stream) {
-      accepted(*std::move(stream), std::move(slot), reactor, owner);
-      continue;
+    // Where memory has run out there may not even be enough for a task that fails.
+    std::optional<Task<std::unique_ptr<Stream>>> accepting;
+    auto begin = [&] { accepting.emplace(listener.accept()); };
+    std::optional<Error> failure = catching(begin);
+    if (!failure) {
+      Result<std::unique_ptr<Stream>> stream = co_await std::move(*accepting).result();
+      auto take_in = [&] { accepted(*std::move(stream), std::move(slot), reactor, owner); };
+      failure = stream ? catching(take_in) : std::optional<Error>(std::move(stream).error());
     }
-    if (stream.error().code() != Errc::overloaded) co_await Error(std::move(stream).error());
-    tell(stream.error());
+    if (!failure) continue;
+    if (failure->code() != Errc::overloaded) co_await Error(*std::move(failure));
+    tell(*failure);
     co_await sleep(accept_pause);
   }
 }
@@ -89,16 +98,14 @@ void Server::accepted(std::unique_ptr<Stream> stream, Semaphore::Permit slot, Re
                       const void* owner) {
   ++statistics_.connections;
   const std::optional<HostKey> peer = stream->peer_host();
-  if (peer) {
-    std::size_t& held = per_peer_[*peer];
-    if (held >= options_.connections_per_peer_max) {
-      ++statistics_.turned_away;
-      stream->reset_on_close();
-      return;
-    }
-    ++held;
+  std::size_t* const held = peer ? &per_peer_[*peer] : nullptr;
+  if (held != nullptr && *held >= options_.connections_per_peer_max) {
+    ++statistics_.turned_away;
+    stream->reset_on_close();
+    return;
   }
   new detail::ServerConnection(*this, reactor, std::move(stream), owner, std::move(slot));
+  if (held != nullptr) ++*held;
 }
 
 Task<> Server::serve_connection(std::unique_ptr<Stream> stream) {
@@ -155,7 +162,17 @@ void Server::leave_peer(const std::optional<HostKey>& peer) {
 }
 
 void Server::tell(const Error& error) {
-  if (on_failure) on_failure(error);
+  auto call = [&] {
+    if (on_failure) on_failure(error);
+  };
+  (void)catching(call);
+}
+
+void Server::tell(const Refusal& refusal) {
+  auto call = [&] {
+    if (on_refused) on_refused(refusal);
+  };
+  (void)catching(call);
 }
 
 void Server::make_date_line(Reactor& reactor) {

@@ -76,8 +76,9 @@ struct ShutdownReport {
 // "Expect: 100-continue" (sent when the handler first reads the body), lingering close after an answer that
 // came before the whole request. A request is read strictly; what is malformed or too large gets the right
 // 4xx and the connection closes. A failed handler is a 500 for that request only (its Error goes to
-// `on_failure`); one that fails with Errc::reset wants no answer sent: its connection is reset. An answer
-// that cannot be finished, whatever the reason, ends in a reset: it must not look complete.
+// `on_failure`), also where it throws before it yields a task; one that fails with Errc::reset wants no
+// answer sent: its connection is reset. An answer that cannot be finished, whatever the reason, ends in a
+// reset: it must not look complete.
 //
 // A client that goes away takes its handler's task with it, at once, also in the middle of a body that is
 // made bit by bit (ServerOptions::half_close). What was answered without waiting is sent all the same.
@@ -117,7 +118,7 @@ class Server {
 
   const ServerStatistics& statistics() const { return statistics_; }
 
-  // Told of failed handlers and broken connections. May be empty.
+  // Told of failed handlers and broken connections. May be empty. What these two throw is dropped.
   std::function<void(const Error&)> on_failure;
   // Told of each such answer but 503, for logs and counts (AccessLog::refused, Metrics::refused). Nearly all
   // are to requests that the service never saw; where a body came too late (408) its layers tell of it as
@@ -138,6 +139,7 @@ class Server {
   void close_all(const void* owner);
   void leave_peer(const std::optional<HostKey>& peer);
   void tell(const Error& error);
+  void tell(const Refusal& refusal);
   // The Date field, made once a second.
   std::string_view date_line(Reactor& reactor) {
     if (reactor.now() >= date_changes_ || date_line_.empty()) make_date_line(reactor);

@@ -28,6 +28,12 @@ Instant after(Instant now, Duration limit) {
   return limit == Duration::max() ? Instant::never() : now + std::max(limit, Duration());
 }
 
+// In a turn of its own: many in a row must not call each other.
+Task<Response> fails(Error error) {
+  co_await yield();
+  co_return error;
+}
+
 }  // namespace
 
 // --- from accept to close ---------------------------------------------------------------------------------
@@ -78,6 +84,29 @@ ServerConnection::~ServerConnection() {
 }
 
 void ServerConnection::run() {
+  auto acting = [this] { act(); };
+  std::optional<Error> thrown = catching(acting);
+  if (thrown && service_threw()) {
+    auto failing = [&] { fail_request(std::move(*thrown)); };
+    thrown = catching(failing);
+  }
+  if (thrown) cut(*thrown);  // for want of memory: the end of this connection only
+}
+
+// A service that is no coroutine may throw before there is a task: a failure of its request like any other.
+bool ServerConnection::service_threw() const {
+  if (!conversation_ || !conversation_->exchange) return false;
+  return !conversation_->exchange->handling && !conversation_->exchange->response;
+}
+
+void ServerConnection::fail_request(Error error) {
+  Exchange& exchange = *conversation_->exchange;
+  exchange.handling.emplace(fails(error));
+  exchange.handling->start(reactor_, *this);
+  start(converse(Next::handler));
+}
+
+void ServerConnection::act() {
   const bool over = timed_ && !timer_.armed();
   if (!task_) {
     // What arrived in the turn in which the idle time ended is still answered.
@@ -113,12 +142,7 @@ void ServerConnection::run() {
 void ServerConnection::enter() {
   conversation_ = server_.lend_conversation();
   wire().attach(*stream_, *this);
-  Next next = Next::cut;
-  auto proceeding = [this, &next] { next = proceed(); };
-  if (const std::optional<Error> thrown = catching(proceeding)) {
-    server_.tell(*thrown);
-    return leave();
-  }
+  const Next next = proceed();
   if (next == Next::rest) return rest();
   start(converse(next));
 }
@@ -134,6 +158,7 @@ void ServerConnection::conclude() {
   task_.reset();
   if (outcome && std::exchange(rests_, false)) return rest();
   if (outcome && std::exchange(leaves_http_, false)) return start(hand_over());
+  if (!outcome && service_threw()) return fail_request(std::move(outcome).error());
   if (!outcome) {
     server_.tell(outcome.error());
     if (outcome.error() == Errc::reset && stream_) stream().reset_on_close();
@@ -225,7 +250,7 @@ void ServerConnection::answer_instead(int status) {
 }
 
 void ServerConnection::cut(const Error& why) {
-  stream().reset_on_close();
+  if (stream_) stream().reset_on_close();
   server_.tell(why);
   delete this;
 }
@@ -535,7 +560,8 @@ Response ServerConnection::failure_response(const Error& error) {
 Task<> ServerConnection::refuse(int status) {
   if (status != 503) {
     ++server_.statistics_.refused;
-    if (server_.on_refused) server_.on_refused({status, stream().peer()});
+    const std::string peer = stream().peer();
+    server_.tell(Refusal{status, peer});
   }
   const Response response(status, Headers{{"Content-Type", "text/plain"}},
                           std::string(reason_phrase(status)) + "\n");

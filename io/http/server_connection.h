@@ -132,6 +132,9 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
     cut,       // nothing more is to be sent
   };
 
+  void act();
+  bool service_threw() const;
+  void fail_request(Error error);
   void enter();
   void start(Task<> task);
   void conclude();

@@ -1,5 +1,7 @@
 // Client and server together in a simulated network, and each against a scripted peer.
 
+#include <stdexcept>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
@@ -141,6 +143,30 @@ TEST_CASE("server: a failed handler is a 500 for that request only") {
   CHECK(world.client.connections_made() == 1);
   CHECK(world.server.statistics().failed_handlers == 1);
 }
+
+#ifdef __cpp_exceptions
+// A service need not be a coroutine: what it throws comes before there is a task.
+TEST_CASE("server: a service that throws is a 500 for that request only, and so is one told of failures") {
+  World world([](http::Request request) -> Task<http::Response> {
+    if (request.url.path() == "/throws") throw std::runtime_error("on purpose");
+    return echo(std::move(request));
+  });
+  std::string told;
+  world.server.on_failure = [&](const Error& error) {
+    told += to_string(error);
+    throw std::runtime_error("nobody hears of this");
+  };
+  const std::string get = " HTTP/1.1\r\nHost: s\r\n";
+  const std::string answers =
+      world.raw("GET /a" + get + "\r\nGET /throws" + get + "\r\nPOST /throws" + get +
+                "Content-Length: 2\r\n\r\nab" + "GET /b" + get + "Connection: close\r\n\r\n");
+  CHECK(occurrences(answers, "HTTP/1.1 200 OK") == 2);
+  CHECK(occurrences(answers, "HTTP/1.1 500 ") == 2);
+  CHECK(answers.ends_with("GET /b "));
+  CHECK(told == "exception: on purposeexception: on purpose");
+  CHECK(world.server.statistics().failed_handlers == 2);
+}
+#endif
 
 TEST_CASE("server: pipelined requests are answered in order") {
   World world(echo);

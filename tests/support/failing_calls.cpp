@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <new>
 
 namespace escapement::test {
 
@@ -14,18 +15,20 @@ namespace {
 
 struct Fault {
   std::atomic<int> number{0};
+  std::atomic<long> works{0};
   std::atomic<long> left{0};
   std::atomic<long> count{0};
 };
 
 Fault& fault_of(Call call) {
-  static std::array<Fault, 5> faults;
+  static std::array<Fault, 6> faults;
   return faults[static_cast<std::size_t>(call)];
 }
 
 bool fails(Call call) {
   Fault& fault = fault_of(call);
   if (fault.left == 0) return false;
+  if (fault.works > 0) return --fault.works < 0;
   --fault.left;
   ++fault.count;
   errno = fault.number;
@@ -34,9 +37,10 @@ bool fails(Call call) {
 
 }  // namespace
 
-FailingCall::FailingCall(Call call, int number, long times) : call_(call) {
+FailingCall::FailingCall(Call call, int number, long times, long works) : call_(call) {
   fault_of(call).number = number;
   fault_of(call).count = 0;
+  fault_of(call).works = works;
   fault_of(call).left = times;
 }
 
@@ -70,6 +74,14 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
 
 int __wrap_eventfd(unsigned int count, int flags) {
   return fails(Call::eventfd) ? -1 : __real_eventfd(count, flags);
+}
+
+// operator new(std::size_t): all that this program and the library in it ask for.
+void* __real__Znwm(std::size_t size);
+
+void* __wrap__Znwm(std::size_t size) {
+  if (fails(Call::allocate)) throw std::bad_alloc();
+  return __real__Znwm(size);
 }
 }
 // NOLINTEND

@@ -8,13 +8,13 @@
 
 namespace escapement::test {
 
-enum class Call : std::size_t { accept4, epoll_create1, epoll_ctl_add, epoll_ctl_mod, eventfd };
+enum class Call : std::size_t { accept4, epoll_create1, epoll_ctl_add, epoll_ctl_mod, eventfd, allocate };
 
-// While it lives the next `times` of `call` do nothing but fail with `number` as their errno, on any thread.
-// One at a time for each call.
+// While it lives `call` works `works` times, and then for `times` does nothing but fail with `number` as its
+// errno, on any thread. One at a time for each call.
 class FailingCall {
  public:
-  FailingCall(Call call, int number, long times = LONG_MAX);
+  FailingCall(Call call, int number, long times = LONG_MAX, long works = 0);
   FailingCall(const FailingCall&) = delete;
   ~FailingCall();
 

@@ -1,0 +1,172 @@
+// The n-th allocation fails, for every n, while a server accepts a connection and answers on it: the peer
+// gets an answer, a refusal or the end of its connection; nothing leaks or hangs, and the next one is served.
+// (But for what the wheel asks for when time moves its timers on: that ends the loop, and is there before.)
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <escapement/core/scope.h>
+#include <escapement/io/http/client.h>
+#include <escapement/io/http/server.h>
+#include <escapement/timers/sleep.h>
+
+#include "support/failing_calls.h"
+#include "support/loops.h"
+
+using namespace escapement;
+using test::Call;
+using test::FailingCall;
+using test::make_loop;
+
+namespace {
+
+// A client that never waits, and allocates nothing while the server's allocations fail.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  RawClient(const RawClient&) = delete;
+  ~RawClient() { ::close(fd_); }
+
+  void send(std::string_view text) const { ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
+  // What has come is looked at for its end; the first 12 bytes are kept.
+  bool ended() {
+    for (;;) {
+      char room[4096];
+      const ssize_t count = ::recv(fd_, room, sizeof room, MSG_DONTWAIT);
+      if (count < 0 && errno == EAGAIN) return false;
+      if (count <= 0) return true;
+      for (ssize_t i = 0; i < count && size_ < sizeof begin_; ++i) begin_[size_++] = room[i];
+    }
+  }
+  std::string_view begin() const { return {begin_, size_}; }
+
+ private:
+  int fd_;
+  char begin_[12]{};
+  std::size_t size_ = 0;
+};
+
+class Trickle final : public http::BodySource {
+ public:
+  Task<std::string> read() override {
+    if (left_-- == 0) co_return std::string();
+    co_await sleep(100us);
+    co_return std::string(100, 't');
+  }
+
+ private:
+  int left_ = 3;
+};
+
+Task<http::Response> handle(http::Request request) {
+  if (request.url.path() == "/waits") co_await sleep(100us);
+  if (request.url.path() == "/streams")
+    co_return http::Response(200, http::Body(std::make_unique<Trickle>()));
+  std::string body = co_await request.body.text(1 * MiB);
+  co_return http::Response(200, http::Headers{{"X-Length", std::to_string(body.size())}}, std::move(body));
+}
+
+constexpr std::string_view requests[] = {
+    "GET / HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: s\r\n\r\nGET /waits HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nExpect: "
+    "100-continue\r\n"
+    "\r\n3\r\nabc\r\n0\r\nX-Trailer: t\r\n\r\n",
+    "GET /streams HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n",
+    "a malformed request\r\n\r\n",
+};
+
+Task<> nap() { co_await sleep(1us); }
+
+// Turns until the client's connection has ended; false: it does not.
+bool turn_until_ended(Loop& loop, RawClient& client) {
+  const Instant give_up = loop.backend().now() + 10s;
+  while (loop.backend().now() < give_up) {
+    loop.step();
+    if (client.ended()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("allocation faults: whichever fails, the server lives, lets go of the connection, and serves on") {
+  const char* const backend = GENERATE("epoll", "poll");
+  const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4)];
+  CAPTURE(backend, request);
+  bool failed = true;
+  for (long n = 0; failed; ++n) {
+    CAPTURE(n);
+    std::unique_ptr<Loop> loop = make_loop(backend);
+    std::unique_ptr<Listener> listener = *loop->network().listen("127.0.0.1:0");
+    const std::uint16_t port = listener->port();
+    http::Server server(handle);
+    Scope scope(loop->reactor());
+    JoinHandle<void> serving = scope.spawn_joinable(server.serve(std::move(listener)));
+    REQUIRE(loop->run(nap()));
+    {
+      RawClient client(port);
+      client.send(request);
+      FailingCall fault(Call::allocate, 0, 1, n);
+      REQUIRE(turn_until_ended(*loop, client));
+      failed = fault.count() != 0;
+      if (!failed) CHECK(client.begin().starts_with("HTTP/1.1 "));
+    }
+    RawClient next(port);
+    next.send(requests[0]);
+    REQUIRE(turn_until_ended(*loop, next));
+    CHECK(next.begin() == "HTTP/1.1 200");
+    server.shutdown(Duration());
+    CHECK(loop->run(std::move(serving).join()));
+    CHECK(server.statistics().open == 0);
+  }
+}
+
+namespace {
+
+Task<std::string> post(const http::Client& client, std::string url) {
+  http::Request request("POST", co_await http::Url::parse(url));
+  request.body = http::Body(std::string(1000, 'x'));
+  http::Response response = co_await client(std::move(request));
+  co_return co_await response.body.text(1 * MiB);
+}
+
+}  // namespace
+
+TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the client's next one succeeds") {
+  const char* const backend = GENERATE("epoll", "poll");
+  bool failed = true;
+  for (long n = 0; failed; ++n) {
+    CAPTURE(backend, n);
+    std::unique_ptr<Loop> loop = make_loop(backend);
+    std::unique_ptr<Listener> listener = *loop->network().listen("127.0.0.1:0");
+    const std::string url = "http://" + listener->address() + "/";
+    http::Server server(handle);
+    http::Client client(loop->network());
+    Scope scope(loop->reactor());
+    scope.spawn(server.serve(std::move(listener)));
+    REQUIRE(loop->run(nap()));
+    {
+      Task<std::string> call = post(client, url);
+      FailingCall fault(Call::allocate, 0, 1, n);
+      Result<std::string> text = loop->run(std::move(call));
+      failed = fault.count() != 0;
+      if (!failed) CHECK(text);
+    }
+    Result<std::string> text = loop->run(post(client, url));
+    REQUIRE(text);
+    CHECK(text->size() == 1000);
+  }
+}
