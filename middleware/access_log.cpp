@@ -98,7 +98,8 @@ class Pending final : public BodyGuard {
       entry_.whole = count_->whole;
     }
     entry_.duration = reactor_.precise_now() - began_;
-    log_.sink(log_.format(entry_));
+    auto write = [this] { log_.sink(log_.format(entry_)); };
+    (void)escapement::detail::catching(write);
   }
 
   void failed(const Error& error) {

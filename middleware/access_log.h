@@ -46,8 +46,9 @@ enum class LoggedQuery {
   none,
 };
 
-// Calls `sink` with one line, without its line break, for every request. Outermost is the place for it: it
-// sees what goes out. Credentials in headers are never written; `query` says what of queries is.
+// Calls `sink` with one line, without its line break, for every request; what that throws is dropped, as the
+// line is. Outermost is the place for it: it sees what goes out. Credentials in headers are never written;
+// `query` says what of queries is.
 struct AccessLog {
   std::function<void(std::string_view)> sink;
   std::string (*format)(const AccessLogEntry&) = combined_line;

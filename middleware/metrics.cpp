@@ -52,7 +52,8 @@ class InFlight final : public BodyGuard {
     ++figures_->durations[bucket];
     figures_->duration_seconds_sum += duration.seconds();
     if (count_) figures_->response_bytes += count_->bytes;
-    ++figures_->requests[{std::string(method_), status_}];
+    auto count = [this] { ++figures_->requests[{std::string(method_), status_}]; };
+    (void)escapement::detail::catching(count);  // a new series needs memory
   }
 
   void failed(const Error& error) { status_ = status_of(error); }

@@ -1,5 +1,7 @@
 // AccessLog and Metrics: what they say of requests that end in every way.
 
+#include <stdexcept>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
@@ -74,6 +76,24 @@ TEST_CASE("access log: the combined format, and nothing that can forge a line") 
   CHECK(logged.line({}, mock, std::move(plain)) ==
         "- - - [01/Jan/2026:00:00:00 +0000] \"GET / HTTP/1.0\" 200 8 \"-\" \"-\"");
 }
+
+#ifdef __cpp_exceptions
+TEST_CASE("access log: what its sink throws is dropped, and the answer goes out") {
+  Sim sim;
+  MockService mock(sim, {Step(200), Step::hang()});
+  AccessLog log;
+  int calls = 0;
+  log.sink = [&](std::string_view) {
+    ++calls;
+    throw std::runtime_error("the disk is full");
+  };
+  const Answer answer = *sim.run(ask(layered(log, mock), browser_request()));
+  CHECK(answer.status == 200);
+  Result<Answer> late = sim.run(with_timeout(1s, ask(layered(log, mock), browser_request())));
+  CHECK(late.error() == Errc::timed_out);
+  CHECK(calls == 2);
+}
+#endif
 
 TEST_CASE("access log and metrics: what the server refused") {
   Sim sim;
