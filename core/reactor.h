@@ -107,7 +107,8 @@ struct Turn {
   const void* longest_code = nullptr;  // of that: Runnable::code(), or the part that took most of it
 };
 
-// Is told of every turn in which something ran. In the reactor's thread; must not destroy the reactor.
+// Is told of every turn in which something ran. In the reactor's thread; must not destroy the reactor, nor
+// throw.
 class TurnWatcher {
  public:
   virtual ~TurnWatcher() = default;
@@ -155,7 +156,7 @@ class Reactor {
   }
 
   // Runs `function()` on the reactor's thread, in one of its next turns. Any thread; wakes a sleeping
-  // reactor. Not run, but destroyed, if the reactor is destroyed first.
+  // reactor. Not run, but destroyed, if the reactor is destroyed first. It must not throw.
   template <class F>
   void post(F function) {
     push_posted(new PostedFunction<F>(std::move(function)));

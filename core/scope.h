@@ -30,7 +30,7 @@ class Scope {
   // A task's failure cancels the others and is what join() fails with.
   explicit Scope(Reactor& reactor);
   // A task's failure is told to `on_failure` and touches nobody else; join() does not fail. What a server
-  // wants of its connections. An empty function: nobody is told.
+  // wants of its connections. An empty function: nobody is told. It must not throw.
   Scope(Reactor& reactor, std::function<void(Error)> on_failure);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;

@@ -13,7 +13,9 @@ class Span {
   }
   Span(const Span&) = delete;
   ~Span() {
-    if (!ended_) report(TraceEvent::Kind::cancelled, reactor_.precise_now(), 0, nullptr);
+    if (ended_) return;
+    auto tell = [this] { report(TraceEvent::Kind::cancelled, reactor_.precise_now(), 0, nullptr); };
+    (void)escapement::detail::catching(tell);
   }
 
   void end(const Result<Response>& outcome) {

@@ -264,6 +264,10 @@ void add_limits(CLI::App& app, Options& options) {
   app.add_option("--connections-max", limits.connections_max, "more wait")
       ->capture_default_str()
       ->check(whole_number(1, many));
+  app.add_option("--connections-per-peer-max", limits.connections_per_peer_max,
+                 "from one address, on each thread; more are reset. Raise it behind a proxy")
+      ->capture_default_str()
+      ->check(whole_number(1, many));
   app.add_option("--header-timeout", options.header_timeout_seconds, "seconds for a request's head")
       ->capture_default_str()
       ->check(positive_number());

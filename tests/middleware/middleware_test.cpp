@@ -1,5 +1,7 @@
 // The layers as conversations with a mock service in simulated time: exact to the nanosecond.
 
+#include <stdexcept>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
@@ -341,3 +343,16 @@ TEST_CASE("trace: beginning and end of each, whichever way it ends, without secr
                                            "started GET http://h/x 0", "failed GET http://h/x 0",
                                            "started GET http://h/x 0", "cancelled GET http://h/x 0"});
 }
+
+#ifdef __cpp_exceptions
+TEST_CASE("trace: what its sink throws fails the request, or is dropped where that is cancelled") {
+  Sim sim;
+  const Trace trace{[](const TraceEvent& event) {
+    if (event.kind != TraceEvent::Kind::started) throw std::runtime_error("on purpose");
+  }};
+  MockService mock(sim, {Step(200), Step::hang()});
+  const Service service = layered(Timeout{1s}, trace, mock);
+  CHECK(sim.run(service(get("http://h/"))).error() == Errc::exception);
+  CHECK(sim.run(service(get("http://h/"))).error() == Errc::timed_out);
+}
+#endif

@@ -189,7 +189,7 @@ class CommandLine(unittest.TestCase):
         self.assertIn("HOST:PORT", self.refused())
         self.refused("127.0.0.1:0", "--grace", "-1")
         for option in ("--grace", "--watchdog", "--header-timeout", "--keep-alive", "--head-bytes-max",
-                       "--body-bytes-max", "--connections-max", "--threads"):
+                       "--body-bytes-max", "--connections-max", "--connections-per-peer-max", "--threads"):
             for value in ("many", "-1", "nan", "1x", "99999999999999999999x"):
                 self.assertRegex(self.refused("127.0.0.1:0", option, value), f'"{value}" is no (whole )?number')
         for option in ("--header-timeout", "--keep-alive", "--head-bytes-max", "--connections-max"):
@@ -233,6 +233,15 @@ class CommandLine(unittest.TestCase):
             with Serve("--backend", backend, "--log") as serve:
                 said = serve.ask(b"GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
                 self.assertTrue(said.endswith(b"hello"), said)
+
+
+class Limits(unittest.TestCase):
+    def test_connections_per_peer(self):
+        with Serve("--connections-per-peer-max", "1") as serve, serve.connect() as first:
+            first.sendall(b"GET /hello HTTP/1.1\r\nHost: h\r\n\r\n")
+            self.assertIn(b" 200 ", first.recv(4096))
+            with serve.connect() as second:
+                self.assertEqual(read_all(second), b"")
 
 
 class End(unittest.TestCase):
