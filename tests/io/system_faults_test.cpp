@@ -140,3 +140,47 @@ TEST_CASE("system faults: a connection that cannot be watched fails, with nothin
   };
   CHECK(loop->run(with_timeout(10s, run())));
 }
+
+namespace {
+
+// A byte there and one back, over a connection that is made for it.
+Task<> exchange(Loop& loop) {
+  std::unique_ptr<Listener> listener = co_await loop.network().listen("127.0.0.1:0");
+  std::unique_ptr<Stream> client = co_await loop.network().connect("127.0.0.1", listener->port());
+  std::unique_ptr<Stream> server = co_await listener->accept();
+  for (Stream* sender : {client.get(), server.get()}) {
+    Stream& receiver = sender == client.get() ? *server : *client;
+    co_await sender->write(as_bytes("x"));
+    std::byte byte{};
+    const std::size_t count = co_await receiver.read(MutableBytes(&byte, 1));
+    CHECK(count == 1);
+  }
+  server->reset_on_close();
+}
+
+}  // namespace
+
+TEST_CASE("system faults: an interrupted call is made again, an option that cannot be set is done without") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const auto [call, number] = GENERATE(table<Call, int>({{Call::recv, EINTR},
+                                                         {Call::send, EINTR},
+                                                         {Call::setsockopt, ENOPROTOOPT},
+                                                         {Call::setsockopt, ENOMEM}}));
+  FailingCall fault(call, number, 3);
+  CHECK(loop->run(with_timeout(10s, exchange(*loop))));
+  CHECK(fault.count() == 3);
+}
+
+TEST_CASE("system faults: without a socket nothing is listened at or connected to, and nothing was sent") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  const int number = GENERATE(EMFILE, ENFILE, ENOBUFS, ENOMEM);
+  {
+    FailingCall fault(Call::socket, number);
+    CHECK(loop->network().listen("127.0.0.1:0").error() == Errc::overloaded);
+    CHECK(loop->network().listen(":0").error() == Errc::overloaded);
+    Result<std::unique_ptr<Stream>> stream = loop->run(loop->network().connect("127.0.0.1", 9));
+    CHECK(stream.error() == Errc::overloaded);
+    CHECK(!stream.error().maybe_sent());
+  }
+  CHECK(loop->run(with_timeout(10s, exchange(*loop))));
+}

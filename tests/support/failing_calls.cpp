@@ -21,7 +21,7 @@ struct Fault {
 };
 
 Fault& fault_of(Call call) {
-  static std::array<Fault, 6> faults;
+  static std::array<Fault, static_cast<std::size_t>(Call::count_of_them)> faults;
   return faults[static_cast<std::size_t>(call)];
 }
 
@@ -59,6 +59,10 @@ int __real_accept4(int fd, sockaddr* address, socklen_t* length, int flags);
 int __real_epoll_create1(int flags);
 int __real_epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
 int __real_eventfd(unsigned int count, int flags);
+ssize_t __real_recv(int fd, void* room, std::size_t size, int flags);
+ssize_t __real_send(int fd, const void* bytes, std::size_t size, int flags);
+int __real_setsockopt(int fd, int level, int name, const void* value, socklen_t size);
+int __real_socket(int family, int type, int protocol);
 
 int __wrap_accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
   return fails(Call::accept4) ? -1 : __real_accept4(fd, address, length, flags);
@@ -74,6 +78,22 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
 
 int __wrap_eventfd(unsigned int count, int flags) {
   return fails(Call::eventfd) ? -1 : __real_eventfd(count, flags);
+}
+
+ssize_t __wrap_recv(int fd, void* room, std::size_t size, int flags) {
+  return fails(Call::recv) ? -1 : __real_recv(fd, room, size, flags);
+}
+
+ssize_t __wrap_send(int fd, const void* bytes, std::size_t size, int flags) {
+  return fails(Call::send) ? -1 : __real_send(fd, bytes, size, flags);
+}
+
+int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t size) {
+  return fails(Call::setsockopt) ? -1 : __real_setsockopt(fd, level, name, value, size);
+}
+
+int __wrap_socket(int family, int type, int protocol) {
+  return fails(Call::socket) ? -1 : __real_socket(family, type, protocol);
 }
 
 // operator new(std::size_t): all that this program and the library in it ask for.

@@ -8,7 +8,19 @@
 
 namespace escapement::test {
 
-enum class Call : std::size_t { accept4, epoll_create1, epoll_ctl_add, epoll_ctl_mod, eventfd, allocate };
+enum class Call : std::size_t {
+  accept4,
+  allocate,
+  epoll_create1,
+  epoll_ctl_add,
+  epoll_ctl_mod,
+  eventfd,
+  recv,
+  send,
+  setsockopt,
+  socket,
+  count_of_them
+};
 
 // While it lives `call` works `works` times, and then for `times` does nothing but fail with `number` as its
 // errno, on any thread. One at a time for each call.
