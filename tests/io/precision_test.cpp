@@ -31,6 +31,7 @@ namespace {
 // Stand-ins for epoll_pwait2. Plain functions, so what they note is here.
 int calls = 0;
 std::vector<Duration> asked;
+Instant first_asked_at;
 
 int no_such_call(int, epoll_event*, int, const timespec*) {
   ++calls;
@@ -44,6 +45,7 @@ int not_permitted(int, epoll_event*, int, const timespec*) {
 }
 int noting(int epoll, epoll_event* events, int room, const timespec* timeout) {
   ++calls;
+  if (asked.empty()) first_asked_at = posix::monotonic_now();
   asked.push_back(timeout == nullptr ? Duration::max()
                                      : Duration(std::chrono::seconds(timeout->tv_sec)) +
                                            Duration::nanoseconds(timeout->tv_nsec));
@@ -208,14 +210,17 @@ TEST_CASE("precision: a kernel without epoll_pwait2, or a filter, is asked once 
   calls = 0;
   Rig rig(epoll(precise, GENERATE(no_such_call, not_permitted)));
   Duration best = Duration::max();
+  Duration best_of_the_machine = Duration::max();
   for (int i = 0; i < 20; ++i) {
     const Instant began = posix::monotonic_now();
     REQUIRE(rig.reactor.run(nap(1300us)));
     const Duration took = posix::monotonic_now() - began;
     REQUIRE(took >= Duration(1300us));
     best = std::min(best, took);
+    std::this_thread::sleep_for(std::chrono::microseconds(1300));
+    best_of_the_machine = std::min(best_of_the_machine, posix::monotonic_now() - began - took);
   }
-  CHECK(best < Duration(1900us));  // not rounded up to milliseconds
+  CHECK(best < best_of_the_machine + Duration(600us));  // not rounded up to milliseconds
   CHECK(calls == 1);
 }
 
@@ -235,7 +240,7 @@ TEST_CASE("precision: events are delivered while it spins, and without epoll_pwa
   });
   Instant woke_at;
   auto naps = [&]() -> Task<> {
-    for (int i = 0; i < 20 && posted_at == Instant(); ++i) co_await sleep(9ms);
+    for (int i = 0; i < 2'000 && posted_at == Instant(); ++i) co_await sleep(9ms);
     woke_at = posix::monotonic_now();
   };
   const Instant began = posix::monotonic_now();
@@ -250,10 +255,11 @@ TEST_CASE("precision: one far deadline is one long sleep, and a short one only w
   asked.clear();
   {
     Rig rig(epoll(plain, noting));
+    const Instant began = posix::monotonic_now();
     REQUIRE(rig.reactor.run(nap(50ms)));
     REQUIRE(!asked.empty());
     CHECK(asked.front() <= Duration(50ms) - Duration(49us));
-    CHECK(asked.front() > Duration(48ms));
+    CHECK(asked.front() > began + Duration(50ms) - first_asked_at - Duration(60us));
     for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] <= Duration(60us));  // fired in the window
   }
   asked.clear();
