@@ -254,13 +254,14 @@ TEST_CASE("precision: one far deadline is one long sleep, and a short one only w
   calls = 0;
   asked.clear();
   {
+    constexpr Duration window = 300us;  // of a process that is niced; of others a fifth
     Rig rig(epoll(plain, noting));
     const Instant began = posix::monotonic_now();
     REQUIRE(rig.reactor.run(nap(50ms)));
     REQUIRE(!asked.empty());
     CHECK(asked.front() <= Duration(50ms) - Duration(49us));
-    CHECK(asked.front() > began + Duration(50ms) - first_asked_at - Duration(60us));
-    for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] <= Duration(60us));  // fired in the window
+    CHECK(asked.front() > began + Duration(50ms) - first_asked_at - window);
+    for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] <= window);  // fired in it
   }
   asked.clear();
   Rig rig(epoll(Precision{{}, 1ms, {}}, noting));
