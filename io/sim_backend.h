@@ -51,8 +51,10 @@ class SimBackend final : public Backend {
   ~SimBackend() override;
 
   Instant now() override { return now_; }
-  // The wall clock's start plus the time simulated since.
+  // The wall clock's start plus the time simulated since, and what it was moved by.
   SystemTime system_now() override { return clock_.wall + elapsed(); }
+  // Somebody sets the wall clock, forwards or, with less than zero, back. Nothing else moves.
+  void move_wall_clock(Duration by) { clock_.wall = clock_.wall + by; }
   // From the seed.
   std::uint64_t entropy() override { return entropy_.next(); }
   // Runs the events that are due; only if there are none moves the time, to `until` or to the next event,

@@ -271,6 +271,29 @@ TEST_CASE("limits: connections in all wait their turn; those of one peer are tur
   }
 }
 
+TEST_CASE("limits: no time moves with the wall clock, and the Date field follows it") {
+  const Duration by = GENERATE(Duration(-48h), Duration(48h));
+  World world;
+  std::unique_ptr<Stream> stream = *world.sim.run(world.sim.network().connect("s", 80));
+  auto date = [](Stream& stream) -> Task<std::string> {
+    co_await stream.write(as_bytes("GET / HTTP/1.1\r\nHost: s\r\n\r\n"));
+    std::vector<std::byte> room(4096);
+    std::size_t count = co_await stream.read(room);
+    const std::string answer(as_text(Bytes(room).first(count)));
+    co_return answer.substr(answer.find("Date: ") + 6, 25);
+  };
+  CHECK(*world.sim.run(date(*stream)) == "Thu, 01 Jan 2026 00:00:00");
+  world.sim.backend().move_wall_clock(by);
+  world.sim.advance(1s);
+  CHECK(*world.sim.run(date(*stream)) ==
+        (by < Duration() ? "Tue, 30 Dec 2025 00:00:01" : "Sat, 03 Jan 2026 00:00:01"));
+  world.sim.backend().move_wall_clock(by);
+  world.sim.advance(74s);
+  CHECK(world.server.statistics().open == 1);
+  world.sim.advance(1s + 10ms);
+  CHECK(world.server.statistics().open == 0);
+}
+
 TEST_CASE("limits: sizes of heads and bodies, and requests per connection") {
   http::ServerOptions options;
   options.head_bytes_max = 200;
