@@ -62,6 +62,29 @@ Errc kind_of(int number) {
 
 Error::Error(Errc code, std::string message) : state_(new State{code, true, 0, std::move(message)}) {}
 
+Error Error::out_of_memory() noexcept {
+  static State state{Errc::overloaded, true, 0, "out of memory", true};  // short enough to need none
+  Error error(None{});
+  error.state_.reset(&state);
+  return error;
+}
+
+void Error::Free::operator()(State* state) const noexcept {
+  if (!state->shared) delete state;
+}
+
+Error::OwnState Error::copy_of(State* state) {
+  return OwnState(state == nullptr || state->shared ? state : new State(*state));
+}
+
+Error::State& Error::state_to_change() {
+  if (!state_->shared) return *state_;
+  OwnState own(new State(*state_));
+  own->shared = false;
+  state_ = std::move(own);
+  return *state_;
+}
+
 Error Error::from_errno(int number, std::string_view what) {
   return from_errno(number, what, kind_of(number));
 }
@@ -75,27 +98,27 @@ Error Error::from_errno(int number, std::string_view what, Errc code) {
   return error;
 }
 
-Error::Error(const Error& other) : state_(other.state_ ? new State(*other.state_) : nullptr) {}
+Error::Error(const Error& other) : state_(copy_of(other.state_.get())) {}
 
 Error& Error::operator=(const Error& other) {
-  if (this != &other) state_.reset(other.state_ ? new State(*other.state_) : nullptr);
+  if (this != &other) state_ = copy_of(other.state_.get());
   return *this;
 }
 
 Error&& Error::nothing_sent() && {
-  state_->maybe_sent = false;
+  state_to_change().maybe_sent = false;
   return std::move(*this);
 }
 
 Error& Error::nothing_sent() & {
-  state_->maybe_sent = false;
+  state_to_change().maybe_sent = false;
   return *this;
 }
 
 Error&& Error::context(std::string_view what) && {
   std::string message(what);
   if (!state_->message.empty()) message.append(": ", 2).append(state_->message);
-  state_->message = std::move(message);
+  state_to_change().message = std::move(message);
   return std::move(*this);
 }
 

@@ -52,6 +52,9 @@ class [[nodiscard]] Error {
   // The same with the kind chosen: a timeout of an open connection is a reset, of a new one unavailable.
   static Error from_errno(int number, std::string_view what, Errc code);
 
+  // Errc::overloaded, "out of memory": what may be said without any.
+  static Error out_of_memory() noexcept;
+
   Error(const Error& other);
   Error(Error&&) noexcept = default;
   Error& operator=(const Error& other);
@@ -80,14 +83,22 @@ class [[nodiscard]] Error {
     bool maybe_sent = true;
     int os_number = 0;
     std::string message;
+    bool shared = false;  // by all that say it, and never changed
   };
+  struct Free {
+    void operator()(State* state) const noexcept;
+  };
+  using OwnState = std::unique_ptr<State, Free>;
+
+  static OwnState copy_of(State* state);
+  State& state_to_change();
 
   template <class>
   friend class Result;
   struct None {};
   explicit Error(None) {}  // the "no error" of a Result
 
-  std::unique_ptr<State> state_;
+  OwnState state_;
 };
 
 // A `T` or the reason why there is none. Reading the one that is not there is a bug and stops the program.

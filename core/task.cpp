@@ -21,16 +21,30 @@ void PromiseBase::fail(Error error) {
   failing->reactor_->resume_next(*failing->continuation_);
 }
 
+#ifdef __cpp_exceptions
+namespace {
+
+Error exception_error(const char* what) noexcept {
+  try {
+    return Error(Errc::exception, what);
+  } catch (const std::bad_alloc&) {
+    return Error::out_of_memory();
+  }
+}
+
+}  // namespace
+#endif
+
 Error error_from_current_exception() noexcept {
 #ifdef __cpp_exceptions
   try {
     throw;
   } catch (const std::bad_alloc&) {
-    return Error(Errc::overloaded, "out of memory");
+    return Error::out_of_memory();
   } catch (const std::exception& exception) {
-    return Error(Errc::exception, exception.what());
+    return exception_error(exception.what());
   } catch (...) {
-    return Error(Errc::exception, "an exception that is no std::exception");
+    return exception_error("an exception that is no std::exception");
   }
 #else
   __builtin_trap();  // nothing can throw

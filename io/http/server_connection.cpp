@@ -75,9 +75,12 @@ ServerConnection::~ServerConnection() {
   if (conversation_) {
     // What is cut short must not look finished.
     if (conversation_->answer_begun || wire().unsent()) stream().reset_on_close();
-    wire().detach();
-    conversation_->clear();
-    server_.take_back(std::move(conversation_));
+    auto giving_back = [this] {
+      wire().detach();
+      conversation_->clear();
+      server_.take_back(std::move(conversation_));
+    };
+    (void)catching(giving_back);  // a parser made anew needs memory: else it goes, too
   }
   --server_.statistics_.open;
   server_.changed_.pulse();

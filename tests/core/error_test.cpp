@@ -120,3 +120,14 @@ TEST_CASE("Result: of what can only be moved, and of nothing") {
   const Error moved = std::move(bad).error();
   CHECK(moved == Errc::not_found);
 }
+
+TEST_CASE("error: out of memory is said without any, and what one makes of it is nobody else's") {
+  const Error error = Error::out_of_memory();
+  CHECK(to_string(error) == "overloaded: out of memory");
+  Error other = error;
+  CHECK(&other.message() == &error.message());
+  CHECK(!Error(std::move(other)).nothing_sent().maybe_sent());
+  CHECK(to_string(Error::out_of_memory().context("listen")) == "overloaded: listen: out of memory");
+  CHECK(to_string(error) == "overloaded: out of memory");
+  CHECK(error.maybe_sent());
+}

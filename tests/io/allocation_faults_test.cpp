@@ -170,3 +170,32 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
     CHECK(text->size() == 1000);
   }
 }
+
+TEST_CASE("allocation faults: without any memory for a while nothing ends but what needed it") {
+  const char* const backend = GENERATE("epoll", "poll");
+  const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4)];
+  CAPTURE(backend, request);
+  for (long n = 0; n < 60; ++n) {
+    CAPTURE(n);
+    std::unique_ptr<Loop> loop = make_loop(backend);
+    std::unique_ptr<Listener> listener = *loop->network().listen("127.0.0.1:0");
+    const std::uint16_t port = listener->port();
+    http::Server server(handle);
+    Scope scope(loop->reactor());
+    JoinHandle<void> serving = scope.spawn_joinable(server.serve(std::move(listener)));
+    REQUIRE(loop->run(nap()));
+    RawClient client(port);
+    client.send(request);
+    {
+      FailingCall fault(Call::allocate, 0, LONG_MAX, n);
+      for (int i = 0; i < 20; ++i) loop->step();
+    }
+    REQUIRE(turn_until_ended(*loop, client));
+    RawClient next(port);
+    next.send(requests[0]);
+    REQUIRE(turn_until_ended(*loop, next));
+    CHECK(next.begin() == "HTTP/1.1 200");
+    server.shutdown(Duration());
+    CHECK(loop->run(std::move(serving).join()));
+  }
+}
