@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/counted_body.h>
+#include <escapement/middleware/failure_status.h>
 #include <escapement/middleware/peer_address.h>
 
 namespace escapement::http {
@@ -71,12 +72,6 @@ std::string redacted(std::string_view target, LoggedQuery query) {
   return shown;
 }
 
-// What a server answers to a handler's failure.
-int status_of(const Error& error) {
-  if (error == Errc::reset) return 444;
-  return error == Errc::timed_out ? 503 : 500;
-}
-
 // A request's entry on its way. Written when this is destroyed, whichever way that comes about.
 class Pending final : public BodyGuard {
  public:
@@ -103,7 +98,7 @@ class Pending final : public BodyGuard {
   }
 
   void failed(const Error& error) {
-    entry_.status = status_of(error);
+    entry_.status = failure_status(error);
     entry_.error = to_string(error);
   }
   void answered(Response& response) {

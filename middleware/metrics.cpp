@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/counted_body.h>
+#include <escapement/middleware/failure_status.h>
 
 namespace escapement::http {
 
@@ -28,12 +29,6 @@ std::string_view method_label(std::string_view method) {
   return "other";
 }
 
-// What a server answers to a handler's failure.
-int status_of(const Error& error) {
-  if (error == Errc::reset) return 444;
-  return error == Errc::timed_out ? 503 : 500;
-}
-
 // A request on its way. Counted when this is destroyed, whichever way that comes about.
 class InFlight final : public BodyGuard {
  public:
@@ -56,7 +51,7 @@ class InFlight final : public BodyGuard {
     (void)escapement::detail::catching(count);  // a new series needs memory
   }
 
-  void failed(const Error& error) { status_ = status_of(error); }
+  void failed(const Error& error) { status_ = failure_status(error); }
   void answered(Response& response) {
     status_ = response.status;
     if (method_ != "HEAD") count_ = count(response.body);
