@@ -75,11 +75,7 @@ ServerConnection::~ServerConnection() {
   if (conversation_) {
     // What is cut short must not look finished.
     if (conversation_->answer_begun || wire().unsent()) stream().reset_on_close();
-    auto giving_back = [this] {
-      wire().detach();
-      conversation_->clear();
-      server_.take_back(std::move(conversation_));
-    };
+    auto giving_back = [this] { give_back(); };
     (void)catching(giving_back);  // a parser made anew needs memory: else it goes, too
   }
   --server_.statistics_.open;

@@ -139,6 +139,11 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   void start(Task<> task);
   void conclude();
   void leave();
+  void give_back() {
+    wire().detach();
+    conversation_->clear();
+    server_.take_back(std::move(conversation_));
+  }
   void rest();
   bool put_off(Limit limit);
   Duration body_waited() const;
