@@ -14,6 +14,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
+#include <escapement/io/http/upgrade.h>
 #include <escapement/timers/sleep.h>
 
 #include "support/failing_calls.h"
@@ -70,7 +71,14 @@ class Trickle final : public http::BodySource {
   int left_ = 3;
 };
 
+Task<> echo_once(std::unique_ptr<Stream> stream) {
+  std::vector<std::byte> room(100);
+  std::size_t count = co_await stream->read(room);
+  co_await stream->write(Bytes(room).first(count));
+}
+
 Task<http::Response> handle(http::Request request) {
+  if (request.url.path() == "/upgrade") co_return http::upgrade_to(request, "echo", echo_once);
   if (request.url.path() == "/waits") co_await sleep(100us);
   if (request.url.path() == "/streams")
     co_return http::Response(200, http::Body(std::make_unique<Trickle>()));
@@ -86,6 +94,7 @@ constexpr std::string_view requests[] = {
     "\r\n3\r\nabc\r\n0\r\nX-Trailer: t\r\n\r\n",
     "GET /streams HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n",
     "a malformed request\r\n\r\n",
+    "GET /upgrade HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nthe first bytes",
 };
 
 Task<> nap() { co_await sleep(1us); }
@@ -104,7 +113,7 @@ bool turn_until_ended(Loop& loop, RawClient& client) {
 
 TEST_CASE("allocation faults: whichever fails, the server lives, lets go of the connection, and serves on") {
   const char* const backend = GENERATE("epoll", "poll");
-  const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4)];
+  const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4, 5)];
   CAPTURE(backend, request);
   bool failed = true;
   for (long n = 0; failed; ++n) {
@@ -173,7 +182,7 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
 
 TEST_CASE("allocation faults: without any memory for a while nothing ends but what needed it") {
   const char* const backend = GENERATE("epoll", "poll");
-  const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4)];
+  const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4, 5)];
   CAPTURE(backend, request);
   for (long n = 0; n < 60; ++n) {
     CAPTURE(n);
