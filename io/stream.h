@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -35,7 +36,7 @@ class WriteOperation;
 // destroyed.
 //
 // Who always finds bytes ready, or room for them, lets others run now and then: after 32 operations in a row
-// that did not have to wait, the next one yields.
+// that did not have to wait, or writes of some 500 KiB, the next one yields.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -118,6 +119,10 @@ class Stream {
   friend class detail::WriteOperation;
 
   static constexpr std::uint8_t turns_max = 32;
+  // An operation that did not wait, and what it moved: 16 KiB count as much.
+  void count_turns(std::size_t bytes) {
+    turns_ = static_cast<std::uint8_t>(std::min<std::size_t>(turns_max, turns_ + 1 + bytes / (16 * KiB)));
+  }
   std::uint8_t turns_ = 0;   // operations in a row that did not wait
   bool waited_for_ = false;  // a Reading watches
 };
@@ -216,9 +221,10 @@ class WriteOperation {
 
   bool await_ready() {
     if (bytes_.empty() || stream_.turns_ >= Stream::turns_max) return false;
-    bytes_ = bytes_.subspan(stream_.write_now(bytes_));
+    const std::size_t sent = stream_.write_now(bytes_);
+    bytes_ = bytes_.subspan(sent);
     if (!bytes_.empty()) return false;
-    ++stream_.turns_;
+    stream_.count_turns(sent);
     return true;
   }
   template <class P>

@@ -9,6 +9,11 @@ namespace escapement::http::detail {
 
 namespace {
 
+using escapement::detail::PromiseBase;
+using escapement::detail::Started;
+using escapement::detail::this_task;
+using escapement::detail::until_made_ready;
+
 // What an idle connection of a server's pool may keep for the next one.
 constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
 
@@ -26,6 +31,30 @@ class Waiting {
  private:
   Waits& waits_;
   Waits::For what_;
+};
+
+// The next piece of a body, which is on its way as long as this lives.
+class NextPiece final : private Runnable {
+ public:
+  NextPiece(Body& body, PromiseBase& task) : task_(task), reading_(body.read()) {
+    reading_.start(task_.reactor(), *this);
+  }
+  NextPiece(const NextPiece&) = delete;
+
+  bool there() const { return reading_.finished(); }
+  // Before the task waits until it is made ready: by this, when the piece is there.
+  void wake_task() { waited_for_ = true; }
+  Result<std::string> take() { return reading_.take(); }
+
+ private:
+  void run() override {
+    if (waited_for_) task_.reactor().resume_next(task_);
+  }
+  const void* code() const override { return task_.code(); }
+
+  PromiseBase& task_;
+  Started<std::string> reading_;
+  bool waited_for_ = false;
 };
 
 }  // namespace
@@ -229,30 +258,34 @@ Task<> Connection::send_body(Body& body, Framing framing) {
   if (framing == Framing::none) co_return;
   std::uint64_t sent = 0;
   const std::uint64_t expected = framing == Framing::length ? *body.length() : 0;
-  // Bytes in memory are there at once and go with the head; what streams may come late, the head does not.
-  const bool streams = !body.replayable();
-  if (streams) co_await flush();
+  PromiseBase& self = co_await this_task;
   FileRange* const file = framing == Framing::length ? body.file_range() : nullptr;
   if (file != nullptr && file->left > joined_max) {
+    co_await flush();
     for (bool goes = true; goes && file->left > 0;) goes = co_await send_slice_of(*file);
     sent = expected - file->left;
   }
   for (;;) {
-    std::string piece = co_await body.read();
+    NextPiece next(body, self);
+    // Pieces that are there at once go out together, and with the head; what has to be waited for holds up
+    // none.
+    if (!next.there()) co_await flush();
+    next.wake_task();
+    while (!next.there()) co_await until_made_ready;
+    Result<std::string> read = next.take();
+    if (!read) co_await flush();
+    std::string piece = co_await std::move(read);
     if (piece.empty()) break;
     sent += piece.size();
     if (framing == Framing::length && sent > expected) {
       co_await Error(Errc::invalid_argument, "the body is longer than it said");
     }
+    if (out_.size() + piece.size() > joined_max) co_await flush();
     if (framing == Framing::chunked) {
       write_chunk(out_, piece);
-    } else if (out_.size() + piece.size() > joined_max) {
-      co_await flush();
-      out_ += piece;
     } else {
       out_ += piece;
     }
-    if (streams || out_.size() > joined_max) co_await flush();
   }
   if (framing == Framing::length && sent != expected) {
     co_await Error(Errc::invalid_argument, "the body is shorter than it said");

@@ -136,6 +136,47 @@ TEST_CASE("exchange: an answer may stream what is still being sent") {
   CHECK(world.client.connections_made() == 1);
 }
 
+TEST_CASE("server: pieces of a body go out together where they are there, and none waits for the next") {
+  // Two at once, the third a second later, and a second later it breaks.
+  class Pieces final : public http::BodySource {
+   public:
+    Task<std::string> read() override {
+      const int number = read_++;
+      if (number >= 2) co_await sleep(1s);
+      if (number == 3) co_await Error(Errc::internal, "on purpose");
+      co_return std::string(1, static_cast<char>('a' + number));
+    }
+
+   private:
+    int read_ = 0;
+  };
+  World world([](http::Request) -> Task<http::Response> {
+    co_return http::Response(200, http::Body(std::make_unique<Pieces>()));
+  });
+  auto talk = [](SimNetwork& network) -> Task<std::vector<std::string>> {
+    std::unique_ptr<Stream> stream = co_await network.connect("s", 80);
+    co_await stream->write(as_bytes("GET / HTTP/1.1\r\nHost: s\r\n\r\n"));
+    Reactor& reactor = co_await this_reactor;
+    const Instant began = reactor.now();
+    std::vector<std::string> seen;
+    std::vector<std::byte> room(4096);
+    for (;;) {
+      Result<std::size_t> count = co_await stream->read(room).result();
+      std::string what = std::to_string((reactor.now() - began) / Duration(1s)) + " s: ";
+      what += count ? std::string(as_text(Bytes(room).first(*count))) : std::string("broken");
+      seen.push_back(std::move(what));
+      if (!count || *count == 0) co_return std::move(seen);
+    }
+  };
+  const Result<std::vector<std::string>> seen = world.sim.run(talk(world.sim.network()));
+  REQUIRE(seen);
+  REQUIRE(seen->size() == 3);
+  CHECK((*seen)[0].starts_with("0 s: HTTP/1.1 200 OK\r\n"));
+  CHECK((*seen)[0].ends_with("\r\n\r\n1\r\na\r\n1\r\nb\r\n"));
+  CHECK((*seen)[1] == "1 s: 1\r\nc\r\n");
+  CHECK((*seen)[2] == "2 s: broken");
+}
+
 TEST_CASE("server: a failed handler is a 500 for that request only") {
   World world(echo);
   CHECK(world.ask("/fail") == "500 Internal Server Error\n");
