@@ -125,10 +125,14 @@ Result<> EpollBackend::watch(FdWatch& watch) {
 }
 
 void EpollBackend::unwatch(FdWatch& watch) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.fd, nullptr);
+  unwatch_closing(watch);
+}
+
+// Events that still come are of another generation.
+void EpollBackend::unwatch_closing(FdWatch& watch) {
   Slot& slot = slots_[watch.slot];
   ESC_CHECK(slot.watch == &watch);
-  // Before the descriptor is closed: a duplicate of it in another process would keep the entry alive.
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.fd, nullptr);
   slot.watch = nullptr;
   ++slot.generation;
   free_slots_.push_back(watch.slot);

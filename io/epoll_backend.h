@@ -48,6 +48,7 @@ class EpollBackend final : public FdBackend {
 
   Result<> watch(FdWatch& watch) override;
   void unwatch(FdWatch& watch) override;
+  void unwatch_closing(FdWatch& watch) override;
   Result<> watch_writes(FdWatch& watch) override;
   int pollable_fd() const override { return epoll_.get(); }
 

@@ -40,6 +40,9 @@ class FdBackend : public Backend {
   // room (ENOSPC, ENOMEM); the reactor lives on.
   virtual Result<> watch(FdWatch& watch) = 0;
   virtual void unwatch(FdWatch& watch) = 0;
+  // The same where the owner closes the descriptor next: epoll forgets it then by itself, which saves a
+  // system call. A duplicate in another process may cause events still; they concern nobody.
+  virtual void unwatch_closing(FdWatch& watch) { unwatch(watch); }
   // Before `writable` is set. (epoll, edge-triggered, arms it the first time, for good; poll rebuilds its
   // interest at every wait.) Fails as `watch` does; what is watched already still is.
   virtual Result<> watch_writes(FdWatch& watch) = 0;

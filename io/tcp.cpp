@@ -21,7 +21,7 @@ class Socket {
   Socket(FdBackend& backend, posix::Fd fd) : backend_(backend) { watch_.fd = fd.release(); }
   Socket(const Socket&) = delete;
   ~Socket() {
-    if (watched_) backend_.unwatch(watch_);
+    if (watched_) backend_.unwatch_closing(watch_);
     posix::Fd closes(watch_.fd);
   }
 

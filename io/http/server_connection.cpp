@@ -143,6 +143,7 @@ void ServerConnection::enter() {
   wire().attach(*stream_, *this);
   const Next next = proceed();
   if (next == Next::rest) return rest();
+  if (next == Next::cut) return leave();
   start(converse(next));
 }
 
@@ -330,8 +331,11 @@ ServerConnection::Next ServerConnection::take_bytes() {
     idle_ = false;
     return Next::go_on;
   }
+  if (!wire().between_messages()) return Next::bytes;
+  // The usual end: nothing was begun, and nobody has to know how it came.
+  if (arrived == Connection::Arrived::ask && stream().peer_ended()) return Next::cut;
   const bool rests = arrived == Connection::Arrived::nothing && !server_.stopping_.is_set() &&
-                     wire().between_messages() && stream().watch(reactor_, this);
+                     stream().watch(reactor_, this);
   return rests ? Next::rest : Next::bytes;
 }
 

@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 
+#include <escapement/core/compact_text.h>
 #include <escapement/core/event.h>
 #include <escapement/io/http/connection.h>
 #include <escapement/io/http/interim.h>
@@ -198,7 +199,7 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   std::unique_ptr<Conversation> conversation_;  // while not idle
   std::optional<escapement::detail::Started<void>> task_;
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
-  std::string peer_;                                    // the stream's, once somebody asked
+  CompactText peer_;                                    // the stream's, once somebody asked
   std::uint64_t requests_ = 0;
   bool idle_ = true;
   bool timed_ = false;        // the timer was armed and has not been seen to be due

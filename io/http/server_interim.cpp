@@ -64,7 +64,7 @@ class ContinuedStream final : public Stream {
 }  // namespace
 
 std::string_view ServerConnection::peer() {
-  if (peer_.empty() && stream_) peer_ = stream().peer();
+  if (peer_.empty() && stream_) peer_ = CompactText(stream().peer());
   return peer_;
 }
 
