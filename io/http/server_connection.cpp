@@ -1,7 +1,6 @@
 #include <escapement/io/http/server_connection.h>
 
 #include <algorithm>
-#include <vector>
 
 #include <escapement/io/http/writer.h>
 #include <escapement/timers/timeout.h>
@@ -16,9 +15,7 @@ using escapement::detail::this_task;
 using escapement::detail::timeout_message;
 using escapement::detail::until_made_ready;
 
-constexpr std::size_t skip_max = 64 * KiB;     // of an unread request body, to keep the connection
-constexpr std::size_t linger_max = 256 * KiB;  // read and thrown away after an early answer
-constexpr Duration linger_time = 2s;
+constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
 // Reads in a row that brought bytes, before others have their turn.
 constexpr int reads_max = 4;
 
@@ -26,12 +23,6 @@ constexpr std::size_t index(Limit limit) { return static_cast<std::size_t>(limit
 
 Instant after(Instant now, Duration limit) {
   return limit == Duration::max() ? Instant::never() : now + std::max(limit, Duration());
-}
-
-// In a turn of its own: many in a row must not call each other.
-Task<Response> fails(Error error) {
-  co_await yield();
-  co_return error;
 }
 
 }  // namespace
@@ -90,19 +81,6 @@ void ServerConnection::run() {
     thrown = catching(failing);
   }
   if (thrown) cut(*thrown);  // for want of memory: the end of this connection only
-}
-
-// A service that is no coroutine may throw before there is a task: a failure of its request like any other.
-bool ServerConnection::service_threw() const {
-  if (!conversation_ || !conversation_->exchange) return false;
-  return !conversation_->exchange->handling && !conversation_->exchange->response;
-}
-
-void ServerConnection::fail_request(Error error) {
-  Exchange& exchange = *conversation_->exchange;
-  exchange.handling.emplace(fails(error));
-  exchange.handling->start(reactor_, *this);
-  start(converse(Next::handler));
 }
 
 void ServerConnection::act() {
@@ -544,52 +522,6 @@ Task<bool> ServerConnection::respond_slowly() {
   if (sent) co_return true;
   server_.tell(sent.error());
   co_return false;
-}
-
-// What a failed handler is answered with: what the request's own body got wrong, too late, or our fault.
-Response ServerConnection::failure_response(const Error& error) {
-  const int parse_status = wire().parse_error_status();
-  if (parse_status != 0) {
-    ++server_.statistics_.refused;
-    return Response(parse_status, std::string(reason_phrase(parse_status)) + "\n");
-  }
-  ++server_.statistics_.failed_handlers;
-  server_.tell(error);
-  const int status = error == Errc::timed_out ? 503 : 500;
-  return Response(status, std::string(reason_phrase(status)) + "\n");
-}
-
-// The server's own answer to what it does not pass on, and the end of the connection.
-Task<> ServerConnection::refuse(int status) {
-  if (status != 503) {
-    ++server_.statistics_.refused;
-    const std::string peer = stream().peer();
-    server_.tell(Refusal{status, peer});
-  }
-  const Response response(status, Headers{{"Content-Type", "text/plain"}},
-                          std::string(reason_phrase(status)) + "\n");
-  ResponseOptions writing;
-  writing.keep_alive = false;
-  writing.date_line = server_.date_line(reactor_);
-  const Framing framing = co_await write_response_head(wire().out(), response, writing);
-  wire().put_body(response.body, framing);
-  co_await wire().flush();
-  co_await linger();
-}
-
-// Closing with unread bytes would reset the connection and may destroy the answer on its way (RFC 9112
-// section 9.6): tell the peer that no more comes, and read on for a while.
-Task<> ServerConnection::linger() {
-  conversation_->answer_begun = false;  // and all of it was sent
-  Result<> half_closed = co_await stream().shutdown_write().result();
-  if (!half_closed) co_return;
-  set_limit(Limit::lingering, after(reactor_.precise_now(), linger_time));
-  std::vector<std::byte> scratch(16 * KiB);
-  for (std::size_t total = 0; total < linger_max;) {
-    Result<std::size_t> count = co_await stream().read(scratch).result();
-    if (!count || *count == 0) co_return;
-    total += *count;
-  }
 }
 
 Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
