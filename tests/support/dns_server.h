@@ -72,20 +72,11 @@ inline std::string dns_answer(const DnsQuestion& question, int code, const std::
 class DnsServer {
  public:
   DnsServer(Loop& loop, DnsScript script) : loop_(loop), script_(std::move(script)), scope_(loop.reactor()) {
-    udp_ = posix::Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ESC_CHECK(::bind(udp_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    socklen_t size = sizeof address;
-    ::getsockname(udp_.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
+    std::unique_ptr<Listener> listener = listen();
     watch_.fd = udp_.get();
     ESC_CHECK(static_cast<bool>(loop_.backend().watch(watch_)));
     scope_.spawn(serve_udp());
-    // The port may be taken for TCP, though hardly: then the tests that need it say so.
-    if (auto listener = loop_.network().listen("127.0.0.1:" + std::to_string(port_)))
-      scope_.spawn(serve_tcp(*std::move(listener)));
+    scope_.spawn(serve_tcp(std::move(listener)));
   }
   ~DnsServer() {
     scope_.cancel();
@@ -96,6 +87,22 @@ class DnsServer {
   std::vector<DnsQuestion> questions;
 
  private:
+  // A port that is free for TCP, of which others use many, and for UDP.
+  std::unique_ptr<Listener> listen() {
+    for (int tries = 0; tries < 100; ++tries) {
+      std::unique_ptr<Listener> listener = *loop_.network().listen("127.0.0.1:0");
+      port_ = listener->port();
+      udp_ = posix::Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      sockaddr_in address{};
+      address.sin_family = AF_INET;
+      address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      address.sin_port = htons(port_);
+      if (::bind(udp_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return listener;
+    }
+    ESC_CHECK(false);
+    return nullptr;
+  }
+
   static DnsQuestion parse(std::string_view message, bool over_tcp) {
     DnsQuestion question;
     question.over_tcp = over_tcp;
