@@ -70,7 +70,7 @@ struct QueryOwner {
 }  // namespace
 
 // c-ares's channel, its sockets in the backend and its timeouts in the timer queue.
-class Resolver::Channel : public Runnable {
+class Resolver::Channel final : public Runnable {
  public:
   Channel(FdBackend& backend, Reactor& reactor) : backend_(backend), reactor_(reactor) {}
   Channel(const Channel&) = delete;
