@@ -10,9 +10,10 @@
 #include <escapement/timers/sleep.h>
 
 #include "support/answers.h"
-#include "support/read_and_write.h"
+#include "support/raw_http.h"
 
 using namespace escapement;
+using test::statuses;
 
 namespace {
 
@@ -89,21 +90,7 @@ struct World {
     CHECK(sim.run(stream->write(as_bytes(bytes))));
     return read(*stream, length);
   }
-  std::string read(Stream& stream, Duration length) {
-    std::string all;
-    Scope reading(sim.reactor(), [](Error) {});
-    reading.spawn(read_into(stream, all));
-    sim.advance(length);
-    return all;
-  }
-  static Task<> read_into(Stream& stream, std::string& all) {
-    std::vector<std::byte> room(4096);
-    for (;;) {
-      std::size_t count = co_await stream.read(room);
-      if (count == 0) co_return;
-      all += as_text(Bytes(room).first(count));
-    }
-  }
+  std::string read(Stream& stream, Duration length) { return test::read_for(sim, stream, length); }
 
   Sim sim;
   std::string failures;
@@ -118,16 +105,6 @@ std::string get(const std::string& path, const std::string& more = "") {
 }
 
 const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
-
-// The status of each answer, and what their bodies end in.
-std::string statuses(std::string_view all) {
-  std::string found;
-  constexpr std::string_view line = "HTTP/1.1 ";
-  for (std::size_t at = all.find(line); at != all.npos; at = all.find(line, at + 1)) {
-    found += std::string(all.substr(at + line.size(), 3)) + ' ';
-  }
-  return found;
-}
 
 }  // namespace
 

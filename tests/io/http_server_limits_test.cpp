@@ -10,17 +10,12 @@
 #include <escapement/io/sim.h>
 #include <escapement/timers/sleep.h>
 
+#include "support/alive.h"
+
 using namespace escapement;
+using test::Alive;
 
 namespace {
-
-// Counts how many handlers are alive.
-struct Alive {
-  explicit Alive(int& c) : count(c) { ++count; }
-  Alive(const Alive&) = delete;
-  ~Alive() { --count; }
-  int& count;
-};
 
 // A body that brings a byte every 10 s.
 class Ticks final : public http::BodySource {

@@ -10,6 +10,7 @@
 #include <escapement/timers/sleep.h>
 
 #include "support/protocol_cases.h"
+#include "support/raw_http.h"
 
 using namespace escapement;
 
@@ -56,15 +57,6 @@ Task<> send_pieces(Stream& stream, std::string bytes, std::vector<std::size_t> c
   (void)ended;
 }
 
-std::string statuses(std::string_view answers) {
-  std::string found;
-  constexpr std::string_view line = "HTTP/1.1 ";
-  for (std::size_t at = answers.find(line); at != answers.npos; at = answers.find(line, at + 1)) {
-    found += std::string(answers.substr(at + line.size(), 3)) + ' ';
-  }
-  return found;
-}
-
 // The handler reads the body: what is wrong with it comes to light there.
 Outcome converse(const test::ProtocolCase& c, std::vector<std::size_t> cuts) {
   Sim sim(Seed{3}, {.latency = 10us});
@@ -84,7 +76,7 @@ Outcome converse(const test::ProtocolCase& c, std::vector<std::size_t> cuts) {
   scope.spawn(send_pieces(*stream, c.bytes, std::move(cuts)));
   scope.spawn(read_answers(*stream, answers));
   sim.advance(80s);
-  outcome.answers = statuses(answers);
+  outcome.answers = test::statuses(answers);
   outcome.released = server.statistics().open == 0;
   scope.cancel();
   return outcome;

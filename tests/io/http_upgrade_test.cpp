@@ -11,21 +11,15 @@
 #include <escapement/middleware/metrics.h>
 #include <escapement/timers/sleep.h>
 
-#include "support/read_and_write.h"
+#include "support/alive.h"
+#include "support/raw_http.h"
 #include "support/stream_contract.h"
 #include "support/upgrades.h"
 
 using namespace escapement;
+using test::Alive;
 
 namespace {
-
-// Counts how many protocols are alive.
-struct Alive {
-  explicit Alive(int& c) : count(c) { ++count; }
-  Alive(const Alive&) = delete;
-  ~Alive() { --count; }
-  int& count;
-};
 
 // Says what it gets to be a 101, whatever the client wanted.
 class Unasked final : public http::BodySource {
@@ -100,24 +94,7 @@ struct World {
     (void)sent;  // the server may have turned it away
     return stream;
   }
-  std::string read(Stream& stream, Duration length = 1s) {
-    std::string all;
-    Scope reading(sim.reactor(), [](Error) {});
-    reading.spawn(read_into(stream, all));
-    sim.advance(length);
-    return all;
-  }
-  static Task<> read_into(Stream& stream, std::string& all) {
-    std::vector<std::byte> room(4096);
-    for (;;) {
-      Result<std::size_t> count = co_await stream.read(room).result();
-      if (!count || *count == 0) {
-        all += count ? " end" : " reset";
-        co_return;
-      }
-      all += as_text(Bytes(room).first(*count));
-    }
-  }
+  std::string read(Stream& stream, Duration length = 1s) { return test::read_for(sim, stream, length); }
 
   Sim sim;
   int protocols = 0;
