@@ -18,8 +18,8 @@ using namespace escapement;
 
 namespace {
 
-constexpr int round_trips = 50'000;
-constexpr int one_way = 1'000'000;
+constexpr int round_trips = 10'000;
+constexpr int one_way = 300'000;
 
 double nanoseconds_each(int count, const std::function<void()>& work) {
   const auto began = std::chrono::steady_clock::now();
