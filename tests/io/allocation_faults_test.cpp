@@ -19,6 +19,7 @@
 #include <escapement/io/http/upgrade.h>
 #include <escapement/timers/sleep.h>
 
+#include "support/connected_socket.h"
 #include "support/failing_calls.h"
 #include "support/loops.h"
 
@@ -32,13 +33,7 @@ namespace {
 // A client that never waits, and allocates nothing while the server's allocations fail.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
+  explicit RawClient(std::uint16_t port) : fd_(test::connected_socket(port)) {}
   RawClient(const RawClient&) = delete;
   ~RawClient() { ::close(fd_); }
 

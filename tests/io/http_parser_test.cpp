@@ -58,17 +58,9 @@ std::string told(Parser::Role role, std::string_view bytes, const std::vector<st
   return said;
 }
 
-ParserLimits small() {
-  ParserLimits limits;
-  limits.head_bytes_max = 200;
-  limits.header_count_max = 3;
-  limits.body_bytes_max = 10;
-  return limits;
-}
-
 void check_everywhere(Parser::Role role, const test::ProtocolCase& c) {
   CAPTURE(c.what);
-  const ParserLimits limits = c.small_limits ? small() : ParserLimits();
+  const ParserLimits limits = c.small_limits ? test::small_limits() : ParserLimits();
   CHECK(told(role, c.bytes, {}, c.answers_head, limits) == c.expected);
   std::vector<std::size_t> every;
   for (std::size_t i = 1; i < c.bytes.size(); ++i) every.push_back(i);

@@ -74,14 +74,6 @@ std::string told(Way way, std::string_view bytes, const ParserLimits& limits) {
   return said + (end == Parser::Event::failed ? "cut" : "end");
 }
 
-ParserLimits small() {
-  ParserLimits limits;
-  limits.head_bytes_max = 200;
-  limits.header_count_max = 3;
-  limits.body_bytes_max = 10;
-  return limits;
-}
-
 bool same(std::string_view bytes, const ParserLimits& limits) {
   const std::string scanned = told(Way::any, bytes, limits);
   const std::string alone = told(Way::llhttp_alone, bytes, limits);
@@ -136,7 +128,7 @@ TEST_CASE("plain head: the protocol cases are told as without it") {
   for (const char* file : {"requests", "refused_requests"}) {
     for (const test::ProtocolCase& c : test::read_protocol_cases(test::protocol_cases_text(file))) {
       CAPTURE(c.what);
-      const ParserLimits limits = c.small_limits ? small() : ParserLimits();
+      const ParserLimits limits = c.small_limits ? test::small_limits() : ParserLimits();
       CHECK(same(c.bytes, limits));
       CHECK(same(c.bytes + heads[0] + heads[1], limits));
       CHECK(same(heads[0] + c.bytes, limits));
@@ -200,7 +192,7 @@ TEST_CASE("plain head: heads changed at random are told as without it") {
     }
     plain_ones += plain(text) ? 1 : 0;
     text = before + text + all[below(all.size())];
-    REQUIRE(same(text, random.one_in(3) ? small() : ParserLimits()));
+    REQUIRE(same(text, random.one_in(3) ? test::small_limits() : ParserLimits()));
   }
   CHECK(plain_ones > 10'000);
 }

@@ -27,9 +27,10 @@ struct Outcome {
 http::ServerOptions options_for(const test::ProtocolCase& c) {
   http::ServerOptions options;
   if (!c.small_limits) return options;
-  options.head_bytes_max = 200;
-  options.header_count_max = 3;
-  options.body_bytes_max = 10;
+  const http::ParserLimits small = test::small_limits();
+  options.head_bytes_max = small.head_bytes_max;
+  options.header_count_max = small.header_count_max;
+  options.body_bytes_max = small.body_bytes_max;
   return options;
 }
 

@@ -17,6 +17,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/connected_socket.h"
 #include "support/loops.h"
 #include "support/scratch_folder.h"
 
@@ -38,13 +39,7 @@ Task<> until(const std::function<bool()>& true_at_last) {
 // A client without a loop: what it does is done before the server's loop turns again.
 class BlockingClient {
  public:
-  explicit BlockingClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
+  explicit BlockingClient(std::uint16_t port) : fd_(test::connected_socket(port)) {}
   BlockingClient(const BlockingClient&) = delete;
   ~BlockingClient() { ::close(fd_); }
   void send(std::string_view text) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <escapement/core/check.h>
+#include <escapement/io/http/parser.h>
 
 namespace escapement::test {
 
@@ -21,6 +22,15 @@ struct ProtocolCase {
   bool small_limits = false;
   bool answers_head = false;
 };
+
+// What cases with `small_limits` are for.
+inline http::ParserLimits small_limits() {
+  http::ParserLimits limits;
+  limits.head_bytes_max = 200;
+  limits.header_count_max = 3;
+  limits.body_bytes_max = 10;
+  return limits;
+}
 
 // The text of tests/cases/http/NAME.md.
 std::string_view protocol_cases_text(std::string_view name);
