@@ -3,240 +3,392 @@
 //
 // One instance of the module per isolate, one context (a reactor) per request or task. A context has at most
 // one host timer, set to what its last step asked for, and none while nothing sleeps. The module runs only
-// inside `enter`; nothing that it calls comes back into it.
+// inside `inside`; nothing that it calls comes back into it, and no exception passes through it.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 // Timers under 4 ms are stretched to 4 by browsers once they nest; a message first makes the next one not
-// nested. Elsewhere there is no such clamp, and a message costs more than it saves.
-const channel = globalThis.importScripts || globalThis.document ? new MessageChannel() : null;
+// nested. Elsewhere there is no such clamp, and a message costs more than it saves. (A port that has `unref`
+// is no browser's, whatever globals there are, and would keep its process alive.)
+let channel = globalThis.importScripts || globalThis.document ? new MessageChannel() : null;
+if (channel?.port1.unref) channel = channel.port1.close();
 const hops = [];
 if (channel) channel.port1.onmessage = () => hops.shift()();
 
-const apps = new WeakMap(); // module -> the exports of its live instance, and what ends each of its contexts
+const apps = new WeakMap(); // module -> its live instance
 let current; // the context that has been entered
 
 const fieldsOf = (lines) => lines.filter(Boolean).map((line) => line.split(/: (.*)/s, 2));
-const textOf = (pairs, between, after) => [...pairs].map((pair) => pair.join(between) + after).join("");
+const noted = (fields) => {
+  let lines = "";
+  fields.forEach((value, name) => (lines += name + ": " + value + "\n"));
+  return lines;
+};
+const textOf = (error) => String(error?.message || error);
 
-// An instance, whose imports are the methods of the same name of the context that has been entered. After a
-// trap it is not used again: its stack pointer is lost.
+// What somebody threw at us: an Error, with its text.
+const thrown = (cause) => Object.assign(new Error("exception: " + textOf(cause), { cause }), { code: "exception" });
+
+// Bytes as any host may hand them out.
+const bytesOf = (data) => {
+  if (typeof data === "string") return encoder.encode(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (/^\[object (Shared)?ArrayBuffer]$/.test({}.toString.call(data))) return new Uint8Array(data);
+  throw new TypeError("neither bytes nor a string: " + String(data));
+};
+
+// For what may throw, and is over already.
+const quietly = (call) => {
+  try {
+    call()?.catch?.(() => {});
+  } catch {}
+};
+
+// Tells of a failure, outside the module and of whatever is being done.
+const tell = ({ onError = (error) => console.error(error) }, error) =>
+  queueMicrotask(() => {
+    try {
+      onError(error);
+    } catch (another) {
+      console.error(another);
+    }
+  });
+
+// The imports: of the context that has been entered. One that throws must not unwind the module's frames, whose
+// destructors would not run: it fails its context, once the module has returned.
+const guarded =
+  (call) =>
+  (...all) => {
+    try {
+      return call.apply(current, all);
+    } catch (error) {
+      current.fate ??= { error: thrown(error) };
+    }
+  };
+
 function appOf(module) {
-  if (apps.has(module)) return apps.get(module);
+  let app = apps.get(module);
+  if (app) return app;
   const { exports } = new WebAssembly.Instance(module, {
-    escapement: new Proxy({}, { get: (_, name) => (...all) => current[name](...all) }),
+    escapement: imports,
     env: { emscripten_notify_memory_growth() {} },
   });
   exports._initialize?.();
-  const app = [exports, new Set()];
+  app = { exports, live: new Set() };
   apps.set(module, app);
   return app;
 }
 
 // Never at a Worker's global scope: clocks show 0 there and timers throw.
-function open(module, options) {
-  const [x, live] = appOf(module);
-  const {
-    now = () => performance.now(),
-    setTimeout = globalThis.setTimeout,
-    clearTimeout = globalThis.clearTimeout,
-    fetch = globalThis.fetch,
-  } = options;
-  const fetches = new Map();
-  let at; // of the context in the module's memory
-  let timer; // of the host, armed for `due`; an object while a message is on its way
-  let due;
-  let wanted; // the response's reader asked for more while the module ran
-  let busy;
-  let controller; // of the response's stream
-  let reader; // of the request's body
-  let finish;
-  let resolve;
-  let reject;
-  const done = new Promise((call) => (finish = call));
-  const result = new Promise((...both) => ([resolve, reject] = both));
+class Context {
+  at = 0; // in the module's memory
+  timer = 0; // of the host, armed for `due`; an object while a message is on its way
+  due = 0;
+  calls = null; // to the module, while it runs: the next ones
+  fate = null; // {error}: that it has failed or was aborted, and why
+  fetches = new Map(); // number -> {abort, reader}
+  body = null; // of the request
+  reader = null; // of that
+  controller = null; // of the response's stream
+  answered = false; // with `answer`, which where it failed is the error
+  answer = null;
+  failed = false;
+  wake = null; // whoever waits for that
+  finish = null; // of what the host was told to wait for
+  unfollow = null;
 
-  const bytes = (at, length) => new Uint8Array(x.memory.buffer, at, length);
-  const text = (at, length) => decoder.decode(bytes(at, length));
+  constructor(module, options) {
+    this.app = appOf(module);
+    this.module = module;
+    this.options = options ?? {};
+  }
 
-  const disarm = () => {
+  get alive() {
+    return this.app.live.has(this);
+  }
+
+  now() {
+    const { now } = this.options;
+    const time = now ? now() : performance.now();
+    if (!Number.isFinite(time)) throw new TypeError("now() is " + String(time));
+    return time;
+  }
+
+  bytes(at, length) {
+    return new Uint8Array(this.app.exports.memory.buffer, at, length);
+  }
+  text(at, length) {
+    return decoder.decode(this.bytes(at, length));
+  }
+
+  // Passes bytes to the module, which takes them over.
+  place(data) {
+    const at = this.app.exports.esc_alloc(data.length);
+    this.bytes(at, data.length).set(data);
+    return at;
+  }
+
+  disarm() {
+    const { clearTimeout = globalThis.clearTimeout } = this.options;
+    const timer = this.timer;
+    this.timer = 0;
     if (timer) clearTimeout(timer);
-    timer = 0;
-  };
+  }
 
   // The timer that is set stays when it fires no later than needed: a step then asks for the rest.
-  const arm = (delay) => {
-    const next = now() + delay;
-    if (timer && delay >= 0 && due <= next) return;
-    disarm();
-    if (delay < 0) return;
-    due = next;
+  arm(delay) {
+    if (delay < 0) return this.disarm();
+    const next = this.now() + delay;
+    if (this.timer && this.due <= next) return;
+    this.disarm();
+    this.due = next;
+    const { setTimeout = globalThis.setTimeout } = this.options;
     const fire = () => {
-      timer = 0;
-      enter(() => {});
+      this.timer = 0;
+      this.enter(() => {});
     };
-    const wait = () => (timer = setTimeout(fire, delay));
+    const wait = () => (this.timer = setTimeout(fire, delay));
     if (!channel || delay >= 4) return wait();
-    const hop = (timer = {});
-    hops.push(() => timer === hop && (delay ? wait : fire)());
+    const hop = (this.timer = {});
+    hops.push(() => this.timer === hop && this.attempt(delay ? wait : fire));
     channel.port2.postMessage(0);
-  };
+  }
 
-  // Everything has finished, or was destroyed, or trapped.
-  const end = (error) => {
-    if (!live.delete(end)) return;
-    disarm();
-    for (const id of fetches.keys()) drop(id);
-    if (error) controller?.error(error);
-    else x.esc_close(at);
-    reject(error ?? new Error("cancelled"));
-    finish();
-  };
-
-  // Runs `call` and a step, then waits for what the step asks for. A trap takes the instance with it: every
-  // context of it fails, each in its own promise, and the next call gets a new one.
-  const enter = (call) => {
-    if (!live.has(end)) return;
-    const before = current;
-    current = context;
-    let delay;
+  // For what calls the host's functions outside the module.
+  attempt(call) {
     try {
       call();
-      if (busy) delay = x.esc_step(at);
-      for (; wanted; delay = x.esc_step(at)) want((wanted = 0));
-    } catch (trap) {
-      apps.delete(module);
-      for (const stop of live) stop(trap);
+    } catch (error) {
+      this.end({ error: thrown(error) });
+    }
+  }
+
+  // Calls into the module. Only a trap comes out of it, and takes the instance along, whose stack pointer is lost:
+  // every context of it fails, each in its own promise, and the next call gets a new one.
+  inside(call) {
+    const { app, module } = this;
+    const before = current;
+    current = this;
+    try {
+      return call(app.exports);
+    } catch (error) {
+      if (apps.get(module) === app) apps.delete(module);
+      app.lost = true;
+      for (const context of app.live) context.end({ error });
     } finally {
       current = before;
     }
-    if (delay === -2) end();
-    else if (busy && live.has(end)) arm(delay);
-  };
+  }
 
-  const want = () => x.esc_response_wanted(at);
-  const cancel = () => enter(() => x.esc_cancel(at));
-
-  // Passes text or bytes to an export, which takes them over.
-  const give = (name, data, ...before) =>
-    enter(() => {
-      if (typeof data === "string") data = encoder.encode(data);
-      const place = x.esc_alloc(data.length);
-      bytes(place, data.length).set(data);
-      x[name](at, ...before, place, data.length);
+  start(call) {
+    this.app.live.add(this);
+    this.enter((x) => {
+      this.at = x.esc_open();
+      call(x);
     });
+  }
 
-  const drop = (id) => {
-    const state = fetches.get(id);
-    fetches.delete(id);
-    state?.abort.abort();
-  };
+  // Runs `call` and a step, and waits for what the step asks for.
+  enter(call) {
+    if (!this.alive) return;
+    if (this.calls) return void this.calls.push(call);
+    this.calls = [call];
+    let delay;
+    while (this.alive && (call = this.calls.shift())) {
+      delay = this.inside((x) => {
+        call(x);
+        return x.esc_step(this.at);
+      });
+    }
+    this.calls = null;
+    if (this.fate || delay === -2) this.end(this.fate);
+    else if (this.alive) this.attempt(() => this.arm(delay));
+  }
+
+  // Everything has finished, or it comes to the end that `fate` tells.
+  end(fate) {
+    const { app } = this;
+    if (!app.live.delete(this)) return;
+    this.fate = fate;
+    if (!app.lost) this.inside((x) => x.esc_close(this.at));
+    quietly(() => this.disarm());
+    for (const id of this.fetches.keys()) this.drop(id);
+    quietly(() => this.reader?.releaseLock());
+    this.unfollow?.();
+    if (fate) {
+      quietly(() => this.controller?.error(fate.error));
+      if (this.answered && !fate.aborted) tell(this.options, fate.error);
+    }
+    if (!this.answered) this.deliver(fate?.error ?? new Error("cancelled"), true);
+    this.finish?.();
+  }
+
+  deliver(answer, failed = false) {
+    if (this.answered) return;
+    this.answered = true;
+    this.answer = answer;
+    this.failed = failed;
+    this.wake?.();
+  }
+
+  // What it was answered with.
+  async result() {
+    if (!this.answered) await new Promise((wake) => (this.wake = wake));
+    if (this.failed) throw this.answer;
+    return this.answer;
+  }
+
+  // Destroys every task, wherever it is.
+  abort(error) {
+    this.enter((x) => {
+      this.fate ??= { error, aborted: true };
+      x.esc_cancel(this.at);
+    });
+  }
+
+  follow(signal) {
+    const stop = () => this.abort(signal.reason);
+    if (!signal) return;
+    if (signal.aborted) return stop();
+    signal.addEventListener("abort", stop);
+    this.unfollow = () => signal.removeEventListener("abort", stop);
+  }
+
+  // --- Fetches.
+
+  drop(id) {
+    const state = this.fetches.get(id);
+    this.fetches.delete(id);
+    if (!state || state.done) return;
+    quietly(() => state.abort.abort());
+    quietly(() => state.reader?.cancel());
+  }
+
+  async send(id, state, url, init) {
+    const { fetch = globalThis.fetch } = this.options;
+    const ask = async (redirect) => {
+      const response = await fetch(url, { ...init, redirect });
+      if (this.fetches.get(id) !== state) quietly(() => response.body?.cancel());
+      return response;
+    };
+    try {
+      await 0; // reported in a later turn
+      if (!fetch) return this.fetchFailed(id, state, "");
+      let response = await ask("manual");
+      let head = response.status + "\n" + noted(response.headers);
+      if (response.type === "opaqueredirect") {
+        if (!/^(GET|HEAD)$/.test(init.method)) throw "this browser hides redirects";
+        response = await ask("follow");
+        head = "307\nlocation: " + response.url;
+      }
+      state.reader = response.body?.getReader();
+      this.report(id, state, "head", encoder.encode(head));
+    } catch (error) {
+      this.fetchFailed(id, state, textOf(error));
+    }
+  }
+
+  fetchFailed(id, state, why) {
+    this.report(id, state, "failed", encoder.encode(why));
+  }
 
   // Nothing is told of a fetch that has been dropped.
-  const tellOf = (id) => (what, data) => fetches.has(id) && give("esc_fetch_" + what, data, id);
+  report(id, state, what, data) {
+    if (this.fetches.get(id) !== state) return;
+    this.enter((x) => x["esc_fetch_" + what](this.at, id, this.place(data), data.length));
+  }
 
-  // Tells what `make` comes to, in a later turn, or how it failed.
-  const report = async (tell, make) => {
-    try {
-      await 0;
-      tell(...(await make()));
-    } catch (error) {
-      tell("failed", String(error?.message || error));
-    }
-  };
+  // --- Requests.
 
-  // No bytes at all would mean the end: an empty piece is passed over.
-  const read = (tell, from) =>
-    report(tell, async () => {
-      let piece;
-      do piece = (await from?.read()) ?? { done: 1 };
-      while (!piece.done && !piece.value.length);
-      return ["bytes", piece.done ? "" : piece.value];
-    });
-
-  const start = (name, input, ...before) => {
-    busy = 1;
-    give(name, input, ...before);
-    return result;
-  };
-
-  const context = {
-    done,
-    cancel,
-    start,
-
-    answer(request, env = {}) {
-      const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
-      give("esc_env", textOf(texts, "=", "\0"));
-      reader = request.body?.getReader();
-      request.signal?.addEventListener("abort", cancel);
-      const head = request.method + "\n" + request.url + "\n" + textOf(request.headers, ": ", "\n");
-      return start("esc_request", head, reader ? 1 : 0);
-    },
-
-    // What follows, the module calls.
-    now,
-    wall: Date.now,
-    random: Math.random,
-
-    settle(ok, at, length) {
-      const said = text(at, length);
-      ok ? resolve(said) : reject(new Error(said));
-    },
-
-    fetch(id, headAt, headLength, bodyAt, bodyLength) {
-      const [method, url, ...fields] = text(headAt, headLength).split("\n");
-      const body = bodyLength ? bytes(bodyAt, bodyLength).slice() : undefined;
-      const state = { abort: new AbortController() };
-      fetches.set(id, state);
-      const ask = (redirect) =>
-        fetch(url, { method, headers: fieldsOf(fields), body, redirect, signal: state.abort.signal });
-      report(tellOf(id), async () => {
-        if (!fetch) return ["failed", ""];
-        let response = await ask("manual");
-        let head = response.status + "\n" + textOf(response.headers, ": ", "\n");
-        if (response.type === "opaqueredirect") {
-          if (!/^(GET|HEAD)$/.test(method)) throw "this browser hides redirects";
-          response = await ask("follow");
-          head = "307\nlocation: " + response.url;
-        }
-        state.reader = response.body?.getReader();
-        return ["head", head];
-      });
-    },
-
-    fetch_read: (id) => read(tellOf(id), fetches.get(id).reader),
-    fetch_drop: drop,
-    request_read: () => read((what, data) => give("esc_request_" + what, data), reader),
-
-    respond(headAt, headLength, bodyAt, bodyLength, streams) {
-      const [status, ...fields] = text(headAt, headLength).split("\n");
-      let body = bodyLength ? bytes(bodyAt, bodyLength).slice() : null;
-      if (streams) {
-        body = new ReadableStream({
-          start(made) {
-            controller = made;
-          },
-          pull() {
-            if (current === context) wanted = 1;
-            else enter(want);
-          },
-          cancel,
-        });
+  answerTo(request, env) {
+    const texts = Object.entries(env ?? {}).filter(([, value]) => typeof value === "string");
+    const head = request.method + "\n" + request.url + "\n" + noted(request.headers);
+    // One that neither has a body nor says so is not asked for it: some hosts make it at that moment.
+    if (!/^(GET|HEAD)\n/.test(head) || /\n(content-length|transfer-encoding): /.test(head)) this.body = request.body;
+    const data = encoder.encode(head);
+    this.start((x) => {
+      if (texts.length) {
+        const variables = encoder.encode(texts.map((pair) => pair.join("=") + "\0").join(""));
+        x.esc_env(this.at, this.place(variables), variables.length);
       }
-      // What the host refuses (a field's value, say) fails this request only: hence async.
-      resolve((async () => new Response(body, { status, headers: fieldsOf(fields) }))());
-    },
-
-    response_bytes: (at, length) => controller.enqueue(bytes(at, length).slice()),
-    response_end: (failed) => controller[failed ? "error" : "close"](),
-  };
-  live.add(end);
-  enter(() => (at = x.esc_open()));
-  result.catch(() => {}); // told to whoever asked; nobody may have
-  return context;
+      x.esc_request(this.at, this.body ? 1 : 0, this.place(data), data.length);
+    });
+  }
 }
+
+// The next bytes of a reader that `open` makes. No bytes at all would mean the end: an empty piece is passed over.
+async function read(open, came, failed) {
+  try {
+    await 0; // reported in a later turn
+    const reader = open();
+    for (;;) {
+      const piece = (await reader?.read()) ?? { done: true };
+      const bytes = piece.done ? new Uint8Array() : bytesOf(piece.value);
+      if (piece.done || bytes.length) return came(bytes, piece.done);
+    }
+  } catch (error) {
+    failed(textOf(error));
+  }
+}
+
+const imports = {
+  now() {
+    return this.now();
+  },
+  wall: () => Date.now(),
+  random: () => Math.random(),
+
+  settle(ok, at, length) {
+    const said = this.text(at, length);
+    this.deliver(ok ? said : new Error(said), !ok);
+  },
+
+  fetch(id, headAt, headLength, bodyAt, bodyLength) {
+    const [method, url, ...fields] = this.text(headAt, headLength).split("\n");
+    const body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : undefined;
+    const state = { abort: new AbortController() };
+    this.fetches.set(id, state);
+    this.send(id, state, url, { method, headers: fieldsOf(fields), body, signal: state.abort.signal });
+  },
+  fetch_read(id) {
+    const state = this.fetches.get(id);
+    const came = (bytes, done) => {
+      state.done = done;
+      this.report(id, state, "bytes", bytes);
+    };
+    read(() => state.reader, came, (why) => this.fetchFailed(id, state, why));
+  },
+  fetch_drop(id) {
+    this.drop(id);
+  },
+
+  request_read() {
+    const give = (what, data) => this.enter((x) => x["esc_request_" + what](this.at, this.place(data), data.length));
+    read(() => (this.reader ??= this.body.getReader()), (bytes) => give("bytes", bytes), (why) => give("failed", encoder.encode(why)));
+  },
+
+  respond(headAt, headLength, bodyAt, bodyLength, streams) {
+    const [status, ...fields] = this.text(headAt, headLength).split("\n");
+    let body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : null;
+    if (streams) {
+      body = new ReadableStream({
+        start: (controller) => void (this.controller = controller),
+        pull: () => this.enter((x) => x.esc_response_wanted(this.at)),
+        cancel: (reason) => this.abort(reason),
+      });
+    }
+    this.deliver(new Response(body, { status, headers: fieldsOf(fields) }));
+  },
+  response_bytes(at, length) {
+    this.controller.enqueue(this.bytes(at, length).slice());
+  },
+  response_end(failed) {
+    if (failed) this.controller.error(new Error("the response broke off"));
+    else this.controller.close();
+  },
+};
+for (const [name, call] of Object.entries(imports)) imports[name] = guarded(call);
 
 // A compiled module from what hosts have: a module, its bytes, or the response that brings them.
 export async function load(source) {
@@ -246,22 +398,41 @@ export async function load(source) {
 }
 
 // Runs the task that the module exports as ESC_TASK(name), in a reactor of its own.
-export function run(module, name, input = "", options = {}) {
-  const context = open(module, options);
-  options.signal?.addEventListener("abort", context.cancel);
-  return context.start("esc_task_" + name, input);
+export async function run(module, name, input = "", options) {
+  const context = new Context(module, options);
+  const task = context.app.exports["esc_task_" + name];
+  if (!task) throw Object.assign(new Error("invalid_argument: the module has no task " + name), { code: "invalid_argument" });
+  const data = bytesOf(input);
+  const { signal } = context.options;
+  if (signal?.aborted) throw signal.reason;
+  context.follow(signal);
+  context.start(() => task(context.at, context.place(data), data.length));
+  return context.result();
 }
 
+// Whether a host's requests can be aborted at all: workerd says where not, and there the look costs.
+const abortable = globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal !== false;
+
 // A Worker's handlers for a module that has an ESC_WORKER.
-export function worker(module, options = {}) {
+export function worker(module, options) {
   return {
     async fetch(request, env, ctx) {
-      const context = open(module, options);
-      ctx?.waitUntil?.(context.done);
+      let context;
+      if (abortable && request.signal?.aborted) throw request.signal.reason;
       try {
-        return await context.answer(request, env);
-      } catch {
-        return new Response("Service Unavailable\n", { status: 503 });
+        context = new Context(module, options);
+        context.answerTo(request, env);
+        if (context.alive) {
+          context.follow(request.signal);
+          ctx?.waitUntil?.(new Promise((finish) => (context.finish = finish)));
+        }
+        return context.answered && !context.failed ? context.answer : await context.result();
+      } catch (error) {
+        context?.end({ error });
+        if (context?.fate?.aborted) throw error;
+        tell(options ?? {}, error);
+        if (context?.app.lost) return new Response("Service Unavailable\n", { status: 503 });
+        return new Response("Internal Server Error\n", { status: 500 });
       }
     },
   };

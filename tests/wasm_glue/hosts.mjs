@@ -56,11 +56,10 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);
 `,
   );
-  const child = spawn(path.join(root, "tests/npm/node_modules/.bin/workerd"), ["serve", path.join(directory, "config.capnp")], {
-    stdio: ["ignore", "ignore", "pipe"],
-    detached: true, // npm's workerd is a script that starts the real one: both are stopped as a group
-  });
+  // The program itself: npm's `workerd` is a script that starts it.
+  const child = spawn(require("workerd").default, ["serve", path.join(directory, "config.capnp")], { stdio: ["ignore", "pipe", "pipe"] });
   let log = "";
+  child.stdout.on("data", (data) => (log += data));
   child.stderr.on("data", (data) => (log += data));
   const url = `http://127.0.0.1:${port}`;
   for (let tries = 0; ; ++tries) {
@@ -74,9 +73,10 @@ const config :Workerd.Config = (
   }
   return {
     url,
+    pid: child.pid,
     log: () => log,
     stop: () => {
-      process.kill(-child.pid);
+      child.kill();
       fs.rmSync(directory, { recursive: true, force: true });
     },
   };

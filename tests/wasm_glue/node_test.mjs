@@ -128,7 +128,7 @@ await test("an aborted signal destroys the task", async () => {
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 20);
   const host = counting({ signal: controller.signal });
-  that((await failure(run(module, "slept", "5000", host))) === "cancelled", "not cancelled");
+  equal(await run(module, "slept", "5000", host).catch((error) => error), controller.signal.reason);
   equal(host.live.size, 0, "timers left");
 });
 
@@ -145,7 +145,7 @@ await test("a Worker's handler: a service, a failure, a trap that takes only tho
   equal(await ask("/odd-status?status=204"), "204 ", "a body that may not be");
   equal(await ask("/odd-status?status=99"), "500 Internal Server Error\n");
   equal(await ask("/odd-status?status=700"), "500 Internal Server Error\n");
-  that((await ask("/odd-field")).match(/^(503|200) /), "a field that the host may refuse");
+  equal(await ask("/odd-field"), "500 Internal Server Error\n", "a field that this host refuses");
   equal(await ask("/trap"), "503 Service Unavailable\n");
   equal(await slow, "503 Service Unavailable\n");
   equal(await ask("/env"), "200 hi\nho", "after the trap");

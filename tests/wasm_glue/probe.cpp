@@ -84,6 +84,7 @@ Task<> leave_a_note(std::string url) {
 Task<http::Response> serve(http::Request request) {
   Reactor& reactor = co_await this_reactor;
   const std::string path = request.url.path();
+  if (path == "/hello") co_return http::Response(200, "hello");
   if (path == "/slept") {
     std::string text = co_await slept(request.url.query_parameter("ms"));
     co_return http::Response(200, std::move(text));
