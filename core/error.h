@@ -191,11 +191,6 @@ class [[nodiscard]] Result<void> {
 
 // "timed_out: no answer within 250ms"
 std::string to_string(const Error& error);
-namespace detail {
-// "escapement: unhandled failure: reset: ..." to standard error, where there is one. Needs no memory.
-void print_unhandled(const Error& error) noexcept;
-}  // namespace detail
-
 // For test frameworks and logs.
 std::ostream& operator<<(std::ostream& out, const Error& error);
 std::ostream& operator<<(std::ostream& out, Errc code);

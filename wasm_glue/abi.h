@@ -26,7 +26,7 @@ class Context;
 
 extern "C" {
 
-// --- Imports: the clock ----------------------------------------------------------------------------------
+// --- Imports: the clock, the console ---------------------------------------------------------------------
 
 // The host's monotonic clock, from any fixed point. May stand still while code runs.
 ESC_IMPORT(now) double esc_host_now();
@@ -34,6 +34,8 @@ ESC_IMPORT(now) double esc_host_now();
 ESC_IMPORT(wall) double esc_host_wall();
 // A random number in [0, 1).
 ESC_IMPORT(random) double esc_host_random();
+// A line for the console that the program has written; fd 1: standard output, 2: standard error.
+ESC_IMPORT(log) void esc_host_log(int fd, const char* line, std::size_t length);
 
 // --- Imports: a task that JS ran (escapement.mjs: run) -----------------------------------------------------
 

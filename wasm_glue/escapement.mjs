@@ -338,6 +338,9 @@ const imports = {
   },
   wall: () => Date.now(),
   random: () => Math.random(),
+  log(fd, at, length) {
+    console[fd > 1 ? "error" : "log"](this.text(at, length));
+  },
 
   settle(ok, at, length) {
     const said = this.text(at, length);

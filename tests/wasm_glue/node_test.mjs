@@ -151,6 +151,18 @@ await test("a Worker's handler: a service, a failure, a trap that takes only tho
   equal(await ask("/env"), "200 hi\nho", "after the trap");
 });
 
+await test("the standard library's clocks and its output work", async () => {
+  const lines = [];
+  const { log, error } = console;
+  console.log = (line) => lines.push(line);
+  console.error = (line) => lines.push("error: " + line);
+  await run(module, "printed", "äh").finally(() => Object.assign(console, { log, error }));
+  equal(lines.join("|"), "printf äh|and puts|error: to stderr: äh");
+  const [wall, seconds, took] = (await run(module, "clocks")).split(" ").map(Number);
+  that(Math.abs(wall - Date.now()) < 1000 && Math.abs(seconds * 1000 - Date.now()) < 2000, `${wall} ${seconds}`);
+  that(took >= 20 && took < 5000, `a sleep of 20 ms took ${took}`);
+});
+
 server.closeAllConnections();
 server.close();
 finish();

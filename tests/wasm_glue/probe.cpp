@@ -1,6 +1,9 @@
 // What the drivers in this folder ask for: a module with tasks and a Worker's service for each question.
 
 #include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
 
 #include <escapement/core/scope.h>
 #include <escapement/middleware/timeout.h>
@@ -55,6 +58,24 @@ Task<std::string> cookies(std::string url) {
     if (http::equal_ignoring_case(field.name, "set-cookie")) seen += field.value + ';';
   }
   co_return std::move(seen);
+}
+
+// What the standard library writes.
+Task<std::string> printed(std::string text) {
+  std::printf("printf %s\nand ", text.c_str());
+  std::puts("puts");
+  std::fprintf(stderr, "to stderr: %s\n", text.c_str());
+  co_return std::move(text);
+}
+
+// The standard library's clocks: milliseconds since 1970, twice, and how long a sleep of 20 ms took.
+Task<std::string> clocks(std::string) {
+  const auto began = std::chrono::steady_clock::now();
+  co_await sleep(20ms);
+  const auto took = std::chrono::steady_clock::now() - began;
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  co_return std::to_string(wall / std::chrono::milliseconds(1)) + ' ' + std::to_string(std::time(nullptr)) + ' ' +
+      std::to_string(took / std::chrono::milliseconds(1));
 }
 
 // A fetch with a limit of 100 ms.
@@ -124,4 +145,6 @@ ESC_TASK(many)
 ESC_TASK(fetched)
 ESC_TASK(cookies)
 ESC_TASK(impatient)
+ESC_TASK(printed)
+ESC_TASK(clocks)
 ESC_WORKER(serve)

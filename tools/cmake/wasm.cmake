@@ -1,12 +1,24 @@
-# esc_wasm_module(NAME SOURCES... [LIBRARIES...]): a standalone NAME.wasm of the sources and the library, for
-# escapement.mjs. No JavaScript is generated.
+# esc_wasm_module(NAME SOURCES... [LIBRARIES...] [MAXIMUM_MEMORY BYTES]): a standalone NAME.wasm of the sources and
+# the library, for escapement.mjs. No JavaScript is generated.
+#
+# MAXIMUM_MEMORY: how far the module's memory may grow; 64 MiB by default, half of a Worker's isolate of 128 MB.
+# A multiple of 65536. What does not fit fails as Errc::overloaded, "out of memory".
+#
+# What the module would ask of a host that escapement.mjs does not offer (sockets, files, the environment) fails
+# the build, by the name of the symbol.
+set(esc_wasm_tools ${CMAKE_CURRENT_LIST_DIR})
 function(esc_wasm_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 module "" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 module "" "MAXIMUM_MEMORY" "SOURCES;LIBRARIES")
+  if(NOT module_MAXIMUM_MEMORY)
+    set(module_MAXIMUM_MEMORY 67108864)
+  endif()
   add_executable(${name} ${module_SOURCES})
   set_target_properties(${name} PROPERTIES SUFFIX .wasm)
   target_link_libraries(${name} PRIVATE esc_build escapement::wasm_glue ${module_LIBRARIES})
   target_compile_options(${name} PRIVATE ${esc_link_time_code})
   target_link_options(${name} PRIVATE
     --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=65536
-    -sINITIAL_MEMORY=262144 -sERROR_ON_UNDEFINED_SYMBOLS=0 -Oz)
+    -sINITIAL_MEMORY=262144 -sMAXIMUM_MEMORY=${module_MAXIMUM_MEMORY} -Oz)
+  add_custom_command(TARGET ${name} POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -DMODULE=$<TARGET_FILE:${name}> -P ${esc_wasm_tools}/check_imports.cmake VERBATIM)
 endfunction()
