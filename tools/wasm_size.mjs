@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // tools/wasm_size [--json]: what the wasm parts weigh, gzipped, against their bars. Exits 1 over a bar.
-// Needs the wasm preset to be built (tools/test or tools/demo do).
+// Needs the wasm preset to be built (tools/demo does, and tools/test).
 
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
@@ -19,7 +19,12 @@ const minified = () =>
     "--minify",
     "--format=esm",
   ]);
-const built = (name) => fs.readFileSync(path.join(root, "build/wasm/tests/examples", name));
+const built = (name) => {
+  const file = path.join(root, "build/wasm/tests/examples", name);
+  if (fs.existsSync(file)) return fs.readFileSync(file);
+  console.error(`wasm_size: ${file} is not there: run tools/demo, or tools/test --only wasm`);
+  process.exit(2);
+};
 const parts = [
   { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8 * 1024 },
   { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 60 * 1024 },

@@ -1,19 +1,13 @@
 // printf, puts and fprintf(stderr) in a module: by lines, to the host's console. Linked only where they are
 // used.
 
-#include <cstdio>
 #include <string>
+
+#include <sys/ioctl.h>
 
 #include <wasi/api.h>
 
 #include <escapement/wasm_glue/abi.h>
-
-namespace {
-
-// It is no terminal, so the C library would keep whole blocks until the end, which never comes.
-[[gnu::constructor]] void by_lines() { std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ); }
-
-}  // namespace
 
 extern "C" {
 
@@ -29,6 +23,9 @@ __wasi_errno_t __wasi_fd_write(__wasi_fd_t fd, const __wasi_ciovec_t* pieces, st
   esc_host_log(static_cast<int>(fd), line.data(), line.size());
   return __WASI_ERRNO_SUCCESS;
 }
+
+// Says that standard output is a terminal: else the C library keeps it back by the kilobyte.
+int __syscall_ioctl(int, int request, ...) { return request == TIOCGWINSZ ? 0 : -1; }
 
 __wasi_errno_t __wasi_fd_close(__wasi_fd_t) { return __WASI_ERRNO_BADF; }
 

@@ -74,8 +74,8 @@ Task<std::string> clocks(std::string) {
   co_await sleep(20ms);
   const auto took = std::chrono::steady_clock::now() - began;
   const auto wall = std::chrono::system_clock::now().time_since_epoch();
-  co_return std::to_string(wall / std::chrono::milliseconds(1)) + ' ' + std::to_string(std::time(nullptr)) + ' ' +
-      std::to_string(took / std::chrono::milliseconds(1));
+  co_return std::to_string(wall / std::chrono::milliseconds(1)) + ' ' + std::to_string(std::time(nullptr)) +
+      ' ' + std::to_string(took / std::chrono::milliseconds(1));
 }
 
 // A fetch with a limit of 100 ms.
