@@ -1,6 +1,5 @@
 #include <escapement/middleware/redirect.h>
 
-#include <algorithm>
 #include <vector>
 
 namespace escapement::http {
@@ -26,7 +25,8 @@ void drop_body(Request& request) {
 }
 
 void strip_credentials(Headers& headers) {
-  for (const char* name : {"authorization", "cookie", "cookie2", "proxy-authorization", "host"}) {
+  for (const char* name :
+       {"authorization", "cookie", "cookie2", "proxy-authorization", "www-authenticate", "host"}) {
     headers.remove(name);
   }
 }
@@ -65,7 +65,8 @@ Task<Response> Redirect::operator()(Request request, const Service& next) const 
 
     Response response = co_await next(std::move(request));
     const std::string* location = response.headers.get("location");
-    if (!is_followed(response.status) || location == nullptr) co_return std::move(response);
+    if (!is_followed(response.status) || location == nullptr || location->empty())
+      co_return std::move(response);
     const bool to_get = becomes_get(response.status, following.method);
     if (!to_get && !replayable) co_return std::move(response);
     if (static_cast<int>(history.size()) > hops_max) {
@@ -77,10 +78,6 @@ Task<Response> Redirect::operator()(Request request, const Service& next) const 
     if (to_get) drop_body(following);
     if (target.origin() != following.url.origin()) strip_credentials(following.headers);
     following.url = std::move(target);
-    const std::string key = std::string(following.method.text()) + ' ' + following.url.without_credentials();
-    if (std::find(history.begin(), history.end(), key) != history.end()) {
-      co_return Error(Errc::bad_message, "redirect loop: " + history_text(history) + " -> " + key);
-    }
     request = std::move(following);
   }
 }

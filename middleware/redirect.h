@@ -13,13 +13,15 @@ namespace escapement::http {
 //     303        HEAD stays, others become GET    dropped
 //     307, 308   stays                            sent again; one that cannot be: the 3xx is returned
 //
-// A 3xx without Location, and every other 3xx, is returned. Location is relative to the URL that answered;
-// userinfo in it is dropped. A hop to another origin (scheme, host or port) strips Authorization, Cookie,
-// Cookie2, Proxy-Authorization and Host, and they stay stripped on a later hop back (the lesson of
-// CVE-2024-45336). From https to http is refused unless allowed.
+// A 3xx without Location or with an empty one, and every other 3xx, is returned. Location is relative to the
+// URL that answered and read as browsers do (Url::resolve); userinfo in it is dropped. A hop to another
+// origin (scheme, host or port) strips Authorization, Cookie, Cookie2, Proxy-Authorization, WWW-Authenticate
+// and Host, and they stay stripped on a later hop back (the lesson of CVE-2024-45336). From https to http is
+// refused unless allowed. The same URL may come again: a cookie, or time, may change its answer. A
+// Retry-After is not waited for, as in browsers.
 //
 // Fails: limit_exceeded after `hops_max` hops, naming the URLs on the way; bad_message for a Location that
-// is no http URL, for a loop (the same method and URL twice), or a refused downgrade.
+// is no http URL, or a refused downgrade.
 // RFC 9110 section 15.4; Fetch "HTTP-redirect fetch"; the behaviour of Go and tower-http where those differ.
 struct Redirect {
   int hops_max = 10;

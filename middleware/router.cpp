@@ -137,13 +137,13 @@ Error bad_route(const Route& route, std::string_view why) {
                "route " + route.method + ' ' + route.pattern + ": " + std::string(why));
 }
 
-// Text in a pattern must be spelt as Url::path() spells it, or it could never match.
+// Text in a pattern must be spelt in the normal way, as paths are before they are looked up.
 Result<> check_text(const Route& route, const std::string& segment) {
   Result<Url> url = Url::parse("http://h/" + segment);
   if (!url || url->has_query() || !url->fragment().empty()) {
     return bad_route(route, "\"" + segment + "\" is no part of a path");
   }
-  const std::string spelt = url->path().substr(1);
+  const std::string spelt = normal_spelling(url->path()).substr(1);
   if (spelt != segment) return bad_route(route, "\"" + segment + "\" in a path is \"" + spelt + '"');
   return {};
 }
@@ -223,7 +223,9 @@ class Router::Table {
     const std::string_view method = request.method.text();
     if (method == "OPTIONS" && request.target == "*") return not_routed(true, Allowed(every_).text());
     Search search(method);
-    const Entry* entry = search.walk(root_, std::string_view(request.url.path()).substr(1));
+    const std::string& given = request.url.path();
+    const std::string spelt = given.find('%') == given.npos ? std::string() : normal_spelling(given);
+    const Entry* entry = search.walk(root_, std::string_view(spelt.empty() ? given : spelt).substr(1));
     if (entry != nullptr) {
       PathParams params(entry->route.pattern, entry->names, search.values());
       tell_who_answers(request, entry->route.code);

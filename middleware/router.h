@@ -72,7 +72,8 @@ class Route {
 //         {"GET", "/files/*path", files},                    // "*x", last: all the rest, may be empty
 //     });
 //
-// Segments are compared as Url::path() writes them, byte for byte; "/a" and "/a/" are different paths. Where
+// Segments are compared in their normal spelling (url.h), byte for byte, so that "/%7ea" is "/~a"; "/a" and
+// "/a/" are different paths. Where
 // several patterns match, the first segment in which they differ decides: text before a parameter before a
 // rest. Among those that match in this order the first that has the request's method answers, so the order
 // of the list means nothing. Not answered by a route:

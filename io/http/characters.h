@@ -58,10 +58,10 @@ class Characters {
 inline constexpr Characters token_characters("!#$%&'*+-.^_`|~");
 // RFC 9110 section 5.5: no control characters but tab.
 inline constexpr Characters value_characters = Characters(0x20, 0xff, "\x7f").with('\t');
-// What a request target may hold as it is sent.
+// What a request target may hold as it is sent; its query also a backslash.
 inline constexpr Characters target_characters(0x21, 0x7e, "#\\");
 // What Host may hold: more is checked when it becomes a URL.
-inline constexpr Characters host_characters(0x21, 0x7e, "/?#@\\,");
+inline constexpr Characters host_characters(0x21, 0x7e, "/?#@\\");
 // Of paths and queries: what means the same in every spelling.
 inline constexpr Characters plain_path_characters("-._~!$&'()*+,;=:@/?");
 

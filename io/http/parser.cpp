@@ -259,10 +259,9 @@ std::string_view Parser::State::text_of_head() {
 
 int Parser::State::headers_complete() {
   llhttp_.upgrade = 0;  // an offer to upgrade that nobody took up: the message is read as if without it
-  head.minor_version = llhttp_.http_minor;
+  head.minor_version = std::min<int>(llhttp_.http_minor, 1);  // RFC 9110 2.5: a later 1.x is read as 1.1
   head.status = role_ == Role::response ? llhttp_.status_code : 0;
-  const bool supported = llhttp_.http_major == 1 && llhttp_.http_minor <= 1;
-  if (!supported && fail_later(505, "neither HTTP/1.0 nor HTTP/1.1")) return -1;
+  if (llhttp_.http_major != 1 && fail_later(505, "neither HTTP/1.0 nor HTTP/1.1")) return -1;
   if (!check_protocol()) return -1;
   if (role_ == Role::response && head.status < 100 && fail_later(400, "a status below 100")) return -1;
   const std::string_view text = text_of_head();
@@ -348,7 +347,9 @@ bool Parser::State::check_request(const Known& known) {
 
 bool Parser::State::check_target() {
   const std::string_view target = head.target;
-  if (!detail::target_characters.has_all(target)) {
+  const std::size_t query = std::min(target.find('?'), target.size());
+  if (!detail::target_characters.has_all(target.substr(0, query)) ||
+      !detail::target_characters.with('\\').has_all(target.substr(query))) {
     return !fail_later(400, "a character in the request target that must be encoded");
   }
   if (target == "*")
@@ -444,6 +445,7 @@ void Parser::State::begin_message() {
   head_bytes_ = trailer_bytes_ = extension_bytes_ = extension_name_ = extension_value_ = silent_bytes_ = 0;
   body_bytes_ = 0;
   llhttp_init(&llhttp_, role_ == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+  llhttp_set_lenient_version(&llhttp_, 1);  // which versions are served is decided where the head is complete
   llhttp_.data = this;
   phase_ = Phase::head;
 }
@@ -535,14 +537,11 @@ bool Parser::State::fail_later(int status, std::string message, Errc code) {
 }
 
 Parser::Step Parser::State::fail_from_llhttp(std::size_t consumed) {
-  const llhttp_errno_t code = llhttp_get_errno(&llhttp_);
   const char* reason = llhttp_get_error_reason(&llhttp_);
   const std::string_view why = reason == nullptr ? "" : reason;
-  // A version that is well-formed and none of those that llhttp knows.
-  const int status = code == HPE_INVALID_VERSION && why == "Invalid HTTP version" ? 505 : 400;
   std::string message = role_ == Role::request ? "malformed request" : "malformed response";
   if (!why.empty()) (message += ": ") += why;
-  return fail(status, Errc::bad_message, std::move(message), consumed);
+  return fail(400, Errc::bad_message, std::move(message), consumed);
 }
 
 // --- the front ------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 using detail::lower;
-char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c; }
 bool contains(std::string_view set, char c) { return set.find(c) != set.npos; }
 
 bool is_unreserved(char c) { return is_alpha(c) || is_digit(c) || contains("-._~", c); }
@@ -32,8 +31,6 @@ Error malformed(std::string_view text, std::string_view why) {
   return Error(Errc::invalid_argument, std::move(message));
 }
 
-// What a component may hold besides unreserved characters, sub-delimiters and percent-encodings. Browsers
-// send a few more characters unencoded in paths and queries; those are encoded, not refused.
 enum class Component { userinfo, path, query };
 
 bool allowed(Component component, char c) {
@@ -43,8 +40,10 @@ bool allowed(Component component, char c) {
   return component == Component::query && c == '?';
 }
 
+// What is sent encoded, though RFC 3986 has it encoded already: browsers do not.
 bool tolerated(Component component, char c) {
-  return component != Component::userinfo && contains("\"<>^`{|}[]", c);
+  if (component == Component::userinfo) return false;
+  return contains("\"<>^`{|}[]", c) || (c == '\\' && component == Component::query);
 }
 
 void append_encoded(std::string& to, char c) {
@@ -55,37 +54,68 @@ void append_encoded(std::string& to, char c) {
   to += digits[byte & 15];
 }
 
-// The component with its percent-encodings in upper case, and those of unreserved characters undone; empty
-// `why` when it is well-formed. Two spellings of one resource become one (RFC 3986 section 6.2.2).
-std::string normalised(Component component, std::string_view text, std::string_view& why) {
+bool is_encoding(std::string_view text, std::size_t at) {
+  return text[at] == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
+}
+
+char decoded(std::string_view text, std::size_t at) {
+  return static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2]));
+}
+
+// The component as it is sent (url.h has the rule); sets `why` where it is refused.
+std::string sendable(Component component, std::string_view text, bool lone_percent, std::string_view& why) {
   std::string result;
   result.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (c == '%') {
-      if (i + 2 >= text.size() || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) {
-        why = "a % without two hexadecimal digits";
-        return result;
-      }
-      const char decoded = static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-      if (is_unreserved(decoded)) {
-        result += decoded;
-      } else {
-        result += '%';
-        result += upper(text[i + 1]);
-        result += upper(text[i + 2]);
-      }
-      i += 2;
-    } else if (allowed(component, c)) {
+    if (allowed(component, c) || (c == '%' && (lone_percent || is_encoding(text, i)))) {
       result += c;
     } else if (tolerated(component, c)) {
       append_encoded(result, c);
     } else {
-      why = c == '\\' ? "a backslash" : "a character that must be percent-encoded";
+      why = c == '%'    ? "a % without two hexadecimal digits"
+            : c == '\\' ? "a backslash"
+                        : "a character that must be percent-encoded";
       return result;
     }
   }
   return result;
+}
+
+// A Location's text as the URL standard reads it: what parse refuses in path, query and fragment is encoded
+// here, and a backslash in the path is a slash. Nothing up to the path is touched.
+std::string as_browsers_read(std::string_view reference, bool absolute) {
+  std::size_t path = absolute ? reference.find(':') + 1 : 0;
+  if (reference.substr(path, 2) == "//") {
+    path = std::min(reference.find_first_of("/?#", path + 2), reference.size());
+  } else if (absolute) {
+    return std::string(reference);  // no http URL
+  }
+  std::string text(reference.substr(0, path));
+  bool in_path = true;
+  for (const char c : reference.substr(path)) {
+    in_path = in_path && c != '?' && c != '#';
+    if (in_path && c == '\\') {
+      text += '/';
+    } else if (c == ' ' || static_cast<unsigned char>(c) > 0x7f) {
+      append_encoded(text, c);
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+// How many dots a segment consists of, also encoded ones; 0 where it has anything else.
+int dots(std::string_view segment) {
+  int count = 0;
+  while (!segment.empty()) {
+    const bool encoded = is_encoding(segment, 0) && decoded(segment, 0) == '.';
+    if (!encoded && segment[0] != '.') return 0;
+    segment.remove_prefix(encoded ? 3 : 1);
+    ++count;
+  }
+  return count;
 }
 
 // RFC 3986 section 5.2.4 on a path that begins with '/'.
@@ -96,9 +126,10 @@ std::string without_dot_segments(std::string_view path) {
     const std::size_t slash = path.find('/', at);
     const bool last = slash == path.npos;
     const std::string_view segment = path.substr(at, last ? path.npos : slash - at);
-    if (segment == ".") {
+    const int segment_dots = dots(segment);
+    if (segment_dots == 1) {
       if (last) segments.push_back("");
-    } else if (segment == "..") {
+    } else if (segment_dots == 2) {
       if (!segments.empty()) segments.pop_back();
       if (last) segments.push_back("");
     } else {
@@ -168,7 +199,29 @@ bool valid_ipv6(std::string_view text) {
   return compressed ? groups < 8 : groups == 8;
 }
 
-// A name of letters, digits, '-' and '_' in labels. One whose last label is a number must be an address:
+// The name with the encodings of unreserved characters undone, so that it is one name in every spelling.
+// Empty when it encodes what would end or change a host elsewhere.
+std::string spelt_name(std::string_view host) {
+  std::string name;
+  for (std::size_t i = 0; i < host.size(); ++i) {
+    if (host[i] != '%') {
+      name += lower(host[i]);
+      continue;
+    }
+    if (!is_encoding(host, i)) return {};
+    const char c = decoded(host, i);
+    if (static_cast<unsigned char>(c) <= ' ' || contains("\x7f%\"#/:<>?@[\\]^`{|}", c)) return {};
+    if (is_unreserved(c)) {
+      name += lower(c);
+    } else {
+      append_encoded(name, c);
+    }
+    i += 2;
+  }
+  return name;
+}
+
+// A name in labels, of what RFC 3986 has for names. One whose last label is a number must be an address:
 // "1.2.3.4.5" and "0x7f.1" are read differently by different programs.
 bool valid_name(std::string_view host) {
   if (host.size() > 253) return false;
@@ -180,7 +233,7 @@ bool valid_name(std::string_view host) {
     label = rest.substr(0, dot);
     if (label.empty() || label.size() > 63) return false;
     for (const char c : label) {
-      if (!is_alpha(c) && !is_digit(c) && c != '-' && c != '_') return false;
+      if (!is_unreserved(c) && !is_sub_delimiter(c) && c != '%') return false;
     }
     if (dot == rest.npos) break;
     rest.remove_prefix(dot + 1);
@@ -196,7 +249,9 @@ std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ?
 
 }  // namespace
 
-Result<Url> Url::parse(std::string_view text) {
+Result<Url> Url::parse(std::string_view text) { return read(text, Reading::strict); }
+
+Result<Url> Url::read(std::string_view text, Reading reading) {
   if (text.size() > length_max) return malformed(text, "longer than 64 KiB");
   if (text.empty()) return malformed(text, "it is empty");
   for (const char c : text) {
@@ -216,24 +271,25 @@ Result<Url> Url::parse(std::string_view text) {
   const std::size_t hash = rest.find('#');
   std::string_view why;
   if (hash != rest.npos) {
-    parts.fragment = normalised(Component::query, rest.substr(hash + 1), why);
+    parts.fragment = sendable(Component::query, rest.substr(hash + 1), true, why);
     rest = rest.substr(0, hash);
   }
   const std::size_t question = rest.find('?');
   if (question != rest.npos) {
     parts.has_query = true;
-    parts.query = normalised(Component::query, rest.substr(question + 1), why);
+    parts.query = sendable(Component::query, rest.substr(question + 1), true, why);
     rest = rest.substr(0, question);
   }
   const std::size_t slash = rest.find('/');
   const std::string_view path = slash == rest.npos ? "/" : rest.substr(slash);
-  parts.path = without_dot_segments(normalised(Component::path, path, why));
+  const bool lone_percent = reading == Reading::as_browsers_do;
+  parts.path = without_dot_segments(sendable(Component::path, path, lone_percent, why));
   std::string_view authority = rest.substr(0, slash);
 
   const std::size_t at = authority.find('@');
   if (at != authority.npos) {
     if (authority.find('@', at + 1) != authority.npos) return malformed(text, "two @ before the path");
-    parts.userinfo = normalised(Component::userinfo, authority.substr(0, at), why);
+    parts.userinfo = sendable(Component::userinfo, authority.substr(0, at), false, why);
     authority = authority.substr(at + 1);
   }
   if (!why.empty()) return malformed(text, why);
@@ -256,9 +312,9 @@ Result<Url> Url::parse(std::string_view text) {
     const std::string_view host = authority.substr(0, port_colon);
     if (has_port) port = authority.substr(port_colon + 1);
     if (host.empty()) return malformed(text, "no host");
-    if (!valid_ipv4(host) && !valid_name(host))
+    parts.host = spelt_name(host);
+    if (!valid_ipv4(parts.host) && !valid_name(parts.host))
       return malformed(text, "its host is neither a name nor an address");
-    for (const char c : host) parts.host += lower(c);
   }
   parts.port = default_port(parts.scheme);
   if (has_port && !port.empty()) {
@@ -362,29 +418,47 @@ Result<Url> Url::of_request(const Origin& origin, std::string_view target) {
   return Url(store);
 }
 
+namespace {
+
+// Whether it begins with a scheme: the URL standard takes "a b:c" and "1:2" for paths.
+bool has_scheme(std::string_view reference) {
+  const std::size_t colon = reference.find(':');
+  if (colon == reference.npos || colon == 0 || !is_alpha(reference[0])) return false;
+  for (const char c : reference.substr(0, colon)) {
+    if (!is_alpha(c) && !is_digit(c) && !contains("+-.", c)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 Result<Url> Url::resolve(std::string_view reference) const {
-  // A scheme is letters, digits, '+', '-', '.' before the first ':', and no '/', '?' or '#' comes earlier.
-  const std::size_t special = reference.find_first_of(":/?#");
-  const bool absolute = special != reference.npos && special > 0 && reference[special] == ':';
+  while (!reference.empty() && reference.front() == ' ') reference.remove_prefix(1);
+  while (!reference.empty() && reference.back() == ' ') reference.remove_suffix(1);
+  const bool absolute = has_scheme(reference);
+  // Browsers take "/\host" and "\\host" for another host, most other programs for a path.
+  const std::string_view start = reference.substr(0, 2);
+  if (start == "\\\\" || start == "\\/" || start == "/\\") return malformed(reference, "a backslash");
+  const std::string given = as_browsers_read(reference, absolute);
   std::string text;
   if (absolute) {
-    text = reference;
-  } else if (reference.substr(0, 2) == "//") {
+    text = given;
+  } else if (given.starts_with("//")) {
     (text = scheme()) += ':';
-    text += reference;
+    text += given;
   } else {
     text = origin();
     if (!userinfo().empty()) text.insert(scheme().size() + 3, userinfo() + "@");
-    if (reference.empty() || reference[0] == '#') {
+    if (given.empty() || given[0] == '#') {
       text += target();
-    } else if (reference[0] == '?') {
+    } else if (given[0] == '?') {
       text += path();
-    } else if (reference[0] != '/') {
+    } else if (given[0] != '/') {
       text += path().substr(0, path().rfind('/') + 1);
     }
-    text += reference;
+    text += given;
   }
-  Result<Url> url = parse(text);
+  Result<Url> url = read(text, Reading::as_browsers_do);
   if (url && reference.find('#') == reference.npos) url->parts().fragment = fragment();
   return url;
 }
@@ -411,36 +485,51 @@ std::string Url::text() const {
 }
 
 std::string Url::query_parameter(std::string_view name) const {
+  const auto form_decoded = [](std::string text) {
+    std::replace(text.begin(), text.end(), '+', ' ');
+    return percent_decoded(text);
+  };
   std::string_view rest = query();
   while (!rest.empty()) {
     const std::string_view pair = rest.substr(0, rest.find('&'));
     rest.remove_prefix(pair.size() == rest.size() ? rest.size() : pair.size() + 1);
     const std::size_t equals = pair.find('=');
-    if (pair.substr(0, equals) != name) continue;
-    std::string value;
-    const std::string_view encoded = equals == pair.npos ? std::string_view() : pair.substr(equals + 1);
-    for (std::size_t i = 0; i < encoded.size(); ++i) {
-      if (encoded[i] == '%') {
-        value += static_cast<char>(hex_value(encoded[i + 1]) * 16 + hex_value(encoded[i + 2]));
-        i += 2;
-      } else {
-        value += encoded[i] == '+' ? ' ' : encoded[i];
-      }
-    }
-    return value;
+    const std::string_view key = pair.substr(0, equals);
+    const bool plain = key.find_first_of("%+") == key.npos;
+    if (plain ? key != name : form_decoded(std::string(key)) != name) continue;
+    return equals == pair.npos ? std::string() : form_decoded(std::string(pair.substr(equals + 1)));
   }
   return {};
 }
 
 std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
+  std::string result;
+  result.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool encoded = text[i] == '%' && i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2]);
-    decoded += encoded ? static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2])) : text[i];
+    const bool encoded = is_encoding(text, i);
+    result += encoded ? decoded(text, i) : text[i];
     if (encoded) i += 2;
   }
-  return decoded;
+  return result;
+}
+
+std::string normal_spelling(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!is_encoding(text, i)) {
+      result += text[i];
+      continue;
+    }
+    const char c = decoded(text, i);
+    if (is_unreserved(c)) {
+      result += c;
+    } else {
+      append_encoded(result, c);
+    }
+    i += 2;
+  }
+  return result;
 }
 
 }  // namespace escapement::http

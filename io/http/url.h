@@ -13,13 +13,28 @@
 
 namespace escapement::http {
 
-// An absolute http or https URL, taken apart and normalised: scheme and host in lower case, default port
-// left out, dot segments removed, empty path "/". Parsing is strict: what RFC 3986 does not allow is an
-// error and not guessed at, so that no two programs can read one URL as two hosts.
+// An absolute http or https URL, taken apart: scheme and host in lower case, default port left out, empty
+// path "/". Path and query stay as they were given, byte for byte, where RFC 3986 allows them: a signature
+// may cover their text. This is the whole rule, for URLs of the program, of a request line and of a Location:
+//
+//                                            parse: path    query, fragment   resolve: path   query, fragment
+//     what RFC 3986 allows, also "%2d"       as given       as given          as given        as given
+//     segments "." and "..", also as "%2e"   resolved       as given          resolved        as given
+//     " < > ^ ` { | } [ ]                    encoded        encoded           encoded         encoded
+//     % without two hexadecimal digits       refused        as given          as given        as given
+//     backslash                              refused        encoded           becomes /       encoded
+//     space, byte above 0x7f                 refused        refused           encoded         encoded
+//     control character                      refused        refused           refused         refused
+//
+// `parse` refuses what two programs could read as two paths; `resolve` does what the URL standard says, as
+// browsers, curl and reqwest do. Both refuse everything doubtful up to the path, so that no two programs can
+// read one URL as two hosts: user information and port are strict, and a host is an address or a name of
+// labels with RFC 3986's characters. In a name, encodings of letters, digits and "-._~" are undone; those of
+// delimiters, spaces and control characters are refused.
 class Url {
  public:
-  // Errc::invalid_argument, with a sentence that says what is wrong and where. Non-ASCII must come
-  // percent-encoded or, in the host, as Punycode. At most `length_max` bytes.
+  // Errc::invalid_argument, with a sentence that says what is wrong and where. A host outside ASCII must come
+  // as Punycode. At most `length_max` bytes.
   static constexpr std::size_t length_max = 64 * KiB;
   static Result<Url> parse(std::string_view text);
 
@@ -32,7 +47,9 @@ class Url {
   const std::string& userinfo() const { return parts().userinfo; }
   const std::string& host() const { return parts().host; }  // "example.com", "10.0.0.1", "::1" (no brackets)
   std::uint16_t port() const { return parts().port; }       // 80 or 443 where the URL names none
-  const std::string& path() const { return parts().path; }  // begins with '/', still encoded
+  // Begins with '/', encoded as it was given: "/%7Ea" and "/~a" differ here. To compare paths:
+  // normal_spelling.
+  const std::string& path() const { return parts().path; }
   const std::string& query() const { return parts().query; }        // without '?', still encoded
   const std::string& fragment() const { return parts().fragment; }  // without '#'
   bool has_query() const { return parts().has_query; }
@@ -54,9 +71,11 @@ class Url {
     return url;
   }
 
-  // The decoded value of query parameter `name`; empty when absent. '+' is a space.
+  // The decoded value of the first query parameter whose decoded name is `name`; empty when absent. '+' is a
+  // space, and a '%' that encodes nothing is itself.
   std::string query_parameter(std::string_view name) const;
 
+  // Whether both are sent as the same text, fragment and user information included.
   bool operator==(const Url& other) const { return parts() == other.parts(); }
 
   Url(const Url& other) : Url(std::make_unique<Parts>(other.parts())) {}
@@ -114,14 +133,20 @@ class Url {
     if (!store_ || !store_->parts) take_apart();
     return *store_->parts;
   }
+  enum class Reading { strict, as_browsers_do };
+  static Result<Url> read(std::string_view text, Reading reading);
   static Store* new_store(std::size_t text_size);
   void take_apart() const;
 
   mutable std::unique_ptr<Store, FreeStore> store_;  // none: moved from
 };
 
-// `text` with its percent-encodings undone; what is no encoding stays as it is. For a part of a Url's path
-// or query, whose encodings are all well-formed. May yield any byte, also '/' and NUL.
+// `text` with its percent-encodings undone; a '%' that encodes nothing stays as it is. May yield any byte,
+// also '/' and NUL.
 std::string percent_decoded(std::string_view text);
+
+// A path or query spelt in the normal way (RFC 3986 section 6.2.2): encodings of letters, digits and "-._~"
+// undone, the others in upper case. Two texts that any server must take for the same become equal.
+std::string normal_spelling(std::string_view text);
 
 }  // namespace escapement::http

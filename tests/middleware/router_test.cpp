@@ -45,6 +45,8 @@ TEST_CASE("router: text, parameters and rest, decoded") {
   CHECK(ask(router, "GET", "/repos/a%2Fb/%C3%BC%20x") ==
         "GET /repos/:owner/:name owner=a/b name=\xC3\xBC x absent=");
   CHECK(ask(router, "GET", "/repos/o/n/issues") == "GET /repos/:owner/:name/issues owner=o name=n");
+  CHECK(ask(router, "GET", "/%72epos/%6f/n%2e%7e/%69ssues") ==
+        "GET /repos/:owner/:name/issues owner=o name=n.~");
   CHECK(ask(router, "GET", "/files/") == "GET /files/*path path=");
   CHECK(ask(router, "GET", "/files/a/b%20c/") == "GET /files/*path path=a/b c/");
   CHECK(ask(router, "POST", "/a/b/") == "POST /a/b/");
