@@ -82,6 +82,19 @@ class Reader {
     rest_.remove_prefix(1);
     return true;
   }
+  bool accept(std::string_view literal) {
+    if (!rest_.starts_with(literal)) return false;
+    rest_.remove_prefix(literal.size());
+    return true;
+  }
+  // One digit, or two.
+  int short_number() {
+    const bool two = rest_.size() > 1 && rest_[1] >= '0' && rest_[1] <= '9';
+    return number(two ? 2 : 1);
+  }
+  bool at_digit() const { return peek() >= '0' && peek() <= '9'; }
+  // How many digits come next.
+  std::size_t digits() const { return std::min(rest_.find_first_not_of("0123456789"), rest_.size()); }
   // Which of the three-letter names comes next, from 0.
   int name(std::string_view names) {
     const std::size_t at = rest_.size() < 3 ? names.npos : names.find(rest_.substr(0, 3));
@@ -93,6 +106,7 @@ class Reader {
   void letters() {
     while (!rest_.empty() && rest_[0] >= 'a' && rest_[0] <= 'z') rest_.remove_prefix(1);
   }
+  void refuse() { good_ = false; }
   bool at_end() const { return rest_.empty(); }
   char peek() const { return rest_.empty() ? '\0' : rest_[0]; }
   bool good() const { return good_; }
@@ -118,6 +132,24 @@ void read_clock(Reader& reader, Parts& parts) {
   parts.minute = reader.number(2);
   reader.expect(":");
   parts.second = reader.number(2);
+}
+
+std::int64_t read_offset(Reader& reader) {
+  const bool west = reader.accept('-');
+  if (!west) reader.expect("+");
+  const int hours = reader.number(2);
+  reader.accept(':');
+  const int minutes = reader.number(2);
+  if (hours > 23 || minutes > 59) reader.refuse();
+  return (hours * 60 + minutes) * 60'000LL * (west ? -1 : 1);
+}
+
+std::int64_t read_zone(Reader& reader) {
+  reader.expect(" ");
+  for (const std::string_view name : {"GMT", "UTC", "UT", "Z"}) {
+    if (reader.accept(name)) return 0;
+  }
+  return read_offset(reader);
 }
 
 // RFC 9110 5.6.7: a two-digit year that seems more than 50 years ahead is the most recent past one.
@@ -168,13 +200,7 @@ Result<SystemTime> SystemTime::parse_rfc3339(std::string_view text) {
   }
   std::int64_t offset_ms = 0;
   if (!reader.accept('Z') && !reader.accept('z')) {
-    const bool west = reader.accept('-');
-    if (!west) reader.expect("+");
-    const int hours = reader.number(2);
-    reader.expect(":");
-    const int minutes = reader.number(2);
-    if (hours > 23 || minutes > 59) return Error(Errc::invalid_argument, "no such offset");
-    offset_ms = (hours * 60 + minutes) * 60'000LL * (west ? -1 : 1);
+    offset_ms = read_offset(reader);
   }
   return finish(reader, parts, offset_ms);
 }
@@ -204,29 +230,33 @@ std::string SystemTime::http_date() const {
 Result<SystemTime> SystemTime::parse_http_date(std::string_view text, SystemTime now) {
   Reader reader(text);
   Parts parts;
-  reader.name(day_names);
-  if (reader.accept(' ')) {  // Sun Nov  6 08:49:37 1994
-    parts.month = reader.name(month_names) + 1;
-    reader.expect(" ");
-    parts.day = reader.accept(' ') ? reader.number(1) : reader.number(2);
-    reader.expect(" ");
-    read_clock(reader, parts);
-    reader.expect(" ");
-    parts.year = reader.number(4);
-    return finish(reader, parts);
+  if (!reader.at_digit()) {
+    reader.name(day_names);
+    if (reader.accept(' ')) {  // Sun Nov  6 08:49:37 1994
+      parts.month = reader.name(month_names) + 1;
+      reader.expect(" ");
+      reader.accept(' ');
+      parts.day = reader.short_number();
+      reader.expect(" ");
+      read_clock(reader, parts);
+      reader.expect(" ");
+      parts.year = reader.number(4);
+      const std::int64_t offset_ms = reader.at_end() ? 0 : read_zone(reader);
+      return finish(reader, parts, offset_ms);
+    }
+    reader.letters();
+    reader.expect(", ");
   }
-  reader.letters();
-  reader.expect(", ");
-  parts.day = reader.number(2);
+  parts.day = reader.short_number();
   const bool dashes = reader.accept('-');  // Sunday, 06-Nov-94 08:49:37 GMT
   if (!dashes) reader.expect(" ");         // Sun, 06 Nov 1994 08:49:37 GMT
   parts.month = reader.name(month_names) + 1;
   reader.expect(dashes ? "-" : " ");
-  parts.year = dashes ? full_year(reader.number(2), now) : reader.number(4);
+  parts.year = reader.digits() == 2 ? full_year(reader.number(2), now) : reader.number(4);
   reader.expect(" ");
   read_clock(reader, parts);
-  reader.expect(" GMT");
-  return finish(reader, parts);
+  const std::int64_t offset_ms = read_zone(reader);
+  return finish(reader, parts, offset_ms);
 }
 
 }  // namespace escapement

@@ -40,7 +40,9 @@ class SystemTime {
   // "Tue, 24 Nov 2026 09:00:00 GMT" (IMF-fixdate, RFC 9110 section 5.6.7); milliseconds are cut.
   std::string http_date() const;
   // Reads the three forms RFC 9110 asks a recipient to accept: IMF-fixdate, RFC 850 (a two-digit year more
-  // than 50 years ahead of `now` is in the past) and asctime. Errc::invalid_argument.
+  // than 50 years ahead of `now` is in the past) and asctime. And what else is sent: other names of GMT
+  // ("UTC", "UT", "Z"), offsets ("-0000", "+0100"), no day of the week, a day of one digit.
+  // Errc::invalid_argument.
   static Result<SystemTime> parse_http_date(std::string_view text, SystemTime now);
 
  private:

@@ -11,12 +11,17 @@
 //     413                                                Retry-After    no
 //     425                                                at once        at once
 //     429, 521, 522                                      backoff        backoff: it was not processed
+//     403 with Retry-After or an exhausted rate limit    as 429         as 429: GitHub's two kinds of limit
 //     name does not exist, bad URL, broken protocol,
 //     a limit, cancelled, every other status             no             no
 //
-// A Retry-After on 408, 413, 425, 429 or 503 takes the place of the backoff, and so does an exhausted
-// `x-ratelimit-remaining: 0` with `x-ratelimit-reset` on 429 (and on 403, which is how GitHub says it).
-// Sources: RFC 9110 sections 9.2.2, 10.2.3, 15.5.9; the practice of curl, got, ky, undici and Envoy.
+// Where the server names a wait, it takes the place of the backoff, whatever the status. Retry-After comes
+// first. Without it an exhausted rate limit counts: `remaining` 0 (or absent, on 429) and `reset`, each
+// behind X-RateLimit-, X-Rate-Limit- or RateLimit-, or both in RateLimit. A reset is a date or a number: of
+// seconds from now, or since 1970 where that would be more than three years, or of milliseconds since 1970. A
+// wait that is named but cannot be read is longer than any other: nothing of the server's is undercut.
+// Sources: RFC 9110 sections 9.2.2, 10.2.3, 15.5.9; draft-ietf-httpapi-ratelimit-headers; GitHub's "Best
+// practices for using the REST API"; the practice of curl, got, ky, undici and Envoy.
 
 #pragma once
 
@@ -53,9 +58,9 @@ bool idempotent(const Method& method, const Headers& headers);
 // The table above. `now` is the wall clock, for dates in a response that has no Date of its own.
 Verdict judge(bool idempotent, const Attempt& attempt, SystemTime now);
 
-// What Retry-After asks for: seconds, or a date in any of the three forms, measured against the response's
-// own Date so that a wrong clock on either side does not matter. A date in the past is zero; malformed is
-// nothing.
+// What Retry-After asks for: seconds, also with decimals, or a date (SystemTime::parse_http_date, RFC 3339),
+// measured against the response's own Date so that a wrong clock on either side does not matter. A date in
+// the past is zero; the longest counts where there are several. Nothing where it is absent or malformed.
 std::optional<Duration> retry_after(const Headers& headers, SystemTime now);
 
 // min(`most`, `base` * 2^retry) for the first (0), second (1), ... retry; no overflow.

@@ -36,6 +36,18 @@ TEST_CASE("SystemTime: texts go there and back") {
        {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
     CHECK(SystemTime::parse_http_date(text, time)->unix_milliseconds() == 784111777'000);
   }
+  // What is sent besides the three forms.
+  for (const char* text :
+       {"Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 UT", "Sun, 06 Nov 1994 08:49:37 Z",
+        "Sun, 06 Nov 1994 08:49:37 -0000", "Sun, 06 Nov 1994 08:49:37 +0000",
+        "Sun, 06 Nov 1994 09:49:37 +0100", "Sun, 06 Nov 1994 00:19:37 -08:30", "Sun, 6 Nov 1994 08:49:37 GMT",
+        "06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 94 08:49:37 GMT", "Sun, 06-Nov-1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 UTC", "Sunday, 6-Nov-94 08:49:37 -0000", "Sun Nov 6 08:49:37 1994",
+        "Sun Nov 06 08:49:37 1994", "Sun Nov  6 08:49:37 1994 GMT"}) {
+    CAPTURE(text);
+    REQUIRE(SystemTime::parse_http_date(text, time));
+    CHECK(SystemTime::parse_http_date(text, time)->unix_milliseconds() == 784111777'000);
+  }
   Random random(3);
   for (int i = 0; i < 2000; ++i) {
     const SystemTime any =
@@ -49,7 +61,10 @@ TEST_CASE("SystemTime: texts go there and back") {
 TEST_CASE("SystemTime: what is no date is refused") {
   for (const char* text :
        {"", "now", "Sun, 06 Nov 1994 08:49:37", "Sun, 31 Feb 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun Nov 66 08:49:37 1994"}) {
+        "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 06 Nov 1994 08:49:37 EST",
+        "Sun, 06 Nov 1994 08:49:37 +2400", "Sun, 06 Nov 1994 08:49:37 +01", "Sun, 06 Nov 1994 08:49:37 ",
+        "Sun, 06 Nov 994 08:49:37 GMT", "Sun, 06 Nov 19945 08:49:37 GMT", "Sun, 006 Nov 1994 08:49:37 GMT",
+        "Sun,  Nov 1994 08:49:37 GMT", "Sun Nov 66 08:49:37 1994"}) {
     CAPTURE(text);
     CHECK(!SystemTime::parse_http_date(text, SystemTime()));
   }
