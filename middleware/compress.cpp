@@ -81,22 +81,38 @@ void add_vary(Headers& headers) {
   headers.add("Vary", "Accept-Encoding");
 }
 
+void weaken_etag(Headers& headers) {
+  const std::string etag(headers.get_or("etag", ""));
+  if (etag.starts_with('"')) headers.set("ETag", "W/" + etag);
+}
+
 void mark_compressed(Headers& headers) {
   headers.set("Content-Encoding", "gzip");
   headers.remove("content-length");
   headers.remove("accept-ranges");
-  const std::string etag(headers.get_or("etag", ""));
-  if (etag.starts_with('"')) headers.set("ETag", "W/" + etag);
+  weaken_etag(headers);
+}
+
+// Of a 304: whether the client holds the compressed form, whose ETag is the weak one.
+bool is_of_compressed(const std::string& if_none_match, const Headers& headers) {
+  const std::string_view etag = headers.get_or("etag", "");
+  return etag.starts_with('"') && if_none_match.find("W/" + std::string(etag)) != if_none_match.npos;
 }
 
 }  // namespace
 
 Task<Response> Compress::operator()(Request request, const Service& next) const {
   const GzipWish wish = gzip_wish(request.headers);
+  const std::string if_none_match = request.headers.joined("if-none-match").value_or("");
   Response response = co_await next(std::move(request));
   // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
   const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));
-  if (is_part || (response.status == 304 && response.headers.has("etag"))) add_vary(response.headers);
+  const bool unchanged = response.status == 304;
+  const bool is_file = response.headers.has("etag") || response.headers.has("last-modified");
+  if (is_part || (unchanged && is_file)) add_vary(response.headers);
+  if (unchanged && wish != GzipWish::refused && is_of_compressed(if_none_match, response.headers)) {
+    weaken_etag(response.headers);
+  }
   if (!is_candidate(response)) co_return std::move(response);
   add_vary(response.headers);
   const std::optional<std::uint64_t> length = response.body.length();

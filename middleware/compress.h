@@ -12,7 +12,8 @@ namespace escapement::http {
 // Content-Type is worth it (content_type.h). Left as they are: bodies known to be shorter than `length_min`,
 // those with a Content-Encoding or Content-Range, "Cache-Control: no-transform", the statuses 204, 206 and
 // 304. An answer that may come in either form carries "Vary: Accept-Encoding". A compressed one loses its
-// Content-Length and Accept-Ranges, and its ETag becomes weak.
+// Content-Length and Accept-Ranges, and its ETag becomes weak; so does that of a 304 to a client that accepts
+// gzip and names the weak one.
 //
 // A stream whose length is not known is flushed with every piece that its source yields, so that server-sent
 // events are not held back; a piece costs some 5 bytes more for that. What is long is compressed 32 KiB at a

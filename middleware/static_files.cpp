@@ -1,5 +1,6 @@
 #include <escapement/middleware/static_files.h>
 
+#include <algorithm>
 #include <array>
 
 #include <escapement/middleware/byte_ranges.h>
@@ -51,14 +52,17 @@ bool has_hidden_name(std::string_view path) { return path.starts_with('.') || pa
 // One file being served.
 class Delivery {
  public:
-  Delivery(OpenFile file, std::string_view name, const StaticFilesOptions& options)
+  // A file that is dated in the future counts as changed `now` (RFC 9110 section 8.8.2.1).
+  Delivery(OpenFile file, std::string_view name, SystemTime now, const StaticFilesOptions& options)
       : file_(std::make_shared<posix::Fd>(std::move(file.fd))),
         size_(file.size),
         type_(content_type_of(name)),
-        validators_(etag_of(file), file.modified()),
+        validators_(etag_of(file), std::min(file.modified(), now)),
+        now_(now),
         options_(options) {}
 
-  Response answer(const Request& request, SystemTime now, Random& random) const {
+  Response answer(const Request& request, Random& random) const {
+    const SystemTime now = now_;
     switch (evaluate(request, validators_, now)) {
       case Precondition::failed: return plain(412);
       case Precondition::not_modified: return with_fields(Response(304));
@@ -82,7 +86,10 @@ class Delivery {
  private:
   Response with_fields(Response response) const {
     response.headers.add("ETag", validators_.etag);
-    response.headers.add("Last-Modified", validators_.modified->http_date());
+    const std::string modified = validators_.modified->http_date();
+    // The server's own Date is made once a turn, and may be a second older.
+    if (modified == now_.http_date()) response.headers.add("Date", modified);
+    response.headers.add("Last-Modified", modified);
     response.headers.add("Accept-Ranges", "bytes");
     if (!options_.cache_control.empty()) response.headers.add("Cache-Control", options_.cache_control);
     return response;
@@ -129,6 +136,7 @@ class Delivery {
   std::uint64_t size_;
   std::string_view type_;
   Validators validators_;
+  SystemTime now_;
   const StaticFilesOptions& options_;
 };
 
@@ -155,7 +163,7 @@ Task<Response> StaticFiles::serve(Request request, std::string path) const {
     co_return std::move(response);
   }
   // An encoded '/' belongs to a name, and no file can have such a one.
-  if (request.url.path().find("%2F") != std::string::npos) co_return plain(404);
+  if (normal_spelling(request.url.path()).find("%2F") != std::string::npos) co_return plain(404);
   if (!options.hidden && has_hidden_name(path)) co_return plain(404);
   const bool folder = path.empty() || path.ends_with('/');
   if (folder && options.index.empty()) co_return plain(404);
@@ -170,8 +178,8 @@ Task<Response> StaticFiles::serve(Request request, std::string path) const {
   }
   if (!file) co_return failure(file.error());
   Reactor& reactor = co_await this_reactor;
-  const Delivery delivery(*std::move(file), path, options);
-  co_return delivery.answer(request, reactor.backend().system_now(), reactor.random());
+  const Delivery delivery(*std::move(file), path, reactor.backend().system_now(), options);
+  co_return delivery.answer(request, reactor.random());
 }
 
 }  // namespace escapement::http

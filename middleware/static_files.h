@@ -21,11 +21,11 @@ class StaticFilesOptions {
   Containment containment = Containment::kernel;
 };
 
-// GET and HEAD of the files below a folder: Content-Type by the name, Last-Modified, a strong ETag from size
-// and time of change, conditional requests (conditional.h), one range or several (206, 416), an index file.
-// A folder without '/' is a 301 to the one with it; folders are not listed. 404 for everything else,
-// including links that lead out (file_tree.h), "%2F" and "%00"; 403 for what may not be read; 405 for other
-// methods; 503 when no descriptor is left.
+// GET and HEAD of the files below a folder: Content-Type by the name, Last-Modified (never later than Date),
+// a strong ETag from size and time of change, conditional requests (conditional.h), one range or several
+// (206, 416), an index file. A folder without '/' is a 301 to the one with it; folders are not listed. 404
+// for everything else, including links that lead out (file_tree.h), "%2F" and "%00"; 403 for what may not be
+// read; 405 for other methods; 503 when no descriptor is left.
 //
 // A file up to 16 KiB is read at once, a larger one piece by piece as the client takes it; the body then
 // offers its descriptor (BodySource::file_range). Opening and reading block the thread where the disk has to

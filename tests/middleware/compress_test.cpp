@@ -91,6 +91,26 @@ TEST_CASE("compress: short, long, streamed and large bodies come back whole") {
   CHECK(gunzip(empty.body).empty());
 }
 
+TEST_CASE("compress: a 304 shows the ETag that its 200 showed") {
+  const Service unchanged = answering(304, Headers{{"ETag", "\"e\""}}, [] { return Body(); });
+  const auto etag = [&](const char* accepted, const char* named, const char* method = "GET") {
+    Headers headers{{"Accept-Encoding", accepted}};
+    headers.add("If-None-Match", named);
+    return ask(unchanged, std::move(headers), method).field("etag");
+  };
+  for (const char* method : {"GET", "HEAD"}) {
+    CHECK(etag("gzip", "W/\"e\"", method) == "W/\"e\"");
+    CHECK(etag("gzip", "\"x\", W/\"e\", \"e\"", method) == "W/\"e\"");
+    CHECK(etag("gzip", "\"e\"", method) == "\"e\"");
+    CHECK(etag("gzip", "*", method) == "\"e\"");
+    CHECK(etag("identity", "W/\"e\"", method) == "\"e\"");
+    CHECK(etag("gzip;q=0", "W/\"e\"", method) == "\"e\"");
+  }
+  const Service weak = answering(304, Headers{{"ETag", "W/\"e\""}}, [] { return Body(); });
+  CHECK(ask(weak, Headers{{"Accept-Encoding", "gzip"}, {"If-None-Match", "W/\"e\""}}).field("etag") ==
+        "W/\"e\"");
+}
+
 TEST_CASE("compress: what is left as it is, and whether it says that it could have been otherwise") {
   struct Row {
     const char* what;
@@ -112,6 +132,7 @@ TEST_CASE("compress: what is left as it is, and whether it says that it could ha
        5000,
        false},
       {"unchanged", 304, {{"ETag", "\"e\""}}, 0, true},
+      {"unchanged, by date", 304, {{"Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"}}, 0, true},
       {"empty", 200, {{"Content-Type", "text/plain"}}, 0, true},
   };
   for (const Row& row : rows) {

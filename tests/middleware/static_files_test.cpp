@@ -176,6 +176,49 @@ TEST_CASE("static files: validators and conditional requests") {
   CHECK(fetch(files, "/a.txt", Headers{{"If-None-Match", plain.field("etag")}}).status == 200);
 }
 
+TEST_CASE("static files: a file dated in the future was changed now") {
+  const ScratchFolder folder;
+  folder.write("a.txt", "0123456789");
+  const std::int64_t in_2100 = 4'102'444'800;
+  set_time(folder, "a.txt", in_2100);
+  const Service files = *StaticFiles::make(folder.path());
+  for (const char* method : {"GET", "HEAD"}) {
+    const Answer plain = fetch(files, "/a.txt", {}, method);
+    REQUIRE(plain.status == 200);
+    CHECK(plain.field("last-modified") == plain.field("date"));
+    const SystemTime in_2090 = SystemTime::from_unix_milliseconds(3'786'912'000'000);
+    CHECK(*SystemTime::parse_http_date(plain.field("last-modified"), SystemTime()) < in_2090);
+    const Answer same = fetch(files, "/a.txt", Headers{{"If-None-Match", plain.field("etag")}}, method);
+    CHECK(same.status == 304);
+    CHECK(same.field("etag") == plain.field("etag"));
+    CHECK(same.field("last-modified") == same.field("date"));
+  }
+  const Answer plain = fetch(files, "/a.txt");
+  // A date of this second is no strong validator.
+  const Answer part =
+      fetch(files, "/a.txt", Headers{{"Range", "bytes=0-1"}, {"If-Range", plain.field("date")}});
+  CHECK(part.status == 200);
+  const Answer by_tag =
+      fetch(files, "/a.txt", Headers{{"Range", "bytes=0-1"}, {"If-Range", plain.field("etag")}});
+  CHECK(by_tag.status == 206);
+  CHECK(by_tag.field("etag") == plain.field("etag"));
+  CHECK(by_tag.field("last-modified") == by_tag.field("date"));
+  CHECK(fetch(files, "/a.txt", Headers{{"If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT"}}).status ==
+        200);
+  set_time(folder, "a.txt", in_2025);
+  CHECK(!fetch(files, "/a.txt").headers.has("date"));
+}
+
+TEST_CASE("static files: paths in any spelling") {
+  const ScratchFolder folder;
+  folder.write("~a b.txt", "x");
+  const Service files = *StaticFiles::make(folder.path());
+  CHECK(fetch(files, "/~a%20b.txt").status == 200);
+  CHECK(fetch(files, "/%7ea%20%62.txt").status == 200);
+  for (const char* path : {"/x%2F~a%20b.txt", "/x%2f~a%20b.txt", "/%2f~a%20b.txt", "/%2e%2E%2f~a%20b.txt"})
+    CHECK(fetch(files, path).status == 404);
+}
+
 TEST_CASE("static files: ranges") {
   const ScratchFolder folder;
   folder.write("a.txt", "0123456789");
