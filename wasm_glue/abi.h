@@ -9,7 +9,8 @@
 // the first argument of every export.
 //
 // A head is text lines: for a request "METHOD\nURL\nName: value\n...", for a response "STATUS\nName:
-// value\n...". Field values have no line ends.
+// value\n...". Field values have no line ends. Heads are bytes: a host that has strings makes each a code
+// unit.
 
 #pragma once
 
@@ -19,7 +20,20 @@
 
 namespace escapement::wasm {
 class Context;
-}
+
+// Why fetch() failed, as far as the host says.
+enum class FetchFailure : int {
+  unknown,       // nor does it say how far the request came
+  no_fetch,      // this host has no fetch()
+  bad_request,   // refused before anything was sent: a GET with a body, a blocked port
+  no_such_host,  // the name does not exist
+  not_reached,   // no connection came about
+  untrusted,     // the server's certificate was refused
+  timed_out,     // by a limit of the host's
+  bad_answer,    // the server broke the protocol
+  hidden,        // a browser does not show this answer
+};
+}  // namespace escapement::wasm
 
 #define ESC_IMPORT(name) [[clang::import_module("escapement"), clang::import_name(#name)]]
 #define ESC_EXPORT(name) [[clang::export_name(#name)]]
@@ -41,6 +55,8 @@ ESC_IMPORT(log) void esc_host_log(int fd, const char* line, std::size_t length);
 
 // It has finished: with its result, or (ok = 0) with an error's text.
 ESC_IMPORT(settle) void esc_host_settle(int ok, const char* text, std::size_t length);
+// Reports a failure of which nobody else hears: an error's text.
+ESC_IMPORT(failed) void esc_host_failed(const char* text, std::size_t length);
 
 // --- Imports: fetch --------------------------------------------------------------------------------------
 
@@ -63,8 +79,8 @@ void esc_host_respond(const char* head, std::size_t head_length, const char* bod
                       int streams);
 // The next bytes of a response that streams. More are sent after esc_response_wanted.
 ESC_IMPORT(response_bytes) void esc_host_response_bytes(const char* bytes, std::size_t length);
-// Its end; failed = 1 breaks it off.
-ESC_IMPORT(response_end) void esc_host_response_end(int failed);
+// Its end. With an error's text it breaks off; with an empty one it is complete.
+ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_t length);
 
 }  // extern "C"
 
@@ -81,7 +97,7 @@ ESC_IMPORT(response_end) void esc_host_response_end(int failed);
 //   esc_env(context, pointer, length)            "NAME=value\0..." for env()
 //   esc_fetch_head(context, id, pointer, length)
 //   esc_fetch_bytes(context, id, pointer, length)    length 0: the end
-//   esc_fetch_failed(context, id, pointer, length)   why; length 0: this host has no fetch
+//   esc_fetch_failed(context, id, kind, pointer, length)    kind: a FetchFailure; the text says more
 //   esc_request(context, has_body, pointer, length)  a request for the Worker's service
 //   esc_request_bytes(context, pointer, length)      length 0: the end
 //   esc_request_failed(context, pointer, length)

@@ -9,6 +9,7 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/timers/wheel.h>
+#include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/host_backend.h>
 
 namespace escapement::wasm {
@@ -18,8 +19,7 @@ class FetchEvents {
  public:
   virtual void head(std::string text) = 0;
   virtual void bytes(std::string bytes) = 0;
-  // An empty `why`: this host has no fetch().
-  virtual void failed(std::string why) = 0;
+  virtual void failed(FetchFailure kind, std::string why) = 0;
 
  protected:
   ~FetchEvents() = default;

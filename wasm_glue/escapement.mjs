@@ -7,6 +7,7 @@
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 
 // Timers under 4 ms are stretched to 4 by browsers once they nest; a message first makes the next one not
 // nested. Elsewhere there is no such clamp, and a message costs more than it saves. (A port that has `unref`
@@ -20,15 +21,49 @@ const apps = new WeakMap(); // module -> its live instance
 let current; // the context that has been entered
 
 const fieldsOf = (lines) => lines.filter(Boolean).map((line) => line.split(/: (.*)/s, 2));
-const noted = (fields) => {
+const noted = (fields, without) => {
   let lines = "";
-  fields.forEach((value, name) => (lines += name + ": " + value + "\n"));
+  fields.forEach((value, name) => without?.test(name) || (lines += name + ": " + value + "\n"));
   return lines;
 };
+
+// Heads are bytes: of a field, hosts make each a code unit of its own.
+const headOf = (bytes) => {
+  const text = decoder.decode(bytes);
+  return /^[\0-\x7f]*$/.test(text) ? text : Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+};
+const bytesOfHead = (head) => {
+  const bytes = encoder.encode(head);
+  return bytes.length === head.length ? bytes : Uint8Array.from(head, (unit) => unit.charCodeAt(0));
+};
+
 const textOf = (error) => String(error?.message || error);
 
-// What somebody threw at us: an Error, with its text.
-const thrown = (cause) => Object.assign(new Error("exception: " + textOf(cause), { cause }), { code: "exception" });
+// The module's "kind: sentence" as an Error, and as one what somebody threw at us.
+const errorOf = (text, cause) => Object.assign(new Error(text, cause && { cause }), { code: text.split(":", 1)[0] });
+const thrown = (cause) => errorOf("exception: " + textOf(cause), cause);
+
+// The content codings that fetch() undoes without a word in the fields.
+const undone = globalThis.Cloudflare ? /^(gzip|br)$/i : /^((x-)?gzip|deflate|br)( *, *((x-)?gzip|deflate|br))*$/i;
+
+// Why a fetch failed, as far as the host says: its number in abi.h (FetchFailure), and the text. Node has codes, of
+// the cause, and sometimes one for each address; others have sentences.
+const reasons = [
+  [2, /bad port|UND_ERR_INVALID|UND_ERR_REQ_|ERR_INVALID_/],
+  [3, /ENOTFOUND|ENODATA|dns error/],
+  [5, /CERT|SELF_SIGNED|UNABLE_TO_|certificate/],
+  [4, /ECONNREFUSED|EAI_AGAIN|E(HOST|NET)UNREACH|UND_ERR_CONNECT|ConnectionRefused|FailedToOpenSocket|\bconnect\b/i],
+  [6, /TIMEOUT|TimeoutError/],
+  [7, /^(HPE_|Z_DATA|UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW)/],
+];
+function whyOf(error) {
+  const cause = error?.cause ?? error;
+  const first = cause?.errors?.[0] ?? cause;
+  const code = [cause?.code, first?.code].find((each) => typeof each === "string");
+  const said = code ? `${code} ${first.syscall ?? ""}` : `${first?.name} ${textOf(first)}`;
+  const texts = [textOf(error), textOf(first)].filter((text, i, all) => text !== all[i - 1] && text !== "fetch failed");
+  return [reasons.find(([, words]) => words.test(said))?.[0] ?? 0, texts.join(": ") || textOf(error)];
+}
 
 // Bytes as any host may hand them out.
 const bytesOf = (data) => {
@@ -120,6 +155,9 @@ class Context {
   }
   text(at, length) {
     return decoder.decode(this.bytes(at, length));
+  }
+  head(at, length) {
+    return headOf(this.bytes(at, length)).split("\n");
   }
 
   // Passes bytes to the module, which takes them over.
@@ -220,7 +258,7 @@ class Context {
       quietly(() => this.controller?.error(fate.error));
       if (this.answered && !fate.aborted) tell(this.options, fate.error);
     }
-    if (!this.answered) this.deliver(fate?.error ?? new Error("cancelled"), true);
+    if (!this.answered) this.deliver(fate ? fate.error : errorOf("cancelled"), true);
     this.finish?.();
   }
 
@@ -274,29 +312,38 @@ class Context {
     };
     try {
       await 0; // reported in a later turn
-      if (!fetch) return this.fetchFailed(id, state, "");
+      if (!fetch) return this.fetchFailed(id, state, [1, ""]);
       let response = await ask("manual");
-      let head = response.status + "\n" + noted(response.headers);
+      const coded = response.body && init.method !== "HEAD" && undone.test(response.headers.get("content-encoding"));
+      let head = response.status + "\n" + noted(response.headers, coded ? /^content-(encoding|length)$/i : null);
       if (response.type === "opaqueredirect") {
-        if (!/^(GET|HEAD)$/.test(init.method)) throw "this browser hides redirects";
+        if (!/^(GET|HEAD)$/.test(init.method)) return this.fetchFailed(id, state, [8, "this browser hides redirects"]);
         response = await ask("follow");
         head = "307\nlocation: " + response.url;
       }
       state.reader = response.body?.getReader();
-      this.report(id, state, "head", encoder.encode(head));
+      this.report(id, state, "head", bytesOfHead(head));
     } catch (error) {
-      this.fetchFailed(id, state, textOf(error));
+      const why = whyOf(error);
+      if (!why[0] && error instanceof TypeError) {
+        try {
+          new Request(url, init);
+        } catch {
+          why[0] = 2; // no request can be made of that
+        }
+      }
+      this.fetchFailed(id, state, why);
     }
   }
 
-  fetchFailed(id, state, why) {
-    this.report(id, state, "failed", encoder.encode(why));
+  fetchFailed(id, state, [kind, text]) {
+    this.report(id, state, "failed", encoder.encode(text), kind);
   }
 
   // Nothing is told of a fetch that has been dropped.
-  report(id, state, what, data) {
+  report(id, state, what, data, ...kind) {
     if (this.fetches.get(id) !== state) return;
-    this.enter((x) => x["esc_fetch_" + what](this.at, id, this.place(data), data.length));
+    this.enter((x) => x["esc_fetch_" + what](this.at, id, ...kind, this.place(data), data.length));
   }
 
   // --- Requests.
@@ -306,7 +353,7 @@ class Context {
     const head = request.method + "\n" + request.url + "\n" + noted(request.headers);
     // One that neither has a body nor says so is not asked for it: some hosts make it at that moment.
     if (!/^(GET|HEAD)\n/.test(head) || /\n(content-length|transfer-encoding): /.test(head)) this.body = request.body;
-    const data = encoder.encode(head);
+    const data = bytesOfHead(head);
     this.start((x) => {
       if (texts.length) {
         const variables = encoder.encode(texts.map((pair) => pair.join("=") + "\0").join(""));
@@ -328,7 +375,7 @@ async function read(open, came, failed) {
       if (piece.done || bytes.length) return came(bytes, piece.done);
     }
   } catch (error) {
-    failed(textOf(error));
+    failed(error);
   }
 }
 
@@ -343,12 +390,20 @@ const imports = {
   },
 
   settle(ok, at, length) {
-    const said = this.text(at, length);
-    this.deliver(ok ? said : new Error(said), !ok);
+    if (!ok) return this.deliver(errorOf(this.text(at, length)), true);
+    if (this.options.bytes) return this.deliver(this.bytes(at, length).slice());
+    try {
+      this.deliver(strict.decode(this.bytes(at, length)));
+    } catch {
+      this.deliver(errorOf("bad_message: the result is not UTF-8 text; {bytes: true} asks for bytes"), true);
+    }
+  },
+  failed(at, length) {
+    tell(this.options, errorOf(this.text(at, length)));
   },
 
   fetch(id, headAt, headLength, bodyAt, bodyLength) {
-    const [method, url, ...fields] = this.text(headAt, headLength).split("\n");
+    const [method, url, ...fields] = this.head(headAt, headLength);
     const body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : undefined;
     const state = { abort: new AbortController() };
     this.fetches.set(id, state);
@@ -360,7 +415,7 @@ const imports = {
       state.done = done;
       this.report(id, state, "bytes", bytes);
     };
-    read(() => state.reader, came, (why) => this.fetchFailed(id, state, why));
+    read(() => state.reader, came, (error) => this.fetchFailed(id, state, whyOf(error)));
   },
   fetch_drop(id) {
     this.drop(id);
@@ -368,11 +423,12 @@ const imports = {
 
   request_read() {
     const give = (what, data) => this.enter((x) => x["esc_request_" + what](this.at, this.place(data), data.length));
-    read(() => (this.reader ??= this.body.getReader()), (bytes) => give("bytes", bytes), (why) => give("failed", encoder.encode(why)));
+    const failed = (error) => give("failed", encoder.encode(textOf(error)));
+    read(() => (this.reader ??= this.body.getReader()), (bytes) => give("bytes", bytes), failed);
   },
 
   respond(headAt, headLength, bodyAt, bodyLength, streams) {
-    const [status, ...fields] = this.text(headAt, headLength).split("\n");
+    const [status, ...fields] = this.head(headAt, headLength);
     let body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : null;
     if (streams) {
       body = new ReadableStream({
@@ -386,9 +442,11 @@ const imports = {
   response_bytes(at, length) {
     this.controller.enqueue(this.bytes(at, length).slice());
   },
-  response_end(failed) {
-    if (failed) this.controller.error(new Error("the response broke off"));
-    else this.controller.close();
+  response_end(at, length) {
+    if (!length) return this.controller.close();
+    const error = errorOf(this.text(at, length));
+    tell(this.options, error);
+    this.controller.error(error);
   },
 };
 for (const [name, call] of Object.entries(imports)) imports[name] = guarded(call);
@@ -404,7 +462,7 @@ export async function load(source) {
 export async function run(module, name, input = "", options) {
   const context = new Context(module, options);
   const task = context.app.exports["esc_task_" + name];
-  if (!task) throw Object.assign(new Error("invalid_argument: the module has no task " + name), { code: "invalid_argument" });
+  if (!task) throw errorOf("invalid_argument: the module has no task " + name);
   const data = bytesOf(input);
   const { signal } = context.options;
   if (signal?.aborted) throw signal.reason;

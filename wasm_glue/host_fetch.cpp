@@ -13,6 +13,22 @@ namespace {
 
 constexpr std::size_t streamed_body_max = 1 * MiB;
 
+Error error_of(FetchFailure kind, const std::string& why) {
+  const std::string text = "fetch failed: " + why;
+  switch (kind) {
+    case FetchFailure::no_fetch: return Error(Errc::unsupported, "this host has no fetch()").nothing_sent();
+    case FetchFailure::bad_request: return Error(Errc::invalid_argument, text).nothing_sent();
+    case FetchFailure::no_such_host: return Error(Errc::not_found, text).nothing_sent();
+    case FetchFailure::not_reached: return Error(Errc::unavailable, text).nothing_sent();
+    case FetchFailure::untrusted: return Error(Errc::untrusted, text).nothing_sent();
+    case FetchFailure::timed_out: return Error(Errc::timed_out, text);
+    case FetchFailure::bad_answer: return Error(Errc::bad_message, text);
+    case FetchFailure::hidden: return Error(Errc::unsupported, text);
+    case FetchFailure::unknown: break;
+  }
+  return Error(Errc::reset, text);
+}
+
 // One fetch: what the host has reported, for the task that waits for it. Destroying it aborts the fetch.
 class Fetch final : public FetchEvents {
  public:
@@ -35,9 +51,8 @@ class Fetch final : public FetchEvents {
 
   void head(std::string text) override { arrived(std::move(text)); }
   void bytes(std::string bytes) override { arrived(std::move(bytes)); }
-  void failed(std::string why) override {
-    failure_ = why.empty() ? Error(Errc::unsupported, "this host has no fetch()").nothing_sent()
-                           : Error(Errc::reset, "fetch failed: " + why);
+  void failed(FetchFailure kind, std::string why) override {
+    failure_ = error_of(kind, why);
     reported_.set();
   }
 
@@ -121,6 +136,7 @@ Task<http::Response> HostFetch::operator()(http::Request request) const {
 
 using escapement::wasm::Context;
 using escapement::wasm::FetchEvents;
+using escapement::wasm::FetchFailure;
 using escapement::wasm::take_text;
 
 extern "C" {
@@ -136,9 +152,9 @@ ESC_EXPORT(esc_fetch_bytes) void esc_fetch_bytes(Context* context, int id, char*
 }
 
 ESC_EXPORT(esc_fetch_failed)
-void esc_fetch_failed(Context* context, int id, char* text, std::size_t length) {
+void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length) {
   std::string why = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(std::move(why));
+  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(FetchFailure(kind), std::move(why));
 }
 
 }  // extern "C"

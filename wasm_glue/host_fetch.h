@@ -14,8 +14,15 @@ namespace escapement::wasm {
 // where the browser itself ends up (which costs a request more); for other methods it is Errc::unsupported.
 // The request's body is sent as a whole: one that streams is collected first, up to 1 MiB.
 //
-// Fails: reset when fetch() failed, which says nothing about how far the request came; unsupported when the
-// host has no fetch(); limit_exceeded for a streaming body that is too large.
+// Where the host has decoded a body (gzip, deflate, br), its Content-Encoding and Content-Length are not
+// shown.
+//
+// Fails, with the host's text: invalid_argument for what fetch() refuses to send (a GET with a body, a
+// blocked port), not_found for a name that does not exist, unavailable when no connection came about,
+// untrusted for a refused certificate (nothing was sent then); timed_out by a limit of the host's,
+// bad_message. Hosts that do not say why, as browsers and workerd: reset, and how far the request came is
+// unknown (Error::maybe_sent). Unsupported when the host has no fetch(); limit_exceeded for a streaming body
+// that is too large.
 class HostFetch {
  public:
   Task<http::Response> operator()(http::Request request) const;

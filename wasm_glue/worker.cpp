@@ -79,6 +79,11 @@ void respond(const http::Response& response, std::string_view body, bool streams
   esc_host_respond(head.data(), head.size(), body.data(), body.size(), streams ? 1 : 0);
 }
 
+void tell(const Error& error) {
+  const std::string text = to_string(error);
+  esc_host_failed(text.data(), text.size());
+}
+
 Task<> stream(Exchange& exchange, http::Body& body) {
   for (;;) {
     co_await exchange.until_wanted();
@@ -90,6 +95,7 @@ Task<> stream(Exchange& exchange, http::Body& body) {
 
 Task<> answer(Context& context, const http::Service& service, std::string head, bool has_body) {
   auto exchange = std::make_shared<Exchange>(context);
+  const bool is_head = head.starts_with("HEAD\n");
   http::Body body;
   if (has_body) body = http::Body(std::make_unique<ExchangeBody>(exchange));
   std::string target;
@@ -97,7 +103,10 @@ Task<> answer(Context& context, const http::Service& service, std::string head, 
   Result<http::Response> outcome = Error(Errc::invalid_argument);
   if (request) outcome = co_await service(*std::move(request)).result();
   // What no host can send is this service's failure, not the instance's.
-  if (outcome && (outcome->status < 200 || outcome->status > 599)) outcome = Error(Errc::internal);
+  if (outcome && (outcome->status < 200 || outcome->status > 599)) {
+    outcome = Error(Errc::invalid_argument, "no final status: " + std::to_string(outcome->status));
+  }
+  if (request && !outcome) tell(outcome.error());
   http::Response response = outcome ? *std::move(outcome) : http::Response(request ? 500 : 400);
   if (response.status == 204 || response.status == 205 || response.status == 304)
     response.body = http::Body();
@@ -105,13 +114,21 @@ Task<> answer(Context& context, const http::Service& service, std::string head, 
     response.headers.add("Content-Type", "text/plain");
     response.body = http::Body(std::string(http::reason_phrase(response.status)) + "\n");
   }
+  // Nobody reads the body of an answer to HEAD.
+  if (is_head && !response.body.replayable()) response.body = http::Body();
   if (response.body.replayable()) {
     respond(response, response.body.bytes(), false);
     co_return;
   }
   respond(response, {}, true);
   Result<> streamed = co_await stream(*exchange, response.body).result();
-  esc_host_response_end(streamed ? 0 : 1);
+  const std::string why = streamed ? std::string() : to_string(streamed.error());
+  esc_host_response_end(why.data(), why.size());
+}
+
+Task<> tell_of_failure(Task<> task) {
+  Result<> result = co_await std::move(task).result();
+  if (!result) tell(result.error());
 }
 
 }  // namespace
@@ -120,7 +137,9 @@ void begin_request(Context& context, const http::Service& service, std::string h
   context.scope().spawn(answer(context, service, std::move(head), has_body));
 }
 
-void outlive(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
+void outlive(Reactor& reactor, Task<> task) {
+  Context::of(reactor).scope().spawn(tell_of_failure(std::move(task)));
+}
 
 std::optional<std::string> env(Reactor& reactor, std::string_view name) {
   std::string_view rest = Context::of(reactor).env;

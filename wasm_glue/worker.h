@@ -21,7 +21,7 @@ namespace escapement::wasm {
 void begin_request(Context& context, const http::Service& service, std::string head, bool has_body);
 
 // Lets `task` go on when the response has been sent: the host is asked to wait for it (waitUntil; Workers
-// give it 30 s). It ends early when the client goes away. Its failure is dropped.
+// give it 30 s). It ends early when the client goes away. Its failure is reported (console.error, onError).
 void outlive(Reactor& reactor, Task<> task);
 
 // A variable of the Worker's env object that is a string; nullopt when there is none.

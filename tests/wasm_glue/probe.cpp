@@ -78,6 +78,58 @@ Task<std::string> clocks(std::string) {
       ' ' + std::to_string(took / std::chrono::milliseconds(1));
 }
 
+// Gives back what it is given; fails with it; sleeps and fails.
+Task<std::string> echoed(std::string bytes) { co_return std::move(bytes); }
+Task<std::string> failing(std::string why) { co_return Error(Errc::internal, std::move(why)); }
+
+// What kind of failure a fetch is, and whether anything may have been sent. Input: "METHOD URL BODY".
+Task<std::string> failure_of(std::string input) {
+  const std::size_t first = input.find(' ');
+  const std::size_t second = input.find(' ', first + 1);
+  http::Url url = co_await http::Url::parse(input.substr(first + 1, second - first - 1));
+  http::Request request(input.substr(0, first), std::move(url), http::Headers(), input.substr(second + 1));
+  Result<http::Response> response = co_await wasm::HostFetch()(std::move(request)).result();
+  if (!response)
+    co_return to_string(response.error()) + (response.error().maybe_sent() ? " (maybe sent)" : " (not sent)");
+  Result<std::string> body = co_await response->body.text(1 * MiB).result();
+  if (!body) co_return "in the body: " + to_string(body.error());
+  co_return std::to_string(response->status) + ' ' + *body;
+}
+
+// The fields that come with a fetch, and how long its body is.
+Task<std::string> fields_of(std::string input) {
+  const std::size_t blank = input.find(' ');
+  http::Request request(input.substr(0, blank), co_await http::Url::parse(input.substr(blank + 1)));
+  http::Response response = co_await wasm::HostFetch()(std::move(request));
+  std::string seen;
+  for (const http::Headers::Field& field : response.headers) {
+    if (field.name.starts_with("content-") || field.name.starts_with("x-"))
+      seen += field.name + '=' + field.value + ';';
+  }
+  const std::string body = co_await response.body.text(1 * MiB);
+  co_return seen + std::to_string(body.size());
+}
+
+// A body of two pieces, then as many milliseconds of rest, then a failure.
+class BreakingBody final : public http::BodySource {
+ public:
+  explicit BreakingBody(int milliseconds) : milliseconds_(milliseconds) {}
+  Task<std::string> read() override {
+    if (++reads_ <= 2) co_return std::string("piece");
+    co_await sleep(std::chrono::milliseconds(milliseconds_));
+    co_return Error(Errc::internal, "broken on purpose");
+  }
+
+ private:
+  int milliseconds_;
+  int reads_ = 0;
+};
+
+Task<> fail_later() {
+  co_await sleep(5ms);
+  co_await Error(Errc::internal, "nobody waits for it");
+}
+
 // A fetch with a limit of 100 ms.
 Task<std::string> impatient(std::string url) {
   const http::Service service = http::layered(http::Timeout{100ms}, wasm::HostFetch());
@@ -130,6 +182,34 @@ Task<http::Response> serve(http::Request request) {
     wasm::outlive(reactor, leave_a_note(request.url.query_parameter("url")));
     co_return http::Response(200, "sent");
   }
+  if (path == "/outlive-failing") {
+    wasm::outlive(reactor, fail_later());
+    co_return http::Response(200, "sent");
+  }
+  if (path == "/breaking") {
+    http::Response response(number(request.url.query_parameter("status")));
+    response.body = http::Body(std::make_unique<BreakingBody>(number(request.url.query_parameter("ms"))));
+    co_return std::move(response);
+  }
+  if (path == "/relay") {
+    http::Request onward("GET", co_await http::Url::parse(request.url.query_parameter("url")));
+    co_return co_await wasm::HostFetch()(std::move(onward));
+  }
+  if (path == "/fields") {
+    http::Headers fields;
+    fields.add("x-back",
+               request.headers.get("x-there") != nullptr ? *request.headers.get("x-there") : "none");
+    fields.add("x-size", std::to_string(fields.get("x-back")->size()));
+    co_return http::Response(200, std::move(fields), "");
+  }
+  if (path == "/read-first") {
+    const std::string piece = co_await request.body.read();
+    co_return http::Response(200, piece);
+  }
+  if (path == "/length") {
+    Result<std::string> body = co_await request.body.text(1 * MiB).result();
+    co_return http::Response(200, body ? std::to_string(body->size()) : to_string(body.error()));
+  }
   if (path == "/echo") {
     http::Response response(200);
     response.body = std::move(request.body);
@@ -147,4 +227,8 @@ ESC_TASK(cookies)
 ESC_TASK(impatient)
 ESC_TASK(printed)
 ESC_TASK(clocks)
+ESC_TASK(echoed)
+ESC_TASK(failing)
+ESC_TASK(failure_of)
+ESC_TASK(fields_of)
 ESC_WORKER(serve)
