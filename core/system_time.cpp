@@ -1,7 +1,6 @@
 #include <escapement/core/system_time.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 
 namespace escapement {
@@ -54,7 +53,7 @@ Result<SystemTime> put_together(const Parts& parts, std::int64_t offset_ms = 0) 
 }
 
 void append_number(std::string& text, int number, int digits) {
-  std::array<char, 8> reversed{};
+  char reversed[8] = {};
   for (int i = 0; i < digits; ++i, number /= 10) reversed[i] = static_cast<char>('0' + number % 10);
   for (int i = digits; i-- > 0;) text += reversed[i];
 }

@@ -52,28 +52,33 @@ std::array<std::byte, 16> SocketAddress::host_key() const {
 }
 
 std::string SocketAddress::text() const {
-  char buffer[INET6_ADDRSTRLEN] = "?";
-  if (family() == AF_INET6) {
-    ::inet_ntop(AF_INET6, &v6_.sin6_addr, buffer, sizeof buffer);
-    return '[' + std::string(buffer) + "]:" + std::to_string(port());
-  }
-  // By hand: inet_ntop goes by way of sprintf, and every accepted connection is named.
-  std::array<unsigned char, 4> bytes;
-  std::memcpy(bytes.data(), &v4_.sin_addr, bytes.size());
+  char buffer[1 + INET6_ADDRSTRLEN + 2 + 5];
   char* at = buffer;
-  for (const unsigned char byte : bytes) {
-    at = std::to_chars(at, std::end(buffer), byte).ptr;
-    *at++ = '.';
+  if (family() == AF_INET6) {
+    *at++ = '[';
+    ::inet_ntop(AF_INET6, &v6_.sin6_addr, at, INET6_ADDRSTRLEN);
+    at += std::strlen(at);
+    *at++ = ']';
+    *at++ = ':';
+  } else {
+    // By hand: inet_ntop goes by way of sprintf, and every accepted connection is named.
+    std::array<unsigned char, 4> bytes;
+    std::memcpy(bytes.data(), &v4_.sin_addr, bytes.size());
+    for (const unsigned char byte : bytes) {
+      at = std::to_chars(at, at + 3, byte).ptr;
+      *at++ = '.';
+    }
+    at[-1] = ':';
   }
-  at[-1] = ':';
-  at = std::to_chars(at, std::end(buffer), port()).ptr;
+  at = std::to_chars(at, at + 5, port()).ptr;
   return std::string(buffer, at);
 }
 
 Result<HostAndPort> parse_host_and_port(std::string_view text) {
   const auto wrong = [text](std::string_view why) {
-    return Error(Errc::invalid_argument,
-                 "\"" + std::string(text.substr(0, 100)) + "\" is no HOST:PORT: " + std::string(why));
+    std::string sentence(1, '"');
+    sentence.append(text.substr(0, 100)).append("\" is no HOST:PORT: ").append(why);
+    return Error(Errc::invalid_argument, std::move(sentence));
   };
   const std::size_t colon = text.rfind(':');
   if (colon == text.npos) return wrong("there is no port");

@@ -47,7 +47,7 @@ EpollBackend::EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake
 EpollBackend::~EpollBackend() = default;
 
 bool EpollBackend::wait(Reactor& reactor, Instant until) {
-  std::array<epoll_event, batch> events;
+  epoll_event events[batch];
   plan_.begin();
   Duration timeout;
   if (until == Instant::never()) {
@@ -55,7 +55,7 @@ bool EpollBackend::wait(Reactor& reactor, Instant until) {
   } else if (until > reactor.now()) {
     timeout = plan_.ask(until - now());
   }
-  const int count = collect(events.data(), timeout);
+  const int count = collect(events, timeout);
   // EINTR is an early return like any other: the reactor looks at the clock and comes back.
   for (int i = 0; i < count; ++i) deliver(reactor, events[i]);
   return true;

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -30,8 +29,8 @@ class SimWorld {
     std::vector<std::function<void()>> held;  // what arrived while it was a black hole
   };
 
-  SimWorld(SimBackend& backend, Seed seed, const SimNetworkOptions& options)
-      : backend(backend), random(seed.value), options(options) {}
+  SimWorld(SimBackend& on, Seed seed, const SimNetworkOptions& network)
+      : backend(on), random(seed.value), options(network) {}
 
   bool exists(const std::string& host) const;
   SimListener* listener(const std::string& host, std::uint16_t port) const;
@@ -105,7 +104,7 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
   void reset_end(int end);
   bool gone(int end) const { return lanes_[end].sender_gone; }
 
-  std::array<Lane, 2> lanes_;
+  Lane lanes_[2];
   std::uint64_t bytes_arrived_ = 0;
 };
 

@@ -21,7 +21,7 @@ class ByteRanges {
     some,           // `ranges`: 206
     unsatisfiable,  // none of them has a byte of it: 416
   };
-  explicit ByteRanges(Kind kind) : kind(kind) {}
+  explicit ByteRanges(Kind which) : kind(which) {}
   Kind kind;
   std::vector<ByteRange> ranges;
 };

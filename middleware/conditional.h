@@ -14,8 +14,8 @@ namespace escapement::http {
 // What a representation is told apart by. `etag` as it stands in ETag, quotes included; empty: none.
 class Validators {
  public:
-  explicit Validators(std::string tag, std::optional<SystemTime> modified = std::nullopt)
-      : etag(std::move(tag)), modified(modified) {}
+  explicit Validators(std::string tag, std::optional<SystemTime> last_modified = std::nullopt)
+      : etag(std::move(tag)), modified(last_modified) {}
   std::string etag;
   std::optional<SystemTime> modified;
 };

@@ -25,13 +25,13 @@ Task<Response> only_attempt(Request request, const Service& next, bool idempoten
 }  // namespace
 
 // Nothing when the server asks for more than is waited for here.
-std::optional<Duration> Retry::delay_after(const Verdict& verdict, int retry, Random& random) const {
+std::optional<Duration> Retry::delay_after(const Verdict& verdict, int retry, Random& drawn_from) const {
   if (verdict.server_delay) {
     if (*verdict.server_delay > server_delay_max) return std::nullopt;
-    return positive_jitter(*verdict.server_delay, random);
+    return positive_jitter(*verdict.server_delay, drawn_from);
   }
   const Duration delay = exponential_backoff(backoff, backoff_max, retry);
-  return jitter == Jitter::full ? full_jitter(delay, random) : delay;
+  return jitter == Jitter::full ? full_jitter(delay, drawn_from) : delay;
 }
 
 Task<Response> Retry::operator()(Request request, const Service& next) const {

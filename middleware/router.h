@@ -42,20 +42,20 @@ class Route {
   // The method "*" stands for every method.
   template <class F>
     requires std::is_invocable_r_v<Task<Response>, const F&, Request, PathParams>
-  Route(std::string method, std::string pattern, F handler)
-      : method(std::move(method)),
-        pattern(std::move(pattern)),
-        code(detail::code_of_callable(handler)),
-        handler(std::move(handler)) {}
+  Route(std::string on_method, std::string path_pattern, F callable)
+      : method(std::move(on_method)),
+        pattern(std::move(path_pattern)),
+        code(detail::code_of_callable(callable)),
+        handler(std::move(callable)) {}
 
   template <class F>
     requires std::is_invocable_r_v<Task<Response>, const F&, Request>
-  Route(std::string method, std::string pattern, F handler)
-      : method(std::move(method)),
-        pattern(std::move(pattern)),
-        code(detail::code_of_callable(handler)),
-        handler([handler = std::move(handler)](Request request, PathParams) {
-          return handler(std::move(request));
+  Route(std::string on_method, std::string path_pattern, F callable)
+      : method(std::move(on_method)),
+        pattern(std::move(path_pattern)),
+        code(detail::code_of_callable(callable)),
+        handler([callable = std::move(callable)](Request request, PathParams) {
+          return callable(std::move(request));
         }) {}
 
   std::string method;

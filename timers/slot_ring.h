@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <memory>
@@ -29,7 +28,7 @@ class SlotRing {
   struct Page {
     std::uint64_t occupied = 0;
     std::uint64_t single = 0;  // which slots are a cell by themselves
-    std::array<Slot, 64> slots;
+    Slot slots[64];
   };
 
   // A slot where it is.
@@ -102,7 +101,7 @@ class SlotRing {
   }
 
   std::uint32_t occupied_ = 0;  // pages with a bit set
-  std::array<std::unique_ptr<Page>, page_count> pages_;
+  std::unique_ptr<Page> pages_[page_count];
 };
 
 }  // namespace escapement::detail

@@ -50,7 +50,6 @@
 
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -157,11 +156,11 @@ class TimerWheel final : public TimerQueue {
   void for_each(CellVisit cell, BlockVisit block);
   void validate_slot(Place place, Spot spot) const;
 
-  std::array<detail::TimerCell, young_max> young_{};
+  detail::TimerCell young_[young_max] = {};
   int young_count_ = 0;
   detail::Tick clock_;                  // the current tick: what stands in slots is later
   detail::Tick higher_from_ = no_tick;  // no occupied slot above level 0 starts before this tick
-  std::array<std::unique_ptr<Ring>, level_count> levels_;
+  std::unique_ptr<Ring> levels_[level_count];
   detail::BlockLink moving_down_ = 0;  // of the slot that the clock entered: not placed again yet
   detail::CurrentTick current_;
   // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before

@@ -10,7 +10,7 @@ namespace escapement::demo {
 namespace {
 
 constexpr std::string_view recorded_origin = "https://api.github.com";
-constexpr Duration stall = 5s;  // longer than the client's limit for one try
+constexpr Duration stall_time = 5s;  // longer than the client's limit for one try
 
 enum class Fault { stall, unavailable, too_many, reset_before_head, reset_after_head };
 
@@ -93,7 +93,7 @@ Task<http::Response> answer(std::shared_ptr<State> state, http::Request request)
   const auto planned = faults().find(path);
   if (planned != faults().end() && earlier < planned->second.size()) {
     switch (planned->second[earlier]) {
-      case Fault::stall: co_await sleep(stall); break;
+      case Fault::stall: co_await sleep(stall_time); break;
       case Fault::unavailable: {
         http::Response response = plain(503, "busy\n");
         response.headers.add("Retry-After", "1");

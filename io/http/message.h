@@ -322,8 +322,11 @@ class ServerSide {
 
 class Request {
  public:
-  Request(Method method, Url url, Headers headers = {}, Body body = {})
-      : method(std::move(method)), url(std::move(url)), headers(std::move(headers)), body(std::move(body)) {}
+  Request(Method request_method, Url request_url, Headers fields = {}, Body content = {})
+      : method(std::move(request_method)),
+        url(std::move(request_url)),
+        headers(std::move(fields)),
+        body(std::move(content)) {}
 
   Method method;
   Url url;
@@ -354,9 +357,9 @@ class Request {
 
 class Response {
  public:
-  explicit Response(int status, Body body = {}) : status(status), body(std::move(body)) {}
-  Response(int status, Headers headers, Body body)
-      : status(status), headers(std::move(headers)), body(std::move(body)) {}
+  explicit Response(int status_code, Body content = {}) : status(status_code), body(std::move(content)) {}
+  Response(int status_code, Headers fields, Body content)
+      : status(status_code), headers(std::move(fields)), body(std::move(content)) {}
 
   int status;  // 200..599 (100..199 never reach a caller); 101: upgrade.h
   Headers headers;

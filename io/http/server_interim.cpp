@@ -26,9 +26,9 @@ class ContinuedStream final : public Stream {
   }
   Task<std::size_t> read_task(MutableBytes into) override {
     if (first_.empty()) return stream_->read_task(into);
-    return [](ContinuedStream& self, MutableBytes into) -> Task<std::size_t> {
+    return [](ContinuedStream& self, MutableBytes buffer) -> Task<std::size_t> {
       if (!self.take_turn()) co_await yield();
-      co_return self.take_first(into);
+      co_return self.take_first(buffer);
     }(*this, into);
   }
   bool readable_or_closed() override { return !first_.empty() || stream_->readable_or_closed(); }
