@@ -17,11 +17,23 @@ constexpr std::string_view names[] = {
 };
 static_assert(std::size(names) == static_cast<std::size_t>(Errc::internal) + 1);
 
+// In the order of TimeLimit.
+constexpr std::string_view limit_names[] = {
+    "none",  "operation", "queue", "resolve", "connect", "handshake",
+    "write", "head",      "body",  "per_try", "overall", "handler",
+};
+static_assert(std::size(limit_names) == static_cast<std::size_t>(TimeLimit::handler) + 1);
+
 }  // namespace
 
 std::string_view name(Errc code) {
   const auto number = static_cast<std::size_t>(code);
   return number < std::size(names) ? names[number] : "unknown";
+}
+
+std::string_view name(TimeLimit limit) {
+  const auto number = static_cast<std::size_t>(limit);
+  return number < std::size(limit_names) ? limit_names[number] : "unknown";
 }
 
 namespace {
@@ -60,10 +72,12 @@ Errc kind_of(int number) {
 
 }  // namespace
 
-Error::Error(Errc code, std::string message) : state_(new State{code, true, 0, std::move(message)}) {}
+Error::Error(Errc code, std::string message)
+    : state_(new State{.code = code, .message = std::move(message), .peer = {}}) {}
 
 Error Error::out_of_memory() noexcept {
-  static State state{Errc::overloaded, true, 0, "out of memory", true};  // short enough to need none
+  // A text short enough to need no memory.
+  static State state{.code = Errc::overloaded, .message = "out of memory", .shared = true, .peer = {}};
   Error error(None{});
   error.state_.reset(&state);
   return error;
@@ -115,6 +129,24 @@ Error& Error::nothing_sent() & {
   return *this;
 }
 
+Error&& Error::ran_out(TimeLimit limit, Duration length, Duration elapsed) && {
+  State& state = state_to_change();
+  state.limit = limit;
+  state.limit_length = length;
+  state.elapsed = elapsed;
+  return std::move(*this);
+}
+
+Error&& Error::with_peer(std::string_view peer) && {
+  state_to_change().peer = peer;
+  return std::move(*this);
+}
+
+Error&& Error::in_attempt(int attempt) && {
+  state_to_change().attempt = attempt;
+  return std::move(*this);
+}
+
 Error&& Error::context(std::string_view what) && {
   std::string message(what);
   if (!state_->message.empty()) message.append(": ", 2).append(state_->message);
@@ -122,9 +154,17 @@ Error&& Error::context(std::string_view what) && {
   return std::move(*this);
 }
 
+Error&& Error::remark(std::string_view what) && {
+  std::string& message = state_to_change().message;
+  if (!message.empty()) message += "; ";
+  message += what;
+  return std::move(*this);
+}
+
 std::string to_string(const Error& error) {
   std::string text(name(error.code()));
   if (!error.message().empty()) text.append(": ", 2).append(error.message());
+  if (error.attempt() > 1) text.append(" (attempt ").append(std::to_string(error.attempt())).append(")");
   return text;
 }
 

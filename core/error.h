@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <escapement/core/check.h>
+#include <escapement/core/time.h>
 
 namespace escapement {
 
@@ -40,8 +41,28 @@ enum class Errc : std::uint8_t {
 // The kind's name as written above: "timed_out".
 std::string_view name(Errc code);
 
-// Why something failed: a kind and one sentence, and where known the system's number and whether the peer
-// may have seen any of it. One pointer wide; copying copies the text. An `Error` always holds a reason.
+// Which time limit ended what failed with Errc::timed_out.
+enum class TimeLimit : std::uint8_t {
+  none,       // no limit, or one of which nothing is known
+  operation,  // with_timeout around any operation
+  queue,      // waiting for a connection to become free
+  resolve,    // looking up a name
+  connect,    // opening a connection, including what belongs to it (the name, the handshake)
+  handshake,  // TLS
+  write,      // sending without progress
+  head,       // waiting for the response's head after the request was sent
+  body,       // waiting for the next bytes of a body
+  per_try,    // one attempt of several
+  overall,    // the whole call, with all its attempts
+  handler,    // a server's: answering a request
+};
+
+// The limit's name as written above: "per_try".
+std::string_view name(TimeLimit limit);
+
+// Why something failed: a kind and one sentence, and where known the system's number, whether the peer may
+// have seen any of it, which time limit ended it, whom it was about and which attempt it was. One pointer
+// wide; copying copies the text. An `Error` always holds a reason.
 class [[nodiscard]] Error {
  public:
   // `message` is a sentence's worth for a person: "connect to 127.0.0.1:80: connection refused".
@@ -72,8 +93,26 @@ class [[nodiscard]] Error {
   Error&& nothing_sent() &&;
   Error& nothing_sent() &;
 
+  // Which time limit ended it; TimeLimit::none for everything but timed_out.
+  TimeLimit limit() const { return state_->limit; }
+  // How long that limit was.
+  Duration limit_length() const { return state_->limit_length; }
+  // How long the operation had gone on when the limit ended it: at least the limit's length.
+  Duration elapsed() const { return state_->elapsed; }
+  Error&& ran_out(TimeLimit limit, Duration length, Duration elapsed) &&;
+
+  // Whom the operation was about: "https://api.test", or "10.0.0.1:443" below HTTP. Empty where unknown.
+  const std::string& peer() const { return state_->peer; }
+  Error&& with_peer(std::string_view peer) &&;
+
+  // Which of several attempts it was, from 1; 0 where nobody counts them.
+  int attempt() const { return state_->attempt; }
+  Error&& in_attempt(int attempt) &&;
+
   // "what: message", same kind: says what was being done when it failed.
   Error&& context(std::string_view what) &&;
+  // "message; what": adds what else is known.
+  Error&& remark(std::string_view what) &&;
 
   friend bool operator==(const Error& error, Errc code) { return error.code() == code; }
 
@@ -84,6 +123,11 @@ class [[nodiscard]] Error {
     int os_number = 0;
     std::string message;
     bool shared = false;  // by all that say it, and never changed
+    TimeLimit limit = TimeLimit::none;
+    int attempt = 0;
+    Duration limit_length;
+    Duration elapsed;
+    std::string peer;
   };
   struct Free {
     void operator()(State* state) const noexcept;
@@ -189,7 +233,7 @@ class [[nodiscard]] Result<void> {
   Error error_;
 };
 
-// "timed_out: no answer within 250ms"
+// "timed_out: connect to 10.0.0.1:443: no connection within 10s (attempt 2)". The first attempt is not named.
 std::string to_string(const Error& error);
 // For test frameworks and logs.
 std::ostream& operator<<(std::ostream& out, const Error& error);

@@ -1,10 +1,26 @@
 #include <escapement/io/stream.h>
 
+#include <escapement/timers/timeout.h>
+
 namespace escapement {
 
 Task<bool> Stream::send_file(FileRange&, std::size_t) { co_return false; }
 
+Task<std::unique_ptr<Stream>> Network::connect_within(Duration limit, std::string host, std::uint16_t port) {
+  const std::string peer = host + ':' + std::to_string(port);
+  co_return co_await detail::connection_within(limit, Instant::never(), peer, connect(std::move(host), port));
+}
+
 namespace detail {
+
+Task<std::unique_ptr<Stream>> connection_within(Duration limit, Instant began, std::string peer,
+                                                Task<std::unique_ptr<Stream>> connecting) {
+  Result<std::unique_ptr<Stream>> stream =
+      co_await within(limit, {TimeLimit::connect, "no connection"}, std::move(connecting), began).result();
+  if (stream || stream.error().limit() != TimeLimit::connect) co_return std::move(stream);
+  Error error = std::move(stream).error().context("connect to " + peer).with_peer(peer);
+  co_return std::move(error).nothing_sent();
+}
 
 bool ReadOperation::suspend(PromiseBase& parent) {
   parent_ = &parent;

@@ -151,6 +151,9 @@ class Network {
   // Connects to `host` (a name or a literal address, IPv6 without brackets). Fails: not_found for a name
   // that does not exist, unavailable when nobody answers there; always with nothing sent.
   virtual Task<std::unique_ptr<Stream>> connect(std::string host, std::uint16_t port) = 0;
+  // The same, given up after `limit`: timed_out, with nothing sent. The error says whether it was still
+  // looking for the address (TimeLimit::resolve), where it can tell, or connecting (TimeLimit::connect).
+  virtual Task<std::unique_ptr<Stream>> connect_within(Duration limit, std::string host, std::uint16_t port);
 
   // Listens at "HOST:PORT", "[v6]:PORT" or ":PORT" (every address of this machine). Port 0: any free one.
   // Errc::invalid_argument, address_in_use, permission_denied.
@@ -158,6 +161,10 @@ class Network {
 };
 
 namespace detail {
+
+// For networks: `connecting` to `peer`, ended by `limit` since `began` (never(): since this task's start).
+Task<std::unique_ptr<Stream>> connection_within(Duration limit, Instant began, std::string peer,
+                                                Task<std::unique_ptr<Stream>> connecting);
 
 // A read that may be awaited. It waits by the stream's `watch` and tries again by itself; what only
 // `read_task` can say (the end, failures, and all of it where the stream has no `watch`) it leaves to that.

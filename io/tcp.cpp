@@ -7,6 +7,7 @@
 
 #include <escapement/io/posix.h>
 #include <escapement/timers/entry.h>
+#include <escapement/timers/timeout.h>
 
 namespace escapement {
 
@@ -357,6 +358,14 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
   }
 }
 
+// "10.0.0.1:443", or where there are several "a.test:443 (10.0.0.1:443 and 2 more)".
+std::string name_of(const std::vector<SocketAddress>& addresses, const std::string& host) {
+  const std::string first = addresses.front().text();
+  if (addresses.size() == 1) return first;
+  return host + ':' + std::to_string(addresses.front().port()) + " (" + first + " and " +
+         std::to_string(addresses.size() - 1) + " more)";
+}
+
 }  // namespace
 
 TcpNetwork::TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options)
@@ -365,9 +374,28 @@ TcpNetwork::TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options)
 TcpNetwork::~TcpNetwork() = default;
 
 Task<std::unique_ptr<Stream>> TcpNetwork::connect(std::string host, std::uint16_t port) {
-  std::vector<SocketAddress> addresses = co_await resolver_.resolve(host, port);
-  if (addresses.size() == 1) co_return co_await connect_to(backend_, addresses.front());
-  co_return co_await connect_to_any(backend_, interleaved(std::move(addresses)), options_.attempt_delay);
+  return connect_within(Duration::max(), std::move(host), port);
+}
+
+Task<std::unique_ptr<Stream>> TcpNetwork::connect_within(Duration limit, std::string host,
+                                                         std::uint16_t port) {
+  Reactor& reactor = co_await this_reactor;
+  const Instant began = reactor.precise_now();
+  using Addresses = std::vector<SocketAddress>;
+  const detail::LimitName no_answer{TimeLimit::resolve, "no answer"};
+  Result<Addresses> found = co_await detail::within(std::min(limit, options_.resolve_timeout), no_answer,
+                                                    resolver_.resolve(host, port), began)
+                                .result();
+  if (!found && found.error().limit() == TimeLimit::resolve) {
+    co_return std::move(found).error().context("resolve " + host).with_peer(host).nothing_sent();
+  }
+  Addresses addresses = co_await std::move(found);
+  std::string peer = name_of(addresses, host);
+  Task<std::unique_ptr<Stream>> connecting =
+      addresses.size() == 1
+          ? connect_to(backend_, addresses.front())
+          : connect_to_any(backend_, interleaved(std::move(addresses)), options_.attempt_delay);
+  co_return co_await detail::connection_within(limit, began, std::move(peer), std::move(connecting));
 }
 
 namespace {

@@ -21,6 +21,8 @@ struct TcpOptions {
   bool reuse_port = false;
   // RFC 8305 section 8: the next address is tried when the last try has not succeeded for this long.
   Duration attempt_delay = 250ms;
+  // For finding a name's addresses, as part of every `connect`: timed_out, TimeLimit::resolve.
+  Duration resolve_timeout = 5s;
 };
 
 // Connections have TCP_NODELAY set. Names are resolved by c-ares without blocking; where a name has several
@@ -36,6 +38,7 @@ class TcpNetwork final : public Network {
   ~TcpNetwork() override;
 
   Task<std::unique_ptr<Stream>> connect(std::string host, std::uint16_t port) override;
+  Task<std::unique_ptr<Stream>> connect_within(Duration limit, std::string host, std::uint16_t port) override;
   // A name is looked up in /etc/hosts only as "localhost"; give an address otherwise.
   Result<std::unique_ptr<Listener>> listen(std::string_view address) override;
   // Whether nobody listens there yet, not even somebody who would share it (`reuse_port`): for the first of

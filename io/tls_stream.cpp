@@ -145,8 +145,11 @@ Task<> TlsStreamOver::handshake() {
   const bool told = engine_.failed();
   Error error = told ? Error(engine_.error()) : std::move(outcome).error();
   if (error == Errc::timed_out) {
-    error = Error(Errc::timed_out, "TLS handshake with " + engine_.peer_name() + ": " +
-                                       timeout_message(engine_.context().handshake_timeout()));
+    const Duration limit = engine_.context().handshake_timeout();
+    const Duration elapsed = limit + (reactor.precise_now() - handshake_deadline_);
+    error = timeout_error({TimeLimit::handshake, "nothing"}, limit, elapsed);
+    error =
+        std::move(error).context("TLS handshake with " + engine_.peer_name()).with_peer(engine_.peer_name());
   }
   if (!engine_.host().empty()) error.nothing_sent();
   engine_.fail(error);

@@ -40,6 +40,7 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
   if (!request.body.replayable()) co_return co_await only_attempt(std::move(request), next, repeatable);
   Random& drawn_from = random != nullptr ? *random : reactor.random();
   for (int made = 1;; ++made) {
+    request.attempt = made;
     Result<Response> outcome = co_await next(copy_of(request)).result();
     if (made >= attempts) co_return std::move(outcome);
     const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());

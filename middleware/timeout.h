@@ -2,10 +2,7 @@
 
 #pragma once
 
-#include <algorithm>
-
 #include <escapement/io/http/service.h>
-#include <escapement/timers/timeout.h>
 
 namespace escapement::http {
 
@@ -15,14 +12,14 @@ namespace escapement::http {
 //
 // Outside a Retry it limits all attempts and the waits between them; inside, each attempt:
 //     layered(Timeout{2s}, Retry{}, Timeout{250ms}, client)
+//
+// The error says which of the two it was (Error::limit: overall, per_try), whom the request was for, which
+// attempt was under way and what it was doing: "http://a.test: no response within 250ms; it was connecting".
+// Nothing was sent where a Client had not begun to.
 struct Timeout {
   Duration limit;
 
-  Task<Response> operator()(Request request, const Service& next) const {
-    Reactor& reactor = co_await this_reactor;
-    request.deadline = std::min(request.deadline, reactor.precise_now() + limit);
-    co_return co_await with_timeout(limit, next(std::move(request)));
-  }
+  Task<Response> operator()(Request request, const Service& next) const;
 };
 
 }  // namespace escapement::http

@@ -2,8 +2,8 @@
 
 namespace escapement::detail {
 
-std::string timeout_message(Duration limit) {
-  std::int64_t count = limit.count();
+std::string text_of(Duration length) {
+  std::int64_t count = length.count();
   const char* unit = "ns";
   if (count % 1'000'000'000 == 0) {
     count /= 1'000'000'000;
@@ -15,7 +15,14 @@ std::string timeout_message(Duration limit) {
     count /= 1'000;
     unit = "us";
   }
-  return "nothing within " + std::to_string(count) + unit;
+  return std::to_string(count) + unit;
+}
+
+std::string timeout_message(Duration limit) { return "nothing within " + text_of(limit); }
+
+Error timeout_error(LimitName name, Duration limit, Duration elapsed) {
+  Error error(Errc::timed_out, std::string(name.missing) + " within " + text_of(limit));
+  return std::move(error).ran_out(name.which, limit, elapsed);
 }
 
 }  // namespace escapement::detail

@@ -11,12 +11,48 @@
 namespace escapement {
 
 namespace detail {
+
+// "250ms": exact, in the largest unit that needs no fraction.
+std::string text_of(Duration length);
 // "nothing within 250ms": the message of a timeout names its limit, so that nested ones can be told apart.
 std::string timeout_message(Duration limit);
+
+// What a time limit is called where it ends something.
+struct LimitName {
+  TimeLimit which;
+  const char* missing;  // "no connection" within 10s; lives as long as the program
+};
+// Errc::timed_out: "no connection within 10s".
+Error timeout_error(LimitName name, Duration limit, Duration elapsed);
+
+// with_timeout, with a name for the limit, which counts from `began`; never(): from this task's start.
+template <class T>
+Task<T> within(Duration limit, LimitName name, Task<T> task, Instant began = Instant::never()) {
+  PromiseBase& self = co_await this_task;
+  Reactor& reactor = self.reactor();
+  if (limit < Duration()) limit = Duration();
+  if (began == Instant::never()) began = reactor.precise_now();
+  const Instant deadline = began + limit;
+  Started<T> operation(std::move(task));
+  operation.start(reactor, self);
+  if (!operation.finished()) {
+    const bool limited = deadline != Instant::never();
+    TimerEntry timer;
+    if (limited) timer.arm(reactor.timers(), deadline, self);
+    while (!operation.finished() && timer.armed() == limited) co_await until_made_ready;
+  }
+  if (!operation.finished()) {
+    operation.cancel();
+    co_await timeout_error(name, limit, reactor.precise_now() - began);
+  }
+  Result<T> outcome = operation.take();
+  co_return co_await std::move(outcome);
+}
+
 }  // namespace detail
 
-// Runs `task`; yields what it yields, or fails with Errc::timed_out when `limit` has passed since the call,
-// never before. By then the task has been cancelled and its frame is gone.
+// Runs `task`; yields what it yields, or fails with Errc::timed_out (TimeLimit::operation) when `limit` has
+// passed since the call, never before. By then the task has been cancelled and its frame is gone.
 //
 // The task wins ties: one that finishes at once wins even against a limit of zero (no timer is touched
 // then), and so does one that finishes in the turn in which the limit falls due. Nested limits act each for
@@ -24,23 +60,7 @@ std::string timeout_message(Duration limit);
 // timer. Nothing is interrupted: a task that computes without awaiting is looked at when it awaits.
 template <class T>
 Task<T> with_timeout(Duration limit, Task<T> task) {
-  detail::PromiseBase& self = co_await detail::this_task;
-  Reactor& reactor = self.reactor();
-  const Instant deadline = reactor.precise_now() + (limit > Duration() ? limit : Duration());
-  detail::Started<T> operation(std::move(task));
-  operation.start(reactor, self);
-  if (!operation.finished()) {
-    const bool limited = deadline != Instant::never();
-    TimerEntry timer;
-    if (limited) timer.arm(reactor.timers(), deadline, self);
-    while (!operation.finished() && timer.armed() == limited) co_await detail::until_made_ready;
-  }
-  if (!operation.finished()) {
-    operation.cancel();
-    co_await Error(Errc::timed_out, detail::timeout_message(limit));
-  }
-  Result<T> outcome = operation.take();
-  co_return co_await std::move(outcome);
+  return detail::within(limit, {TimeLimit::operation, "nothing"}, std::move(task));
 }
 
 template <Operation O>

@@ -6,6 +6,7 @@
 
 #include <escapement/core/event.h>
 #include <escapement/io/http/connection.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/io/http/writer.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
@@ -18,8 +19,9 @@ using escapement::detail::catching;
 using escapement::detail::PromiseBase;
 using escapement::detail::Started;
 using escapement::detail::this_task;
-using escapement::detail::timeout_message;
+using escapement::detail::timeout_error;
 using escapement::detail::until_made_ready;
+using escapement::detail::within;
 
 namespace {
 
@@ -45,8 +47,35 @@ std::optional<Duration> announced_keep_alive(const Headers& headers) {
   return Duration(1s) * seconds;
 }
 
-Error named(Error error, const char* what) {
-  return error == Errc::timed_out ? std::move(error).context(what) : std::move(error);
+// Tells the call's CallProgress, where there is one, what the call does. Nobody tells it more when the call
+// is destroyed: it was given up there.
+class Report {
+ public:
+  explicit Report(const Request& request) : progress_(request.progress) {
+    if (!progress_) return;
+    progress_->reported = true;
+    progress_->attempt = request.attempt;
+  }
+  Report(const Report&) = delete;
+
+  void waits_for(TimeLimit what) {
+    if (progress_) progress_->waits_for = what;
+  }
+  void sends() {
+    if (!progress_) return;
+    progress_->waits_for = TimeLimit::write;
+    progress_->maybe_sent = true;
+  }
+
+ private:
+  std::shared_ptr<CallProgress> progress_;
+};
+
+// A failure, with whom it was about and which attempt it was.
+Error told(Error error, const std::string& origin, int attempt) {
+  error = std::move(error).with_peer(origin);
+  if (attempt != 0) error = std::move(error).in_attempt(attempt);
+  return error;
 }
 
 }  // namespace
@@ -127,6 +156,8 @@ class Lease {
     (void)catching(giving_back);  // without memory for that it is closed
   }
 
+  const std::string& origin() const { return origin_; }
+
   std::unique_ptr<Connection> connection;
   bool reused = false;    // it had an exchange before this one
   bool reusable = false;  // the request went out whole and both sides keep the connection
@@ -141,33 +172,57 @@ class Lease {
 
 namespace {
 
-Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url) {
+Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url, Report& report) {
   if (url.scheme() == "https" && !pool.options.encrypt) {
     co_return Error(Errc::unsupported, "https is not available: this client was made without TLS")
         .nothing_sent();
   }
-  std::unique_ptr<Stream> stream = co_await pool.network.connect(url.host(), url.port());
-  if (url.scheme() == "https") stream = co_await pool.options.encrypt(std::move(stream), url.host());
+  Reactor& reactor = co_await this_reactor;
+  const Instant began = reactor.precise_now();
+  const Duration limit = pool.options.connect_timeout;
+  report.waits_for(TimeLimit::connect);
+  std::unique_ptr<Stream> stream = co_await pool.network.connect_within(limit, url.host(), url.port());
+  if (url.scheme() == "https") {
+    report.waits_for(TimeLimit::handshake);
+    Task<std::unique_ptr<Stream>> handshake = pool.options.encrypt(std::move(stream), url.host());
+    Result<std::unique_ptr<Stream>> encrypted =
+        co_await within(limit, {TimeLimit::handshake, "not finished"}, std::move(handshake), began).result();
+    if (!encrypted && encrypted.error().limit() == TimeLimit::handshake && encrypted.error().peer().empty()) {
+      co_return std::move(encrypted).error().context("TLS handshake with " + url.host()).nothing_sent();
+    }
+    stream = co_await std::move(encrypted);
+  }
   ++pool.made;
   co_return std::move(stream);
 }
 
-Task<std::unique_ptr<Lease>> lease_for(std::shared_ptr<Pool> pool, Url url, bool fresh) {
+Task<Semaphore::Permit> acquire(Semaphore& slots) {
+  Semaphore::Permit slot = co_await slots.acquire();
+  co_return std::move(slot);
+}
+
+// One of the origin's connections, as soon as there is one free.
+Task<Semaphore::Permit> slot_for(Pool& pool, const std::string& origin) {
+  Task<Semaphore::Permit> acquiring = acquire(pool.at(origin).slots);
+  Result<Semaphore::Permit> slot =
+      co_await within(pool.options.queue_timeout, {TimeLimit::queue, "none became free"},
+                      std::move(acquiring))
+          .result();
+  if (slot) co_return std::move(slot);
+  co_return std::move(slot).error().context("waiting for a connection to " + origin).nothing_sent();
+}
+
+Task<std::unique_ptr<Lease>> lease_for(std::shared_ptr<Pool> pool, Url url, bool fresh, Report& report) {
   Reactor& reactor = co_await this_reactor;
   const std::string origin = url.origin();
-  Semaphore::Permit slot = co_await pool->at(origin).slots.acquire();
+  report.waits_for(TimeLimit::queue);
+  Semaphore::Permit slot = co_await slot_for(*pool, origin);
   auto lease = std::make_unique<Lease>(pool, reactor, origin, std::move(slot));
   if (!fresh) lease->connection = pool->take_idle(origin);
   lease->reused = lease->connection != nullptr;
   if (lease->reused) co_return std::move(lease);
-  Result<std::unique_ptr<Stream>> stream =
-      co_await with_timeout(pool->options.connect_timeout, open_stream(*pool, url)).result();
-  if (!stream) {
-    Error error = named(std::move(stream).error(), "connecting");
-    if (error == Errc::timed_out) error.nothing_sent();
-    co_return std::move(error);
-  }
-  lease->connection = std::make_unique<Connection>(*std::move(stream), Parser::Role::response,
+  std::unique_ptr<Stream> stream = co_await open_stream(*pool, url, report);
+  lease->connection = std::make_unique<Connection>(std::move(stream), Parser::Role::response,
                                                    limits_of(pool->options), pool->options.stall_timeout);
   co_return std::move(lease);
 }
@@ -202,7 +257,7 @@ Task<MessageHead> read_final_head(Connection& connection, bool answers_head, Eve
 class Exchange final : public Runnable {
  public:
   Exchange(std::unique_ptr<Lease> lease, Request& request)
-      : lease_(std::move(lease)), body_(std::move(request.body)) {}
+      : lease_(std::move(lease)), body_(std::move(request.body)), attempt_(request.attempt) {}
   Exchange(const Exchange&) = delete;
   ~Exchange() {
     // Not all went out, or not all of the answer was wanted: what follows on this connection is uncertain.
@@ -211,12 +266,14 @@ class Exchange final : public Runnable {
 
   Connection& connection() { return *lease_->connection; }
   bool reused() const { return lease_->reused; }
+  const std::string& origin() const { return lease_->origin(); }
+  int attempt() const { return attempt_; }
   // The body back, to send it again.
   Body take_body() { return std::move(body_); }
 
   // `head`: of the request, as it is sent.
   Task<MessageHead> run(const Request& request, std::string head, Framing framing,
-                        const ClientOptions& options);
+                        const ClientOptions& options, Report& report);
   void answered(const MessageHead& head, const ClientOptions& options);
 
   // Sending has finished.
@@ -238,6 +295,7 @@ class Exchange final : public Runnable {
 
   std::unique_ptr<Lease> lease_;
   Body body_;
+  int attempt_;
   Event may_continue_;
   std::optional<Started<void>> sending_;
   std::optional<Error> sending_failed_;
@@ -250,7 +308,7 @@ class Exchange final : public Runnable {
 // rest of it then, and no answer will come. A connection that broke is another matter: the answer may have
 // arrived before.
 Task<MessageHead> Exchange::run(const Request& request, std::string head, Framing framing,
-                                const ClientOptions& options) {
+                                const ClientOptions& options, Report& report) {
   PromiseBase& self = co_await this_task;
   Reactor& reactor = self.reactor();
   if (!equal_ignoring_case(request.headers.get_or("expect", ""), "100-continue")) may_continue_.set();
@@ -260,6 +318,7 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
   sending_.emplace(send_request(connection(), std::move(head), body_, framing, may_continue_,
                                 options.expect_continue_timeout));
   waiting_ = &self;
+  report.sends();
   sending_->start(reactor, *this);
   reading.start(reactor, self);
   TimerEntry limit;
@@ -267,12 +326,16 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
   for (;;) {
     if (take_sending()) {
       if (sending_failed_ && *sending_failed_ != Errc::reset) co_return *std::move(sending_failed_);
+      report.waits_for(TimeLimit::head);
       limited = options.head_timeout != Duration::max();
       if (limited) limit.arm(reactor.timers(), reactor.precise_now() + options.head_timeout, self);
     }
     if (reading.finished()) break;
     if (limited && !limit.armed()) {
-      co_return Error(Errc::timed_out, "no response head: " + timeout_message(options.head_timeout));
+      const Duration length = options.head_timeout;
+      const Duration elapsed = reactor.precise_now() - limit.deadline() + length;
+      co_return timeout_error({TimeLimit::head, "no head"}, length, elapsed)
+          .context("waiting for the response of " + connection().stream().peer());
     }
     co_await until_made_ready;
   }
@@ -300,7 +363,9 @@ class ResponseBody final : public BodySource {
 
   Task<std::string> read() override {
     if (!exchange_) co_return std::string();
-    std::string bytes = co_await exchange_->connection().read_body();
+    Result<std::string> read = co_await exchange_->connection().read_body().result();
+    if (!read) co_return told(std::move(read).error(), exchange_->origin(), exchange_->attempt());
+    std::string bytes = *std::move(read);
     if (bytes.empty()) {
       trailers_ = exchange_->connection().take_trailers();
       exchange_.reset();
@@ -331,17 +396,23 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   const bool repeatable = request.body.replayable() && request.method.idempotent();
   Output head;  // before anything is connected: a request that cannot be sent needs no connection
   const Framing framing = co_await write_request_head(head, request, RequestOptions());
+  Report report(request);
   bool fresh = false;
   for (;;) {
-    std::unique_ptr<Lease> lease = co_await lease_for(pool, request.url, fresh);
-    auto exchange = std::make_unique<Exchange>(std::move(lease), request);
+    Result<std::unique_ptr<Lease>> lease = co_await lease_for(pool, request.url, fresh, report).result();
+    if (!lease) report.waits_for(TimeLimit::none);
+    if (!lease) co_return told(std::move(lease).error(), request.url.origin(), request.attempt);
+    auto exchange = std::make_unique<Exchange>(*std::move(lease), request);
     Result<MessageHead> answer =
-        co_await exchange->run(request, std::string(head.view()), framing, pool->options).result();
+        co_await exchange->run(request, std::string(head.view()), framing, pool->options, report).result();
+    report.waits_for(TimeLimit::none);
     if (answer) co_return make_response(std::move(exchange), *std::move(answer), pool->options);
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
     const bool stale =
         exchange->reused() && answer.error() == Errc::reset && !exchange->connection().has_unread_bytes();
-    if (!stale || !repeatable) co_return std::move(answer).error();
+    if (!stale || !repeatable) {
+      co_return told(std::move(answer).error(), exchange->origin(), exchange->attempt());
+    }
     request.body = exchange->take_body();
     fresh = true;
   }

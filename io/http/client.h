@@ -22,6 +22,8 @@ using Encrypt = std::function<Task<std::unique_ptr<Stream>>(std::unique_ptr<Stre
 struct ClientOptions {
   // Open connections to one origin; further requests wait in line, first come, first served.
   std::size_t connections_per_host_max = 8;
+  // For how long a request waits in line; then it fails with timed_out (TimeLimit::queue), nothing sent.
+  Duration queue_timeout = 30s;
   // How long an unused connection is kept. Less where the server announces less (Keep-Alive: timeout),
   // by a margin of 2 s, so that the server's close and our next request do not meet on the way.
   Duration idle_max = 90s;
@@ -42,8 +44,10 @@ struct ClientOptions {
 // its head is there; the body is read from the connection as it is asked for, with back-pressure.
 //
 // Fails: invalid_argument (a request that may not be sent as it is), unsupported (https without `encrypt`),
-// not_found, unavailable (with nothing sent), reset, timed_out (one of the limits above, named), bad_message,
-// limit_exceeded (the response's head). Statuses are never failures.
+// not_found, unavailable (with nothing sent), reset, timed_out, bad_message, limit_exceeded (the response's
+// head). Statuses are never failures. An error says whom it was about (Error::peer: the origin), which
+// attempt it was where a Retry counts them, and whether anything may have been sent; timed_out says which of
+// the limits above it was (Error::limit).
 //
 // A connection goes back into the pool when its response was read to the end and both sides want to keep
 // it. Destroying a call or a response half-way closes its connection: the next request never sees what was

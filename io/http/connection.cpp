@@ -17,8 +17,16 @@ using escapement::detail::until_made_ready;
 // What an idle connection of a server's pool may keep for the next one.
 constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
 
-Error stalled(Error error, const char* what) {
-  return error.code() == Errc::timed_out ? std::move(error).context(what) : std::move(error);
+using escapement::detail::LimitName;
+using escapement::detail::within;
+
+constexpr LimitName sending_stalled{TimeLimit::write, "no progress"};
+constexpr LimitName body_stalled{TimeLimit::body, "nothing"};
+
+// A failure of the connection with `peer`; says what was being done where our own limit ended it.
+Error named(Error error, const LimitName& limit, const char* what, const std::string& peer) {
+  if (error.limit() != limit.which) return error;
+  return std::move(error).context(what + peer).with_peer(peer);
 }
 
 // Tells of a wait as long as it lives, also when that ends by cancelling.
@@ -169,9 +177,11 @@ Task<std::string> Connection::read_body() {
     Waiting waiting(*waits_, Waits::For::body);
     event = co_await next_event().result();
   } else {
-    event = co_await with_timeout(stall_timeout_, next_event()).result();
+    event = co_await within(stall_timeout_, body_stalled, next_event()).result();
   }
-  if (!event) co_return stalled(std::move(event).error(), "reading the body");
+  if (!event) {
+    co_return named(std::move(event).error(), body_stalled, "reading the body from ", stream_->peer());
+  }
   if (*event == Parser::Event::complete) {
     complete_ = true;
     co_return std::string();
@@ -235,8 +245,9 @@ Task<> Connection::write_slice(Bytes slice) {
     co_await stream_->write(slice);
     co_return;
   }
-  Result<> sent = co_await with_timeout(stall_timeout_, stream_->write(slice)).result();
-  if (!sent) co_await stalled(std::move(sent).error(), "sending");
+  Task<> writing = stream_->write(slice);
+  Result<> sent = co_await within(stall_timeout_, sending_stalled, std::move(writing)).result();
+  if (!sent) co_await named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
 }
 
 Task<bool> Connection::send_slice_of(FileRange& file) {
@@ -244,8 +255,9 @@ Task<bool> Connection::send_slice_of(FileRange& file) {
     Waiting waiting(*waits_, Waits::For::sending);
     co_return co_await stream_->send_file(file, joined_max);
   }
-  Result<bool> sent = co_await with_timeout(stall_timeout_, stream_->send_file(file, joined_max)).result();
-  if (!sent) co_return stalled(std::move(sent).error(), "sending");
+  Task<bool> sending = stream_->send_file(file, joined_max);
+  Result<bool> sent = co_await within(stall_timeout_, sending_stalled, std::move(sending)).result();
+  if (!sent) co_return named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
   co_return *sent;
 }
 

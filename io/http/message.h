@@ -28,6 +28,8 @@ class Stream;
 
 namespace escapement::http {
 
+struct CallProgress;
+
 // A request method: a token (RFC 9110 section 9). The usual ones have names.
 class Method {
  public:
@@ -339,9 +341,13 @@ class Request {
   ServerSide* server_side = nullptr;
   // Of a request that a server received: 0 for HTTP/1.0.
   int minor_version = 1;
+  // Which attempt of a Retry layer this is, from 1; 0 outside of one.
+  int attempt = 0;
   // When the caller loses interest: a Timeout layer sets it, so that layers inside do not begin what cannot
   // be finished. It limits nothing by itself.
   Instant deadline = Instant::never();
+  // Where what sends the request tells how far it has come (progress.h). May be null.
+  std::shared_ptr<CallProgress> progress = nullptr;
 
   // Of a request that a server received: the other end of its connection, "127.0.0.1:4711". Empty for others
   // and where it is not known. Valid as long as the request is in work.
@@ -350,7 +356,9 @@ class Request {
   // A copy to send again, without the body where the body cannot be replayed: ask `body.replayable()`.
   Request copy_without_body() const {
     Request copy(method, url, headers);
+    copy.attempt = attempt;
     copy.deadline = deadline;
+    copy.progress = progress;
     return copy;
   }
 };

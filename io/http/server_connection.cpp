@@ -199,20 +199,21 @@ Duration ServerConnection::body_waited() const {
 // The task is destroyed where it waits.
 void ServerConnection::out_of_time(Limit limit) {
   const ServerOptions& options = server_.options_;
-  const auto error = [](const char* what, Duration time) {
-    return Error(Errc::timed_out, what + timeout_message(time));
+  const auto error = [](TimeLimit which, const char* what, Duration time) {
+    return Error(Errc::timed_out, what + timeout_message(time)).ran_out(which, time, time);
   };
   switch (limit) {
     case Limit::idle:
     case Limit::lingering: return leave();
     case Limit::head: return answer_instead(408);
-    case Limit::sending: return cut(error("sending: ", options.write_stall));
+    case Limit::sending: return cut(error(TimeLimit::write, "sending: ", options.write_stall));
     case Limit::body:
-      if (conversation_->answer_begun) return cut(error("reading the body: ", options.body_idle));
+      if (conversation_->answer_begun)
+        return cut(error(TimeLimit::body, "reading the body: ", options.body_idle));
       return answer_instead(408);
     case Limit::handler:
       ++server_.statistics_.failed_handlers;
-      server_.tell(error("handler: ", options.handler_timeout));
+      server_.tell(error(TimeLimit::handler, "handler: ", options.handler_timeout));
       return answer_instead(503);
   }
 }

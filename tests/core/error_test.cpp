@@ -36,6 +36,46 @@ TEST_CASE("Errc: every kind has its own name") {
   CHECK(names.contains("timed_out"));
 }
 
+TEST_CASE("TimeLimit: every limit has its own name") {
+  std::set<std::string_view> names;
+  for (int limit = 0; limit <= static_cast<int>(TimeLimit::handler); ++limit) {
+    const std::string_view text = name(static_cast<TimeLimit>(limit));
+    CHECK(text != "unknown");
+    CHECK(names.insert(text).second);
+  }
+  CHECK(name(static_cast<TimeLimit>(200)) == "unknown");
+  CHECK(name(TimeLimit::per_try) == "per_try");
+}
+
+TEST_CASE("Error: which limit, how long, whom about and which attempt, as data") {
+  static_assert(sizeof(Error) == sizeof(void*));
+  const Error plain(Errc::reset, "broken");
+  CHECK(plain.limit() == TimeLimit::none);
+  CHECK(plain.limit_length() == Duration());
+  CHECK(plain.peer().empty());
+  CHECK(plain.attempt() == 0);
+
+  Error late = Error(Errc::timed_out, "connect to a:1: no connection within 10s")
+                   .ran_out(TimeLimit::connect, 10s, 10'001ms)
+                   .with_peer("a:1")
+                   .in_attempt(2);
+  const Error copy = late;
+  late = Error(Errc::cancelled);
+  CHECK(copy.limit() == TimeLimit::connect);
+  CHECK(copy.limit_length() == 10s);
+  CHECK(copy.elapsed() == 10'001ms);
+  CHECK(copy.peer() == "a:1");
+  CHECK(copy.attempt() == 2);
+  CHECK(to_string(copy) == "timed_out: connect to a:1: no connection within 10s (attempt 2)");
+  CHECK(to_string(Error(Errc::reset, "b").in_attempt(1)) == "reset: b");  // nothing to tell apart
+
+  // The one Error that all share is never changed.
+  const Error own = Error::out_of_memory().with_peer("a:1").in_attempt(3);
+  CHECK(own.attempt() == 3);
+  CHECK(Error::out_of_memory().attempt() == 0);
+  CHECK(Error::out_of_memory().peer().empty());
+}
+
 TEST_CASE("Error: copies are independent, moves keep the reason") {
   Error original(Errc::reset, "broken");
   Error copy = original;
@@ -55,6 +95,10 @@ TEST_CASE("Error: context goes in front, also where there was no message") {
   CHECK(Error(Errc::reset, "b").context("a").message() == "a: b");
   CHECK(Error(Errc::reset).context("a").message() == "a");
   CHECK(to_string(Error(Errc::reset)) == "reset");
+  CHECK(Error(Errc::reset, "b").remark("c").message() == "b; c");
+  CHECK(Error(Errc::reset).remark("c").message() == "c");
+  CHECK(Error::out_of_memory().remark("c").message() == "out of memory; c");
+  CHECK(Error::out_of_memory().message() == "out of memory");
 }
 
 TEST_CASE("Error: from system numbers, by what the caller can do") {

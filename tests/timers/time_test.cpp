@@ -66,6 +66,22 @@ TEST_CASE("with_timeout: the operation, the limit, ties, nesting") {
   CHECK(sim.timers().size() == 0);
 }
 
+TEST_CASE("with_timeout: the error says as data which limit it was, and the message its exact length") {
+  Sim sim;
+  const Result<int> late = sim.run(with_timeout(1s, after(1h, 1)));
+  CHECK(late.error().limit() == TimeLimit::operation);
+  CHECK(late.error().limit_length() == 1s);
+  CHECK(late.error().elapsed() >= 1s);
+  const std::pair<Duration, const char*> rows[] = {
+      {1s, "nothing within 1s"},         {90s, "nothing within 90s"}, {1500ms, "nothing within 1500ms"},
+      {Duration(), "nothing within 0s"}, {-5s, "nothing within 0s"},  {1ns, "nothing within 1ns"},
+      {1001us, "nothing within 1001us"},
+  };
+  for (const auto& [limit, message] : rows) {
+    CHECK(sim.run(with_timeout(limit, after(1h, 1))).error().message() == message);
+  }
+}
+
 TEST_CASE("with_timeout: without a limit no timer is armed; the operation is gone before it is reported") {
   Sim sim;
   Scope scope(sim.reactor());

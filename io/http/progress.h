@@ -1,0 +1,28 @@
+// CallProgress: how far a call has come, for whoever gives it up before it is answered.
+
+#pragma once
+
+#include <string_view>
+
+#include <escapement/core/error.h>
+
+namespace escapement::http {
+
+// Shared by a request and its copies (Request::progress). A Timeout layer makes one; what sends requests
+// keeps it up to date. It outlives a call that was cancelled, and says then what the call was doing.
+struct CallProgress {
+  // What the call waits for now. `none`: something that is not reported, such as a pause between attempts.
+  TimeLimit waits_for = TimeLimit::none;
+  // Request::attempt of the attempt that began last.
+  int attempt = 0;
+  // Whether it was given to something that reports here (Client does). Nothing is known of what was sent
+  // otherwise.
+  bool reported = false;
+  // Whether sending has begun: the peer may have received some of the request.
+  bool maybe_sent = false;
+};
+
+// "connecting" for TimeLimit::connect: what a call does while it waits for that. Empty for `none`.
+std::string_view doing(TimeLimit waits_for);
+
+}  // namespace escapement::http
