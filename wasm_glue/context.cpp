@@ -1,6 +1,25 @@
 #include <escapement/wasm_glue/context.h>
 
+#include <escapement/timers/timeout.h>
+
 namespace escapement::wasm {
+
+namespace {
+
+// Counts a wait as long as it lives.
+class Counted {
+ public:
+  explicit Counted(int& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  int& count_;
+};
+
+Task<> until_set(Event& event) { co_await event.wait(); }
+
+}  // namespace
 
 Context::Context(Host& host)
     : backend_(host), wheel_(backend_.now()), reactor_(backend_, wheel_, *this), scope_(reactor_, nullptr) {}
@@ -8,10 +27,17 @@ Context::Context(Host& host)
 double Context::step() {
   const Instant next = reactor_.step();
   if (scope_.empty()) return -2;
+  if (next == Instant::never() && waits_for_host_ == 0) return -3;
   // From this moment, not from the turn's: rounded up to whole milliseconds, the turn's own few microseconds
   // would make every timer a millisecond later.
   const bool later = next > reactor_.now() && next != Instant::never();
   return host_delay(later ? reactor_.precise_now() : reactor_.now(), next);
+}
+
+Task<> Context::wait_for_host(Event& reported, Duration limit, std::string_view what) {
+  const Counted waiting(waits_for_host_);
+  Result<> in_time = co_await with_timeout(limit, until_set(reported)).result();
+  if (!in_time) co_await std::move(in_time).error().context(what);
 }
 
 int Context::add_fetch(FetchEvents& fetch) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <escapement/core/event.h>
 #include <escapement/core/scope.h>
 #include <escapement/timers/wheel.h>
 #include <escapement/wasm_glue/abi.h>
@@ -59,6 +60,10 @@ class Context {
   // Null once its task is gone: a late report is dropped.
   FetchEvents* fetch(int id);
 
+  // Waits until `reported` is set, which the host's word does. timed_out, `what` in its message, when that
+  // does not come within `limit`.
+  Task<> wait_for_host(Event& reported, Duration limit, std::string_view what);
+
   RequestEvents* request = nullptr;
   std::string env;  // "NAME=value\0..."
 
@@ -71,9 +76,10 @@ class Context {
   HostBackend backend_;
   TimerWheel wheel_;
   Owned reactor_;
-  Scope scope_;
   std::map<int, FetchEvents*> fetches_;
   int last_fetch_ = 0;
+  int waits_for_host_ = 0;
+  Scope scope_;  // last: its tasks use all of the above until they are gone
 };
 
 }  // namespace escapement::wasm

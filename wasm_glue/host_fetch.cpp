@@ -2,16 +2,14 @@
 
 #include <charconv>
 
-#include <escapement/core/event.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
+#include <escapement/wasm_glue/host_reply.h>
 #include <escapement/wasm_glue/runtime.h>
 
 namespace escapement::wasm {
 
 namespace {
-
-constexpr std::size_t streamed_body_max = 1 * MiB;
 
 Error error_of(FetchFailure kind, const std::string& why) {
   const std::string text = "fetch failed: " + why;
@@ -32,58 +30,43 @@ Error error_of(FetchFailure kind, const std::string& why) {
 // One fetch: what the host has reported, for the task that waits for it. Destroying it aborts the fetch.
 class Fetch final : public FetchEvents {
  public:
-  explicit Fetch(Context& context) : context_(context), id_(context.add_fetch(*this)) {}
+  explicit Fetch(Context& context) : context_(context), id_(context.add_fetch(*this)), reply_(context) {}
   Fetch(const Fetch&) = delete;
   ~Fetch() {
     context_.remove_fetch(id_);
     esc_host_fetch_drop(id_);
   }
 
-  // Its task waits until the host has reported; yields what it said.
-  Task<std::string> begin(std::string head, std::string body) {
-    esc_host_fetch(id_, head.data(), head.size(), body.data(), body.size());
-    co_return co_await report();
+  // The response's head.
+  Task<std::string> begin(std::string head, std::string body, Duration limit) {
+    if (reply_.must_ask()) esc_host_fetch(id_, head.data(), head.size(), body.data(), body.size());
+    return reply_.answer(limit, "no response head");
   }
-  Task<std::string> read() {
-    esc_host_fetch_read(id_);
-    co_return co_await report();
+  // The next bytes of its body.
+  Task<std::string> read(Duration limit) {
+    if (reply_.must_ask()) esc_host_fetch_read(id_);
+    return reply_.answer(limit, "reading the body");
   }
 
-  void head(std::string text) override { arrived(std::move(text)); }
-  void bytes(std::string bytes) override { arrived(std::move(bytes)); }
-  void failed(FetchFailure kind, std::string why) override {
-    failure_ = error_of(kind, why);
-    reported_.set();
-  }
+  void head(std::string text) override { reply_.arrived(std::move(text)); }
+  void bytes(std::string bytes) override { reply_.arrived(std::move(bytes)); }
+  void failed(FetchFailure kind, std::string why) override { reply_.failed(error_of(kind, why)); }
 
  private:
-  void arrived(std::string text) {
-    text_ = std::move(text);
-    reported_.set();
-  }
-  Task<std::string> report() {
-    co_await reported_.wait();
-    reported_.reset();
-    if (failure_) co_return *failure_;
-    co_return std::move(text_);
-  }
-
   Context& context_;
   int id_;
-  std::string text_;
-  std::optional<Error> failure_;
-  Event reported_;
+  HostReply reply_;
 };
 
 // Holds the host to the length that the server stated: not every fetch() notices a body that broke off.
 class FetchBody final : public http::BodySource {
  public:
-  FetchBody(std::unique_ptr<Fetch> fetch, std::optional<std::uint64_t> stated)
-      : fetch_(std::move(fetch)), stated_(stated) {}
+  FetchBody(std::unique_ptr<Fetch> fetch, std::optional<std::uint64_t> stated, Duration stall_timeout)
+      : fetch_(std::move(fetch)), stated_(stated), stall_timeout_(stall_timeout) {}
 
   Task<std::string> read() override {
     if (!fetch_) co_return std::string();
-    std::string bytes = co_await fetch_->read();
+    std::string bytes = co_await fetch_->read(stall_timeout_);
     received_ += bytes.size();
     if (bytes.empty()) {
       fetch_.reset();
@@ -96,6 +79,7 @@ class FetchBody final : public http::BodySource {
   std::unique_ptr<Fetch> fetch_;
   std::optional<std::uint64_t> stated_;
   std::uint64_t received_ = 0;
+  Duration stall_timeout_;
 };
 
 // Of the bytes as they come out of fetch(); nullopt where it has decoded them, or there are none to come.
@@ -110,26 +94,43 @@ std::optional<std::uint64_t> stated_length(const http::Headers& headers, std::st
   return value;
 }
 
-}  // namespace
+Task<std::string> collected(http::Body& body, std::size_t max) {
+  Result<std::string> all = co_await body.text(body.replayable() ? SIZE_MAX : max).result();
+  if (!all)
+    co_return std::move(all)
+        .error()
+        .context("a body that streams is collected before fetch()")
+        .nothing_sent();
+  co_return *std::move(all);
+}
 
-Task<http::Response> HostFetch::operator()(http::Request request) const {
+Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   Reactor& reactor = co_await this_reactor;
-  std::string body = co_await request.body.text(request.body.replayable() ? SIZE_MAX : streamed_body_max);
+  std::string body = co_await collected(request.body, options.streamed_body_max);
   std::string head(request.method.text());
   head += '\n';
   head += request.url.without_credentials();
   head += '\n';
   append_fields(head, request.headers);
+  const Duration limit =
+      options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body.size() / (64 * KiB));
   auto fetch = std::make_unique<Fetch>(Context::of(reactor));
-  const std::string answer = co_await fetch->begin(std::move(head), std::move(body));
+  const std::string answer = co_await fetch->begin(std::move(head), std::move(body), limit);
   std::string_view rest = answer;
   const std::string_view line = take_line(rest);
   int status = 0;
   std::from_chars(line.data(), line.data() + line.size(), status);
   http::Response response(status, parse_fields(rest), http::Body());
   const std::optional<std::uint64_t> stated = stated_length(response.headers, request.method.text(), status);
-  response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated));
+  response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated, options.stall_timeout));
   co_return std::move(response);
+}
+
+}  // namespace
+
+// The options are taken along: the call may outlive a HostFetch that was made for it.
+Task<http::Response> HostFetch::operator()(http::Request request) const {
+  return fetch(options_, std::move(request));
 }
 
 }  // namespace escapement::wasm

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include <escapement/core/event.h>
 #include <escapement/wasm_glue/heads.h>
+#include <escapement/wasm_glue/host_reply.h>
 
 namespace escapement::wasm {
 
@@ -13,37 +13,38 @@ namespace {
 // One request being answered: what the host reports about both bodies, for the tasks that wait for it.
 class Exchange final : public RequestEvents {
  public:
-  explicit Exchange(Context& context) : context_(context) { context_.request = this; }
+  Exchange(Context& context, const WorkerOptions& options)
+      : context_(context), options_(options), body_(context) {
+    context_.request = this;
+  }
   Exchange(const Exchange&) = delete;
   ~Exchange() { context_.request = nullptr; }
 
+  // The next bytes of the request's body.
   Task<std::string> read() {
-    esc_host_request_read();
-    co_await arrived_.wait();
-    arrived_.reset();
-    if (failure_) co_return *failure_;
-    co_return std::move(bytes_);
+    if (body_.must_ask()) esc_host_request_read();
+    Result<std::string> bytes = co_await body_.answer(options_.body_idle, "reading the body").result();
+    stalled_ = !bytes && bytes.error() == Errc::timed_out;
+    co_return co_await std::move(bytes);
   }
+  // Whether the last read of it took too long.
+  bool stalled() const { return stalled_; }
+
+  // Until the response's reader asks for more.
   Task<> until_wanted() {
-    co_await wanted_.wait();
+    co_await context_.wait_for_host(wanted_, options_.write_stall, "sending");
     wanted_.reset();
   }
 
-  void bytes(std::string bytes) override {
-    bytes_ = std::move(bytes);
-    arrived_.set();
-  }
-  void failed(std::string why) override {
-    failure_ = Error(Errc::reset, "the request's body: " + why);
-    arrived_.set();
-  }
+  void bytes(std::string bytes) override { body_.arrived(std::move(bytes)); }
+  void failed(std::string why) override { body_.failed(Error(Errc::reset, "the request's body: " + why)); }
   void wanted() override { wanted_.set(); }
 
  private:
   Context& context_;
-  std::string bytes_;
-  std::optional<Error> failure_;
-  Event arrived_;
+  WorkerOptions options_;
+  HostReply body_;
+  bool stalled_ = false;
   Event wanted_;
 };
 
@@ -93,9 +94,10 @@ Task<> stream(Exchange& exchange, http::Body& body) {
   }
 }
 
-Task<> answer(Context& context, const http::Service& service, std::string head, bool has_body) {
-  auto exchange = std::make_shared<Exchange>(context);
+Task<> answer(Context& context, const http::Service& service, const WorkerOptions& options, std::string head,
+              bool has_body) {
   const bool is_head = head.starts_with("HEAD\n");
+  auto exchange = std::make_shared<Exchange>(context, options);
   http::Body body;
   if (has_body) body = http::Body(std::make_unique<ExchangeBody>(exchange));
   std::string target;
@@ -107,7 +109,8 @@ Task<> answer(Context& context, const http::Service& service, std::string head, 
     outcome = Error(Errc::invalid_argument, "no final status: " + std::to_string(outcome->status));
   }
   if (request && !outcome) tell(outcome.error());
-  http::Response response = outcome ? *std::move(outcome) : http::Response(request ? 500 : 400);
+  const int failure_status = !request ? 400 : exchange->stalled() ? 408 : 500;
+  http::Response response = outcome ? *std::move(outcome) : http::Response(failure_status);
   if (response.status == 204 || response.status == 205 || response.status == 304)
     response.body = http::Body();
   if (!outcome) {
@@ -133,8 +136,8 @@ Task<> tell_of_failure(Task<> task) {
 
 }  // namespace
 
-void begin_request(Context& context, const http::Service& service, std::string head, bool has_body) {
-  context.scope().spawn(answer(context, service, std::move(head), has_body));
+void Worker::begin(Context& context, std::string head, bool has_body) const {
+  context.scope().spawn(answer(context, service_, options_, std::move(head), has_body));
 }
 
 void outlive(Reactor& reactor, Task<> task) {

@@ -1,6 +1,7 @@
 // ESC_WORKER: exports an http::Service as a Worker's fetch handler.
 //
-//     ESC_WORKER(http::layered(http::Timeout{10s}, hello));
+//     ESC_WORKER(http::layered(http::Timeout{10s}, hello))
+//     ESC_WORKER(hello, {.body_idle = 5s})
 //
 //     import { worker } from "./escapement.mjs";
 //     import module from "./app.wasm";
@@ -17,8 +18,27 @@
 
 namespace escapement::wasm {
 
-// Gives `service` a request that JS has put into memory. For ESC_WORKER.
-void begin_request(Context& context, const http::Service& service, std::string head, bool has_body);
+// As in http::ServerOptions. Each is finite by default; Duration::max() is none.
+struct WorkerOptions {
+  // Reading the request's body: between two pieces of it. 408, where the handler fails by that.
+  Duration body_idle = 30s;
+  // Sending a response that streams: its reader does not ask for more. It is broken off.
+  Duration write_stall = 30s;
+};
+
+// What ESC_WORKER's arguments make.
+class Worker {
+ public:
+  explicit Worker(http::Service service, WorkerOptions options = WorkerOptions())
+      : service_(std::move(service)), options_(options) {}
+
+  // Answers a request that JS has put into memory. It must outlive the context's tasks.
+  void begin(Context& context, std::string head, bool has_body) const;
+
+ private:
+  http::Service service_;
+  WorkerOptions options_;
+};
 
 // Lets `task` go on when the response has been sent: the host is asked to wait for it (waitUntil; Workers
 // give it 30 s). It ends early when the client goes away. Its failure is reported (console.error, onError).
@@ -34,7 +54,6 @@ std::optional<std::string> env(Reactor& reactor, std::string_view name);
 #define ESC_WORKER(...)                                                                                 \
   extern "C" ESC_EXPORT(esc_request) void esc_request(escapement::wasm::Context* context, int has_body, \
                                                       char* text, std::size_t length) {                 \
-    static const escapement::http::Service service = __VA_ARGS__;                                       \
-    escapement::wasm::begin_request(*context, service, escapement::wasm::take_text(text, length),       \
-                                    has_body != 0);                                                     \
+    static const escapement::wasm::Worker worker{__VA_ARGS__};                                          \
+    worker.begin(*context, escapement::wasm::take_text(text, length), has_body != 0);                   \
   }

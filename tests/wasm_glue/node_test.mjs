@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import http from "node:http";
 import { load, run, worker } from "../../wasm_glue/escapement.mjs";
+import { startSlowOrigin, testBodies } from "./bodies.mjs";
 import { equal, finish, test, that } from "./check.mjs";
 
 const module = await load(fs.readFileSync(process.argv[2]));
@@ -162,6 +163,14 @@ await test("the standard library's clocks and its output work", async () => {
   that(Math.abs(wall - Date.now()) < 1000 && Math.abs(seconds * 1000 - Date.now()) < 2000, `${wall} ${seconds}`);
   that(took >= 20 && took < 5000, `a sleep of 20 ms took ${took}`);
 });
+
+const slow = await startSlowOrigin();
+const handler = worker(module);
+await testBodies(async (target, options) => {
+  const response = await handler.fetch(new Request("http://worker" + target, options), {}, {});
+  return `${response.status} ${await response.text()}`;
+}, slow.url);
+slow.stop();
 
 server.closeAllConnections();
 server.close();

@@ -8,6 +8,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/middleware/timeout.h>
 #include <escapement/timers/sleep.h>
+#include <escapement/timers/timeout.h>
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/runtime.h>
 #include <escapement/wasm_glue/worker.h>
@@ -58,6 +59,30 @@ Task<std::string> cookies(std::string url) {
     if (http::equal_ignoring_case(field.name, "set-cookie")) seen += field.value + ';';
   }
   co_return std::move(seen);
+}
+
+// The body of a URL, or of a request, by reads that are given up after 30 ms and tried again.
+Task<std::string> insisting_on(http::Body& body) {
+  std::string all;
+  for (;;) {
+    Result<std::string> piece = co_await with_timeout(30ms, body.read()).result();
+    if (!piece && piece.error() != Errc::timed_out) co_return std::move(piece).error();
+    if (piece && piece->empty()) co_return std::move(all);
+    if (piece) all += *piece;
+  }
+}
+Task<std::string> insisted(std::string url) {
+  http::Request request("GET", co_await http::Url::parse(url));
+  http::Response response = co_await wasm::HostFetch()(std::move(request));
+  co_return co_await insisting_on(response.body);
+}
+
+// A fetch whose limits are 100 ms.
+Task<std::string> hurried(std::string url) {
+  const wasm::HostFetch fetch({.head_timeout = 100ms, .stall_timeout = 100ms});
+  http::Request request("GET", co_await http::Url::parse(url));
+  http::Response response = co_await fetch(std::move(request));
+  co_return co_await response.body.text(1 * MiB);
 }
 
 // What the standard library writes.
@@ -210,6 +235,24 @@ Task<http::Response> serve(http::Request request) {
     Result<std::string> body = co_await request.body.text(1 * MiB).result();
     co_return http::Response(200, body ? std::to_string(body->size()) : to_string(body.error()));
   }
+  if (path == "/insist") {
+    std::string all = co_await insisting_on(request.body);
+    co_return http::Response(200, std::move(all));
+  }
+  if (path == "/collect") {
+    std::string all = co_await request.body.text(1 * MiB);
+    co_return http::Response(200, std::move(all));
+  }
+  if (path == "/insisted" || path == "/hurried") {
+    std::string url = request.url.query_parameter("url");
+    Result<std::string> outcome = Error(Errc::internal);
+    if (path == "/hurried") {
+      outcome = co_await hurried(std::move(url)).result();
+    } else {
+      outcome = co_await insisted(std::move(url)).result();
+    }
+    co_return http::Response(200, outcome ? *std::move(outcome) : to_string(outcome.error()));
+  }
   if (path == "/echo") {
     http::Response response(200);
     response.body = std::move(request.body);
@@ -231,4 +274,6 @@ ESC_TASK(echoed)
 ESC_TASK(failing)
 ESC_TASK(failure_of)
 ESC_TASK(fields_of)
-ESC_WORKER(serve)
+ESC_TASK(insisted)
+ESC_TASK(hurried)
+ESC_WORKER(serve, {.body_idle = 500ms, .write_stall = 500ms})

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
+import { startSlowOrigin, testBodies } from "./bodies.mjs";
 import { equal, finish, test, that } from "./check.mjs";
 import { root, startWorkerd } from "./hosts.mjs";
 
@@ -92,6 +93,10 @@ await test("a task that outlives the response is waited for", async () => {
   for (let i = 0; i < 100 && !notes; ++i) await new Promise((resolve) => setTimeout(resolve, 20));
   equal(notes, 1, "notes");
 });
+
+const slow = await startSlowOrigin();
+await testBodies(ask, slow.url);
+slow.stop();
 
 workerd.stop();
 backend.close();

@@ -1,0 +1,67 @@
+// A JS host that does what a test tells it, for the C++ half of the glue built natively: with sanitizers, and
+// with a clock that moves when the test says so.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace escapement::wasm {
+class Context;
+}
+
+namespace escapement::test {
+
+struct FakeJs {
+  double now = 1000;
+  std::vector<std::string> calls;  // the imports that were called, with their numbers: "fetch 1"
+  int last_fetch = 0;
+  std::string fetch_head;
+  std::string fetch_body;
+  bool settled = false;
+  bool ok = false;
+  std::string result;   // of a task, or its error
+  std::string failure;  // of which nobody else hears
+  bool responded = false;
+  bool streams = false;
+  std::string response_head;
+  std::string response_body;
+  int response_end = -1;  // 1: broken off
+
+  std::size_t count(std::string_view call) const;
+};
+
+extern FakeJs js;
+
+// A context, entered and stepped as escapement.mjs does.
+class FakeContext {
+ public:
+  FakeContext();
+  FakeContext(const FakeContext&) = delete;
+  ~FakeContext() { close(); }
+
+  // What the last step asked for.
+  double delay = 0;
+
+  void step();
+  void advance(double milliseconds);
+  void close();
+  void cancel();
+  // Calls an export that takes text over.
+  void run(void (*task)(wasm::Context*, char*, std::size_t), std::string_view input);
+  void request(std::string_view head, bool has_body);
+  void fetch_head(std::string_view head);
+  void fetch_bytes(std::string_view bytes);
+  void fetch_failed(std::string_view why);
+  void request_bytes(std::string_view bytes);
+  void request_failed(std::string_view why);
+  void wanted();
+
+ private:
+  wasm::Context* context_;
+};
+
+}  // namespace escapement::test

@@ -1,0 +1,233 @@
+// The C++ half of the glue, driven by a host that the test plays: waits, limits, and who is gone when.
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <escapement/timers/sleep.h>
+#include <escapement/timers/timeout.h>
+#include <escapement/wasm_glue/host_fetch.h>
+#include <escapement/wasm_glue/worker.h>
+
+#include "wasm_glue/fake_js.h"
+
+using namespace escapement;
+using test::FakeContext;
+using test::js;
+
+namespace {
+
+http::Request to(std::string_view url) { return http::Request("GET", *http::Url::parse(url)); }
+
+Task<std::string> fetched(std::string url) {
+  http::Response response = co_await wasm::HostFetch()(to(url));
+  co_return co_await response.body.text(1 * MiB);
+}
+
+// The same with short limits.
+Task<std::string> hurried(std::string url) {
+  http::Response response =
+      co_await wasm::HostFetch({.head_timeout = 200ms, .stall_timeout = 300ms})(to(url));
+  co_return co_await response.body.text(1 * MiB);
+}
+
+// Reads under a limit of 50 ms, again and again.
+Task<std::string> insisting_on(http::Body& body) {
+  std::string all;
+  for (;;) {
+    Result<std::string> piece = co_await with_timeout(50ms, body.read()).result();
+    if (!piece && piece.error() != Errc::timed_out) co_return std::move(piece).error();
+    if (!piece) {
+      all += '-';
+      continue;
+    }
+    if (piece->empty()) co_return std::move(all);
+    all += *piece;
+  }
+}
+Task<std::string> patient(std::string url) {
+  http::Response response = co_await wasm::HostFetch()(to(url));
+  co_return co_await insisting_on(response.body);
+}
+
+Task<std::string> forever(std::string) {
+  co_await sleep(Duration::max());
+  co_return std::string();
+}
+
+class Endless final : public http::BodySource {
+  Task<std::string> read() override { co_return std::string("more"); }
+};
+
+Task<> fetch_apart() { std::string ignored = co_await fetched("http://h/"); }
+
+Task<http::Response> serve(http::Request request) {
+  const std::string path = request.url.path();
+  if (path == "/forever") co_await sleep(Duration::max());
+  if (path == "/endless") co_return http::Response(200, http::Body(std::make_unique<Endless>()));
+  if (path == "/outlive") {
+    Reactor& reactor = co_await this_reactor;
+    wasm::outlive(reactor, fetch_apart());
+    co_return http::Response(200, "sent");
+  }
+  if (path == "/relay") co_return co_await wasm::HostFetch()(to("http://h/"));
+  if (path == "/insist") {
+    std::string all = co_await insisting_on(request.body);
+    co_return http::Response(200, std::move(all));
+  }
+  std::string all = co_await request.body.text(1 * MiB);
+  co_return http::Response(200, std::move(all));
+}
+
+}  // namespace
+
+ESC_TASK(fetched)
+ESC_TASK(hurried)
+ESC_TASK(patient)
+ESC_TASK(forever)
+ESC_WORKER(serve)
+
+TEST_CASE("glue: a context is closed with a fetch under way, at its head and at its body") {
+  for (const bool with_head : {false, true}) {
+    FakeContext context;
+    context.run(esc_task_fetched, "http://h/");
+    if (with_head) context.fetch_head("200\n");
+    context.close();
+    CHECK(js.count("fetch_drop 1") == 1);
+  }
+  FakeContext context;
+  context.request("GET\nhttp://h/outlive\n", false);
+  CHECK(js.responded);
+  context.close();
+  CHECK(js.count("fetch_drop 1") == 1);
+}
+
+TEST_CASE("glue: a fetch that is not answered, and a body that stops, end at their limits") {
+  FakeContext context;
+  context.run(esc_task_fetched, "http://h/");
+  CHECK(context.delay == 30000);
+  SECTION("no head") {
+    context.advance(29999);
+    CHECK_FALSE(js.settled);
+    context.advance(1);
+    CHECK(js.result.starts_with("timed_out: no response head"));
+  }
+  SECTION("3 of 10 bytes") {
+    context.fetch_head("200\ncontent-length: 10\n");
+    context.fetch_bytes("abc");
+    context.advance(29999);
+    CHECK_FALSE(js.settled);
+    context.advance(1);
+    CHECK(js.result.starts_with("timed_out: reading the body"));
+  }
+  SECTION("slow, but never for so long") {
+    context.fetch_head("200\ncontent-length: 10\n");
+    for (int i = 0; i < 10; ++i) {
+      context.advance(29000);
+      context.fetch_bytes("x");
+    }
+    context.fetch_bytes("");
+    CHECK(js.result == "xxxxxxxxxx");
+  }
+  CHECK(js.settled);
+  CHECK(js.count("fetch_drop 1") == 1);
+  CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: the limits of a fetch can be set") {
+  FakeContext context;
+  context.run(esc_task_hurried, "http://h/");
+  CHECK(context.delay == 200);
+  context.fetch_head("200\n");
+  CHECK(context.delay == 300);
+  context.advance(300);
+  CHECK(js.result.starts_with("timed_out"));
+}
+
+TEST_CASE("glue: a read of a response's body that was given up loses nothing") {
+  FakeContext context;
+  context.run(esc_task_patient, "http://h/");
+  context.fetch_head("200\n");
+  context.fetch_bytes("one ");
+  context.advance(50);
+  context.advance(50);
+  CHECK(js.count("fetch_read 1") == 2);  // one question is open
+  context.fetch_bytes("two ");
+  context.advance(50);
+  context.fetch_bytes("three");
+  context.fetch_bytes("");
+  CHECK(js.result == "one --two -three");
+}
+
+TEST_CASE("glue: bytes that come in the turn in which the reader gives up are kept") {
+  FakeContext context;
+  context.run(esc_task_patient, "http://h/");
+  context.fetch_head("200\n");
+  js.now += 50;
+  context.fetch_bytes("one");
+  context.fetch_bytes("");
+  std::erase(js.result, '-');
+  CHECK(js.result == "one");
+}
+
+TEST_CASE("glue: a failure after a read that was given up is told once it is asked for, and again") {
+  FakeContext context;
+  context.run(esc_task_patient, "http://h/");
+  context.fetch_head("200\n");
+  context.advance(50);
+  context.fetch_failed("gone");
+  CHECK(js.result.starts_with("reset: fetch failed: gone"));
+}
+
+TEST_CASE("glue: a read of a request's body that was given up loses nothing") {
+  FakeContext context;
+  context.request("POST\nhttp://h/insist\n", true);
+  context.request_bytes("one ");
+  context.advance(50);
+  context.request_bytes("two");
+  context.request_bytes("");
+  CHECK(js.response_body == "one -two");
+}
+
+TEST_CASE("glue: a request's body that stops ends its request with 408") {
+  FakeContext context;
+  context.request("POST\nhttp://h/\n", true);
+  context.request_bytes("abc");
+  CHECK(context.delay == 30000);
+  context.advance(30000);
+  CHECK(js.response_head.starts_with("408\n"));
+  CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: a response that nobody reads on is broken off") {
+  FakeContext context;
+  context.request("GET\nhttp://h/endless\n", false);
+  REQUIRE(js.streams);
+  context.wanted();
+  CHECK(js.response_body == "more");
+  context.advance(29999);
+  CHECK(js.response_end == -1);
+  context.advance(1);
+  CHECK(js.response_end == 1);
+  CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: the answer to HEAD does not wait for its body to be asked for") {
+  FakeContext context;
+  SECTION("made here") { context.request("HEAD\nhttp://h/endless\n", false); }
+  SECTION("relayed") {
+    context.request("HEAD\nhttp://h/relay\n", false);
+    context.fetch_head("200\n");
+    CHECK(js.count("fetch_drop 1") == 1);
+  }
+  CHECK(js.responded);
+  CHECK_FALSE(js.streams);
+  CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: a step says when its tasks wait for what cannot come") {
+  FakeContext context;
+  SECTION("a task") { context.run(esc_task_forever, ""); }
+  SECTION("a request") { context.request("GET\nhttp://h/forever\n", false); }
+  CHECK(context.delay == -3);
+  context.cancel();
+  CHECK(context.delay == -2);
+}
