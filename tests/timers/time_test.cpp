@@ -66,6 +66,16 @@ TEST_CASE("with_timeout: the operation, the limit, ties, nesting") {
   CHECK(sim.timers().size() == 0);
 }
 
+TEST_CASE("with_timeout: a computation before it does not shorten the limit") {
+  Sim sim;
+  auto work = [&]() -> Task<int> {
+    sim.backend().freeze(40ms);
+    co_return co_await with_timeout(10ms, after(5ms, 42));
+  };
+  CHECK(*sim.run(work()) == 42);
+  CHECK(sim.elapsed() == 45ms);
+}
+
 TEST_CASE("with_timeout: the error says as data which limit it was, and the message its exact length") {
   Sim sim;
   const Result<int> late = sim.run(with_timeout(1s, after(1h, 1)));

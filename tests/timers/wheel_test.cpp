@@ -133,6 +133,26 @@ TEST_CASE("TimerWheel: one step is bounded, and what it left comes in order") {
   }
 }
 
+TEST_CASE("TimerWheel: a step in which a slot moves down is bounded, too, and nothing fires early") {
+  const int count = 20'000;
+  const std::int64_t slot = tick << 11;  // of the second level
+  const std::int64_t first = 40 * slot + 2 * tick;
+  World world(count, 0);
+  for (int id = 0; id < count; ++id) world.arm(id, first + tick * (id % 2000));
+  std::vector<int> ids;
+  List<Runnable> due;
+  int calls = 0;
+  do {
+    world.wheel.advance(Instant::from_nanoseconds(first), due);
+    while (Runnable* runnable = due.pop_front()) ids.push_back(static_cast<Fired*>(runnable)->id);
+    REQUIRE(++calls < 100);
+    world.wheel.validate();
+  } while (world.unfinished(first));
+  CHECK(calls >= count / TimerWheel::step_max);
+  CHECK(ids == std::vector<int>{0, 2000, 4000, 6000, 8000, 10'000, 12'000, 14'000, 16'000, 18'000});
+  CHECK(world.advance(first + slot).size() == count - ids.size());
+}
+
 TEST_CASE("TimerWheel: while a burst fires, entries leave, move and join") {
   const int count = 9'000;
   Pair pair(count + 10);
