@@ -68,18 +68,16 @@ Duration until_reset(std::string_view reset, SystemTime clock, SystemTime now) {
   return std::max(at - clock, Duration());
 }
 
-// The value of parameter `name` in `"a";r=0;t=30` or `limit=5, remaining=0, reset=30`; the last one where it
-// comes several times, empty where it does not.
+// The value of parameter `name` in `"a";r=0;t=30` or `limit=5, remaining=0, reset=30`; empty: there is none.
 std::string_view parameter(std::string_view list, std::string_view name) {
-  std::string_view value;
   while (!list.empty()) {
     const std::size_t end = std::min(list.find_first_of(",;"), list.size());
     const std::string_view item = without_white_space(list.substr(0, end));
     const std::size_t equals = item.find('=');
-    if (equals != item.npos && item.substr(0, equals) == name) value = item.substr(equals + 1);
+    if (equals != item.npos && item.substr(0, equals) == name) return item.substr(equals + 1);
     list.remove_prefix(std::min(end + 1, list.size()));
   }
-  return value;
+  return {};
 }
 
 // Until an exhausted rate limit is filled again, where the fields say so; the longest where several do.
@@ -93,9 +91,13 @@ std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exh
   for (const std::string prefix : {"x-ratelimit-", "x-rate-limit-", "ratelimit-"}) {
     see(headers.get_or(prefix + "remaining", ""), headers.get_or(prefix + "reset", ""));
   }
-  const std::string_view list = headers.get_or("ratelimit", "");
+  std::string_view list = headers.get_or("ratelimit", "");
   see(parameter(list, "remaining"), parameter(list, "reset"));
-  see(parameter(list, "r"), parameter(list, "t"));
+  while (!list.empty()) {  // one policy each
+    const std::size_t end = std::min(list.find(','), list.size());
+    see(parameter(list.substr(0, end), "r"), parameter(list.substr(0, end), "t"));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
   return longest;
 }
 
@@ -110,6 +112,7 @@ Verdict judge_error(bool idempotent, const Error& error) {
 }
 
 Verdict judge_status(bool idempotent, const Response& response, SystemTime now) {
+  if (response.status < 400) return no;
   const Headers& headers = response.headers;
   std::optional<Duration> asked;
   if (!headers.get_or("retry-after", "").empty()) asked = retry_after(headers, now).value_or(unreadable);

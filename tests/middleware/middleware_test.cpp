@@ -257,7 +257,8 @@ TEST_CASE("retry: a rate limit is waited out, in every spelling") {
     CHECK(second_attempt(Step(403, limited(prefix, "30", "1"))) == -1);
   }
   for (const char* list :
-       {"\"default\";r=0;t=30", "\"a\";r=0;t=30;pk=:x:", "limit=5, remaining=0, reset=30"}) {
+       {"\"default\";r=0;t=30", "\"a\";r=0;t=30;pk=:x:", "\"a\";r=5;t=7, \"b\";r=0;t=30",
+        "\"b\";r=0;t=30, \"a\";r=5;t=7,", "\"b\";t=30;r=0", "limit=5, remaining=0, reset=30"}) {
     CAPTURE(list);
     CHECK(second_attempt(Step(429, Headers{{"RateLimit", list}})) >= 30'000);
     CHECK(second_attempt(Step(403, Headers{{"RateLimit", list}})) >= 30'000);
