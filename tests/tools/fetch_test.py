@@ -275,7 +275,7 @@ class Failures(WithServe):
         for code, location in ((47, "/TLS"), (8, "nonsense://h/")):
             answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
             with peer(answer, answer) as (port, _):
-                self.fails(code, "-L", f"http://127.0.0.1:{port}/TLS")
+                self.fails(code, "-L", "--max-redirs", "1", f"http://127.0.0.1:{port}/TLS")
 
     def test_nobody_there(self):
         port = closed_port()

@@ -139,18 +139,23 @@ class Echo(unittest.TestCase):
         for line in ("GET / ", "GET /any/where?at=all ", "DELETE /x ", "PROPFIND-X /a ", "M-SEARCH /a ", "get / ",
                      "OPTIONS * ", "OPTIONS / ", "GET http://h/absolute ", "GET http://h ", "GET https://h/s ",
                      "TRACE / ", "PURGE / ", "A!#$%&'*+-.^_`|~9 / ", "GET //double ", "GET /%7e ", "GET /? ",
-                     "GET /[]{}|^ ", "GET http://other.test:99/a?b ", "PATCH /;p=1 ", "LOCK /a/ "):
+                     "GET /[]{}|^ ",
+                     "GET /?q=a\\b ", "GET /?x=100% ", "GET /?q=%zz ", "GET http://h/?q=a\\b% ", "GET http://other.test:99/a?b ", "PATCH /;p=1 ", "LOCK /a/ "):
             said = self.ask(f"{line}HTTP/1.1\nHost: h\nConnection: close\n")
             self.assertEqual(said, ("200", b"hello"), line)
 
     def test_targets_that_are_not_well_formed(self):
-        for target in ("urn:a:b", "ftp://h/x", "/%zz", "a", "/a#b"):
+        for target in ("urn:a:b", "ftp://h/x", "/%zz", "/100%", "/a\\b", "/a\\b?q", "a",
+                       "/a#b"):
             said = self.ask(f"GET {target} HTTP/1.1\nHost: h\nConnection: close\n")
             self.assertEqual(said, ("400", b"Bad Request\n"), target)
 
     def test_hosts(self):
-        for host in ("h", "h:80", "h:", "127.0.0.1:1", "[::1]", "[::1]:80", "a_b.test", "UPPER.test"):
+        for host in ("h", "h:80", "h:", "127.0.0.1:1", "[::1]", "[::1]:80", "a_b.test", "UPPER.test", "a=b", "a,b",
+                     "a%41", "!$&'()*+,;=~:80"):
             self.assertEqual(self.ask(f"GET / HTTP/1.1\nHost: {host}\nConnection: close\n"), ("200", b"hello"), host)
+        for host in ("a%", "a%2fb", "a%00", "a b", "a\\b", "a@b", "a..b", "1.2.3"):
+            self.assertEqual(self.ask(f"GET / HTTP/1.1\nHost: {host}\nConnection: close\n")[0], "400", host)
 
     def test_its_own_body(self):
         close = "Host: h\nConnection: close\n"
@@ -165,6 +170,12 @@ class Echo(unittest.TestCase):
     def test_an_empty_chunked_body_is_none(self):
         self.assertEqual(self.ask("POST / HTTP/1.1\nHost: h\nConnection: close\nTransfer-Encoding: chunked\n",
                                   b"0\r\n\r\n"), ("200", b"hello"))
+
+    def test_later_versions(self):
+        for version in ("1.2", "1.9"):
+            said = self.ask(f"GET / HTTP/{version}\nHost: h\nConnection: close\n")
+            self.assertEqual(said, ("200", b"hello"), version)
+        self.assertEqual(self.ask("GET / HTTP/2.0\nHost: h\n")[0], "505")
 
     def test_head_and_old_versions(self):
         self.assertEqual(self.ask("HEAD / HTTP/1.1\nHost: h\nConnection: close\n"), ("200", b""))
