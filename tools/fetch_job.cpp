@@ -293,7 +293,9 @@ Task<> Fetch::run(std::string text, http::Headers headers, std::string data, Out
   story_ = &story;
   Reactor& reactor = co_await this_reactor;
   if (text.find("://") == text.npos) text.insert(0, "http://");
-  http::Url url = co_await http::Url::parse(text);
+  // As an address bar takes it: spaces, and what is not ASCII, in path and query are sent encoded.
+  const http::Url anywhere = co_await http::Url::parse("http://localhost/");
+  http::Url url = co_await anywhere.resolve(text);
   if (!url.userinfo().empty() && !headers.has("authorization")) {
     headers.set("Authorization", "Basic " + base64(http::percent_decoded(url.userinfo())));
   }

@@ -267,6 +267,24 @@ class Failures(WithServe):
                       "http://h\r\nX: y/", "nonsense://h/", "http://u@/"):
             self.assertIn("URL", self.fails(3, wrong), wrong)
 
+    def test_urls_go_out_as_given_and_what_is_missing_is_encoded(self):
+        for given, sent in ((r"/?a=\b", "/?a=%5Cb"), ("/?x=100%&q=%zz", "/?x=100%&q=%zz"),
+                            ("/f%2Dile%7E?sig=a%2Db%3d&x=%2e", "/f%2Dile%7E?sig=a%2Db%3d&x=%2e"),
+                            ("/caf\u00e9?a b", "/caf%C3%A9?a%20b"), ("/a/%2e%2E/b#c", "/b")):
+            with peer(OK, OK) as (port, requests):
+                self.body(f"http://127.0.0.1:{port}{given}")
+                self.body(f"127.0.0.1:{port}{given}")
+            for request in requests:
+                self.assertEqual(request.split(b"\r\n")[0].decode(), f"GET {sent} HTTP/1.1")
+
+    def test_a_location_is_read_as_browsers_read_it(self):
+        for location, sent in ((b"/caf\xc3\xa9", "/caf%C3%A9"), (b"/caf\xe9", "/caf%E9"), (b"/a b", "/a%20b"),
+                               (b"/a?q=50%", "/a?q=50%"), (b"/a\\b", "/a/b"), (b"/%2D?%2d", "/%2D?%2d")):
+            redirect = b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
+            with peer(redirect, OK) as (port, requests):
+                self.body("-L", f"http://127.0.0.1:{port}/")
+            self.assertEqual(requests[1].split(b"\r\n")[0].decode(), f"GET {sent} HTTP/1.1")
+
     def test_what_the_path_says_decides_nothing(self):
         with peer(b"nonsense\r\n\r\n") as (port, _):
             self.fails(8, f"http://127.0.0.1:{port}/TLS")

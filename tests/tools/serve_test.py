@@ -140,7 +140,8 @@ class Echo(unittest.TestCase):
                      "OPTIONS * ", "OPTIONS / ", "GET http://h/absolute ", "GET http://h ", "GET https://h/s ",
                      "TRACE / ", "PURGE / ", "A!#$%&'*+-.^_`|~9 / ", "GET //double ", "GET /%7e ", "GET /? ",
                      "GET /[]{}|^ ",
-                     "GET /?q=a\\b ", "GET /?x=100% ", "GET /?q=%zz ", "GET http://h/?q=a\\b% ", "GET http://other.test:99/a?b ", "PATCH /;p=1 ", "LOCK /a/ "):
+                     "GET /?q=a\\b ", "GET /?x=100% ", "GET /?q=%zz ", "GET http://h/?q=a\\b% ",
+                     "GET http://other.test:99/a?b ", "PATCH /;p=1 ", "LOCK /a/ "):
             said = self.ask(f"{line}HTTP/1.1\nHost: h\nConnection: close\n")
             self.assertEqual(said, ("200", b"hello"), line)
 
