@@ -73,10 +73,13 @@ ESC_IMPORT(fetch_drop) void esc_host_fetch_drop(int id);
 
 // Asks for the next bytes of the request's body. Reported by esc_request_bytes or esc_request_failed.
 ESC_IMPORT(request_read) void esc_host_request_read();
-// The response: its head and, unless it streams, its whole body.
+// The Worker's variable of that name, written to `to` if it is no longer than `room`. Returns its length, -1
+// for none.
+ESC_IMPORT(env) int esc_host_env(const char* name, std::size_t length, char* to, std::size_t room);
+// The response: its status, its field lines and, unless it streams, its whole body.
 ESC_IMPORT(respond)
-void esc_host_respond(const char* head, std::size_t head_length, const char* body, std::size_t body_length,
-                      int streams);
+void esc_host_respond(int status, const char* fields, std::size_t fields_length, const char* body,
+                      std::size_t body_length, int streams);
 // The next bytes of a response that streams. More are sent after esc_response_wanted.
 ESC_IMPORT(response_bytes) void esc_host_response_bytes(const char* bytes, std::size_t length);
 // Its end. With an error's text it breaks off; with an empty one it is complete.
@@ -95,7 +98,6 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 //                                   -3 they wait, but for nothing that the host could bring
 //   esc_task_NAME(context, pointer, length)      starts a task of ESC_TASK
 //   esc_cancel(context)             destroys every task
-//   esc_env(context, pointer, length)            "NAME=value\0..." for env()
 //   esc_fetch_head(context, id, pointer, length)
 //   esc_fetch_bytes(context, id, pointer, length)    length 0: the end
 //   esc_fetch_failed(context, id, kind, pointer, length)    kind: a FetchFailure; the text says more

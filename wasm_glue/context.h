@@ -65,7 +65,6 @@ class Context {
   Task<> wait_for_host(Event& reported, Duration limit, std::string_view what);
 
   RequestEvents* request = nullptr;
-  std::string env;  // "NAME=value\0..."
 
  private:
   struct Owned : Reactor {

@@ -1,41 +1,83 @@
-// Types of escapement.mjs. The module is WebAssembly built from C++ with ESC_TASK and ESC_WORKER.
+// Types of escapement.mjs. They need no library beyond what the host's own types have (DOM, @types/node,
+// @cloudflare/workers-types).
+
+/** Compiled from C++ with ESC_TASK and ESC_WORKER: a `WebAssembly.Module`, where the host's types know it. */
+export type Module = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } } ? M : object;
+
+/** The kind of a failure (core/error.h): what can be done about it. `exception`: the host or its options threw. */
+export type ErrorCode =
+  | "invalid_argument"
+  | "unsupported"
+  | "not_found"
+  | "unavailable"
+  | "address_in_use"
+  | "reset"
+  | "timed_out"
+  | "bad_message"
+  | "untrusted"
+  | "limit_exceeded"
+  | "cancelled"
+  | "overloaded"
+  | "permission_denied"
+  | "exception"
+  | "internal";
+
+/** What a failure of the C++ side is. Its message begins with its code: "timed_out: ...". */
+export interface Failure extends Error {
+  code: ErrorCode;
+}
 
 /** What a host offers; for tests and unusual hosts. Whatever is left out is the global one. */
 export interface Options {
   /** Monotonic milliseconds; may stand still while code runs. */
   now?: () => number;
   setTimeout?: (call: () => void, delay: number) => unknown;
-  clearTimeout?: (timer: unknown) => void;
-  fetch?: typeof globalThis.fetch;
+  /** Is given what `setTimeout` returned. */
+  clearTimeout?: (timer: any) => void;
+  fetch?: (url: string, init: any) => Promise<any>;
+  /**
+   * Hears of failures that nobody else does: a handler that failed, a trap, a stream that broke off, a task that
+   * failed after its response. A `Failure`, or the `WebAssembly.RuntimeError` of a trap. Default: `console.error`.
+   */
+  onError?: (error: Error) => void;
+}
+
+export interface RunOptions extends Options {
+  /** Aborting it destroys the task; `run` then rejects with its reason. */
+  signal?: AbortSignal | null;
 }
 
 /** Compiles what a host has got: a module, its bytes, or the response that brings them. */
 export function load(
-  source: WebAssembly.Module | BufferSource | Response | Promise<Response>,
-): Promise<WebAssembly.Module>;
+  source: Module | ArrayBuffer | ArrayBufferView | Response | Promise<Response>,
+): Promise<Module>;
 
 /**
- * Runs the C++ task exported by `ESC_TASK(name)` to its end, in a reactor of its own, and gives its result.
- * Rejects with its error, or with the trap that ended it. Aborting `signal` destroys the task.
+ * Runs the C++ task exported by `ESC_TASK(name)` to its end, in a reactor of its own, and gives its result: as text,
+ * which must be UTF-8, or with `bytes: true` as bytes. Rejects with its `Failure`, with the `RuntimeError` of the
+ * trap that ended it, or with the reason of `signal`; a TypeError says that `input` is neither text nor bytes.
  */
 export function run(
-  module: WebAssembly.Module,
+  module: Module,
   name: string,
-  input?: string,
-  options?: Options & { signal?: AbortSignal },
+  input: string | ArrayBuffer | ArrayBufferView | undefined,
+  options: RunOptions & { bytes: true },
+): Promise<Uint8Array>;
+export function run(
+  module: Module,
+  name: string,
+  input?: string | ArrayBuffer | ArrayBufferView,
+  options?: (RunOptions & { bytes?: false }) | null,
 ): Promise<string>;
 
 /**
  * The handlers of a Worker whose module has an `ESC_WORKER(service)`: `export default worker(module)`.
- * A trap answers 503 to the requests in flight; the next request gets a new instance.
+ * A failure is a 500 and is reported (`onError`). A trap answers 503 to the requests in flight; the next request gets
+ * a new instance. Aborting the request's signal ends its handler; `fetch` then rejects with the signal's reason.
  */
 export function worker(
-  module: WebAssembly.Module,
-  options?: Options,
+  module: Module,
+  options?: Options | null,
 ): {
-  fetch(
-    request: Request,
-    env?: Record<string, unknown>,
-    ctx?: { waitUntil?(promise: Promise<unknown>): void },
-  ): Promise<Response>;
+  fetch(request: Request, env?: any, ctx?: { waitUntil?(promise: Promise<any>): void } | null): Promise<Response>;
 };

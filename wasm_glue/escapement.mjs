@@ -28,14 +28,12 @@ const noted = (fields, without) => {
 };
 
 // Heads are bytes: of a field, hosts make each a code unit of its own.
+const ascii = /^[\0-\x7f]*$/;
 const headOf = (bytes) => {
   const text = decoder.decode(bytes);
-  return /^[\0-\x7f]*$/.test(text) ? text : Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return ascii.test(text) ? text : Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 };
-const bytesOfHead = (head) => {
-  const bytes = encoder.encode(head);
-  return bytes.length === head.length ? bytes : Uint8Array.from(head, (unit) => unit.charCodeAt(0));
-};
+const bytesOfHead = (head) => (ascii.test(head) ? head : Uint8Array.from(head, (unit) => unit.charCodeAt(0)));
 
 const textOf = (error) => String(error?.message || error);
 
@@ -120,9 +118,11 @@ class Context {
   at = 0; // in the module's memory
   timer = 0; // of the host, armed for `due`; an object while a message is on its way
   due = 0;
-  calls = null; // to the module, while it runs: the next ones
+  running = false; // the module, for this context
+  calls = []; // the next ones to it
   fate = null; // {error}: that it has failed or was aborted, and why
-  fetches = new Map(); // number -> {abort, reader}
+  fetches = null; // number -> {abort, reader}
+  env = null; // of the Worker
   body = null; // of the request
   reader = null; // of that
   controller = null; // of the response's stream
@@ -160,10 +160,12 @@ class Context {
     return headOf(this.bytes(at, length)).split("\n");
   }
 
-  // Passes bytes to the module, which takes them over.
+  // Passes bytes, or ASCII text, to the module, which takes them over.
   place(data) {
     const at = this.app.exports.esc_alloc(data.length);
-    this.bytes(at, data.length).set(data);
+    const to = this.bytes(at, data.length);
+    if (typeof data === "string") encoder.encodeInto(data, to);
+    else to.set(data);
     return at;
   }
 
@@ -204,12 +206,13 @@ class Context {
 
   // Calls into the module. Only a trap comes out of it, and takes the instance along, whose stack pointer is lost:
   // every context of it fails, each in its own promise, and the next call gets a new one.
-  inside(call) {
+  inside(call, steps) {
     const { app, module } = this;
     const before = current;
     current = this;
     try {
-      return call(app.exports);
+      const result = call(app.exports);
+      return steps ? app.exports.esc_step(this.at) : result;
     } catch (error) {
       if (apps.get(module) === app) apps.delete(module);
       app.lost = true;
@@ -230,16 +233,12 @@ class Context {
   // Runs `call` and a step, and waits for what the step asks for.
   enter(call) {
     if (!this.alive) return;
-    if (this.calls) return void this.calls.push(call);
-    this.calls = [call];
+    if (this.running) return void this.calls.push(call);
+    this.running = true;
     let delay;
-    while (this.alive && (call = this.calls.shift())) {
-      delay = this.inside((x) => {
-        call(x);
-        return x.esc_step(this.at);
-      });
-    }
-    this.calls = null;
+    do delay = this.inside(call, true);
+    while (this.alive && (call = this.calls.shift()));
+    this.running = false;
     if (this.fate || delay === -2) this.end(this.fate);
     else if (this.alive) this.attempt(() => this.arm(delay));
   }
@@ -250,9 +249,9 @@ class Context {
     if (!app.live.delete(this)) return;
     this.fate = fate;
     if (!app.lost) this.inside((x) => x.esc_close(this.at));
-    quietly(() => this.disarm());
-    for (const id of this.fetches.keys()) this.drop(id);
-    quietly(() => this.reader?.releaseLock());
+    if (this.timer) quietly(() => this.disarm());
+    this.fetches?.forEach((_, id) => this.drop(id));
+    if (this.reader) quietly(() => this.reader.releaseLock());
     this.unfollow?.();
     if (fate) {
       quietly(() => this.controller?.error(fate.error));
@@ -296,8 +295,8 @@ class Context {
   // --- Fetches.
 
   drop(id) {
-    const state = this.fetches.get(id);
-    this.fetches.delete(id);
+    const state = this.fetches?.get(id);
+    this.fetches?.delete(id);
     if (!state || state.done) return;
     quietly(() => state.abort.abort());
     quietly(() => state.reader?.cancel());
@@ -349,16 +348,12 @@ class Context {
   // --- Requests.
 
   answerTo(request, env) {
-    const texts = Object.entries(env ?? {}).filter(([, value]) => typeof value === "string");
+    this.env = env;
     const head = request.method + "\n" + request.url + "\n" + noted(request.headers);
     // One that neither has a body nor says so is not asked for it: some hosts make it at that moment.
     if (!/^(GET|HEAD)\n/.test(head) || /\n(content-length|transfer-encoding): /.test(head)) this.body = request.body;
     const data = bytesOfHead(head);
     this.start((x) => {
-      if (texts.length) {
-        const variables = encoder.encode(texts.map((pair) => pair.join("=") + "\0").join(""));
-        x.esc_env(this.at, this.place(variables), variables.length);
-      }
       x.esc_request(this.at, this.body ? 1 : 0, this.place(data), data.length);
     });
   }
@@ -406,6 +401,7 @@ const imports = {
     const [method, url, ...fields] = this.head(headAt, headLength);
     const body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : undefined;
     const state = { abort: new AbortController() };
+    this.fetches ??= new Map();
     this.fetches.set(id, state);
     this.send(id, state, url, { method, headers: fieldsOf(fields), body, signal: state.abort.signal });
   },
@@ -427,8 +423,15 @@ const imports = {
     read(() => (this.reader ??= this.body.getReader()), (bytes) => give("bytes", bytes), failed);
   },
 
-  respond(headAt, headLength, bodyAt, bodyLength, streams) {
-    const [status, ...fields] = this.head(headAt, headLength);
+  env(at, length, to, room) {
+    const name = this.text(at, length);
+    const value = Object.hasOwn(this.env ?? {}, name) ? this.env[name] : null;
+    if (typeof value !== "string") return -1;
+    const bytes = encoder.encode(value);
+    if (bytes.length <= room) this.bytes(to, bytes.length).set(bytes);
+    return bytes.length;
+  },
+  respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength, streams) {
     let body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : null;
     if (streams) {
       body = new ReadableStream({
@@ -437,7 +440,8 @@ const imports = {
         cancel: (reason) => this.abort(reason),
       });
     }
-    this.deliver(new Response(body, { status, headers: fieldsOf(fields) }));
+    const plain = status === 200 && !fieldsLength;
+    this.deliver(plain ? new Response(body) : new Response(body, { status, headers: fieldsOf(this.head(fieldsAt, fieldsLength)) }));
   },
   response_bytes(at, length) {
     this.controller.enqueue(this.bytes(at, length).slice());

@@ -41,7 +41,6 @@ void run_for_host(Context& context, Task<std::string> task) {
 }  // namespace escapement::wasm
 
 using escapement::wasm::Context;
-using escapement::wasm::take_text;
 
 extern "C" {
 
@@ -54,9 +53,5 @@ ESC_EXPORT(esc_close) void esc_close(Context* context) { delete context; }
 ESC_EXPORT(esc_step) double esc_step(Context* context) { return context->step(); }
 
 ESC_EXPORT(esc_cancel) void esc_cancel(Context* context) { context->cancel(); }
-
-ESC_EXPORT(esc_env) void esc_env(Context* context, char* text, std::size_t length) {
-  context->env = take_text(text, length);
-}
 
 }  // extern "C"

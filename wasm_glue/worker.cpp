@@ -1,8 +1,5 @@
 #include <escapement/wasm_glue/worker.h>
 
-#include <algorithm>
-#include <charconv>
-
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
 
@@ -72,12 +69,9 @@ Result<http::Request> make_request(std::string_view head, http::Body body, std::
 }
 
 void respond(const http::Response& response, std::string_view body, bool streams) {
-  char digits[12];
-  const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, response.status);
-  std::string head(digits, end.ptr);
-  head += '\n';
-  append_fields(head, response.headers);
-  esc_host_respond(head.data(), head.size(), body.data(), body.size(), streams ? 1 : 0);
+  std::string fields;
+  append_fields(fields, response.headers);
+  esc_host_respond(response.status, fields.data(), fields.size(), body.data(), body.size(), streams ? 1 : 0);
 }
 
 void tell(const Error& error) {
@@ -144,15 +138,15 @@ void outlive(Reactor& reactor, Task<> task) {
   Context::of(reactor).scope().spawn(tell_of_failure(std::move(task)));
 }
 
-std::optional<std::string> env(Reactor& reactor, std::string_view name) {
-  std::string_view rest = Context::of(reactor).env;
-  while (!rest.empty()) {
-    const std::string_view entry = rest.substr(0, rest.find('\0'));
-    const std::size_t equals = entry.find('=');
-    if (entry.substr(0, equals) == name) return std::string(entry.substr(equals + 1));
-    rest.remove_prefix(std::min(entry.size() + 1, rest.size()));
+std::optional<std::string> env(Reactor&, std::string_view name) {
+  std::string value(128, '\0');
+  for (;;) {
+    const int length = esc_host_env(name.data(), name.size(), value.data(), value.size());
+    if (length < 0) return std::nullopt;
+    const bool whole = static_cast<std::size_t>(length) <= value.size();
+    value.resize(static_cast<std::size_t>(length));
+    if (whole) return value;
   }
-  return std::nullopt;
 }
 
 }  // namespace escapement::wasm

@@ -45,6 +45,7 @@ class Worker {
 void outlive(Reactor& reactor, Task<> task);
 
 // A variable of the Worker's env object that is a string; nullopt when there is none.
+// While its request is answered, and of a task that outlives that.
 std::optional<std::string> env(Reactor& reactor, std::string_view name);
 
 }  // namespace escapement::wasm
