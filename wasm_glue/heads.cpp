@@ -1,5 +1,9 @@
 #include <escapement/wasm_glue/heads.h>
 
+#include <charconv>
+
+#include <escapement/io/http/writer.h>
+
 namespace escapement::wasm {
 
 std::string_view take_line(std::string_view& text) {
@@ -20,15 +24,21 @@ http::Headers parse_fields(std::string_view text) {
   return headers;
 }
 
-void append_fields(std::string& to, const http::Headers& headers) {
-  for (const http::Headers::Field& field : headers) {
-    // A line end in a value would make a field of its own: such a field is dropped.
-    if (field.value.find('\n') != field.value.npos) continue;
-    to += field.name;
-    to += ": ";
-    to += field.value;
-    to += '\n';
-  }
+void append_fields(std::string& to, const http::Headers& headers, bool with_length) {
+  headers.each([&to, with_length](std::string_view name, std::string_view value) {
+    const bool length = with_length && http::equal_ignoring_case(name, "content-length");
+    if (!length && http::is_framing_field(name)) return;
+    ((to += name) += ": ");
+    (to += value) += '\n';
+  });
+}
+
+std::optional<std::uint64_t> stated_length(const http::Headers& headers) {
+  const std::string_view text = headers.get_or("content-length", {});
+  std::uint64_t length = 0;
+  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
+  return length;
 }
 
 }  // namespace escapement::wasm

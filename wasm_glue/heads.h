@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,6 +17,11 @@ std::string_view take_line(std::string_view& text);
 // The field lines of `text`.
 http::Headers parse_fields(std::string_view text);
 
-void append_fields(std::string& to, const http::Headers& headers);
+// Without framing, which is the host's; Content-Length stays `with_length`, for a host to take up. The
+// message was checked (io/http/writer.h).
+void append_fields(std::string& to, const http::Headers& headers, bool with_length);
+
+// The Content-Length of a message that was received; nullopt where there is none that is one.
+std::optional<std::uint64_t> stated_length(const http::Headers& headers);
 
 }  // namespace escapement::wasm

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include <escapement/io/http/writer.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
@@ -74,6 +75,7 @@ class FetchBody final : public http::BodySource {
     }
     co_return std::move(bytes);
   }
+  std::optional<std::uint64_t> length() const override { return stated_; }
 
  private:
   std::unique_ptr<Fetch> fetch_;
@@ -82,36 +84,30 @@ class FetchBody final : public http::BodySource {
   Duration stall_timeout_;
 };
 
-// Of the bytes as they come out of fetch(); nullopt where it has decoded them, or there are none to come.
-std::optional<std::uint64_t> stated_length(const http::Headers& headers, std::string_view method,
-                                           int status) {
-  const std::string* length = headers.get("content-length");
-  if (length == nullptr || headers.has("content-encoding") || method == "HEAD" || status == 304)
-    return std::nullopt;
-  std::uint64_t value = 0;
-  const std::from_chars_result read = std::from_chars(length->data(), length->data() + length->size(), value);
-  if (read.ec != std::errc()) return std::nullopt;
-  return value;
+// The length of the body, taken out of the fields where it is none. (Where the host has decoded the body, the
+// fields do not show it.)
+std::optional<std::uint64_t> body_length(http::Headers& headers) {
+  const std::optional<std::uint64_t> stated = stated_length(headers);
+  if (!stated) headers.remove("content-length");
+  return stated;
 }
 
 Task<std::string> collected(http::Body& body, std::size_t max) {
   Result<std::string> all = co_await body.text(body.replayable() ? SIZE_MAX : max).result();
-  if (!all)
-    co_return std::move(all)
-        .error()
-        .context("a body that streams is collected before fetch()")
-        .nothing_sent();
-  co_return *std::move(all);
+  if (all) co_return std::move(all);
+  Error why = std::move(all).error().context("a body that streams is collected before fetch()");
+  co_return std::move(why).nothing_sent();
 }
 
 Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   Reactor& reactor = co_await this_reactor;
+  co_await http::check_request(request);
   std::string body = co_await collected(request.body, options.streamed_body_max);
   std::string head(request.method.text());
   head += '\n';
   head += request.url.without_credentials();
   head += '\n';
-  append_fields(head, request.headers);
+  append_fields(head, request.headers, false);
   const Duration limit =
       options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body.size() / (64 * KiB));
   auto fetch = std::make_unique<Fetch>(Context::of(reactor));
@@ -121,7 +117,9 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   int status = 0;
   std::from_chars(line.data(), line.data() + line.size(), status);
   http::Response response(status, parse_fields(rest), http::Body());
-  const std::optional<std::uint64_t> stated = stated_length(response.headers, request.method.text(), status);
+  const bool bodyless = request.method == http::Method::head() || status == 204 || status == 304;
+  if (bodyless) co_return std::move(response);
+  const std::optional<std::uint64_t> stated = body_length(response.headers);
   response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated, options.stall_timeout));
   co_return std::move(response);
 }

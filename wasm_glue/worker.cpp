@@ -1,5 +1,6 @@
 #include <escapement/wasm_glue/worker.h>
 
+#include <escapement/io/http/writer.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
 
@@ -45,32 +46,42 @@ class Exchange final : public RequestEvents {
   Event wanted_;
 };
 
+// Holds the host to the length that the client stated.
 class ExchangeBody final : public http::BodySource {
  public:
-  explicit ExchangeBody(std::weak_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
+  ExchangeBody(std::weak_ptr<Exchange> exchange, std::optional<std::uint64_t> stated)
+      : exchange_(std::move(exchange)), stated_(stated) {}
   Task<std::string> read() override {
     std::shared_ptr<Exchange> exchange = exchange_.lock();
     if (!exchange) co_return Error(Errc::cancelled, "the request is over");
-    co_return co_await exchange->read();
+    std::string bytes = co_await exchange->read();
+    received_ += bytes.size();
+    if (bytes.empty() && stated_ && received_ != *stated_) {
+      co_return Error(Errc::reset, "the request's body broke off");
+    }
+    co_return std::move(bytes);
   }
+  std::optional<std::uint64_t> length() const override { return stated_; }
 
  private:
   std::weak_ptr<Exchange> exchange_;
+  std::optional<std::uint64_t> stated_;
+  std::uint64_t received_ = 0;
 };
 
 // `target` is what the request refers to.
-Result<http::Request> make_request(std::string_view head, http::Body body, std::string& target) {
+Result<http::Request> make_request(std::string_view head, std::string& target) {
   std::string method(take_line(head));
   Result<http::Url> url = http::Url::parse(take_line(head));
   if (!url) return std::move(url).error();
-  http::Request request(std::move(method), *std::move(url), parse_fields(head), std::move(body));
+  http::Request request(std::move(method), *std::move(url), parse_fields(head));
   request.target = target = request.url.target();
   return request;
 }
 
 void respond(const http::Response& response, std::string_view body, bool streams) {
   std::string fields;
-  append_fields(fields, response.headers);
+  append_fields(fields, response.headers, response.status != 204 && response.status != 205);
   esc_host_respond(response.status, fields.data(), fields.size(), body.data(), body.size(), streams ? 1 : 0);
 }
 
@@ -80,9 +91,15 @@ void tell(const Error& error) {
 }
 
 Task<> stream(Exchange& exchange, http::Body& body) {
+  const std::optional<std::uint64_t> stated = body.length();
+  std::uint64_t sent = 0;
   for (;;) {
     co_await exchange.until_wanted();
     const std::string bytes = co_await body.read();
+    sent += bytes.size();
+    if (stated && (bytes.empty() ? sent != *stated : sent > *stated)) {
+      co_await Error(Errc::invalid_argument, "the body is not as long as it said");
+    }
     if (bytes.empty()) co_return;
     esc_host_response_bytes(bytes.data(), bytes.size());
   }
@@ -92,15 +109,17 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
               bool has_body) {
   const bool is_head = head.starts_with("HEAD\n");
   auto exchange = std::make_shared<Exchange>(context, options);
-  http::Body body;
-  if (has_body) body = http::Body(std::make_unique<ExchangeBody>(exchange));
   std::string target;
-  Result<http::Request> request = make_request(head, std::move(body), target);
+  Result<http::Request> request = make_request(head, target);
+  if (request && has_body) {
+    request->body = http::Body(std::make_unique<ExchangeBody>(exchange, stated_length(request->headers)));
+  }
   Result<http::Response> outcome = Error(Errc::invalid_argument);
   if (request) outcome = co_await service(*std::move(request)).result();
-  // What no host can send is this service's failure, not the instance's.
-  if (outcome && (outcome->status < 200 || outcome->status > 599)) {
-    outcome = Error(Errc::invalid_argument, "no final status: " + std::to_string(outcome->status));
+  // What may not be sent is this service's failure.
+  if (outcome) {
+    const Result<> sendable = http::check_response(*outcome, is_head);
+    if (!sendable) outcome = sendable.error();
   }
   if (request && !outcome) tell(outcome.error());
   const int failure_status = !request ? 400 : exchange->stalled() ? 408 : 500;

@@ -302,7 +302,7 @@ Task<> Connection::send_body(Body& body, Framing framing) {
   if (framing == Framing::length && sent != expected) {
     co_await Error(Errc::invalid_argument, "the body is shorter than it said");
   }
-  if (framing == Framing::chunked) write_last_chunk(out_, body.trailers());
+  if (framing == Framing::chunked) co_await write_last_chunk(out_, body.trailers());
 }
 
 Task<> Connection::send(std::string head, Body& body, Framing framing) {

@@ -2,9 +2,12 @@
 
 #include <charconv>
 #include <cstring>
+#include <string>
+#include <utility>
 
 #include <escapement/core/check.h>
 #include <escapement/io/http/characters.h>
+#include <escapement/io/http/known_fields.h>
 
 namespace escapement::http {
 
@@ -23,7 +26,7 @@ ESC_INLINE char* put_number(char* at, std::uint64_t number) {
   return std::to_chars(at, at + number_digits_max, number).ptr;
 }
 
-enum class Kind { callers, ours, connection, length, date, host };
+enum class Kind { callers, ours, connection, length, coding, date, host };
 
 ESC_INLINE Kind kind_of(std::string_view name) {
   constexpr std::uint32_t sizes = 1U << 4 | 1U << 10 | 1U << 14 | 1U << 17;
@@ -32,13 +35,13 @@ ESC_INLINE Kind kind_of(std::string_view name) {
   if (equal_ignoring_case(name, "host")) return Kind::host;
   if (equal_ignoring_case(name, "connection")) return Kind::connection;
   if (equal_ignoring_case(name, "content-length")) return Kind::length;
-  const bool ours = equal_ignoring_case(name, "keep-alive") || equal_ignoring_case(name, "transfer-encoding");
-  return ours ? Kind::ours : Kind::callers;
+  if (equal_ignoring_case(name, "transfer-encoding")) return Kind::coding;
+  return equal_ignoring_case(name, "keep-alive") ? Kind::ours : Kind::callers;
 }
 
 // Written here, and not taken from the caller.
 constexpr bool is_ours(Kind kind) {
-  return kind == Kind::ours || kind == Kind::connection || kind == Kind::length;
+  return kind == Kind::ours || kind == Kind::connection || kind == Kind::length || kind == Kind::coding;
 }
 
 // What a head needs to know of the caller's fields, each of which is looked at once.
@@ -56,7 +59,11 @@ struct Survey {
   ESC_NOINLINE void see_known(Kind kind, std::string_view value) {
     has_date |= kind == Kind::date;
     all_callers &= kind == Kind::date;
-    if (kind == Kind::host && !host) host = value;
+    if (kind == Kind::host) {
+      if (!host) host = value;
+      hosts_differ |= value != host;
+    }
+    other_codings |= kind == Kind::coding && !equal_ignoring_case(value, "chunked");
     if (kind == Kind::connection) closes |= list_contains(value, "close");
     if (kind != Kind::length) return;
     if (lengths++ == 0) length = value;
@@ -70,19 +77,50 @@ struct Survey {
   bool bad_values = false;
   bool closes = false;  // "Connection: close"
   bool lengths_differ = false;
+  bool hosts_differ = false;
+  bool other_codings = false;  // than chunked
   std::uint32_t lengths = 0;
   std::string_view length;               // the first
   std::optional<std::string_view> host;  // the first
 };
 
-// Why fields cannot be sent.
-ESC_NOINLINE Error refusal(const Headers& headers, const Survey& found) {
-  std::string message = "a header field's name is not a token";
-  headers.each([&](std::string_view name, std::string_view value) {
-    if (found.bad_names || is_field_value(value)) return;
-    message = "header field " + std::string(name) + " has a control character in its value";
-  });
+Error invalid(std::string message) {
   return Error(Errc::invalid_argument, std::move(message)).nothing_sent();
+}
+
+// For a message: a line of a log must stay one.
+std::string quoted(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::size_t shown_max = 64;
+  std::string out = "\"";
+  for (const char c : text.substr(0, shown_max)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= ' ' && byte < 0x7f && c != '"' && c != '\\') {
+      out += c;
+    } else {
+      ((out += "\\x") += digits[byte >> 4]) += digits[byte & 15];
+    }
+  }
+  return out += text.size() > shown_max ? "\"..." : "\"";
+}
+
+// Why one field may not be sent; empty where it may.
+std::string fault_of(std::string_view name, std::string_view value) {
+  if (!is_token(name)) return "header field " + quoted(name) + ": its name is not a token";
+  if (is_field_value(value)) return {};
+  return "header field " + std::string(name) + " has a control character in its value";
+}
+
+// Why fields cannot be sent: the first of them that may not.
+ESC_NOINLINE Error refusal(const Headers& headers, const Survey& found) {
+  if (found.other_codings && !found.bad_names && !found.bad_values) {
+    return invalid("header field Transfer-Encoding: a body is sent chunked or by its length");
+  }
+  std::string message;
+  headers.each([&message](std::string_view name, std::string_view value) {
+    if (message.empty()) message = fault_of(name, value);
+  });
+  return invalid(std::move(message));
 }
 
 // The caller's fields, but for those decided here; in a request, Host too.
@@ -96,16 +134,17 @@ ESC_INLINE char* put_fields(char* at, const Headers& headers, const Survey& foun
   return at;
 }
 
-// A length that the caller wrote must be the one that is sent.
-bool length_is(const Survey& found, std::uint64_t length) {
+// What the caller wrote as the length; nullopt where that is none.
+std::optional<std::uint64_t> length_in(const Survey& found) {
   std::uint64_t stated = 0;
   const char* end = found.length.data() + found.length.size();
   const std::from_chars_result read = std::from_chars(found.length.data(), end, stated);
-  return !found.lengths_differ && read.ec == std::errc() && read.ptr == end && stated == length;
+  if (found.lengths_differ || read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  return stated;
 }
 
 ESC_NOINLINE Error not_its_length() {
-  return Error(Errc::invalid_argument, "Content-Length is not the body's length").nothing_sent();
+  return invalid("header field Content-Length is not the body's length");
 }
 
 ESC_NOINLINE Error no_final_status(int status) {
@@ -114,6 +153,50 @@ ESC_NOINLINE Error no_final_status(int status) {
 
 Error no_interim_status(int status) {
   return Error(Errc::invalid_argument, "no informational status: " + std::to_string(status));
+}
+
+bool may_send(const Survey& found) { return !found.bad_names && !found.bad_values && !found.other_codings; }
+
+ESC_NOINLINE Error bad_method(std::string_view method) {
+  if (is_token(method)) {
+    return Error(Errc::unsupported, "CONNECT makes a tunnel, which a request is not").nothing_sent();
+  }
+  return invalid("the method " + quoted(method) + " is not a token");
+}
+
+// The caller's Host is sent as it is.
+ESC_NOINLINE std::optional<Error> bad_host(const Survey& found) {
+  if (found.hosts_differ) return invalid("header field Host: two that differ");
+  if (detail::valid_host(*found.host)) return std::nullopt;
+  return invalid("header field Host: " + quoted(*found.host) + " is not a host");
+}
+
+// Why it may not be sent; nullopt where it may. `length` is its body's, where known.
+ESC_INLINE std::optional<Error> wrong_with(const Request& request, const Survey& found,
+                                           std::optional<std::uint64_t> length) {
+  const std::string_view method = request.method.text();
+  if (!is_token(method) || method == "CONNECT") return bad_method(method);
+  if (!may_send(found)) return refusal(request.headers, found);
+  if (found.host) {
+    std::optional<Error> wrong = bad_host(found);
+    if (wrong) return wrong;
+  }
+  if (found.lengths > 0 && (!length || length_in(found) != length)) return not_its_length();
+  return std::nullopt;
+}
+
+// Of a final one.
+bool status_without_body(int status) { return status == 204 || status == 304; }
+
+ESC_INLINE std::optional<Error> wrong_with(const Response& response, const Survey& found,
+                                           std::optional<std::uint64_t> length, bool answers_head) {
+  if (response.status < 200 || response.status > 599) return no_final_status(response.status);
+  if (!may_send(found)) return refusal(response.headers, found);
+  if (found.lengths == 0 || (status_without_body(response.status) && !answers_head)) return std::nullopt;
+  const std::optional<std::uint64_t> stated = length_in(found);
+  const bool fits = answers_head && length == 0u ? stated.has_value() : length && stated == length;
+  if (!fits) return not_its_length();
+  return std::nullopt;
 }
 
 // What is decided here takes no more than this, the empty line included.
@@ -136,9 +219,6 @@ char* put_status_line(char* at, int status) {
   return status == 200 ? put(at, "HTTP/1.1 200 OK\r\n") : put_other_status_line(at, status);
 }
 
-// Of a final one.
-bool status_without_body(int status) { return status == 204 || status == 304; }
-
 }  // namespace
 
 bool is_token(std::string_view text) { return !text.empty() && detail::token_characters.has_all(text); }
@@ -149,19 +229,28 @@ bool is_field_value(std::string_view text) {
   return detail::find_control(text.data(), end) == end;
 }
 
+bool is_framing_field(std::string_view name) { return is_ours(kind_of(name)); }
+
+Result<> check_request(const Request& request) {
+  const Survey found(request.headers);
+  std::optional<Error> wrong = wrong_with(request, found, request.body.length());
+  if (wrong) return *std::move(wrong);
+  return {};
+}
+
+Result<> check_response(const Response& response, bool answers_head) {
+  const Survey found(response.headers);
+  std::optional<Error> wrong = wrong_with(response, found, response.body.length(), answers_head);
+  if (wrong) return *std::move(wrong);
+  return {};
+}
+
 Result<Framing> write_request_head(Output& to, const Request& request, const RequestOptions& options) {
   const std::string_view method = request.method.text();
-  if (!is_token(method)) {
-    return Error(Errc::invalid_argument, "the method \"" + std::string(method) + "\" is not a token")
-        .nothing_sent();
-  }
-  if (method == "CONNECT") {
-    return Error(Errc::unsupported, "CONNECT makes a tunnel, which a request is not").nothing_sent();
-  }
   const Survey found(request.headers);
-  if (found.bad_names || found.bad_values) return refusal(request.headers, found);
   const std::optional<std::uint64_t> length = request.body.length();
-  if (found.lengths > 0 && !(length && length_is(found, *length))) return not_its_length();
+  std::optional<Error> wrong = wrong_with(request, found, length);
+  if (wrong) return *std::move(wrong);
   // RFC 9110 section 8.6: methods that usually carry content say 0 when they do not.
   const bool usually = method == "POST" || method == "PUT" || method == "PATCH";
   Framing framing = length ? Framing::length : Framing::chunked;
@@ -182,27 +271,19 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
 }
 
 Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options) {
-  if (response.status < 200 || response.status > 999) {
-    return no_final_status(response.status);
-  }
   const Survey found(response.headers);
-  if (found.bad_names || found.bad_values) return refusal(response.headers, found);
-  bool known = true;
-  std::uint64_t length = response.body.bytes().size();
-  if (!response.body.replayable()) {
-    const std::optional<std::uint64_t> stated = response.body.length();
-    known = stated.has_value();
-    length = stated.value_or(0);
-  }
-  const bool bodyless = status_without_body(response.status);
+  const std::optional<std::uint64_t> stated = response.body.length();
+  std::optional<Error> wrong = wrong_with(response, found, stated, options.answers_head);
+  if (wrong) return *std::move(wrong);
+  const bool known = stated.has_value();
+  const std::uint64_t length = stated.value_or(0);
   Framing framing = Framing::none;
-  if (!bodyless) {
+  if (!status_without_body(response.status)) {
     framing = known ? Framing::length : options.minor_version == 0 ? Framing::until_close : Framing::chunked;
   }
-  // A response to HEAD may state the length of a body that it does not have.
-  const bool states_own_length = options.answers_head && known && length == 0;
-  const bool checked = found.lengths > 0 && !states_own_length && !bodyless;
-  if (checked && !(known && length_is(found, length))) return not_its_length();
+  // A response to HEAD may state the length of a body that it does not have; 204 never (RFC 9110
+  // section 8.6).
+  const bool states_own_length = options.answers_head && known && length == 0 && response.status != 204;
 
   if (framing == Framing::until_close || found.closes) options.keep_alive = false;
   char* at = to.room(options.date_line.size() + found.bytes + framing_bytes_max);
@@ -226,7 +307,7 @@ Result<> write_interim_head(Output& to, int status, const Headers& headers) {
     return Error(Errc::invalid_argument, "a 101 that names no protocol in Upgrade");
   }
   const Survey found(headers);
-  if (found.bad_names || found.bad_values) return refusal(headers, found);
+  if (!may_send(found)) return refusal(headers, found);
   char* at = to.room(found.bytes + framing_bytes_max);
   at = put_other_status_line(at, status);
   at = put_fields(at, headers, found, false);
@@ -242,14 +323,20 @@ void write_chunk(Output& to, std::string_view bytes) {
   to.end_at(put(put(at, bytes), "\r\n"));
 }
 
-void write_last_chunk(Output& to, const Headers& trailers) {
+Result<> write_last_chunk(Output& to, const Headers& trailers) {
+  std::string fault;
+  trailers.each([&fault](std::string_view name, std::string_view value) {
+    if (fault.empty()) fault = fault_of(name, value);
+  });
+  if (!fault.empty()) return Error(Errc::invalid_argument, "trailers: " + fault);
   to += "0\r\n";
   trailers.each([&to](std::string_view name, std::string_view value) {
     const Kind kind = kind_of(name);
-    if (!is_token(name) || !is_field_value(value) || is_ours(kind)) return;
+    if (is_ours(kind) || kind == Kind::host) return;
     to.end_at(put_field(to.room(name.size() + value.size() + 4), name, value));
   });
   to += "\r\n";
+  return {};
 }
 
 }  // namespace escapement::http

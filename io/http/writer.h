@@ -36,9 +36,23 @@ struct ResponseOptions {
   std::string_view date_line;  // "Date: ...\r\n"; empty: none, as for a response that has its own
 };
 
-// Appends the head to `to` and says how the body has to follow. Errc::invalid_argument, with `to` as it was,
-// when it may not be sent: a method, field name or value with characters that it cannot have, a
-// Content-Length of the caller's that is not the body's length.
+// Whether a message may be sent as it is. The one check for every way there is to send it: the functions
+// below, a host's fetch(), a Worker's response. Errc::invalid_argument, with a message that names the field,
+// and nothing sent, for
+//   - a method or a field name that is no token, a value with a control character;
+//   - a Content-Length that is not the body's length, as of a body whose length is not known;
+//   - a Transfer-Encoding other than chunked: nothing here codes a body in another way;
+//   - in a request, a Host that is none, or two that differ; in a response, a status outside 200..599.
+// unsupported for CONNECT.
+Result<> check_request(const Request& request);
+// `answers_head`: the response may state the length of a body that it does not have.
+Result<> check_response(const Response& response, bool answers_head);
+// Whether a field of this name is about how one message is framed on one connection: whoever writes the
+// message decides it, and leaves out the caller's.
+bool is_framing_field(std::string_view name);
+
+// Appends the head to `to` and says how the body has to follow. Fails as the
+// checks do, with `to` as it was.
 Result<Framing> write_request_head(Output& to, const Request& request, const RequestOptions& options);
 Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options);
 
@@ -49,8 +63,9 @@ Result<> write_interim_head(Output& to, int status, const Headers& headers);
 
 // Appends one chunk. `bytes` must not be empty: that would end the body.
 void write_chunk(Output& to, std::string_view bytes);
-// Appends the last chunk and the trailers. A trailer that may not be sent is left out.
-void write_last_chunk(Output& to, const Headers& trailers = Headers());
+// Appends the last chunk and the trailers, without those that are framing, or Host. Errc::invalid_argument,
+// with `to` as it was, for a name or a value that may not be sent.
+Result<> write_last_chunk(Output& to, const Headers& trailers = Headers());
 
 // Whether `text` is a token (RFC 9110 section 5.6.2): what methods and field names are made of.
 bool is_token(std::string_view text);

@@ -46,10 +46,12 @@ void esc_host_fetch_read(int id) { js.calls.push_back("fetch_read " + std::to_st
 void esc_host_fetch_drop(int id) { js.calls.push_back("fetch_drop " + std::to_string(id)); }
 void esc_host_request_read() { js.calls.push_back("request_read"); }
 
-void esc_host_respond(const char* head, std::size_t head_length, const char* body, std::size_t body_length,
-                      int streams) {
+int esc_host_env(const char*, std::size_t, char*, std::size_t) { return -1; }
+
+void esc_host_respond(int status, const char* fields, std::size_t fields_length, const char* body,
+                      std::size_t body_length, int streams) {
   js.responded = true;
-  js.response_head.assign(head, head_length);
+  js.response_head = std::to_string(status) + '\n' + std::string(fields, fields_length);
   js.response_body.assign(body, body_length);
   js.streams = streams != 0;
 }

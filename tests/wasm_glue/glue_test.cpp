@@ -48,6 +48,26 @@ Task<std::string> patient(std::string url) {
   co_return co_await insisting_on(response.body);
 }
 
+// Sends what the test has made; yields how that failed.
+std::optional<http::Request> to_send;
+Task<std::string> sent(std::string) {
+  Result<http::Response> outcome = co_await wasm::HostFetch()(*std::move(to_send)).result();
+  co_return outcome ? std::string("sent") : to_string(outcome.error());
+}
+
+std::optional<http::Response> to_answer;
+
+class Stated final : public http::BodySource {
+ public:
+  explicit Stated(std::uint64_t length) : length_(length) {}
+  Task<std::string> read() override { co_return std::exchange(bytes_, std::string()); }
+  std::optional<std::uint64_t> length() const override { return length_; }
+
+ private:
+  std::uint64_t length_;
+  std::string bytes_ = "four";
+};
+
 Task<std::string> forever(std::string) {
   co_await sleep(Duration::max());
   co_return std::string();
@@ -68,6 +88,11 @@ Task<http::Response> serve(http::Request request) {
     wasm::outlive(reactor, fetch_apart());
     co_return http::Response(200, "sent");
   }
+  if (path == "/answer") co_return *std::move(to_answer);
+  if (path == "/onward") {
+    http::Request onward("POST", *http::Url::parse("http://h/"), request.headers, std::move(request.body));
+    co_return co_await wasm::HostFetch()(std::move(onward));
+  }
   if (path == "/relay") co_return co_await wasm::HostFetch()(to("http://h/"));
   if (path == "/insist") {
     std::string all = co_await insisting_on(request.body);
@@ -83,6 +108,7 @@ ESC_TASK(fetched)
 ESC_TASK(hurried)
 ESC_TASK(patient)
 ESC_TASK(forever)
+ESC_TASK(sent)
 ESC_WORKER(serve)
 
 TEST_CASE("glue: a context is closed with a fetch under way, at its head and at its body") {
@@ -230,4 +256,88 @@ TEST_CASE("glue: a step says when its tasks wait for what cannot come") {
   CHECK(context.delay == -3);
   context.cancel();
   CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: what may not be sent is refused before the host hears of it, and the field is named") {
+  const http::Url url = *http::Url::parse("http://h/");
+  const auto outcome = [&](http::Request request) {
+    to_send.emplace(std::move(request));
+    FakeContext context;
+    context.run(esc_task_sent, "");
+    return js.count("fetch 1") == 1 ? "sent" : js.result;
+  };
+  CHECK(outcome(http::Request("GET", url, {{"Authorization", "Bearer abc\n"}})).find("Authorization") !=
+        std::string::npos);
+  CHECK(outcome(http::Request("GET", url, {{"X", "a\r\nY: b"}})).starts_with("invalid_argument"));
+  CHECK(outcome(http::Request("GET", url, {{"X: a\nY", "b"}})).find("X: a\\x0aY") != std::string::npos);
+  CHECK(outcome(http::Request("GET\nhttp://evil/", url)).starts_with("invalid_argument: the method"));
+  CHECK(outcome(http::Request("CONNECT", url)).starts_with("unsupported"));
+  for (const char* length : {"2", "-1", "4", "3x", "", "3, 3"}) {
+    CHECK(outcome(http::Request("POST", url, {{"Content-Length", length}}, "abc")).find("Content-Length") !=
+          std::string::npos);
+  }
+  CHECK(outcome(http::Request("POST", url, {{"Content-Length", "3"}}, "abc")) == "sent");
+  CHECK(js.fetch_head == "POST\nhttp://h/\n");
+  CHECK(outcome(http::Request("GET", url, {{"X", "\xe9\t"}, {"Connection", "close"}})) == "sent");
+  CHECK(js.fetch_head == "GET\nhttp://h/\nX: \xe9\t\n");
+}
+
+TEST_CASE("glue: a response that may not be sent is a failure of its request") {
+  const auto head = [](http::Response response, std::string method = "GET") {
+    to_answer.emplace(std::move(response));
+    FakeContext context;
+    context.request(method + "\nhttp://h/answer\n", false);
+    return js.response_head;
+  };
+  using http::Headers;
+  CHECK(head(http::Response(200, Headers{{"X", "a\nY: b"}}, "x")).starts_with("500\n"));
+  CHECK(js.failure.find("header field X ") != std::string::npos);
+  CHECK(head(http::Response(200, Headers{{"X Y", "a"}}, "x")).starts_with("500\n"));
+  CHECK(head(http::Response(200, Headers{{"Content-Length", "2"}}, "x")).starts_with("500\n"));
+  CHECK(head(http::Response(600)).starts_with("500\n"));
+  CHECK(head(http::Response(199)).starts_with("500\n"));
+  CHECK(head(http::Response(200, Headers{{"Content-Length", "1"}, {"Keep-Alive", "x"}}, "x")) ==
+        "200\nContent-Length: 1\n");
+  CHECK(head(http::Response(200, Headers{{"Content-Length", "1000"}}, {}), "HEAD") ==
+        "200\nContent-Length: 1000\n");
+  CHECK(head(http::Response(200, Headers{{"Content-Length", "1x"}}, {}), "HEAD").starts_with("500\n"));
+}
+
+TEST_CASE("glue: a streamed body that is not as long as it said breaks off") {
+  for (const std::uint64_t length : {3U, 4U, 5U}) {
+    to_answer.emplace(200, http::Body(std::make_unique<Stated>(length)));
+    FakeContext context;
+    context.request("GET\nhttp://h/answer\n", false);
+    context.wanted();
+    context.wanted();
+    CHECK(js.response_end == (length == 4 ? 0 : 1));
+  }
+}
+
+TEST_CASE("glue: lengths that were received are held to, and may be passed on") {
+  FakeContext context;
+  context.request("POST\nhttp://h/onward\ncontent-length: 3\n", true);
+  SECTION("both whole") {
+    context.request_bytes("abc");
+    context.request_bytes("");
+    CHECK(js.fetch_body == "abc");
+    context.fetch_head("200\ncontent-length: 2\n");
+    CHECK(js.response_head == "200\ncontent-length: 2\n");
+    context.wanted();
+    context.fetch_bytes("ok");
+    context.wanted();
+    context.fetch_bytes("");
+    CHECK(js.response_end == 0);
+  }
+  SECTION("the request breaks off") {
+    context.request_bytes("ab");
+    context.request_bytes("");
+    CHECK(js.count("fetch 1") == 0);
+    CHECK(js.failure.find("broke off") != std::string::npos);
+  }
+  SECTION("more than is collected") {
+    context.request_bytes(std::string(1048577, 'x'));
+    CHECK(js.count("fetch 1") == 0);
+    CHECK(js.failure.starts_with("limit_exceeded: a body that streams is collected before fetch()"));
+  }
 }
