@@ -32,6 +32,22 @@ Error failure(int status, const std::string& host) {
   }
 }
 
+// RFC 6761 section 6.3: "localhost" and every name below it is this machine, and never asked of DNS.
+bool is_localhost(std::string_view host) {
+  constexpr std::string_view name = "localhost";
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() > name.size() && host[host.size() - name.size() - 1] != '.') return false;
+  return host.size() >= name.size() &&
+         http::equal_ignoring_case(host.substr(host.size() - name.size()), name);
+}
+
+std::vector<SocketAddress> loopback(AddressFamily family, std::uint16_t port) {
+  std::vector<SocketAddress> addresses;
+  if (family != AddressFamily::v4) addresses.push_back(*SocketAddress::literal("::1", port));
+  if (family != AddressFamily::v6) addresses.push_back(*SocketAddress::literal("127.0.0.1", port));
+  return addresses;
+}
+
 // A question that c-ares has. It outlives the task that asked: c-ares cannot forget a single question, so
 // when the task is gone the answer is dropped when it comes.
 struct Query {
@@ -210,6 +226,7 @@ Task<std::vector<SocketAddress>> Resolver::resolve(std::string host, std::uint16
     if (family != AF_UNSPEC && family != literal->family()) co_return failure(ARES_ENODATA, host);
     co_return std::vector<SocketAddress>{*literal};
   }
+  if (is_localhost(asked)) co_return loopback(options_.family, port);
   Channel* channel = co_await this->channel();
   std::unique_ptr<Query, QueryOwner> query(new Query);
   channel->ask(host, port, options_.family, query.get());

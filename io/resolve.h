@@ -43,9 +43,9 @@ class Resolver {
   ~Resolver();
 
   // The addresses of `host`, IPv6 and IPv4, in the order of RFC 6724; at least one. Literal addresses are
-  // answered at once, names in /etc/hosts from there. Fails, naming the host: not_found when there is no
-  // such name or it has no address, unavailable when no server answered. Destroying the task drops a late
-  // answer.
+  // answered at once, and so are "localhost" and the names below it (this machine: RFC 6761); names in
+  // /etc/hosts from there. Fails, naming the host: not_found when there is no such name or it has no address,
+  // unavailable when no server answered. Destroying the task drops a late answer.
   Task<std::vector<SocketAddress>> resolve(std::string host, std::uint16_t port);
 
  private:

@@ -358,6 +358,14 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
   }
 }
 
+// The resolver only says that no server answered, also where it had no descriptor to ask with.
+Error without_descriptors(Error error, const std::string& host) {
+  if (error != Errc::unavailable) return error;
+  const posix::Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (probe || (errno != EMFILE && errno != ENFILE)) return error;
+  return Error::from_errno(errno, "resolve " + host).nothing_sent();
+}
+
 // "10.0.0.1:443", or where there are several "a.test:443 (10.0.0.1:443 and 2 more)".
 std::string name_of(const std::vector<SocketAddress>& addresses, const std::string& host) {
   const std::string first = addresses.front().text();
@@ -389,7 +397,8 @@ Task<std::unique_ptr<Stream>> TcpNetwork::connect_within(Duration limit, std::st
   if (!found && found.error().limit() == TimeLimit::resolve) {
     co_return std::move(found).error().context("resolve " + host).with_peer(host).nothing_sent();
   }
-  Addresses addresses = co_await std::move(found);
+  if (!found) co_return without_descriptors(std::move(found).error(), host);
+  Addresses addresses = *std::move(found);
   std::string peer = name_of(addresses, host);
   Task<std::unique_ptr<Stream>> connecting =
       addresses.size() == 1

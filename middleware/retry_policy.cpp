@@ -137,10 +137,6 @@ Verdict judge_status(bool idempotent, const Response& response, SystemTime now) 
 
 }  // namespace
 
-bool idempotent(const Method& method, const Headers& headers) {
-  return method.idempotent() || headers.has("idempotency-key") || headers.has("x-idempotency-key");
-}
-
 Verdict judge(bool idempotent, const Attempt& attempt, SystemTime now) {
   if (attempt.error() != nullptr) return judge_error(idempotent, *attempt.error());
   return judge_status(idempotent, *attempt.response(), now);

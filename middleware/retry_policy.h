@@ -52,8 +52,7 @@ struct Verdict {
   std::optional<Duration> server_delay;
 };
 
-// Whether sending the request twice has the effect of sending it once.
-bool idempotent(const Method& method, const Headers& headers);
+// (`idempotent`, for `judge`: message.h.)
 
 // The table above. `now` is the wall clock, for dates in a response that has no Date of its own.
 Verdict judge(bool idempotent, const Attempt& attempt, SystemTime now);

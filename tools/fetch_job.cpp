@@ -1,10 +1,12 @@
 #include "fetch_job.h"
 
+#include <cmath>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
 
 #include <escapement/io/http/client.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/io/http/writer.h>
 #include <escapement/io/loop.h>
 #include <escapement/io/tls.h>
@@ -73,6 +75,7 @@ struct Story {
   bool begun = false;        // the URL was good
   bool written = true;       // what should be written was
   bool within_limit = true;  // of the body
+  std::shared_ptr<http::CallProgress> progress = std::make_shared<http::CallProgress>();
   // Of the last attempt:
   bool handshake_failed = false;
   bool redirected = false;  // to a good URL
@@ -195,7 +198,8 @@ Result<http::Encrypt> encrypt_of(const FetchOptions& options) {
   return std::move(client).error().context("--cacert");
 }
 
-Duration seconds(double count) { return std::chrono::duration<double>(count); }
+// To the nearest nanosecond: 1.001 is 1001 ms.
+Duration seconds(double count) { return std::chrono::duration<double, std::nano>(std::round(count * 1e9)); }
 
 class Fetch {
  public:
@@ -303,8 +307,9 @@ Task<> Fetch::run(std::string text, http::Headers headers, std::string data, Out
   std::string method = options_.method;
   if (method.empty()) method = options_.head ? "HEAD" : !options_.data.empty() ? "POST" : "GET";
   const http::Service service = layers(story, reactor.precise_now());
-  http::Response response =
-      co_await service(http::Request(method, std::move(url), std::move(headers), std::move(data)));
+  http::Request request(method, std::move(url), std::move(headers), std::move(data));
+  request.progress = story.progress;
+  http::Response response = co_await service(std::move(request));
   story.status = response.status;
   story.headers = response.headers;
   std::string head;
@@ -346,6 +351,26 @@ Task<> Fetch::copy_body(http::Response& response, Output& out, Story& story) {
   }
 }
 
+// What had come of a transfer when --max-time ended it.
+std::string come_so_far(const Story& story) {
+  if (story.status != 0) {
+    const std::string bytes = std::to_string(story.bytes) + (story.bytes == 1 ? " byte" : " bytes");
+    return bytes + " of the body had come";
+  }
+  const std::string_view what = http::doing(story.progress->waits_for);
+  return what.empty() ? "no response had come" : "it was " + std::string(what);
+}
+
+Error told(Error error, const Story& story) {
+  if (error.limit() != TimeLimit::overall || !error.peer().empty()) return error;  // not --max-time
+  return std::move(error).remark(come_so_far(story)).in_attempt(story.progress->attempt);
+}
+
+std::string sentence(const Error& error) {
+  if (error.attempt() < 2) return error.message();
+  return error.message() + " (attempt " + std::to_string(error.attempt()) + ')';
+}
+
 nlohmann::json json_of(const std::string& url, const Story& story, const Result<>& outcome,
                        double milliseconds) {
   nlohmann::json headers = nlohmann::json::array();
@@ -359,8 +384,17 @@ nlohmann::json json_of(const std::string& url, const Story& story, const Result<
                         {"attempts", story.attempts},
                         {"total_ms", milliseconds}};
   if (!outcome) {
-    object["error"] = {{"kind", std::string(name(outcome.error().code()))},
-                       {"message", outcome.error().message()}};
+    const Error& error = outcome.error();
+    object["error"] = {{"kind", std::string(name(error.code()))},
+                       {"message", error.message()},
+                       {"peer", error.peer()},
+                       {"attempt", error.attempt()},
+                       {"maybe_sent", error.maybe_sent()}};
+    if (error.limit() != TimeLimit::none) {
+      object["error"]["limit"] = {{"name", std::string(name(error.limit()))},
+                                  {"length_ms", error.limit_length().milliseconds()},
+                                  {"elapsed_ms", error.elapsed().milliseconds()}};
+    }
   }
   return object;
 }
@@ -405,7 +439,10 @@ int fetch_all(const FetchOptions& options) {
     Story story;
     const Instant began = (*loop)->backend().now();
     const Duration limit = options.max_seconds ? seconds(*options.max_seconds) : Duration::max();
-    Result<> outcome = (*loop)->run(with_timeout(limit, fetch.run(url, *headers, *data, out, story)));
+    const detail::LimitName max_time{TimeLimit::overall, "the whole transfer did not end"};
+    Result<> outcome =
+        (*loop)->run(detail::within(limit, max_time, fetch.run(url, *headers, *data, out, story)));
+    if (!outcome) outcome = told(std::move(outcome).error(), story);
     if (options.json) {
       const double took = ((*loop)->backend().now() - began).milliseconds();
       const nlohmann::json object = json_of(url, story, outcome, took);
@@ -415,7 +452,7 @@ int fetch_all(const FetchOptions& options) {
       story.written = story.written && told;
       if (!told) outcome = std::move(told);
     }
-    if (!outcome) code = fail(options, exit_code_of(outcome.error(), story), outcome.error().message());
+    if (!outcome) code = fail(options, exit_code_of(outcome.error(), story), sentence(outcome.error()));
   }
   return code;
 }

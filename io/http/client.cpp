@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include <escapement/core/event.h>
+#include <escapement/io/http/client_pool.h>
 #include <escapement/io/http/connection.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/io/http/writer.h>
@@ -15,7 +15,7 @@ namespace escapement::http {
 
 namespace detail {
 
-using escapement::detail::catching;
+using escapement::detail::LimitName;
 using escapement::detail::PromiseBase;
 using escapement::detail::Started;
 using escapement::detail::this_task;
@@ -25,7 +25,6 @@ using escapement::detail::within;
 
 namespace {
 
-constexpr std::size_t skip_max = 2 * KiB;  // of a response given up half-way, if it has arrived already
 constexpr Duration idle_margin = 2s;
 
 ParserLimits limits_of(const ClientOptions& options) {
@@ -35,16 +34,35 @@ ParserLimits limits_of(const ClientOptions& options) {
   return limits;
 }
 
-// "timeout=5, max=100" in Keep-Alive: for how long the server keeps an unused connection.
+// The value of a parameter in "timeout=5, max=100"; whole, and with its exact name in any case.
+std::optional<std::int64_t> parameter(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find_first_of(",;"), list.size());
+    const std::string_view element = list.substr(0, end);
+    list.remove_prefix(std::min(list.size(), end + 1));
+    const std::size_t equals = element.find('=');
+    if (equals == element.npos) continue;
+    if (!equal_ignoring_case(without_white_space(element.substr(0, equals)), name)) continue;
+    std::string_view value = without_white_space(element.substr(equals + 1));
+    if (value.size() > 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
+    }
+    std::uint64_t number = 0;
+    const std::from_chars_result read = std::from_chars(value.data(), value.data() + value.size(), number);
+    if (value.empty() || read.ptr != value.data() + value.size()) continue;
+    if (read.ec != std::errc() || number > INT64_MAX) return INT64_MAX;
+    return static_cast<std::int64_t>(number);
+  }
+  return std::nullopt;
+}
+
+// For how long the server keeps an unused connection, where its Keep-Alive field says so.
 std::optional<Duration> announced_keep_alive(const Headers& headers) {
-  std::string_view value = headers.get_or("keep-alive", "");
-  const std::size_t at = value.find("timeout=");
-  if (at == value.npos) return std::nullopt;
-  value.remove_prefix(at + 8);
-  std::int64_t seconds = 0;
-  const std::from_chars_result read = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (read.ec != std::errc() || seconds < 0) return std::nullopt;
-  return Duration(1s) * seconds;
+  const std::optional<std::string> value = headers.joined("keep-alive");
+  if (!value) return std::nullopt;
+  const std::optional<std::int64_t> seconds = parameter(*value, "timeout");
+  if (!seconds) return std::nullopt;
+  return Duration(1s) * *seconds;
 }
 
 // Tells the call's CallProgress, where there is one, what the call does. Nobody tells it more when the call
@@ -78,122 +96,37 @@ Error told(Error error, const std::string& origin, int attempt) {
   return error;
 }
 
-}  // namespace
-
-// An open connection nobody uses, with the timer that ends it.
-class IdleConnection final : public Runnable {
- public:
-  IdleConnection(Pool& pool, std::string origin, std::unique_ptr<Connection> c)
-      : connection(std::move(c)), pool_(pool), origin_(std::move(origin)) {}
-  void run() override;  // idle for too long
-
-  std::unique_ptr<Connection> connection;
-  TimerEntry timer;
-
- private:
-  Pool& pool_;
-  std::string origin_;
-};
-
-// The connections of one client. Calls and responses share it with the client.
-class Pool {
- public:
-  Pool(Network& n, ClientOptions o) : network(n), options(std::move(o)) {}
-  Pool(const Pool&) = delete;
-
-  struct Origin {
-    explicit Origin(std::size_t connections_max) : slots(connections_max) {}
-    Semaphore slots;
-    std::vector<std::unique_ptr<IdleConnection>> idle;  // the most recently used last
-  };
-
-  Origin& at(const std::string& origin) {
-    const std::size_t most = std::max<std::size_t>(1, options.connections_per_host_max);
-    return origins.try_emplace(origin, most).first->second;
+Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url, Report& report, Instant began) {
+  const Duration limit = pool.options.connect_timeout;
+  report.waits_for(TimeLimit::connect);
+  std::unique_ptr<Stream> stream = co_await pool.network.connect_within(limit, url.host(), url.port());
+  if (url.scheme() != "https") co_return std::move(stream);
+  report.waits_for(TimeLimit::handshake);
+  Task<std::unique_ptr<Stream>> handshake = pool.options.encrypt(std::move(stream), url.host());
+  Result<std::unique_ptr<Stream>> encrypted =
+      co_await within(limit, {TimeLimit::handshake, "not finished"}, std::move(handshake), began).result();
+  if (!encrypted && encrypted.error().limit() == TimeLimit::handshake && encrypted.error().peer().empty()) {
+    co_return std::move(encrypted).error().context("TLS handshake with " + url.host()).nothing_sent();
   }
+  co_return std::move(encrypted);
+}
 
-  // The most recently used connection that is still good; null when there is none.
-  std::unique_ptr<Connection> take_idle(const std::string& origin) {
-    std::vector<std::unique_ptr<IdleConnection>>& idle = at(origin).idle;
-    while (!idle.empty()) {
-      std::unique_ptr<Connection> connection = std::move(idle.back()->connection);
-      idle.pop_back();
-      if (!connection->has_unread_bytes() && !connection->stream().readable_or_closed()) return connection;
-    }
-    return nullptr;
-  }
-
-  void put_back(Reactor& reactor, const std::string& origin, std::unique_ptr<Connection> connection,
-                Duration idle_for) {
-    if (idle_for <= Duration() || connection->has_unread_bytes()) return;
-    auto idle = std::make_unique<IdleConnection>(*this, origin, std::move(connection));
-    idle->timer.arm(reactor.timers(), reactor.now() + idle_for, *idle);
-    at(origin).idle.push_back(std::move(idle));
-  }
-
-  void drop(const std::string& origin, IdleConnection& which) {
-    std::erase_if(at(origin).idle,
-                  [&](const std::unique_ptr<IdleConnection>& idle) { return idle.get() == &which; });
-  }
-
-  Network& network;
-  ClientOptions options;
-  std::map<std::string, Origin, std::less<>> origins;
-  std::uint64_t made = 0;
-};
-
-void IdleConnection::run() { pool_.drop(origin_, *this); }
-
-// One connection in use. Gives it back when its exchange ended well, closes it otherwise.
-class Lease {
- public:
-  Lease(std::shared_ptr<Pool> pool, Reactor& reactor, std::string origin, Semaphore::Permit slot)
-      : pool_(std::move(pool)), reactor_(reactor), origin_(std::move(origin)), slot_(std::move(slot)) {}
-  Lease(const Lease&) = delete;
-  ~Lease() {
-    if (!connection || !reusable || !connection->skip_buffered_body(skip_max)) return;
-    auto giving_back = [this] { pool_->put_back(reactor_, origin_, std::move(connection), idle_for); };
-    (void)catching(giving_back);  // without memory for that it is closed
-  }
-
-  const std::string& origin() const { return origin_; }
-
-  std::unique_ptr<Connection> connection;
-  bool reused = false;    // it had an exchange before this one
-  bool reusable = false;  // the request went out whole and both sides keep the connection
-  Duration idle_for;
-
- private:
-  std::shared_ptr<Pool> pool_;
-  Reactor& reactor_;
-  std::string origin_;
-  Semaphore::Permit slot_;  // last: given up before the pool
-};
-
-namespace {
-
-Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url, Report& report) {
+// A new connection. Where descriptors or memory have run out, the idle ones are closed for it, oldest first.
+Task<std::unique_ptr<Connection>> connect(Pool& pool, Url url, Report& report) {
   if (url.scheme() == "https" && !pool.options.encrypt) {
     co_return Error(Errc::unsupported, "https is not available: this client was made without TLS")
         .nothing_sent();
   }
   Reactor& reactor = co_await this_reactor;
   const Instant began = reactor.precise_now();
-  const Duration limit = pool.options.connect_timeout;
-  report.waits_for(TimeLimit::connect);
-  std::unique_ptr<Stream> stream = co_await pool.network.connect_within(limit, url.host(), url.port());
-  if (url.scheme() == "https") {
-    report.waits_for(TimeLimit::handshake);
-    Task<std::unique_ptr<Stream>> handshake = pool.options.encrypt(std::move(stream), url.host());
-    Result<std::unique_ptr<Stream>> encrypted =
-        co_await within(limit, {TimeLimit::handshake, "not finished"}, std::move(handshake), began).result();
-    if (!encrypted && encrypted.error().limit() == TimeLimit::handshake && encrypted.error().peer().empty()) {
-      co_return std::move(encrypted).error().context("TLS handshake with " + url.host()).nothing_sent();
-    }
-    stream = co_await std::move(encrypted);
+  Result<std::unique_ptr<Stream>> stream = co_await open_stream(pool, url, report, began).result();
+  while (!stream && stream.error() == Errc::overloaded && pool.close_oldest_idle()) {
+    stream = co_await open_stream(pool, url, report, began).result();
   }
+  if (!stream) co_return std::move(stream).error();
   ++pool.made;
-  co_return std::move(stream);
+  co_return std::make_unique<Connection>(*std::move(stream), Parser::Role::response, limits_of(pool.options),
+                                         pool.options.stall_timeout);
 }
 
 Task<Semaphore::Permit> acquire(Semaphore& slots) {
@@ -201,29 +134,25 @@ Task<Semaphore::Permit> acquire(Semaphore& slots) {
   co_return std::move(slot);
 }
 
-// One of the origin's connections, as soon as there is one free.
-Task<Semaphore::Permit> slot_for(Pool& pool, const std::string& origin) {
-  Task<Semaphore::Permit> acquiring = acquire(pool.at(origin).slots);
+// Waits until the origin may have one more connection.
+Task<Semaphore::Permit> slot_for(Pool& pool, Lease& lease) {
+  Task<Semaphore::Permit> acquiring = acquire(lease.origin().slots);
+  const LimitName limit{TimeLimit::queue, "none became free"};
   Result<Semaphore::Permit> slot =
-      co_await within(pool.options.queue_timeout, {TimeLimit::queue, "none became free"},
-                      std::move(acquiring))
-          .result();
+      co_await within(pool.options.queue_timeout, limit, std::move(acquiring)).result();
   if (slot) co_return std::move(slot);
-  co_return std::move(slot).error().context("waiting for a connection to " + origin).nothing_sent();
+  co_return std::move(slot).error().context("waiting for a connection to " + lease.name()).nothing_sent();
 }
 
 Task<std::unique_ptr<Lease>> lease_for(std::shared_ptr<Pool> pool, Url url, bool fresh, Report& report) {
   Reactor& reactor = co_await this_reactor;
-  const std::string origin = url.origin();
+  auto lease = std::make_unique<Lease>(pool, reactor, url.origin());
   report.waits_for(TimeLimit::queue);
-  Semaphore::Permit slot = co_await slot_for(*pool, origin);
-  auto lease = std::make_unique<Lease>(pool, reactor, origin, std::move(slot));
-  if (!fresh) lease->connection = pool->take_idle(origin);
+  Semaphore::Permit slot = co_await slot_for(*pool, *lease);
+  lease->slot.emplace(std::move(slot));
+  if (!fresh) lease->connection = pool->take_idle(lease->origin());
   lease->reused = lease->connection != nullptr;
-  if (lease->reused) co_return std::move(lease);
-  std::unique_ptr<Stream> stream = co_await open_stream(*pool, url, report);
-  lease->connection = std::make_unique<Connection>(std::move(stream), Parser::Role::response,
-                                                   limits_of(pool->options), pool->options.stall_timeout);
+  if (!lease->reused) lease->connection = co_await connect(*pool, std::move(url), report);
   co_return std::move(lease);
 }
 
@@ -257,7 +186,10 @@ Task<MessageHead> read_final_head(Connection& connection, bool answers_head, Eve
 class Exchange final : public Runnable {
  public:
   Exchange(std::unique_ptr<Lease> lease, Request& request)
-      : lease_(std::move(lease)), body_(std::move(request.body)), attempt_(request.attempt) {}
+      : lease_(std::move(lease)),
+        received_before_(lease_->connection->bytes_received()),
+        body_(std::move(request.body)),
+        attempt_(request.attempt) {}
   Exchange(const Exchange&) = delete;
   ~Exchange() {
     // Not all went out, or not all of the answer was wanted: what follows on this connection is uncertain.
@@ -266,10 +198,15 @@ class Exchange final : public Runnable {
 
   Connection& connection() { return *lease_->connection; }
   bool reused() const { return lease_->reused; }
-  const std::string& origin() const { return lease_->origin(); }
+  const std::string& origin() const { return lease_->name(); }
   int attempt() const { return attempt_; }
-  // The body back, to send it again.
-  Body take_body() { return std::move(body_); }
+  // The body back, to send it again. Sending leaves bytes in memory as they are.
+  Body take_body() {
+    sending_.reset();
+    return std::move(body_);
+  }
+  // Whether the connection ended, or broke, before a byte of the answer came.
+  bool unanswered() { return connection().bytes_received() == received_before_; }
 
   // `head`: of the request, as it is sent.
   Task<MessageHead> run(const Request& request, std::string head, Framing framing,
@@ -294,6 +231,7 @@ class Exchange final : public Runnable {
   }
 
   std::unique_ptr<Lease> lease_;
+  std::uint64_t received_before_;
   Body body_;
   int attempt_;
   Event may_continue_;
@@ -393,7 +331,7 @@ Response make_response(std::unique_ptr<Exchange> exchange, MessageHead head, con
 }
 
 Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
-  const bool repeatable = request.body.replayable() && request.method.idempotent();
+  const bool repeatable = request.body.replayable() && idempotent(request.method, request.headers);
   Output head;  // before anything is connected: a request that cannot be sent needs no connection
   const Framing framing = co_await write_request_head(head, request, RequestOptions());
   Report report(request);
@@ -408,8 +346,7 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
     report.waits_for(TimeLimit::none);
     if (answer) co_return make_response(std::move(exchange), *std::move(answer), pool->options);
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
-    const bool stale =
-        exchange->reused() && answer.error() == Errc::reset && !exchange->connection().has_unread_bytes();
+    const bool stale = exchange->reused() && answer.error() == Errc::reset && exchange->unanswered();
     if (!stale || !repeatable) {
       co_return told(std::move(answer).error(), exchange->origin(), exchange->attempt());
     }
@@ -427,11 +364,9 @@ Client::Client(Network& network, ClientOptions options)
 
 Task<Response> Client::operator()(Request request) const { return detail::call(pool_, std::move(request)); }
 
-std::size_t Client::idle_connections() const {
-  std::size_t idle = 0;
-  for (const auto& [name, origin] : pool_->origins) idle += origin.idle.size();
-  return idle;
-}
+std::size_t Client::idle_connections() const { return pool_->idle(); }
+
+std::size_t Client::origins() const { return pool_->origins(); }
 
 std::uint64_t Client::connections_made() const { return pool_->made; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http::detail {
@@ -18,8 +19,10 @@ using escapement::detail::until_made_ready;
 constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
 
 using escapement::detail::LimitName;
+using escapement::detail::timeout_error;
 using escapement::detail::within;
 
+constexpr std::size_t progress_min = 1 * KiB;  // a client sends no less within its stall_timeout
 constexpr LimitName sending_stalled{TimeLimit::write, "no progress"};
 constexpr LimitName body_stalled{TimeLimit::body, "nothing"};
 
@@ -135,6 +138,7 @@ Task<bool> Connection::receive() {
   const std::size_t count = co_await stream_->read(MutableBytes(received_.get(), read_size));
   from_ = 0;
   to_ = count;
+  bytes_received_ += count;
   ended_ = count == 0;
   co_return !ended_;
 }
@@ -158,6 +162,34 @@ Task<Parser::Event> Connection::next_event() {
   }
 }
 
+// A client's: with the limit on waiting without progress. Sending is progress, too: what comes may depend on
+// it.
+Task<Parser::Event> Connection::next_event_in_time() {
+  PromiseBase& self = co_await this_task;
+  Reactor& reactor = self.reactor();
+  Started<Parser::Event> next(next_event());
+  next.start(reactor, self);
+  const bool limited = stall_timeout_ != Duration::max();
+  TimerEntry timer;
+  Instant since;
+  std::optional<std::uint64_t> writes;  // at that time
+  while (!next.finished()) {
+    if (limited && !timer.armed()) {
+      const Instant now = reactor.precise_now();
+      if (writes == writes_) {
+        next.cancel();
+        co_return timeout_error(body_stalled, stall_timeout_, now - since);
+      }
+      writes = writes_;
+      since = now;
+      timer.arm(reactor.timers(), since + stall_timeout_, self);
+    }
+    co_await until_made_ready;
+  }
+  Result<Parser::Event> event = next.take();
+  co_return std::move(event);
+}
+
 Task<MessageHead> Connection::read_head(bool answers_head) {
   ESC_CHECK(complete_);
   parser_.expect_no_body(answers_head);
@@ -177,7 +209,7 @@ Task<std::string> Connection::read_body() {
     Waiting waiting(*waits_, Waits::For::body);
     event = co_await next_event().result();
   } else {
-    event = co_await within(stall_timeout_, body_stalled, next_event()).result();
+    event = co_await next_event_in_time().result();
   }
   if (!event) {
     co_return named(std::move(event).error(), body_stalled, "reading the body from ", stream_->peer());
@@ -209,6 +241,7 @@ std::string Connection::take_unread_bytes() {
 bool Connection::write_some() {
   if (sending_ || torn_) return false;
   const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
+  writes_ += sent > 0 ? 1 : 0;
   if (sent != out_.size()) {
     out_.drop_front(sent);
     return false;
@@ -245,9 +278,16 @@ Task<> Connection::write_slice(Bytes slice) {
     co_await stream_->write(slice);
     co_return;
   }
-  Task<> writing = stream_->write(slice);
-  Result<> sent = co_await within(stall_timeout_, sending_stalled, std::move(writing)).result();
-  if (!sent) co_await named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+  // A little within the limit, then what the stream takes at once: a peer that reads slowly is no stall.
+  while (!slice.empty()) {
+    const Bytes little = slice.first(std::min(slice.size(), progress_min));
+    Task<> writing = stream_->write(little);
+    Result<> sent = co_await within(stall_timeout_, sending_stalled, std::move(writing)).result();
+    if (!sent) co_await named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+    ++writes_;
+    slice = slice.subspan(little.size());
+    if (!slice.empty()) slice = slice.subspan(stream_->write_now(slice));
+  }
 }
 
 Task<bool> Connection::send_slice_of(FileRange& file) {
@@ -266,8 +306,21 @@ Task<> Connection::send_text(std::string text) {
   co_await flush();
 }
 
+Task<> Connection::send_bytes(std::string_view bytes) {
+  while (!sending_) {
+    const std::size_t room = joined_max - std::min(joined_max, out_.size());
+    const std::string_view piece = bytes.substr(0, room);
+    out_ += piece;
+    bytes.remove_prefix(piece.size());
+    if (bytes.empty()) co_return;
+    co_await flush();
+  }
+  out_ += bytes;  // whoever sends goes on with them
+}
+
 Task<> Connection::send_body(Body& body, Framing framing) {
   if (framing == Framing::none) co_return;
+  if (body.replayable() && framing != Framing::chunked) co_return co_await send_bytes(body.bytes());
   std::uint64_t sent = 0;
   const std::uint64_t expected = framing == Framing::length ? *body.length() : 0;
   PromiseBase& self = co_await this_task;

@@ -90,6 +90,8 @@ class Connection {
   bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
   // What a server answers to a message that failed to parse; 0 when the parser did not fail.
   int parse_error_status() const { return parse_failed_ ? parser_.error_status() : 0; }
+  // By receive(), since the beginning.
+  std::uint64_t bytes_received() const { return bytes_received_; }
   // Of the current message's body, without framing.
   std::uint64_t body_bytes() const { return body_bytes_; }
 
@@ -113,7 +115,8 @@ class Connection {
     out_ += bytes;
     return true;
   }
-  // Sends a body as `framing` says; the last of it may be left in out().
+  // Sends a body as `framing` says; the last of it may be left in out(). Bytes in memory are not taken from
+  // the body: it can be sent again.
   Task<> send_body(Body& body, Framing framing);
   // `head` has been made by the writer; it and the body, sent.
   Task<> send(std::string head, Body& body, Framing framing);
@@ -128,6 +131,8 @@ class Connection {
   Parser::Event parse_more();
   bool write_some();
   Task<Parser::Event> next_event();
+  Task<Parser::Event> next_event_in_time();
+  Task<> send_bytes(std::string_view bytes);
   Task<> write_slice(Bytes slice);
   // As Stream::send_file.
   Task<bool> send_slice_of(FileRange& file);
@@ -144,7 +149,9 @@ class Connection {
   std::size_t to_ = 0;
   Output out_;
   std::uint64_t body_bytes_ = 0;
-  bool complete_ = true;  // no message is in the middle
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t writes_ = 0;  // that the stream took bytes of
+  bool complete_ = true;      // no message is in the middle
   bool parse_failed_ = false;
   bool ended_ = false;    // the peer sends no more
   bool sending_ = false;  // a flush() is under way

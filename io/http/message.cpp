@@ -35,6 +35,10 @@ bool Method::safe() const {
 
 bool Method::idempotent() const { return safe() || text() == "PUT" || text() == "DELETE"; }
 
+bool idempotent(const Method& method, const Headers& headers) {
+  return method.idempotent() || headers.has("idempotency-key") || headers.has("x-idempotency-key");
+}
+
 inline Headers::Store* Headers::new_store(std::size_t count, std::size_t text_size) {
   const std::size_t bytes = sizeof(Store) + count * sizeof(Place) + text_size;
   ESC_CHECK(bytes <= UINT32_MAX);

@@ -233,6 +233,10 @@ class BodySource {
   virtual Task<> take_over(std::unique_ptr<Stream> stream);
 };
 
+// Whether sending a request twice has the effect of sending it once: by its method, or because it carries an
+// Idempotency-Key (or X-Idempotency-Key) by which the server knows it again.
+bool idempotent(const Method& method, const Headers& headers);
+
 // Something that lives as long as a body does: a permit, a line for a log. Its destructor runs when the body
 // has been sent, or was given up.
 class BodyGuard {

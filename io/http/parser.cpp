@@ -268,6 +268,7 @@ int Parser::State::headers_complete() {
   head.target = text.substr(target_.at, target_.size);
   const Known known(text, places_);
   head.keep_alive = known.keeps_alive(head.minor_version);
+  head.asks_keep_alive = known.keep_alive;
   head.upgrade = known.upgrade;
   if (!check_framing(known)) return -1;
   if (role_ == Role::request && !check_request(known)) return -1;

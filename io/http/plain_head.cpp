@@ -120,6 +120,7 @@ std::size_t PlainHead::read(std::string_view text, const ParserLimits& limits, M
   head.minor_version = line.minor_version;
   head.host = meaning->host;
   head.keep_alive = !meaning->close && (line.minor_version == 1 || meaning->keep_alive);
+  head.asks_keep_alive = meaning->keep_alive;
   head.expect_continue = line.minor_version == 1 && meaning->expects_continue;
   head.content_length.reset();
   head.chunked = head.upgrade = false;

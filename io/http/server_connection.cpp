@@ -333,6 +333,7 @@ int ServerConnection::begin(Exchange& exchange) {
   exchange.writing.minor_version = head.minor_version;
   exchange.writing.answers_head = head.method == Method::head();
   exchange.writing.keep_alive = head.keep_alive && ++requests_ < server_.options_.requests_per_connection_max;
+  exchange.writing.kept_lines = head.asks_keep_alive ? server_.kept_lines_ : std::string_view();
   Result<Url> url = url_of(head, stream().encrypted(), conversation_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));

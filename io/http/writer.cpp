@@ -286,7 +286,7 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
   const bool states_own_length = options.answers_head && known && length == 0 && response.status != 204;
 
   if (framing == Framing::until_close || found.closes) options.keep_alive = false;
-  char* at = to.room(options.date_line.size() + found.bytes + framing_bytes_max);
+  char* at = to.room(options.date_line.size() + options.kept_lines.size() + found.bytes + framing_bytes_max);
   at = put_status_line(at, response.status);
   if (!found.has_date) at = put(at, options.date_line);
   at = put_fields(at, response.headers, found, false);
@@ -296,7 +296,10 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
     at = put_framing(at, framing, length);
   }
   if (!options.keep_alive) at = put(at, "Connection: close\r\n");
-  if (options.keep_alive && options.minor_version == 0) at = put(at, "Connection: keep-alive\r\n");
+  if (options.keep_alive) {
+    at = put(at, options.kept_lines);
+    if (options.minor_version == 0 && options.kept_lines.empty()) at = put(at, "Connection: keep-alive\r\n");
+  }
   to.end_at(put(at, "\r\n"));
   return options.answers_head ? Framing::none : framing;
 }

@@ -33,6 +33,8 @@ struct ResponseOptions {
   bool keep_alive = true;  // becomes false where the head that was written says "close" for another reason
   int minor_version = 1;   // of the request it answers
   bool answers_head = false;
+  // What is said where the connection is kept, if anything: "Connection: keep-alive\r\nKeep-Alive: ...\r\n".
+  std::string_view kept_lines = {};
   std::string_view date_line;  // "Date: ...\r\n"; empty: none, as for a response that has its own
 };
 

@@ -196,6 +196,34 @@ TEST_CASE("client: sending to a peer that does not read has a limit") {
   CHECK(error.peer() == "http://s");
 }
 
+TEST_CASE("client: a body may wait for as long as the request's is still going out") {
+  // Its head comes at once, its body after the last byte of an upload that takes 100 s.
+  SimNetworkOptions network;
+  network.buffer = 1000;
+  network.bandwidth = 1000;
+  Peer peer("", network);
+  auto digest = [](SimNetwork& network) -> Task<> {
+    std::unique_ptr<Listener> listener = co_await network.listen("s:81");
+    std::unique_ptr<Stream> stream = co_await listener->accept();
+    std::vector<std::byte> room(4096);
+    bool answered = false;
+    for (std::string seen; !seen.ends_with('e');) {
+      const std::size_t count = co_await stream->read(room);
+      seen = as_text(Bytes(room).first(count));
+      if (std::exchange(answered, true)) continue;
+      co_await stream->write(as_bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"));
+    }
+    co_await stream->write(as_bytes("done"));
+    co_await sleep(1h);
+  };
+  peer.scope.spawn(digest(peer.sim.network()));
+  peer.sim.settle();
+  const http::Client client(peer.sim.network());
+  const std::string body = std::string(100'000, 'x') + 'e';
+  CHECK(*peer.sim.run(whole(client, request("POST", body, "http://s:81/"))) == "done");
+  CHECK(peer.sim.elapsed() >= 100s);
+}
+
 TEST_CASE("client: failures that are no limit say whom they were about, too") {
   Peer peer("SSH-2.0\r\n\r\n");
   const http::Client client(peer.sim.network());

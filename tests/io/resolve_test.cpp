@@ -243,3 +243,27 @@ TEST_CASE("resolver: servers that are none") {
   REQUIRE(!outcome);
   CHECK(outcome.error() == Errc::unavailable);
 }
+
+TEST_CASE("resolver: localhost and the names below it are this machine, and never asked of DNS") {
+  std::vector<std::string> asked;
+  const DnsScript script = [&](const DnsQuestion& question) -> Messages {
+    asked.push_back(question.name);
+    return both_families(question);
+  };
+  for (const AddressFamily family : {AddressFamily::any, AddressFamily::v4, AddressFamily::v6}) {
+    World world(script, long_enough, 1, family);
+    const std::string v6 = family != AddressFamily::v4 ? "[::1]:80 " : "";
+    const std::string v4 = family != AddressFamily::v6 ? "127.0.0.1:80 " : "";
+    for (const char* name : {"localhost", "LocalHost", "localhost.", "a.localhost", "b.a.LOCALHOST."}) {
+      CAPTURE(name);
+      CHECK(world.ask(name) == v6 + v4);
+    }
+    CHECK(asked.empty());
+    for (const char* name : {"notlocalhost.test", "localhost.test", "xlocalhost"}) {
+      CAPTURE(name);
+      CHECK(world.ask(name).find("9") != std::string::npos);
+    }
+    CHECK(!asked.empty());
+    asked.clear();
+  }
+}

@@ -224,6 +224,81 @@ TEST_CASE("resolver: literals, overrides, names that do not exist, servers that 
   CHECK(loop->run(wait()));
 }
 
+TEST_CASE("tcp: a name that nobody answers for has its own limit, and the error names it") {
+  LoopOptions options;
+  options.backend = GENERATE("epoll", "poll");
+  options.tcp.resolver.servers = "127.0.0.1:9";
+  options.tcp.resolver.timeout = 20s;
+  options.tcp.resolve_timeout = 60ms;
+  // Somebody has to be silent there: nobody at all is refused at once.
+  const posix::Fd silent(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+  ::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  options.tcp.resolver.servers = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  std::unique_ptr<Loop> loop = *Loop::make(std::move(options));
+
+  Result<std::unique_ptr<Stream>> outcome = loop->run(loop->network().connect("nobody.test", 80));
+  CHECK(to_string(outcome.error()) == "timed_out: resolve nobody.test: no answer within 60ms");
+  CHECK(outcome.error().limit() == TimeLimit::resolve);
+  CHECK(outcome.error().peer() == "nobody.test");
+  CHECK_FALSE(outcome.error().maybe_sent());
+  outcome = loop->run(loop->network().connect_within(30ms, "nobody.test", 80));
+  CHECK(to_string(outcome.error()) == "timed_out: resolve nobody.test: no answer within 30ms");
+}
+
+TEST_CASE("tcp: a connection that does not come has the limit of its caller, and the error the address") {
+  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  // A listener whose queue is full takes no more: the kernel drops what asks.
+  const posix::Fd full(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(full.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
+  REQUIRE(::listen(full.get(), 0) == 0);
+  ::getsockname(full.get(), reinterpret_cast<sockaddr*>(&address), &length);
+  const std::uint16_t port = ntohs(address.sin_port);
+  std::vector<std::unique_ptr<Stream>> taken;
+  for (int i = 0; i < 8; ++i) {
+    Result<std::unique_ptr<Stream>> one = loop->run(loop->network().connect_within(100ms, "127.0.0.1", port));
+    if (one) {
+      taken.push_back(*std::move(one));
+      continue;
+    }
+    const std::string peer = "127.0.0.1:" + std::to_string(port);
+    CHECK(to_string(one.error()) == "timed_out: connect to " + peer + ": no connection within 100ms");
+    CHECK(one.error().limit() == TimeLimit::connect);
+    CHECK(one.error().peer() == peer);
+    CHECK_FALSE(one.error().maybe_sent());
+    return;
+  }
+  FAIL("every connection was taken");
+}
+
+TEST_CASE("tcp: without a descriptor to ask for a name with, that is what the error says") {
+  LoopOptions options;
+  options.backend = GENERATE("epoll", "poll");
+  options.tcp.resolver.servers = "127.0.0.1:9";
+  options.tcp.resolver.timeout = 20ms;
+  options.tcp.resolver.tries = 1;
+  std::unique_ptr<Loop> loop = *Loop::make(std::move(options));
+  // Once, so that all that the resolver keeps is there.
+  CHECK(loop->run(loop->network().connect("nobody.test", 80)).error() == Errc::unavailable);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(posix::Fd(::dup(0)).get());  // the first that is free
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  Result<std::unique_ptr<Stream>> outcome = loop->run(loop->network().connect("nobody.test", 80));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(outcome.error() == Errc::overloaded);
+  CHECK_FALSE(outcome.error().maybe_sent());
+}
+
 TEST_CASE("signals: arrive as something to await") {
   std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
   Result<std::unique_ptr<Signals>> signals = Signals::make(loop->backend(), {SIGUSR1});

@@ -62,8 +62,11 @@ class Options(WithServe):
 
     def test_max_time(self):
         began = time.monotonic()
-        self.assertIn("200ms", self.fails(28, "-m", "0.2", self.url + "/delay/30000"))
-        self.assertIn("200ms", self.fails(28, "-m", "0.2", self.url + "/drip?bytes=2&interval_ms=30000"))
+        ended = "esc-fetch: the whole transfer did not end within 200ms; "
+        self.assertEqual(self.fails(28, "-m", "0.2", self.url + "/delay/30000"),
+                         ended + "it was waiting for the response\n")
+        said = self.fails(28, "-m", "0.2", "-o", os.devnull, self.url + "/drip?bytes=2&interval_ms=30000")
+        self.assertRegex(said, ended + r"[01] bytes? of the body had come\n")
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(self.body("-m", "30", self.url + "/hello"), b"hello")
 
@@ -299,6 +302,24 @@ class Failures(WithServe):
         port = closed_port()
         said = self.fails(7, f"http://127.0.0.1:{port}/")
         self.assertIn(f"127.0.0.1:{port}: Connection refused", said)
+
+    @without_ubsan
+    def test_more_origins_than_descriptors(self):
+        with Serve(address="0.0.0.0:0") as serve:
+            urls = [f"http://127.0.0.{host}:{serve.port}/hello" for host in range(1, 60)]
+            self.assertEqual(self.body(*urls, **few_descriptors(20)), b"hello" * len(urls))
+
+    def test_json_says_which_limit_it_was(self):
+        done = fetch("--json", "-m", "0.25", self.url + "/delay/30000")
+        error = json.loads(done.stdout)["error"]
+        self.assertEqual((error["limit"]["name"], error["limit"]["length_ms"]), ("overall", 250))
+        self.assertGreaterEqual(error["limit"]["elapsed_ms"], 250)
+        done = fetch("--json", "--per-try-timeout", "0.1", "--retry", "1", "--retry-delay", "0",
+                     self.url + "/delay/30000")
+        error = json.loads(done.stdout)["error"]
+        self.assertEqual((error["limit"]["name"], error["attempt"], error["peer"]), ("per_try", 2, self.url))
+        done = fetch("--json", f"http://127.0.0.1:{closed_port()}/")
+        self.assertFalse(json.loads(done.stdout)["error"]["maybe_sent"])
 
     @without_ubsan
     def test_lack_of_descriptors(self):

@@ -17,11 +17,11 @@ del sys.argv[1:3]
 class Serve:
     """A running esc-serve on a free port."""
 
-    def __init__(self, *options):
-        self.process = subprocess.Popen([SERVE, "127.0.0.1:0", *options], stdin=subprocess.DEVNULL,
+    def __init__(self, *options, address="127.0.0.1:0"):
+        self.process = subprocess.Popen([SERVE, address, *options], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        found = re.fullmatch(r"listening on (http://127\.0\.0\.1:(\d+))\n", line)
+        found = re.fullmatch(r"listening on (http://[\d.]+:(\d+))\n", line)
         if not found:
             raise AssertionError(f"esc-serve said {line!r} and {self.process.communicate()[1]!r}")
         self.url, self.port = found[1], int(found[2])
