@@ -119,7 +119,7 @@ class Context {
   timer = 0; // of the host, armed for `due`; an object while a message is on its way
   due = 0;
   running = false; // the module, for this context
-  calls = []; // the next ones to it
+  calls = null; // the next ones to it
   fate = null; // {error}: that it has failed or was aborted, and why
   fetches = null; // number -> {abort, reader}
   env = null; // of the Worker
@@ -152,6 +152,9 @@ class Context {
 
   bytes(at, length) {
     return new Uint8Array(this.app.exports.memory.buffer, at, length);
+  }
+  copy(at, length) {
+    return this.app.exports.memory.buffer.slice(at, at + length);
   }
   text(at, length) {
     return decoder.decode(this.bytes(at, length));
@@ -233,11 +236,11 @@ class Context {
   // Runs `call` and a step, and waits for what the step asks for.
   enter(call) {
     if (!this.alive) return;
-    if (this.running) return void this.calls.push(call);
+    if (this.running) return void (this.calls ??= []).push(call);
     this.running = true;
     let delay;
     do delay = this.inside(call, true);
-    while (this.alive && (call = this.calls.shift()));
+    while (this.alive && (call = this.calls?.shift()));
     this.running = false;
     if (this.fate || delay === -2) this.end(this.fate);
     else if (this.alive) this.attempt(() => this.arm(delay));
@@ -306,8 +309,9 @@ class Context {
     const { fetch = globalThis.fetch } = this.options;
     const ask = async (redirect) => {
       const response = await fetch(url, { ...init, redirect });
-      if (this.fetches.get(id) !== state) quietly(() => response.body?.cancel());
-      return response;
+      if (this.fetches.get(id) === state) return response;
+      quietly(() => response.body?.cancel());
+      throw "dropped";
     };
     try {
       await 0; // reported in a later turn
@@ -432,7 +436,7 @@ const imports = {
     return bytes.length;
   },
   respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength, streams) {
-    let body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : null;
+    let body = bodyLength ? this.copy(bodyAt, bodyLength) : null;
     if (streams) {
       body = new ReadableStream({
         start: (controller) => void (this.controller = controller),
