@@ -21,6 +21,10 @@ endfunction()
 function(esc_find_again line)
   set_property(GLOBAL APPEND PROPERTY esc_find_again "${line}")
 endfunction()
+# The same for pkg-config: "zlib", "libcares >= 1.18"
+function(esc_pkg_config package)
+  set_property(GLOBAL APPEND PROPERTY esc_pkg_config "${package}")
+endfunction()
 
 # llhttp::llhttp, static
 function(esc_need_llhttp)
@@ -32,6 +36,7 @@ function(esc_need_llhttp)
   endforeach()
   if(TARGET llhttp::llhttp)
     esc_find_again("find_dependency(llhttp 9 CONFIG)")
+    esc_pkg_config(libllhttp)
     return()
   endif()
   set(source ${ESC_DEPS}/src/llhttp)
@@ -42,12 +47,13 @@ function(esc_need_llhttp)
   target_include_directories(esc_llhttp SYSTEM PUBLIC $<BUILD_INTERFACE:${source}/include>)
   # Optimised in every build: it is generated code, as slow unoptimised as it is dull to debug.
   target_compile_options(esc_llhttp PRIVATE $<IF:$<BOOL:${wasm}>,-Oz,-O2>)
+  set_target_properties(esc_llhttp PROPERTIES POSITION_INDEPENDENT_CODE ${esc_position_independent})
   add_library(llhttp::llhttp ALIAS esc_llhttp)
-  install(TARGETS esc_llhttp EXPORT escapement-targets)
 endfunction()
 
 # CAres::cares
 function(esc_need_cares)
+  esc_pkg_config("libcares >= 1.18")
   find_package(c-ares CONFIG QUIET)
   if(TARGET c-ares::cares)
     add_library(CAres::cares ALIAS c-ares::cares)
@@ -73,6 +79,7 @@ macro(esc_need_zlib)
     esc_missing("zlib" "zlib1g-dev")
   endif()
   esc_find_again("find_dependency(ZLIB)")
+  esc_pkg_config(zlib)
 endmacro()
 
 # Sets esc_tls if the mbedTLS that was found can do more than a handful of handshakes at once (each holds keys, and
@@ -97,6 +104,20 @@ macro(esc_check_mbedtls)
   endif()
 endmacro()
 
+# Sets esc_installed_mbedtls, the target by which an installed copy links it: what tools/setup built is installed with
+# the library (esc_mbedtls_bundled, install.cmake), what the system has is found again.
+macro(esc_remember_mbedtls)
+  set(esc_mbedtls_bundled OFF)
+  cmake_path(IS_PREFIX ESC_DEPS "${MbedTLS_DIR}" NORMALIZE esc_mbedtls_bundled)
+  if(esc_mbedtls_bundled)
+    set(esc_installed_mbedtls escapement::mbedtls)
+  else()
+    set(esc_installed_mbedtls MbedTLS::mbedtls)
+    esc_find_again("find_dependency(MbedTLS 3.6 CONFIG)")
+    esc_pkg_config("mbedtls >= 3.6")
+  endif()
+endmacro()
+
 # Sets esc_tls as ESC_TLS asks for, and makes MbedTLS::mbedtls where it is on. A macro: what find_package
 # imports is seen where it is called.
 macro(esc_find_tls)
@@ -112,7 +133,7 @@ macro(esc_find_tls)
     if(TARGET MbedTLS::mbedtls)
       esc_check_mbedtls()
       if(esc_tls)
-        esc_find_again("find_dependency(MbedTLS 3.6 CONFIG)")
+        esc_remember_mbedtls()
       endif()
     elseif(ESC_TLS STREQUAL "AUTO")
       message(STATUS "mbedTLS 3.6 was not found: no TLS, https URLs will be refused")
