@@ -77,7 +77,8 @@ Error::Error(Errc code, std::string message)
 
 Error Error::out_of_memory() noexcept {
   // A text short enough to need no memory.
-  static State state{.code = Errc::overloaded, .message = "out of memory", .shared = true, .peer = {}};
+  static State state{
+      .code = Errc::overloaded, .os_number = ENOMEM, .message = "out of memory", .shared = true, .peer = {}};
   Error error(None{});
   error.state_.reset(&state);
   return error;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cerrno>
 #include <list>
 
 #include <escapement/core/event.h>
@@ -28,6 +29,7 @@ Error failure(int status, const std::string& host) {
     case ARES_EBADNAME: return Error(Errc::not_found, what + "no name that could exist").nothing_sent();
     case ARES_EDESTRUCTION:
     case ARES_ECANCELLED: return Error(Errc::cancelled, what + "stopped").nothing_sent();
+    case ARES_ENOMEM: return Error::from_errno(ENOMEM, "resolve " + host).nothing_sent();
     default: return Error(Errc::unavailable, what + ares_strerror(status)).nothing_sent();
   }
 }
@@ -107,6 +109,7 @@ class Resolver::Channel final : public Runnable {
     if (status == ARES_SUCCESS && !options.servers.empty()) {
       status = ares_set_servers_ports_csv(channel_, options.servers.c_str());
     }
+    if (status == ARES_ENOMEM) return Error::from_errno(ENOMEM, "resolver");
     if (status != ARES_SUCCESS)
       return Error(Errc::unavailable, std::string("resolver: ") + ares_strerror(status));
     return {};
@@ -116,6 +119,8 @@ class Resolver::Channel final : public Runnable {
     ares_addrinfo_hints hints{};
     hints.ai_family = as_system(family);
     hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags =
+        ARES_AI_NUMERICSERV;  // otherwise it reads /etc/services, by glibc, which may abort without memory
     ares_getaddrinfo(channel_, host.c_str(), std::to_string(port).c_str(), &hints, on_answer, query);
     arm_timer();
   }

@@ -65,18 +65,43 @@ Task<> Threads::work(Run& run, std::size_t index) {
     run.fail(std::move(ended).error());
     stop();
   }
-  if (--run.left == 0) {
-    for (const std::unique_ptr<Worker>& other : workers_) {
-      other->loop->reactor().post([&finished = other->finished] { finished.set(); });
-    }
-  }
+  body_ended(run, worker);
   co_await worker.finished.wait();
+}
+
+void Threads::body_ended(Run& run, Worker& worker) {
+  worker.body_ended = true;
+  if (--run.left == 0) let_go();
+}
+
+// All bodies have ended.
+void Threads::let_go() {
+  for (const std::unique_ptr<Worker>& other : workers_) {
+    other->loop->reactor().post([&finished = other->finished] { finished.set(); });
+  }
+}
+
+// Runs a thread's part. Where there was no memory to begin or end it, the others still end.
+void Threads::run_thread(Run& run, std::size_t index) {
+  Worker& worker = *workers_[index];
+  Result<> ended;
+  auto work_here = [&] { ended = worker.loop->run(work(run, index)); };
+  if (std::optional<Error> thrown = detail::catching(work_here)) ended = *std::move(thrown);
+  if (ended) return;
+  run.fail(std::move(ended).error());
+  if (worker.body_ended) {
+    if (run.left == 0) let_go();  // the others may not have heard of it
+    return;
+  }
+  stop();
+  body_ended(run, worker);
 }
 
 Result<> Threads::run(const std::function<Task<>(Loop&, std::size_t)>& body) {
   for (const std::unique_ptr<Worker>& worker : workers_) {
     worker->stopping.reset();
     worker->finished.reset();
+    worker->body_ended = false;
   }
   Run run(*this, body);
   return start_and_join(run);
@@ -90,9 +115,7 @@ Result<> Threads::start_and_join(Run& run) {
   };
   const auto enter = [](void* argument) -> void* {
     const Start& start = *static_cast<Start*>(argument);
-    Threads& threads = start.run->threads;
-    Result<> ended = threads.loop(start.index).run(threads.work(*start.run, start.index));
-    if (!ended) start.run->fail(std::move(ended).error());
+    start.run->threads.run_thread(*start.run, start.index);
     return nullptr;
   };
   std::vector<Start> starts(size());

@@ -44,11 +44,15 @@ class Threads {
     std::unique_ptr<Loop> loop;
     Event stopping;  // touched by its own thread only, as is `finished`
     Event finished;
+    bool body_ended = false;
   };
   struct Run;
 
   Threads() = default;
   Task<> work(Run& run, std::size_t index);
+  void body_ended(Run& run, Worker& worker);
+  void let_go();
+  void run_thread(Run& run, std::size_t index);
   Result<> start_and_join(Run& run);
 
   std::vector<std::unique_ptr<Worker>> workers_;

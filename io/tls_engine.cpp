@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include <escapement/io/tls_mbedtls.h>
@@ -276,7 +277,8 @@ Error TlsEngine::handshake_error(int returned) const {
       return Error(Errc::bad_message,
                    failed + (records_.plain_alert() ? alert_text(*records_.plain_alert())
                                                     : std::string("it refused with a fatal alert")));
-    case MBEDTLS_ERR_SSL_ALLOC_FAILED: return Error(Errc::overloaded, failed + "out of memory");
+    case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+      return Error::from_errno(ENOMEM, std::string_view(failed).substr(0, failed.size() - 2));
     default: break;
   }
   return Error(Errc::bad_message, failed + mbedtls_text(returned));

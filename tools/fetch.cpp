@@ -8,8 +8,14 @@
 
 #include "command_line.h"
 #include "fetch_job.h"
+#include "last_words.h"
 
 using namespace escapement;
+
+// Before anything that is made before main, which allocates as well.
+[[gnu::constructor(101)]] static void prepare() {
+  escapement::end_with_a_sentence("esc-fetch", escapement::fetch_out_of_memory);
+}
 
 int main(int count, char** arguments) {
   FetchOptions options;

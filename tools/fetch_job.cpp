@@ -1,5 +1,6 @@
 #include "fetch_job.h"
 
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 
@@ -16,6 +17,7 @@
 #include <escapement/middleware/trace.h>
 #include <escapement/timers/timeout.h>
 
+#include "calloc_watch.h"
 #include "fetch_output.h"
 
 namespace escapement {
@@ -36,6 +38,7 @@ constexpr ExitCode bad_answer{8, "the server's answer makes no sense"};
 constexpr ExitCode partial{18, "the answer broke off"};
 constexpr ExitCode write_failed{23, "could not write the body"};
 constexpr ExitCode read_failed{26, "could not read the data to send"};
+constexpr ExitCode no_memory{fetch_out_of_memory, "out of memory"};
 constexpr ExitCode timed_out{28, "a time limit passed"};
 constexpr ExitCode no_tls{35, "the TLS handshake failed"};
 constexpr ExitCode too_many_redirects{47, "too many redirects"};
@@ -44,10 +47,10 @@ constexpr ExitCode broken{56, "the connection broke"};
 constexpr ExitCode untrusted{60, "the server's certificate is not to be believed"};
 constexpr ExitCode too_large{63, "the body is larger than it may be"};
 constexpr ExitCode bad_cacert{77, "the certificates to trust cannot be used"};
-constexpr ExitCode all_codes[] = {
-    usage,     bad_url,      unsupported, no_host,   no_connection, bad_answer,
-    partial,   write_failed, read_failed, timed_out, no_tls,        too_many_redirects,
-    no_answer, broken,       untrusted,   too_large, bad_cacert};
+constexpr ExitCode all_codes[] = {usage,      bad_url,   unsupported,        no_host,     no_connection,
+                                  bad_answer, partial,   write_failed,       read_failed, no_memory,
+                                  timed_out,  no_tls,    too_many_redirects, no_answer,   broken,
+                                  untrusted,  too_large, bad_cacert};
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -82,6 +85,7 @@ struct Story {
 };
 
 int exit_code_of(const Error& error, const Story& story) {
+  if (error.os_number() == ENOMEM) return no_memory.code;
   if (!story.written) return write_failed.code;
   if (!story.within_limit) return too_large.code;
   if (story.status != 0 && error != Errc::timed_out) return partial.code;
@@ -400,8 +404,9 @@ nlohmann::json json_of(const std::string& url, const Story& story, const Result<
 }
 
 int fail(const FetchOptions& options, int code, const std::string& message) {
-  if (!options.silent) std::fprintf(stderr, "esc-fetch: %s\n", message.c_str());
-  return code;
+  const char* why = calloc_has_failed() ? "out of memory: " : "";
+  if (!options.silent) std::fprintf(stderr, "esc-fetch: %s%s\n", why, message.c_str());
+  return calloc_has_failed() ? no_memory.code : code;
 }
 
 }  // namespace

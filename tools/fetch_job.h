@@ -39,6 +39,8 @@ struct FetchOptions {
   std::string backend;
 };
 
+constexpr int fetch_out_of_memory = 27;  // curl's exit code
+
 // Fetches every URL; the exit code is that of the last failure, 0 when every answer was complete.
 int fetch_all(const FetchOptions& options);
 

@@ -17,6 +17,7 @@
 #include <escapement/io/tls.h>
 
 #include "command_line.h"
+#include "last_words.h"
 #include "line_file.h"
 #include "serve_routes.h"
 #include "serve_site.h"
@@ -105,12 +106,18 @@ class Program {
   // The first thread stays until all have served, because it hears the signals.
   Task<> serve(Loop& loop, std::size_t index) {
     Scope scope(loop.reactor());
-    if (index == 0) scope.spawn(stop_on_signals());
+    if (index == 0) scope.spawn(or_end(stop_on_signals()));
     co_await sites_[index]->server().serve(std::move(listeners_[index]));
     threads_.loop(0).reactor().post([this] {
       if (--left_ == 0) all_served_.set();
     });
     if (index == 0) co_await all_served_.wait();
+  }
+
+  // A server that nobody can stop any more stops at once.
+  static Task<> or_end(Task<> hears_signals) {
+    Result<> ended = co_await std::move(hears_signals).result();
+    if (!ended) detail::end_now(ended.error().message().c_str(), 1);
   }
 
   // The first SIGINT or SIGTERM begins a graceful shutdown, the second ends it.
@@ -331,6 +338,9 @@ CLI::Option* add_options(CLI::App& app, Options& options) {
 }
 
 }  // namespace
+
+// Before anything that is made before main, which allocates as well.
+[[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-serve", 1); }
 
 int main(int count, char** arguments) {
   Options options;

@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "tools/last_words.h"
 #include "tools/timers/bars.h"
 #include "tools/timers/measure.h"
 #include "tools/timers/page.h"
@@ -201,6 +202,9 @@ void declare(CLI::App& app, Options& options) {
 }
 
 }  // namespace
+
+// Before anything that is made before main, which allocates as well.
+[[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-timers", 1); }
 
 int main(int count, char** arguments) {
   Options options;

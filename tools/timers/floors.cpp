@@ -10,6 +10,7 @@
 #include <escapement/io/posix.h>
 
 #include "tools/timers/contender.h"
+#include "tools/timers/needed.h"
 
 namespace escapement::lateness {
 
@@ -17,7 +18,7 @@ namespace {
 
 class TimerFd final : public Sleeper {
  public:
-  TimerFd() : fd_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC)) { ESC_CHECK(fd_); }
+  TimerFd() : fd_(needed_fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), "timerfd_create")) {}
 
   Duration sleep(Duration length) override {
     const Instant deadline = posix::monotonic_now() + length;
@@ -46,7 +47,7 @@ class Nanosleep final : public Sleeper {
 
 class BarePwait2 final : public Sleeper {
  public:
-  BarePwait2() : fd_(::epoll_create1(EPOLL_CLOEXEC)) { ESC_CHECK(fd_); }
+  BarePwait2() : fd_(needed_fd(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {}
 
   Duration sleep(Duration length) override {
     const Instant deadline = posix::monotonic_now() + length;

@@ -23,7 +23,8 @@ constexpr int lanes_max = 8;  // of one contender
 // Threads that compute and nothing else, until it is destroyed.
 class Load {
  public:
-  explicit Load(int threads) {
+  // Delegates, so that the destructor ends the threads that could be started when one cannot.
+  explicit Load(int threads) : Load() {
     for (int i = 0; i < threads; ++i) {
       threads_.emplace_back([this] {
         while (!stop_.load(std::memory_order_relaxed)) {
@@ -40,6 +41,8 @@ class Load {
   Load(const Load&) = delete;
 
  private:
+  Load() = default;
+
   std::atomic<bool> stop_{false};
   std::vector<std::thread> threads_;
 };

@@ -11,6 +11,7 @@
 #include <escapement/timers/wheel.h>
 
 #include "tools/timers/contender.h"
+#include "tools/timers/needed.h"
 
 namespace escapement::lateness {
 
@@ -45,7 +46,7 @@ class Ours final : public Sleeper {
   explicit Ours(std::unique_ptr<FdBackend> backend)
       : backend_(std::move(backend)), wheel_(backend_->now()), reactor_(*backend_, wheel_) {}
 
-  Duration sleep(Duration length) override { return *reactor_.run(measured(length)); }
+  Duration sleep(Duration length) override { return needed(reactor_.run(measured(length))); }
 
   bool many(Duration length, int count, int at_once, std::vector<Duration>& late) override {
     late.reserve(late.size() + static_cast<std::size_t>(count));
@@ -75,19 +76,19 @@ void add_ours(std::vector<Contender>& contenders, Precision precision) {
   const Precision warm{{}, precision.warm_up, {}};
   const Precision spin{{}, precision.warm_up, precision.spin};
   add(contenders, "epoll", "EpollBackend as servers use it",
-      [] { return *EpollBackend::make(EpollOptions{Precision()}); });
+      [] { return needed(EpollBackend::make(EpollOptions{Precision()})); });
   add(contenders, "epoll, warm-up", "EpollBackend with Precision::warm_up",
-      [=] { return *EpollBackend::make(EpollOptions{warm}); });
+      [=] { return needed(EpollBackend::make(EpollOptions{warm})); });
   add(contenders, "epoll, spin", "EpollBackend with Precision::spin, too",
-      [=] { return *EpollBackend::make(EpollOptions{spin}); });
+      [=] { return needed(EpollBackend::make(EpollOptions{spin})); });
   add(contenders, "epoll, old kernel", "EpollBackend where epoll_pwait2 is refused",
-      [] { return *EpollBackend::make(EpollOptions{Precision(), refused}); });
+      [] { return needed(EpollBackend::make(EpollOptions{Precision(), refused})); });
   add(contenders, "poll", "PollBackend as servers use it",
-      [] { return *PollBackend::make(PollOptions{Precision()}); });
+      [] { return needed(PollBackend::make(PollOptions{Precision()})); });
   add(contenders, "poll, warm-up", "PollBackend with Precision::warm_up",
-      [=] { return *PollBackend::make(PollOptions{warm}); });
+      [=] { return needed(PollBackend::make(PollOptions{warm})); });
   add(contenders, "poll, spin", "PollBackend with Precision::spin, too",
-      [=] { return *PollBackend::make(PollOptions{spin}); });
+      [=] { return needed(PollBackend::make(PollOptions{spin})); });
 }
 
 }  // namespace escapement::lateness

@@ -1,0 +1,63 @@
+// How a program ends when something fails that nobody expected, memory above all: one sentence on standard
+// error and an honest exit code, never a signal.
+
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string_view>
+
+namespace escapement {
+
+namespace detail {
+
+inline std::string_view program_name;
+inline int out_of_memory_code;
+
+// Allocates nothing.
+inline void write_error(std::string_view text) noexcept {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+inline int tell_of(const char* what, int code) noexcept {
+  write_error(program_name);
+  write_error(": ");
+  write_error(what);
+  write_error("\n");
+  return code;
+}
+
+[[noreturn]] inline void end_of_program() noexcept {
+  if (std::current_exception() == nullptr) std::abort();  // no exception: a bug
+  int code = 0;
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    code = tell_of("out of memory", out_of_memory_code);
+  } catch (const std::exception& error) {
+    code = tell_of(error.what(), 1);
+  } catch (...) {
+    code = tell_of("an exception that is no std::exception", 1);
+  }
+  ::_exit(code);
+}
+
+// The same for a failure that is known.
+[[noreturn]] inline void end_now(const char* what, int code) noexcept { ::_exit(tell_of(what, code)); }
+
+}  // namespace detail
+
+// For exceptions that nobody catches, in main and where none may leave a function. `name` stays where it is.
+// Call it from a constructor of early priority, since what is made before main allocates as well:
+//
+//     [[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-fetch", 27); }
+inline void end_with_a_sentence(const char* name, int out_of_memory) noexcept {
+  detail::program_name = name;
+  detail::out_of_memory_code = out_of_memory;
+  std::set_terminate(detail::end_of_program);
+}
+
+}  // namespace escapement

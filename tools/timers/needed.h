@@ -1,0 +1,30 @@
+// What a measurement cannot do without. Where the system refuses it, esc-timers ends with the reason
+// (last_words.h).
+
+#pragma once
+
+#include <cerrno>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <escapement/core/error.h>
+#include <escapement/io/posix.h>
+
+namespace escapement::lateness {
+
+template <class T>
+T needed(Result<T> result) {
+  if (result) return *std::move(result);
+  if (result.error().os_number() == ENOMEM) throw std::bad_alloc();
+  throw std::runtime_error(result.error().message());
+}
+
+// `fd` as a system call returned it.
+inline posix::Fd needed_fd(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return posix::Fd(fd);
+}
+
+}  // namespace escapement::lateness
