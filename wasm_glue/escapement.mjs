@@ -47,18 +47,18 @@ const undone = globalThis.Cloudflare ? /^(gzip|br)$/i : /^((x-)?gzip|deflate|br)
 // Why a fetch failed, as far as the host says: its number in abi.h (FetchFailure), and the text. Node has codes, of
 // the cause, and sometimes one for each address; others have sentences.
 const reasons = [
-  [2, /bad port|UND_ERR_INVALID|UND_ERR_REQ_|ERR_INVALID_/],
+  [2, /bad port|port \d+ are blocked|UND_ERR_INVALID|UND_ERR_REQ_|ERR_INVALID_/],
   [3, /ENOTFOUND|ENODATA|dns error/],
   [5, /CERT|SELF_SIGNED|UNABLE_TO_|certificate/],
   [4, /ECONNREFUSED|EAI_AGAIN|E(HOST|NET)UNREACH|UND_ERR_CONNECT|ConnectionRefused|FailedToOpenSocket|\bconnect\b/i],
   [6, /TIMEOUT|TimeoutError/],
-  [7, /^(HPE_|Z_DATA|UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW)/],
+  [7, /^(HPE_|Z_DATA|UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW)|invalid HTTP/],
 ];
 function whyOf(error) {
   const cause = error?.cause ?? error;
   const first = cause?.errors?.[0] ?? cause;
   const code = [cause?.code, first?.code].find((each) => typeof each === "string");
-  const said = code ? `${code} ${first.syscall ?? ""}` : `${first?.name} ${textOf(first)}`;
+  const said = code ? `${code} ${first.syscall ?? ""}` : `${first?.name} ${textOf(first)}`.replace(/https?:\/\/[^\s)]*/g, "");
   const texts = [textOf(error), textOf(first)].filter((text, i, all) => text !== all[i - 1] && text !== "fetch failed");
   return [reasons.find(([, words]) => words.test(said))?.[0] ?? 0, texts.join(": ") || textOf(error)];
 }
