@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <escapement/core/error.h>
+
 // Where there is a standard error: natively. (CMake picks this file or check_trap.cpp.)
 namespace escapement::detail {
 
@@ -10,6 +12,13 @@ void check_failed(const char* what, const char* file, int line) noexcept {
   std::fprintf(stderr, "escapement: check failed: %s (%s:%d)\n", what, file, line);
   std::fflush(stderr);
   std::abort();
+}
+
+void print_unhandled(const Error& error) noexcept {
+  const std::string_view kind = name(error.code());
+  std::fprintf(stderr, "escapement: unhandled failure: %.*s%s%s\n", static_cast<int>(kind.size()),
+               kind.data(), error.message().empty() ? "" : ": ", error.message().c_str());
+  std::fflush(stderr);
 }
 
 }  // namespace escapement::detail

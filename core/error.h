@@ -235,6 +235,11 @@ class [[nodiscard]] Result<void> {
 
 // "timed_out: connect to 10.0.0.1:443: no connection within 10s (attempt 2)". The first attempt is not named.
 std::string to_string(const Error& error);
+namespace detail {
+// "escapement: unhandled failure: reset: ..." to standard error, where there is one. Needs no memory.
+void print_unhandled(const Error& error) noexcept;
+}  // namespace detail
+
 // For test frameworks and logs.
 std::ostream& operator<<(std::ostream& out, const Error& error);
 std::ostream& operator<<(std::ostream& out, Errc code);

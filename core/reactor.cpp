@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <escapement/core/task.h>
+
 namespace escapement {
 
 Reactor::Reactor(Backend& backend, TimerQueue& timers)
@@ -11,6 +13,38 @@ Reactor::~Reactor() {
   Posted* posted = posted_.exchange(nullptr, std::memory_order_acquire);
   while (posted != nullptr) delete std::exchange(posted, posted->next);
 }
+
+void Reactor::on_unhandled_failure(std::function<void(const Error&)> handler) {
+  on_unhandled_.reset();
+  if (handler) {
+    on_unhandled_ = std::make_shared<const std::function<void(const Error&)>>(std::move(handler));
+  }
+}
+
+void Reactor::report_unhandled(const Error& error) noexcept {
+  if (error == Errc::cancelled) return;
+  const auto handler = on_unhandled_;  // stays while it runs, even if it sets another
+  if (!handler) return detail::print_unhandled(error);
+  auto call = [&] { (*handler)(error); };
+  std::optional<Error> thrown = detail::catching(call);
+  if (!thrown) return;
+  detail::print_unhandled(error);
+  detail::print_unhandled(*thrown);
+}
+
+namespace detail {
+
+HeldFailure::HeldFailure(Reactor& reactor) : reactor_(reactor) { reactor.held_failures_.push_back(*this); }
+
+void HeldFailure::lose(const Error& error) noexcept {
+  if (linked()) {
+    reactor_.report_unhandled(error);
+  } else if (error != Errc::cancelled) {
+    print_unhandled(error);
+  }
+}
+
+}  // namespace detail
 
 Instant Reactor::precise_now() { return std::max(now_, backend_.now()); }
 
@@ -78,7 +112,8 @@ void Reactor::run_posted() {
   }
   while (in_order != nullptr) {
     Posted* following = in_order->next;
-    in_order->call();
+    auto call = [&] { in_order->call(); };
+    if (std::optional<Error> thrown = detail::catching(call)) report_unhandled(*thrown);
     delete in_order;
     in_order = following;
   }

@@ -24,6 +24,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include <escapement/core/error.h>
@@ -38,6 +40,21 @@ namespace escapement {
 class Reactor;
 template <class T>
 class Task;
+
+namespace detail {
+
+// A failure that somebody may still take, and what to do if nobody does.
+class HeldFailure : public ListNode {
+ public:
+  explicit HeldFailure(Reactor& reactor);
+  // Nobody will take it. Printed where the reactor is gone.
+  void lose(const Error& error) noexcept;
+
+ private:
+  Reactor& reactor_;  // gone when the reactor has unlinked this
+};
+
+}  // namespace detail
 
 // Something the run queue can run once. Destroying it while it waits there takes it out.
 class Runnable : public ListNode {
@@ -156,7 +173,8 @@ class Reactor {
   }
 
   // Runs `function()` on the reactor's thread, in one of its next turns. Any thread; wakes a sleeping
-  // reactor. Not run, but destroyed, if the reactor is destroyed first. It must not throw.
+  // reactor. Not run, but destroyed, if the reactor is destroyed first. What it throws is an unhandled
+  // failure.
   template <class F>
   void post(F function) {
     push_posted(new PostedFunction<F>(std::move(function)));
@@ -171,6 +189,15 @@ class Reactor {
   // For what runs now, in a watched turn: that it called `code` itself, by which `Runnable::code` cannot know
   // it, and how long that took. Where it was most of the time, the turn names that instead.
   void note_part(const void* code, Duration took);
+
+  // `handler` is called with each failure that nobody took: of a task whose Scope is not joined or has an
+  // empty on_failure, of a JoinHandle that is not joined, of a posted function that throws. Errc::cancelled
+  // is no failure. Without a handler, or with an empty one, they are printed to standard error (on wasm there
+  // is none: the glue sets a handler). It runs on the reactor's thread where the failure is lost, often in a
+  // destructor; it must not destroy the reactor. What it throws is printed to standard error.
+  void on_unhandled_failure(std::function<void(const Error&)> handler);
+  // Passes a failure that nobody will take to that handler.
+  void report_unhandled(const Error& error) noexcept;
 
   Backend& backend() { return backend_; }
   TimerQueue& timers() { return timers_; }
@@ -210,6 +237,9 @@ class Reactor {
   List<Runnable> due_;    // what timers made ready
   std::atomic<Posted*> posted_{nullptr};
   detail::RecyclePool blocks_;
+  std::shared_ptr<const std::function<void(const Error&)>> on_unhandled_;
+  friend class detail::HeldFailure;
+  List<ListNode> held_failures_;  // of those whose loss is to be reported here
   TurnWatcher* watcher_ = nullptr;
   const void* part_code_ = nullptr;  // the longest part of what runs
   Duration part_length_;

@@ -5,9 +5,14 @@ namespace escapement {
 Scope::Scope(Reactor& reactor) : reactor_(reactor) {}
 
 Scope::Scope(Reactor& reactor, std::function<void(Error)> on_failure)
-    : reactor_(reactor), failures_are_separate_(true), on_failure_(std::move(on_failure)) {}
+    : reactor_(reactor), failures_are_separate_(true) {
+  if (on_failure) on_failure_ = std::make_shared<const std::function<void(Error)>>(std::move(on_failure));
+}
 
-Scope::~Scope() { cancel(); }
+Scope::~Scope() {
+  cancel();
+  if (first_failure_) first_failure_->held.lose(first_failure_->error);
+}
 
 void Scope::spawn(Task<> task) { add(new detail::Spawned<void>(*this, std::move(task), nullptr)); }
 
@@ -23,26 +28,38 @@ void Scope::remove(detail::SpawnedBase& spawned) {
   if (tasks_.empty()) idle_.pulse();
 }
 
+// What is destroyed may cancel the scope itself, or be what owned it.
 void Scope::cancel() {
-  while (!tasks_.empty()) {
+  ListNode alive;
+  alive_.push_back(alive);
+  while (alive.linked() && !tasks_.empty()) {
     detail::SpawnedBase* youngest = tasks_.back().task;
     delete youngest;
   }
 }
 
 void Scope::task_failed(Error error) {
-  if (failures_are_separate_) {
-    if (on_failure_) on_failure_(std::move(error));
-    return;
+  if (failures_are_separate_) return tell(std::move(error));
+  if (first_failure_) {
+    reactor_.report_unhandled(error);
+  } else {
+    first_failure_.emplace(reactor_, std::move(error));
   }
-  if (!first_failure_) first_failure_ = std::move(error);
   cancel();
+}
+
+void Scope::tell(Error error) {
+  Reactor& reactor = reactor_;
+  const auto on_failure = on_failure_;  // stays while it runs, even if the scope does not
+  if (!on_failure) return reactor.report_unhandled(error);
+  auto call = [&] { (*on_failure)(std::move(error)); };
+  if (std::optional<Error> thrown = detail::catching(call)) reactor.report_unhandled(*thrown);
 }
 
 Task<> Scope::join() {
   while (!tasks_.empty()) co_await idle_.wait();
   if (first_failure_) {
-    Error failure = *std::move(first_failure_);
+    Error failure = std::move(first_failure_->error);
     first_failure_.reset();
     co_await Error(std::move(failure));
   }
@@ -58,12 +75,17 @@ void SpawnedBase::run() {
   }
   if (!finished()) return;
   std::unique_ptr<SpawnedBase> self(this);
-  scope_.remove(*this);
-  settle();
-}
-
-SpawnedBase::~SpawnedBase() {
-  if (member_.linked()) scope_.remove(*this);
+  Reactor& reactor = scope_.reactor_;
+  ListNode scope_alive;
+  scope_.alive_.push_back(scope_alive);
+  leave_scope();
+  std::optional<Error> failure = settle(reactor);
+  if (!failure) return;
+  if (scope_alive.linked()) {
+    scope_.task_failed(*std::move(failure));
+  } else {
+    reactor.report_unhandled(*failure);
+  }
 }
 
 }  // namespace detail

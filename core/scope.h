@@ -27,14 +27,17 @@ struct Outcome;
 
 class Scope {
  public:
-  // A task's failure cancels the others and is what join() fails with.
+  // A task's failure cancels the others and is what join() fails with. A failure that no join() took by the
+  // end of the scope is reported (Reactor::on_unhandled_failure).
   explicit Scope(Reactor& reactor);
-  // A task's failure is told to `on_failure` and touches nobody else; join() does not fail. What a server
-  // wants of its connections. An empty function: nobody is told. It must not throw.
+  // A task's failure is passed to `on_failure` and touches nobody else; join() does not fail. What a server
+  // wants of its connections. An empty function: it is reported as unhandled, and so is what it throws.
+  // It may spawn, cancel and destroy, the scope too.
   Scope(Reactor& reactor, std::function<void(Error)> on_failure);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
-  // Cancels what still runs. Not from inside one of its tasks (checked).
+  // Cancels what still runs. Not from inside one of its tasks (checked), but a task that ends, or the
+  // destructor of one that is cancelled, may be what owned it.
   ~Scope();
 
   // Starts `task` with the next things that run, not inside this call. May be called from its own tasks.
@@ -51,7 +54,7 @@ class Scope {
   Task<> join();
 
   // Destroys all tasks, the youngest first; their frames are gone on return. Not from inside one of them
-  // (checked). The scope can be used again.
+  // (checked), but from the destructors of what is being cancelled. The scope can be used again.
   void cancel();
 
   bool empty() { return tasks_.empty(); }
@@ -62,18 +65,25 @@ class Scope {
   struct Member : ListNode {
     detail::SpawnedBase* task = nullptr;
   };
+  struct FirstFailure {
+    FirstFailure(Reactor& reactor, Error e) : error(std::move(e)), held(reactor) {}
+    Error error;
+    detail::HeldFailure held;
+  };
 
   void add(detail::SpawnedBase* spawned);
   void remove(detail::SpawnedBase& spawned);
   void task_failed(Error error);
+  void tell(Error error);
 
   Reactor& reactor_;
   bool failures_are_separate_ = false;
-  std::function<void(Error)> on_failure_;
+  std::shared_ptr<const std::function<void(Error)>> on_failure_;
   List<Member> tasks_;
   std::size_t size_ = 0;
-  std::optional<Error> first_failure_;
+  std::optional<FirstFailure> first_failure_;
   Event idle_;
+  List<ListNode> alive_;  // of those who have to know whether it still is: unlinked when it is not
 };
 
 namespace detail {
@@ -82,28 +92,38 @@ namespace detail {
 class SpawnedBase : public Runnable {
  public:
   explicit SpawnedBase(Scope& scope) : scope_(scope) { member_.task = this; }
-  virtual ~SpawnedBase();
+  virtual ~SpawnedBase() = default;
 
   void run() final;
 
  protected:
-  Scope& scope_;
-  // Tells the scope. Only for an outcome that no handle takes.
-  void report(Error error) { scope_.task_failed(std::move(error)); }
+  // Before its frame is destroyed, whose destructors may destroy the scope, or cancel the task once more.
+  void leave_scope() {
+    if (member_.linked()) scope_.remove(*this);
+  }
 
  private:
   friend class escapement::Scope;
   virtual void start(Reactor& reactor) = 0;
   virtual bool finished() const = 0;
-  virtual void settle() = 0;
+  // Destroys the frame of the finished task. Returns its failure where no handle takes it.
+  virtual std::optional<Error> settle(Reactor& reactor) = 0;
 
+  Scope& scope_;
   Scope::Member member_;
   bool started_ = false;
 };
 
 template <class T>
 struct Outcome {
+  Outcome() = default;
+  Outcome(const Outcome&) = delete;
+  ~Outcome() {
+    if (held) held->lose(result->error());
+  }
+
   std::optional<Result<T>> result;
+  std::optional<HeldFailure> held;  // while a failure waits to be taken
   Event settled;
   SpawnedBase* running = nullptr;
 };
@@ -117,6 +137,8 @@ class Spawned final : public SpawnedBase {
   }
   // Destroyed unfinished: cancelled. The frame goes before anybody hears of it.
   ~Spawned() override {
+    leave_scope();
+    leave_handle();
     task_.cancel();
     if (outcome_) deliver(Error(Errc::cancelled));
   }
@@ -124,18 +146,22 @@ class Spawned final : public SpawnedBase {
  private:
   void start(Reactor& reactor) override { task_.start(reactor, *this); }
   bool finished() const override { return task_.finished(); }
-  void settle() override {
+  std::optional<Error> settle(Reactor& reactor) override {
+    leave_handle();
     Result<T> result = task_.take();
-    const bool somebody_waits = outcome_ && outcome_.use_count() > 1;
-    if (somebody_waits) {
+    if (outcome_ && outcome_.use_count() > 1) {
+      if (!result) outcome_->held.emplace(reactor);
       deliver(std::move(result));
-    } else {
-      outcome_.reset();
-      if (!result) report(std::move(result).error());
+      return std::nullopt;
     }
+    outcome_.reset();
+    if (result) return std::nullopt;
+    return std::move(result).error();
+  }
+  void leave_handle() {
+    if (outcome_) outcome_->running = nullptr;
   }
   void deliver(Result<T> result) {
-    outcome_->running = nullptr;
     outcome_->result.emplace(std::move(result));
     outcome_->settled.set();
     outcome_.reset();
@@ -147,7 +173,8 @@ class Spawned final : public SpawnedBase {
 
 }  // namespace detail
 
-// The outcome of one spawned task. Dropping it lets the task go on under its scope.
+// The outcome of one spawned task. Dropping it lets the task go on under its scope. A failure that it holds
+// when it is dropped is reported (Reactor::on_unhandled_failure).
 template <class T>
 class [[nodiscard]] JoinHandle {
  public:
@@ -158,13 +185,14 @@ class [[nodiscard]] JoinHandle {
   Task<T> join() && { return wait(std::move(outcome_)); }
 
   // Destroys the task's frame at once. Not from inside the task (checked). Nothing if it has finished.
-  void cancel() { delete outcome_->running; }
+  void cancel() { delete std::exchange(outcome_->running, nullptr); }
   bool finished() const { return outcome_->running == nullptr; }
 
  private:
   static Task<T> wait(std::shared_ptr<detail::Outcome<T>> outcome) {
     co_await outcome->settled.wait();
     Result<T> result = std::move(*outcome->result);
+    outcome->held.reset();
     co_return co_await std::move(result);
   }
 

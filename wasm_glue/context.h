@@ -51,7 +51,8 @@ class Context {
   void cancel() { scope_.cancel(); }
 
   Reactor& reactor() { return reactor_; }
-  // What runs in it. A task that fails tells nobody: it has to report by itself.
+  // What runs in it. A failure of a task is unhandled (Reactor::on_unhandled_failure) but for what it reports
+  // itself.
   Scope& scope() { return scope_; }
 
   // Fetches under way, by their number.

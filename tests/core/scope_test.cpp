@@ -3,8 +3,11 @@
 
 #include <escapement/core/scope.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -171,8 +174,9 @@ TEST_CASE("Scope: the hook is told every failure and may spawn again") {
   CHECK(sim.elapsed() == 4ms);
 }
 
-TEST_CASE("Scope: with an empty hook failures are told to nobody and touch nobody") {
+TEST_CASE("Scope: with an empty hook failures touch nobody") {
   Sim sim;
+  sim.reactor().on_unhandled_failure([](const Error&) {});
   Scope scope(sim.reactor(), nullptr);
   std::string log;
   scope.spawn(fail_after(1ms, Errc::reset));
@@ -247,4 +251,164 @@ TEST_CASE("JoinHandle: whoever waits for it may be cancelled, and the task goes 
   CHECK(scope.size() == 1);
   CHECK(sim.run(scope.join()));
   CHECK(log == "x");
+}
+
+// --- Who owns a scope may go with it, in the middle of it
+
+namespace {
+
+// Owned by what its own tasks hold.
+struct Owner {
+  explicit Owner(Reactor& reactor) : scope(reactor) {}
+  Owner(Reactor& reactor, std::function<void(Error)> on_failure) : scope(reactor, std::move(on_failure)) {}
+  Scope scope;
+};
+
+Task<> hold(std::shared_ptr<Owner> owner, Duration length) {
+  co_await sleep(length);
+  CHECK(owner != nullptr);
+}
+
+Task<> hold_and_fail(std::shared_ptr<Owner> owner, Duration length) {
+  co_await sleep(length);
+  CHECK(owner != nullptr);
+  co_await Error(Errc::reset, "the owner");
+}
+
+// Cancels a scope when it is destroyed.
+struct Canceller {
+  explicit Canceller(Scope& s) : scope(&s) {}
+  Canceller(const Canceller&) = delete;
+  ~Canceller() { scope->cancel(); }
+  Scope* scope;
+};
+
+Task<> cancelling_and_failing(Scope& scope, Duration length) {
+  Canceller canceller(scope);
+  co_await sleep(length);
+  co_await Error(Errc::reset, "on purpose");
+}
+
+}  // namespace
+
+TEST_CASE("Scope: its last owner stands in a task that ends, fails, or is cancelled by a failure") {
+  Sim sim;
+  std::vector<std::string> lost;
+  sim.reactor().on_unhandled_failure([&](const Error& error) { lost.push_back(error.message()); });
+  std::string log;
+
+  auto owner = std::make_shared<Owner>(sim.reactor());
+  owner->scope.spawn(buried(log, 'a', 1h));
+  owner->scope.spawn(hold(owner, 1ms));
+  owner->scope.spawn(buried(log, 'b', 1h));
+  owner.reset();
+  sim.advance(2ms);
+  CHECK(log == "ba");
+
+  owner = std::make_shared<Owner>(sim.reactor());
+  owner->scope.spawn(buried(log, 'c', 1h));
+  owner->scope.spawn(hold_and_fail(owner, 1ms));
+  owner->scope.spawn(buried(log, 'd', 1h));
+  owner.reset();
+  sim.advance(2ms);
+  CHECK(log == "badc");
+  CHECK(lost == std::vector<std::string>{"the owner"});
+
+  owner = std::make_shared<Owner>(sim.reactor());
+  owner->scope.spawn(buried(log, 'e', 1h));
+  owner->scope.spawn(fail_after(1ms, Errc::reset));
+  owner->scope.spawn(hold(owner, 1h));
+  owner->scope.spawn(buried(log, 'f', 1h));
+  owner.reset();
+  sim.advance(2ms);
+  CHECK(log == "badcfe");
+  CHECK(lost == std::vector<std::string>{"the owner", "on purpose"});
+}
+
+TEST_CASE("Scope: with an on_failure, its last owner stands in the failing task, or on_failure ends it") {
+  Sim sim;
+  std::vector<std::string> lost;
+  std::vector<std::string> told;
+  sim.reactor().on_unhandled_failure([&](const Error& error) { lost.push_back(error.message()); });
+  std::string log;
+
+  auto owner =
+      std::make_shared<Owner>(sim.reactor(), [&](const Error& error) { told.push_back(error.message()); });
+  owner->scope.spawn(buried(log, 'a', 1h));
+  owner->scope.spawn(hold_and_fail(owner, 1ms));
+  owner.reset();
+  sim.advance(2ms);
+  CHECK(log == "a");
+  CHECK(told.empty());
+  CHECK(lost == std::vector<std::string>{"the owner"});
+
+  std::unique_ptr<Scope> scope;
+  auto why = std::make_shared<std::string>("told: ");
+  scope = std::make_unique<Scope>(sim.reactor(), [&, why](const Error& error) {
+    scope.reset();
+    told.push_back(*why + error.message());
+  });
+  why.reset();
+  scope->spawn(buried(log, 'b', 1h));
+  scope->spawn(fail_after(1ms, Errc::reset));
+  scope->spawn(buried(log, 'c', 1h));
+  sim.advance(2ms);
+  CHECK(log == "acb");
+  CHECK(told == std::vector<std::string>{"told: on purpose"});
+}
+
+TEST_CASE("Scope: cancelled by the destructor of a frame that failed, or is being cancelled") {
+  Sim sim;
+  std::string log;
+  {
+    Scope scope(sim.reactor());
+    scope.spawn(buried(log, 'a', 1h));
+    scope.spawn(cancelling_and_failing(scope, 1ms));
+    scope.spawn(buried(log, 'b', 1h));
+    sim.advance(2ms);
+    CHECK(log == "ba");
+    CHECK(scope.empty());
+    CHECK(sim.run(scope.join()).error() == Errc::reset);
+    log.clear();
+  }
+  Scope scope(sim.reactor());
+  scope.spawn(buried(log, 'c', 1h));
+  scope.spawn(cancelling_and_failing(scope, 1h));
+  scope.spawn(cancelling_and_failing(scope, 1h));
+  scope.spawn(buried(log, 'd', 1h));
+  sim.advance(2ms);
+  scope.cancel();
+  CHECK(log == "dc");
+  CHECK(scope.size() == 0);
+}
+
+TEST_CASE("JoinHandle: cancel from the destructor of the task's own frame") {
+  Sim sim;
+  struct Cancels {
+    explicit Cancels(std::optional<JoinHandle<int>>& h) : handle(&h) {}
+    Cancels(const Cancels&) = delete;
+    ~Cancels() { (*handle)->cancel(); }
+    std::optional<JoinHandle<int>>* handle;
+  };
+  auto task = [](std::optional<JoinHandle<int>>& handle, Duration length) -> Task<int> {
+    Cancels cancels(handle);
+    co_await sleep(length);
+    co_await Error(Errc::reset);
+    co_return 1;
+  };
+  Scope scope(sim.reactor());
+  std::optional<JoinHandle<int>> handle;
+  handle.emplace(scope.spawn_joinable(task(handle, 1h)));
+  sim.settle();
+  handle->cancel();
+  CHECK(handle->finished());
+  handle.emplace(scope.spawn_joinable(task(handle, 1h)));
+  sim.settle();
+  scope.cancel();
+  CHECK(handle->finished());
+  handle.emplace(scope.spawn_joinable(task(handle, 1ms)));
+  sim.advance(2ms);
+  CHECK(handle->finished());
+  CHECK(scope.empty());
+  CHECK(sim.run((*std::move(handle)).join()).error() == Errc::reset);
 }
