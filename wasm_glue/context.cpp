@@ -22,7 +22,14 @@ Task<> until_set(Event& event) { co_await event.wait(); }
 }  // namespace
 
 Context::Context(Host& host)
-    : backend_(host), wheel_(backend_.now()), reactor_(backend_, wheel_, *this), scope_(reactor_, nullptr) {}
+    : backend_(host), wheel_(backend_.now()), reactor_(backend_, wheel_, *this), scope_(reactor_, nullptr) {
+  reactor_.on_unhandled_failure(report_failure);
+}
+
+void report_failure(const Error& error) {
+  const std::string text = to_string(error);
+  esc_host_failed(text.data(), text.size());
+}
 
 double Context::step() {
   const Instant next = reactor_.step();

@@ -15,6 +15,9 @@
 
 namespace escapement::wasm {
 
+// Tells the host of a failure of which nobody else hears (console.error, or options.onError).
+void report_failure(const Error& error);
+
 // What a fetch is told by the host. (host_fetch.cpp implements it.)
 class FetchEvents {
  public:

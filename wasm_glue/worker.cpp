@@ -85,11 +85,6 @@ void respond(const http::Response& response, std::string_view body, bool streams
   esc_host_respond(response.status, fields.data(), fields.size(), body.data(), body.size(), streams ? 1 : 0);
 }
 
-void tell(const Error& error) {
-  const std::string text = to_string(error);
-  esc_host_failed(text.data(), text.size());
-}
-
 Task<> stream(Exchange& exchange, http::Body& body) {
   const std::optional<std::uint64_t> stated = body.length();
   std::uint64_t sent = 0;
@@ -121,7 +116,7 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
     const Result<> sendable = http::check_response(*outcome, is_head);
     if (!sendable) outcome = sendable.error();
   }
-  if (request && !outcome) tell(outcome.error());
+  if (request && !outcome) report_failure(outcome.error());
   const int failure_status = !request ? 400 : exchange->stalled() ? 408 : 500;
   http::Response response = outcome ? *std::move(outcome) : http::Response(failure_status);
   if (response.status == 204 || response.status == 205 || response.status == 304)
@@ -142,20 +137,13 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
   esc_host_response_end(why.data(), why.size());
 }
 
-Task<> tell_of_failure(Task<> task) {
-  Result<> result = co_await std::move(task).result();
-  if (!result) tell(result.error());
-}
-
 }  // namespace
 
 void Worker::begin(Context& context, std::string head, bool has_body) const {
   context.scope().spawn(answer(context, service_, options_, std::move(head), has_body));
 }
 
-void outlive(Reactor& reactor, Task<> task) {
-  Context::of(reactor).scope().spawn(tell_of_failure(std::move(task)));
-}
+void outlive(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
 
 std::optional<std::string> env(Reactor&, std::string_view name) {
   std::string value(128, '\0');

@@ -178,6 +178,13 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     equal(at[0].code, "internal");
   });
 
+  await test("a failure that no task took is reported", async () => {
+    const { at, onError } = told();
+    equal(await run(module, "forgetting", "nobody took it", { onError }), "done");
+    await rest(1);
+    equal(at.map((error) => error.message).join(), "internal: nobody took it");
+  });
+
   await test("without onError, console.error has it; one that throws does no harm", async () => {
     const { error: original } = console;
     const lines = [];

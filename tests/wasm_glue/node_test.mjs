@@ -1,5 +1,6 @@
 // The glue in Node:  node node_test.mjs PROBE.wasm
 
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
 import { load, run, worker } from "../../wasm_glue/escapement.mjs";
@@ -171,6 +172,29 @@ await testBodies(async (target, options) => {
   return `${response.status} ${await response.text()}`;
 }, slow.url);
 slow.stop();
+
+await test("a run() that nobody awaits is an unhandled rejection when it fails, once", async () => {
+  const reasons = [];
+  const note = (reason) => reasons.push(reason);
+  process.on("unhandledRejection", note);
+  run(module, "failing", "nobody looks");
+  run(module, "nosuch");
+  run(module, "slept", "1");
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  process.off("unhandledRejection", note);
+  equal(reasons.map((reason) => reason.code).join(), "invalid_argument,internal");
+});
+
+await test("a global called document, as test environments have, keeps no process alive and delays nothing", () => {
+  const glue = new URL("../../wasm_glue/escapement.mjs", import.meta.url).href;
+  const program = `globalThis.document = {};
+    const { load, run } = await import(${JSON.stringify(glue)});
+    const module = await load((await import("node:fs")).readFileSync(${JSON.stringify(process.argv[2])}));
+    for (let i = 0; i < 3; ++i) console.log(Number(await run(module, "slept", "1")) >= 1000);`;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", program], { timeout: 10000, encoding: "utf8" });
+  equal(child.stdout + child.stderr, "true\ntrue\ntrue\n");
+  equal(child.status, 0, "its exit status");
+});
 
 server.closeAllConnections();
 server.close();

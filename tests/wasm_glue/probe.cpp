@@ -150,6 +150,16 @@ class BreakingBody final : public http::BodySource {
   int reads_ = 0;
 };
 
+// Its scope goes, with the failure that nobody has taken.
+Task<std::string> forgetting(std::string why) {
+  Reactor& reactor = co_await this_reactor;
+  Scope scope(reactor);
+  scope.spawn(
+      [](std::string text) -> Task<> { co_await Error(Errc::internal, std::move(text)); }(std::move(why)));
+  co_await sleep(5ms);
+  co_return "done";
+}
+
 Task<> fail_later() {
   co_await sleep(5ms);
   co_await Error(Errc::internal, "nobody waits for it");
@@ -272,6 +282,7 @@ ESC_TASK(printed)
 ESC_TASK(clocks)
 ESC_TASK(echoed)
 ESC_TASK(failing)
+ESC_TASK(forgetting)
 ESC_TASK(failure_of)
 ESC_TASK(fields_of)
 ESC_TASK(insisted)
