@@ -27,13 +27,20 @@ const noted = (fields, without) => {
   return lines;
 };
 
-// Heads are bytes: of a field, hosts make each a code unit of its own.
+// Heads are bytes. Hosts make each a code unit of its own, but for workerd, which takes a field's value for UTF-8.
 const ascii = /^[\0-\x7f]*$/;
 const headOf = (bytes) => {
   const text = decoder.decode(bytes);
-  return ascii.test(text) ? text : Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  if (ascii.test(text)) return text;
+  try {
+    if (globalThis.Cloudflare) return strict.decode(bytes);
+  } catch {}
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 };
-const bytesOfHead = (head) => (ascii.test(head) ? head : Uint8Array.from(head, (unit) => unit.charCodeAt(0)));
+const bytesOfHead = (head) => {
+  if (ascii.test(head)) return head;
+  return globalThis.Cloudflare ? encoder.encode(head) : Uint8Array.from(head, (unit) => unit.charCodeAt(0));
+};
 
 const textOf = (error) => String(error?.message || error);
 

@@ -26,7 +26,7 @@ export async function startOrigin() {
       return void response.writeHead(200, { "content-encoding": "gzip", "content-length": bytes.length }).end(request.method === "HEAD" ? undefined : bytes);
     }
     if (pathname === "/odd-coding") return void response.writeHead(200, { "content-encoding": "rot13", "content-length": 4 }).end("four");
-    if (pathname === "/latin1") return void response.writeHead(200, { "x-name": Buffer.from("caf\u00e9", "latin1").toString("latin1") }).end("ok");
+    if (pathname === "/name") return void response.writeHead(200, { "x-name": "caf\u00c3\u00a9" }).end("ok"); // UTF-8 on the wire
     if (pathname === "/left") return void response.end(String(seen.left));
     response.end("hello");
   });
