@@ -9,8 +9,7 @@
 // the first argument of every export.
 //
 // A head is text lines: for a request "METHOD\nURL\nName: value\n...", for a response "STATUS\nName:
-// value\n...". Field values have no line ends. Heads are bytes: a host that has strings makes each a code
-// unit.
+// value\n...". Field values have no line ends. Heads are bytes, as on the wire.
 
 #pragma once
 
