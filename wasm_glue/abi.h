@@ -31,6 +31,7 @@ enum class FetchFailure : int {
   timed_out,     // by a limit of the host's
   bad_answer,    // the server broke the protocol
   hidden,        // a browser does not show this answer
+  no_memory,     // of ours, for what it said
 };
 }  // namespace escapement::wasm
 
@@ -89,10 +90,13 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 // --- Exports (defined in runtime.cpp, host_fetch.cpp, worker.cpp and by ESC_TASK and ESC_WORKER)
 // ----------------------------
 //
-//   esc_alloc(length) -> pointer
-//   esc_open() -> context           a Reactor with all that belongs to it; never at a Worker's global scope
-//   esc_close(context)              destroys it and every task in it
-//   esc_step(context) -> f64        one turn; when to call again, in milliseconds from now: 0 at once,
+//   esc_alloc(length) -> pointer    0 where there is no memory for it, and for what is done with it: then 0
+//   is
+//                                   what the export gets, which fails its own call by `overloaded`
+//   esc_out_of_memory() -> 0 or 1   whether that is what the module trapped for
+//   esc_open() -> context           0 without memory; a Reactor with all that belongs to it; never at a
+//   Worker's global scope esc_close(context)              destroys it and every task in it esc_step(context)
+//   -> f64        one turn; when to call again, in milliseconds from now: 0 at once,
 //                                   -1 only when something happens, -2 all tasks have ended: close it,
 //                                   -3 they wait, but for nothing that the host could bring
 //   esc_task_NAME(context, pointer, length)      starts a task of ESC_TASK

@@ -33,7 +33,7 @@ class FetchEvents {
 class RequestEvents {
  public:
   virtual void bytes(std::string bytes) = 0;
-  virtual void failed(std::string why) = 0;
+  virtual void failed(Error why) = 0;
   virtual void wanted() = 0;
 
  protected:

@@ -115,9 +115,24 @@ function appOf(module) {
     env: { emscripten_notify_memory_growth() {} },
   });
   exports._initialize?.();
-  app = { exports, live: new Set() };
+  app = { exports, live: new Set(), looked: 0 };
   apps.set(module, app);
   return app;
+}
+
+// A host may drop a request without a word, together with its timers, as workerd does. Every context that waits has a
+// timer, of at most `beat`, so one whose timer is overdue at two looks is gone: it is destroyed.
+const beat = 30000;
+const look = 10000;
+function sweep(app) {
+  const now = performance.now();
+  if (now < app.looked + look) return;
+  app.looked = now;
+  for (const context of app.live) {
+    if (!context.timer || now < context.latest + look) continue;
+    if (context.overdue) context.end({ error: errorOf("cancelled: the host has dropped it"), aborted: true });
+    else context.overdue = true;
+  }
 }
 
 // Never at a Worker's global scope: clocks show 0 there and timers throw.
@@ -125,6 +140,9 @@ class Context {
   at = 0; // in the module's memory
   timer = 0; // of the host, armed for `due`; an object while a message is on its way
   due = 0;
+  latest = 0; // when it fires, by the global clock
+  overdue = false;
+  patient = false; // can wait for nothing but being aborted
   running = false; // the module, for this context
   calls = null; // the next ones to it
   fate = null; // {error}: that it has failed or was aborted, and why
@@ -173,6 +191,7 @@ class Context {
   // Passes bytes, or ASCII text, to the module, which takes them over.
   place(data) {
     const at = this.app.exports.esc_alloc(data.length);
+    if (!at) return 0; // no memory: the export is told so, and fails its call
     const to = this.bytes(at, data.length);
     if (typeof data === "string") encoder.encodeInto(data, to);
     else to.set(data);
@@ -188,17 +207,22 @@ class Context {
 
   // The timer that is set stays when it fires no later than needed: a step then asks for the rest.
   arm(delay) {
-    if (delay < 0) return this.disarm();
+    if (delay === -3 && this.patient) return this.disarm();
+    if (delay === -3) return this.end({ error: errorOf("internal: it waits for what can never come: no timer, no fetch, no body") });
+    const idle = delay < 0;
+    delay = idle ? beat : Math.min(delay, beat);
     const next = this.now() + delay;
     if (this.timer && this.due <= next) return;
     this.disarm();
     this.due = next;
+    this.latest = performance.now() + delay;
     const { setTimeout = globalThis.setTimeout } = this.options;
     const fire = () => {
       this.timer = 0;
       this.enter(() => {});
     };
     const wait = () => (this.timer = setTimeout(fire, delay));
+    if (idle) return wait()?.unref?.();
     if (!channel || delay >= 4) return wait();
     const hop = (this.timer = {});
     hops.push(() => this.timer === hop && this.attempt(delay ? wait : fire));
@@ -223,7 +247,8 @@ class Context {
     try {
       const result = call(app.exports);
       return steps ? app.exports.esc_step(this.at) : result;
-    } catch (error) {
+    } catch (trap) {
+      const error = app.exports.esc_out_of_memory() ? Object.assign(errorOf("overloaded: out of memory"), { cause: trap }) : trap;
       if (apps.get(module) === app) apps.delete(module);
       app.lost = true;
       for (const context of app.live) context.end({ error });
@@ -233,16 +258,19 @@ class Context {
   }
 
   start(call) {
+    sweep(this.app);
     this.app.live.add(this);
     this.enter((x) => {
       this.at = x.esc_open();
-      call(x);
+      if (this.at) call(x);
+      else this.fate = { error: errorOf("overloaded: out of memory") };
     });
   }
 
   // Runs `call` and a step, and waits for what the step asks for.
   enter(call) {
     if (!this.alive) return;
+    this.overdue = false;
     if (this.running) return void (this.calls ??= []).push(call);
     this.running = true;
     let delay;
@@ -262,7 +290,7 @@ class Context {
     if (this.timer) quietly(() => this.disarm());
     this.fetches?.forEach((_, id) => this.drop(id));
     if (this.reader) quietly(() => this.reader.releaseLock());
-    this.unfollow?.();
+    quietly(() => this.unfollow?.());
     if (fate) {
       quietly(() => this.controller?.error(fate.error));
       if (this.answered && !fate.aborted) tell(this.options, fate.error);
@@ -481,6 +509,7 @@ export async function run(module, name, input = "", options) {
   const data = bytesOf(input);
   const { signal } = context.options;
   if (signal?.aborted) throw signal.reason;
+  context.patient = Boolean(signal);
   context.follow(signal);
   context.start(() => task(context.at, context.place(data), data.length));
   return context.result();

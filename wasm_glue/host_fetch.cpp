@@ -23,6 +23,7 @@ Error error_of(FetchFailure kind, const std::string& why) {
     case FetchFailure::timed_out: return Error(Errc::timed_out, text);
     case FetchFailure::bad_answer: return Error(Errc::bad_message, text);
     case FetchFailure::hidden: return Error(Errc::unsupported, text);
+    case FetchFailure::no_memory: return Error::out_of_memory();
     case FetchFailure::unknown: break;
   }
   return Error(Errc::reset, text);
@@ -133,6 +134,7 @@ Task<http::Response> HostFetch::operator()(http::Request request) const {
 
 }  // namespace escapement::wasm
 
+using escapement::Result;
 using escapement::wasm::Context;
 using escapement::wasm::FetchEvents;
 using escapement::wasm::FetchFailure;
@@ -141,19 +143,25 @@ using escapement::wasm::take_text;
 extern "C" {
 
 ESC_EXPORT(esc_fetch_head) void esc_fetch_head(Context* context, int id, char* text, std::size_t length) {
-  std::string head = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->head(std::move(head));
+  Result<std::string> head = take_text(text, length);
+  FetchEvents* fetch = context->fetch(id);
+  if (fetch == nullptr) return;
+  head ? fetch->head(*std::move(head)) : fetch->failed(FetchFailure::no_memory, {});
 }
 
 ESC_EXPORT(esc_fetch_bytes) void esc_fetch_bytes(Context* context, int id, char* text, std::size_t length) {
-  std::string bytes = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->bytes(std::move(bytes));
+  Result<std::string> bytes = take_text(text, length);
+  FetchEvents* fetch = context->fetch(id);
+  if (fetch == nullptr) return;
+  bytes ? fetch->bytes(*std::move(bytes)) : fetch->failed(FetchFailure::no_memory, {});
 }
 
 ESC_EXPORT(esc_fetch_failed)
 void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length) {
-  std::string why = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(FetchFailure(kind), std::move(why));
+  Result<std::string> why = take_text(text, length);
+  FetchEvents* fetch = context->fetch(id);
+  if (fetch == nullptr) return;
+  why ? fetch->failed(FetchFailure(kind), *std::move(why)) : fetch->failed(FetchFailure::no_memory, {});
 }
 
 }  // extern "C"

@@ -35,7 +35,7 @@ class Exchange final : public RequestEvents {
   }
 
   void bytes(std::string bytes) override { body_.arrived(std::move(bytes)); }
-  void failed(std::string why) override { body_.failed(Error(Errc::reset, "the request's body: " + why)); }
+  void failed(Error why) override { body_.failed(std::move(why)); }
   void wanted() override { wanted_.set(); }
 
  private:
@@ -139,8 +139,13 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
 
 }  // namespace
 
-void Worker::begin(Context& context, std::string head, bool has_body) const {
-  context.scope().spawn(answer(context, service_, options_, std::move(head), has_body));
+void Worker::begin(Context& context, Result<std::string> head, bool has_body) const {
+  if (head) {
+    context.scope().spawn(answer(context, service_, options_, *std::move(head), has_body));
+    return;
+  }
+  tell(head.error());
+  respond(http::Response(503), "Service Unavailable\n", false);
 }
 
 void outlive(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
@@ -158,19 +163,25 @@ std::optional<std::string> env(Reactor&, std::string_view name) {
 
 }  // namespace escapement::wasm
 
+using escapement::Errc;
+using escapement::Error;
+using escapement::Result;
 using escapement::wasm::Context;
 using escapement::wasm::take_text;
 
 extern "C" {
 
 ESC_EXPORT(esc_request_bytes) void esc_request_bytes(Context* context, char* text, std::size_t length) {
-  std::string bytes = take_text(text, length);
-  if (context->request != nullptr) context->request->bytes(std::move(bytes));
+  Result<std::string> bytes = take_text(text, length);
+  if (context->request == nullptr) return;
+  bytes ? context->request->bytes(*std::move(bytes)) : context->request->failed(std::move(bytes).error());
 }
 
 ESC_EXPORT(esc_request_failed) void esc_request_failed(Context* context, char* text, std::size_t length) {
-  std::string why = take_text(text, length);
-  if (context->request != nullptr) context->request->failed(std::move(why));
+  Result<std::string> why = take_text(text, length);
+  if (context->request == nullptr) return;
+  const std::string said = why ? "the request's body: " + *why : std::string();
+  context->request->failed(why ? Error(Errc::reset, said) : std::move(why).error());
 }
 
 ESC_EXPORT(esc_response_wanted) void esc_response_wanted(Context* context) {

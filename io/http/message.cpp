@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include <escapement/core/room.h>
 #include <escapement/io/http/characters.h>
 
 namespace escapement::http {
@@ -194,6 +195,24 @@ Task<std::string> Body::read() {
   }(*this);
 }
 
+namespace {
+
+// Makes room for `more` bytes, as std::string would: false where there is no memory for them.
+bool grow(std::string& text, std::size_t more) {
+  const std::size_t needed = text.size() + more;
+  if (needed <= text.capacity()) return true;
+  const std::size_t twice = 2 * text.capacity();
+  if (twice > needed && room_for(twice + 1)) {
+    text.reserve(twice);
+    return true;
+  }
+  if (!room_for(needed + 1)) return false;
+  text.reserve(needed);
+  return true;
+}
+
+}  // namespace
+
 Task<std::string> Body::text(std::size_t max) {
   std::string all;
   for (;;) {
@@ -204,8 +223,10 @@ Task<std::string> Body::text(std::size_t max) {
     }
     if (all.empty()) {
       all = std::move(more);
-    } else {
+    } else if (grow(all, more.size())) {
       all += more;
+    } else {
+      co_return Error::out_of_memory();
     }
   }
 }

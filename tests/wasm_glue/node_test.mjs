@@ -165,6 +165,39 @@ await test("the standard library's clocks and its output work", async () => {
   that(took >= 20 && took < 5000, `a sleep of 20 ms took ${took}`);
 });
 
+await test("a handler that waits for what can never come fails at once, and a task too", async () => {
+  const host = counting({ onError: () => {} });
+  const { fetch } = worker(module, host);
+  const statuses = await Promise.all(Array.from({ length: 200 }, async () => (await fetch(new Request("http://worker/forever"), {}, {})).status));
+  equal(statuses.filter((status) => status === 500).length, 200, "failures");
+  equal(host.live.size, 0, "timers");
+});
+
+await test("requests that the host drops without a word are gone some time later", async () => {
+  const { now } = performance;
+  let ahead = 0;
+  performance.now = () => now.call(performance) + ahead;
+  try {
+    const dropping = worker(module, { setTimeout: () => 1, clearTimeout: () => {}, fetch: () => new Promise(() => {}) });
+    const { fetch } = worker(module);
+    const ask = (path) => fetch(new Request("http://worker" + path), {}, {});
+    let gone = 0;
+    const lost = ["/slept?ms=50", "/slept?ms=3600000", "/relay?url=http://h/"];
+    for (const path of lost) dropping.fetch(new Request("http://worker" + path), {}, {}).catch(() => ++gone);
+    const alive = ask("/slept?ms=300");
+    for (let looks = 0; looks < 2; ++looks) {
+      equal(gone, 0, "gone");
+      ahead += 45000;
+      await ask("/env");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    equal(gone, lost.length, "gone");
+    equal((await alive).status, 200, "one whose timer the host has kept");
+  } finally {
+    performance.now = now;
+  }
+});
+
 const slow = await startSlowOrigin();
 const handler = worker(module);
 await testBodies(async (target, options) => {

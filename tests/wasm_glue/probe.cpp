@@ -85,6 +85,13 @@ Task<std::string> hurried(std::string url) {
   co_return co_await response.body.text(1 * MiB);
 }
 
+// Keeps so many bytes more, for good; yields how many it has.
+Task<std::string> hold(std::string bytes) {
+  static std::string held;
+  held.resize(held.size() + static_cast<std::size_t>(number(bytes)));
+  co_return std::to_string(held.size());
+}
+
 // What the standard library writes.
 Task<std::string> printed(std::string text) {
   std::printf("printf %s\nand ", text.c_str());
@@ -250,9 +257,10 @@ Task<http::Response> serve(http::Request request) {
     co_return http::Response(200, std::move(all));
   }
   if (path == "/collect") {
-    std::string all = co_await request.body.text(1 * MiB);
+    std::string all = co_await request.body.text(64 * MiB);
     co_return http::Response(200, std::move(all));
   }
+  if (path == "/forever") co_await sleep(Duration::max());
   if (path == "/insisted" || path == "/hurried") {
     std::string url = request.url.query_parameter("url");
     Result<std::string> outcome = Error(Errc::internal);
@@ -279,6 +287,7 @@ ESC_TASK(fetched)
 ESC_TASK(cookies)
 ESC_TASK(impatient)
 ESC_TASK(printed)
+ESC_TASK(hold)
 ESC_TASK(clocks)
 ESC_TASK(echoed)
 ESC_TASK(failing)
