@@ -424,6 +424,7 @@ const imports = {
   },
 
   settle(ok, at, length) {
+    if (this.fate) return;
     if (!ok) return this.deliver(errorOf(this.text(at, length)), true);
     if (this.options.bytes) return this.deliver(this.bytes(at, length).slice());
     try {
@@ -471,6 +472,7 @@ const imports = {
     return bytes.length;
   },
   respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength, streams) {
+    if (this.fate) return;
     let body = bodyLength ? this.copy(bodyAt, bodyLength) : null;
     if (streams) {
       body = new ReadableStream({

@@ -146,7 +146,8 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     const { at, onError } = told();
     const response = await worker(module, { onError }).fetch(request("/breaking?status=200&ms=1"), {}, {});
     const reader = response.body.getReader();
-    await reader.read();
+    const { value } = await reader.read();
+    equal(value.buffer.byteLength, value.length, "not the module's own memory, but a copy that");
     await reader.read();
     const error = await failure(reader.read());
     has(error, "internal: broken on purpose");
@@ -211,6 +212,8 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     equal(at.length, 2, "reports");
     that(at.every((error) => error instanceof WebAssembly.RuntimeError), String(at));
     equal(await run(module, "echoed", "again"), "again");
+    const now = () => { throw new Error("no clock"); };
+    equal((await worker(module, { onError, now }).fetch(request("/hello"), {}, {})).status, 500, "in a new instance");
   });
 
   // --- Signals.
@@ -288,7 +291,18 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
       equal(await failure(run(module, "slept", "5000", { now, signal: controller.signal })), "inside");
     }));
 
+  await test("a sleep that ends before the timer that is set", async () => {
+    const answer = worker(module).fetch(request("/sfs?ms=5&backend=" + encodeURIComponent(origin)), {}, {});
+    const response = await Promise.race([answer, rest(5000)]);
+    equal(await response?.text(), "200 hello");
+  });
+
   // --- What the host holds.
+
+  await test("a request's body is a copy, which the host may keep", async () => {
+    const fetch = async (url, { body }) => new Response(String(body.buffer.byteLength));
+    equal(await run(module, "failure_of", "POST " + origin + "/ four", { fetch }), "200 4");
+  });
 
   await test("a fetch that ignores its signal: its answer is let go, early and late", async () => {
     let cancelled = 0;
