@@ -91,3 +91,6 @@
 #define MBEDTLS_SSL_MAX_FRAGMENT_LENGTH
 #define MBEDTLS_SSL_RECORD_SIZE_LIMIT
 #define MBEDTLS_SSL_ALL_ALERT_MESSAGES
+// Not to be used, but so that a server skips what a client sends ahead of its handshake (RFC 8446
+// section 4.2.10).
+#define MBEDTLS_SSL_EARLY_DATA
