@@ -92,6 +92,10 @@ class Stream {
 
   // Whether what it carries is encrypted on the way (tls.h): what makes a request's URL https.
   virtual bool encrypted() const { return false; }
+  // A server's: whether the peer may ask for what this host serves. False where it asked for another name in
+  // its handshake and the certificate it was shown is not for this one. `host`: in lower case, without a
+  // port, brackets or a dot at its end.
+  virtual bool serves([[maybe_unused]] std::string_view host) const { return true; }
 
   // The other end, for messages and logs: "127.0.0.1:8080".
   virtual std::string peer() const = 0;

@@ -20,6 +20,16 @@
 // A connection holds some 40 KiB while it works, 33 of them for records that may be large, and after a second
 // or two without one it gives half of that back to the system until the next.
 //
+// A peer's certificates are held to RFC 5280: signatures, times, usages and lengths along the path, name
+// constraints, critical extensions; where one path to a trusted certificate will not do, others are tried. A
+// server's name is looked for in the alternative names only, never in the subject (RFC 9525). A star stands
+// for one whole label and not in front of a top-level domain; the public suffixes below those ("co.uk") are
+// not known here. Certificate policies are not checked, nor is revocation.
+//
+// What mbedTLS cannot do: a ClientHello or another handshake message above 16 KiB ends the handshake (it
+// keeps a message in the buffer of one record), and so does a KeyUpdate after it. What a client sends ahead
+// of its handshake (0-RTT) is never read: up to 16 KiB of it are skipped.
+//
 // The time that certificates are held against is the system's, and secrets are drawn from the system, in a
 // simulation too. Everything here belongs to one thread.
 
@@ -78,7 +88,8 @@ class TlsStream : public Stream {
 
 struct TlsClientOptions {
   // The certificates to trust, as PEM: a file, or text. Both empty: the system's, which are read at the first
-  // handshake, from SSL_CERT_FILE or SSL_CERT_DIR if set, else from where distributions have them.
+  // handshake, from SSL_CERT_FILE and the folders in SSL_CERT_DIR (a:b) where one is set, else from where
+  // distributions have them.
   std::string trusted_file;
   std::string trusted_pem;
   // Shown to servers that ask who the client is.
@@ -124,7 +135,7 @@ struct TlsServerOptions {
   Duration handshake_timeout = 10s;
   TlsVersion oldest = TlsVersion::tls12;
   TlsVersion newest = TlsVersion::tls13;
-  // How long a client may resume, up to 7 days. 0: no tickets.
+  // How long a client may resume, up to 7 days, under the name that it asked for first. 0: no tickets.
   Duration ticket_lifetime = 24h;
   // Whose certificates clients may show, as PEM: a file, or text. Both empty: clients are not asked. Those
   // who are asked get no tickets: who they are is proved each time.

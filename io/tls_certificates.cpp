@@ -1,23 +1,26 @@
-// Certificates: reading them, what they are for, and what is wrong with them in a sentence.
+// Certificates: reading them, and the names they are for.
 
 #include <arpa/inet.h>
 #include <dirent.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <memory>
 
 #include <mbedtls/error.h>
+#include <mbedtls/pem.h>
 
+#include <escapement/io/tls_constraints.h>
 #include <escapement/io/tls_mbedtls.h>
 
 namespace escapement::detail {
 
 namespace {
+
+using Pem = Owned<mbedtls_pem_context, mbedtls_pem_init, mbedtls_pem_free>;
 
 // Where distributions have the certificates to trust: Debian, Fedora, openSUSE, RHEL, Alpine.
 constexpr const char* bundles[] = {
@@ -28,47 +31,11 @@ constexpr const char* bundles[] = {
     "/etc/ssl/cert.pem",
 };
 
-std::string text_of(const mbedtls_x509_name& name) {
-  std::array<char, 300> buffer{};
-  const int length = mbedtls_x509_dn_gets(buffer.data(), buffer.size(), &name);
-  return length < 0 ? std::string("an unprintable name") : std::string(buffer.data());
-}
-
-std::string text_of(const mbedtls_x509_time& time) {
-  std::array<char, 80> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%04d-%02d-%02d", time.year, time.mon, time.day);
-  return buffer.data();
-}
-
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
   });
   return text;
-}
-
-// Calls `use(type, bytes)` for each subject alternative name.
-template <class F>
-void for_each_alternative(const mbedtls_x509_crt& certificate, F use) {
-  for (const mbedtls_x509_sequence* at = &certificate.subject_alt_names; at != nullptr; at = at->next) {
-    if (at->buf.p == nullptr) continue;
-    mbedtls_x509_subject_alternative_name name;
-    if (mbedtls_x509_parse_subject_alt_name(&at->buf, &name) != 0) continue;
-    if (name.type == MBEDTLS_X509_SAN_DNS_NAME || name.type == MBEDTLS_X509_SAN_IP_ADDRESS) {
-      const mbedtls_x509_buf& bytes = name.san.unstructured_name;
-      use(name.type, std::string_view(reinterpret_cast<const char*>(bytes.p), bytes.len));
-    }
-    mbedtls_x509_free_subject_alt_name(&name);
-  }
-}
-
-std::string common_name_of(const mbedtls_x509_crt& certificate) {
-  for (const mbedtls_x509_name* at = &certificate.subject; at != nullptr; at = at->next) {
-    constexpr std::string_view common_name = "\x55\x04\x03";
-    if (std::string_view(reinterpret_cast<const char*>(at->oid.p), at->oid.len) != common_name) continue;
-    return std::string(reinterpret_cast<const char*>(at->val.p), at->val.len);
-  }
-  return {};
 }
 
 // 4 or 16 bytes; empty for what is no literal address.
@@ -86,10 +53,86 @@ std::string address_text(std::string_view bytes) {
   return inet_ntop(family, bytes.data(), text.data(), text.size()) == nullptr ? "?" : text.data();
 }
 
-Result<> add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
-  const int failed = mbedtls_x509_crt_parse_path(chain, directory.c_str());
-  if (failed >= 0 && chain->version != 0) return {};
-  return Error(Errc::invalid_argument, "no certificates to trust in " + directory);
+// How the certificates of a text fared.
+struct Parsed {
+  int good = 0;
+  int bad = 0;
+  int first_error = 0;
+
+  void note(int outcome) {
+    ++(outcome == 0 ? good : bad);
+    if (first_error == 0) first_error = outcome;
+  }
+};
+
+// Whatever is critical in it: the paths that go through it are held to that (tls_verify.h).
+int accept_extension(void*, const mbedtls_x509_crt*, const mbedtls_x509_buf*, int, const unsigned char*,
+                     const unsigned char*) {
+  return 0;
+}
+
+int parse_der(mbedtls_x509_crt* chain, const unsigned char* der, std::size_t size) {
+  return mbedtls_x509_crt_parse_der_with_ext_cb(chain, der, size, 1, &accept_extension, nullptr);
+}
+
+Parsed parse_certificates(mbedtls_x509_crt* chain, const std::string& text) {
+  constexpr const char* begin = "-----BEGIN CERTIFICATE-----";
+  constexpr const char* end = "-----END CERTIFICATE-----";
+  Parsed parsed;
+  std::size_t at = text.find(begin);
+  if (at == text.npos) {
+    parsed.note(parse_der(chain, reinterpret_cast<const unsigned char*>(text.data()), text.size()));
+    return parsed;
+  }
+  while (at != text.npos) {
+    Pem pem;
+    std::size_t used = 0;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(text.c_str() + at);
+    const int read = mbedtls_pem_read_buffer(pem.get(), begin, end, bytes, nullptr, 0, &used);
+    std::size_t size = 0;
+    const unsigned char* der = mbedtls_pem_get_buffer(pem.get(), &size);
+    parsed.note(read != 0 ? read : parse_der(chain, der, size));
+    at = text.find(begin, at + std::max<std::size_t>(used, 1));
+  }
+  return parsed;
+}
+
+// "1d3472b9.0", as OpenSSL finds a certificate in a folder.
+bool is_hashed_name(std::string_view name) {
+  constexpr std::size_t hash = 8;
+  return name.size() > hash + 1 && name[hash] == '.' && name.find_first_not_of("0123456789abcdef") == hash &&
+         name.find_first_not_of("0123456789", hash + 1) == name.npos;
+}
+
+// The certificates of a folder's files: of those with OpenSSL's names, where there are any, for the others
+// are the same ones again. What cannot be read is passed over.
+void add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory.c_str()), &::closedir);
+  if (!opened) return;
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(opened.get())) names.emplace_back(entry->d_name);
+  const bool hashed = std::any_of(names.begin(), names.end(), is_hashed_name);
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    if (name.starts_with('.') || (hashed && !is_hashed_name(name))) continue;
+    Result<> added = add_certificate_file(chain, directory + '/' + name, true);
+    (void)added;
+  }
+}
+
+// A list, as in PATH.
+void add_directories(mbedtls_x509_crt* chain, std::string_view list) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(':'), list.size());
+    if (end != 0) add_directory(chain, std::string(list.substr(0, end)));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+}
+
+// The value of a variable of the environment that is set and not empty.
+const char* setting(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
 bool exists(const char* file) {
@@ -126,14 +169,11 @@ Result<std::string> read_whole_file(const std::string& file) {
 
 Result<> add_certificates(mbedtls_x509_crt* chain, std::string_view pem, bool lenient,
                           std::string_view what) {
-  const std::string text(pem);  // mbedTLS wants the NUL behind it
-  const int outcome =
-      mbedtls_x509_crt_parse(chain, reinterpret_cast<const unsigned char*>(text.c_str()), text.size() + 1);
-  const bool some = outcome > 0 && lenient && chain->version != 0;
-  if (outcome == 0 || some) return {};
+  const Parsed parsed = parse_certificates(chain, std::string(pem));
+  if (parsed.good != 0 && (parsed.bad == 0 || lenient)) return {};
   std::string message(what);
-  message +=
-      outcome > 0 ? ": a certificate in it is not understood" : ": no certificate: " + mbedtls_text(outcome);
+  message += parsed.good != 0 ? ": a certificate in it is not understood"
+                              : ": no certificate: " + mbedtls_text(parsed.first_error);
   return Error(Errc::invalid_argument, std::move(message));
 }
 
@@ -144,10 +184,16 @@ Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, 
 }
 
 Result<> add_system_roots(mbedtls_x509_crt* chain) {
-  const char* file = std::getenv("SSL_CERT_FILE");
-  const char* directory = std::getenv("SSL_CERT_DIR");
-  if (file != nullptr && *file != '\0') return add_certificate_file(chain, file, true);
-  if (directory != nullptr && *directory != '\0') return add_directory(chain, directory);
+  const char* file = setting("SSL_CERT_FILE");
+  const char* directories = setting("SSL_CERT_DIR");
+  if (file != nullptr) {
+    Result<> added = add_certificate_file(chain, file, true);
+    if (!added) return added;
+  }
+  if (directories != nullptr) add_directories(chain, directories);
+  if (chain->version != 0) return {};
+  if (directories != nullptr)
+    return Error(Errc::invalid_argument, std::string("no certificates to trust in ") + directories);
   for (const char* bundle : bundles) {
     if (exists(bundle)) return add_certificate_file(chain, bundle, true);
   }
@@ -157,67 +203,31 @@ Result<> add_system_roots(mbedtls_x509_crt* chain) {
 
 std::vector<std::string> names_of(const mbedtls_x509_crt& certificate) {
   std::vector<std::string> names;
-  for_each_alternative(certificate, [&](int type, std::string_view bytes) {
-    names.push_back(type == MBEDTLS_X509_SAN_DNS_NAME ? lower(std::string(bytes)) : address_text(bytes));
-  });
-  const std::string common_name = common_name_of(certificate);
-  if (names.empty() && !common_name.empty()) names.push_back(lower(common_name));
+  for (const GeneralName& name : extensions_of(certificate).alternative_names) {
+    if (name.kind == GeneralName::dns) names.push_back(lower(std::string(name.bytes)));
+    if (name.kind == GeneralName::address) names.push_back(address_text(name.bytes));
+  }
   return names;
 }
 
-bool is_literal_address(const std::string& host) { return !address_bytes(host).empty(); }
+bool is_literal_address(std::string_view host) { return !address_bytes(std::string(host)).empty(); }
 
-bool is_for_address(const mbedtls_x509_crt& certificate, const std::string& literal_address) {
-  const std::string wanted = address_bytes(literal_address);
-  bool found = false;
-  for_each_alternative(certificate, [&](int type, std::string_view bytes) {
-    found = found || (type == MBEDTLS_X509_SAN_IP_ADDRESS && !wanted.empty() && bytes == wanted);
+bool is_for_host(const mbedtls_x509_crt& certificate, std::string_view host) {
+  const std::string wanted = lower(std::string(host));
+  const std::string address = address_bytes(wanted);
+  const std::vector<GeneralName> names = extensions_of(certificate).alternative_names;
+  return std::any_of(names.begin(), names.end(), [&](const GeneralName& name) {
+    if (!address.empty()) return name.kind == GeneralName::address && name.bytes == address;
+    return name.kind == GeneralName::dns && covers(lower(std::string(name.bytes)), wanted);
   });
-  return found;
 }
 
-void note_certificate(CertificateFindings& findings, const mbedtls_x509_crt& certificate, int depth,
-                      std::uint32_t flags) {
-  findings.any = true;
-  if (depth == 0) {
-    findings.subject = text_of(certificate.subject);
-    findings.issuer = text_of(certificate.issuer);
-    findings.names = names_of(certificate);
-    findings.self_signed =
-        certificate.issuer_raw.len == certificate.subject_raw.len &&
-        std::memcmp(certificate.issuer_raw.p, certificate.subject_raw.p, certificate.issuer_raw.len) == 0;
-  }
-  if ((flags & MBEDTLS_X509_BADCERT_EXPIRED) != 0) findings.expired_on = text_of(certificate.valid_to);
-  if ((flags & MBEDTLS_X509_BADCERT_FUTURE) != 0) findings.valid_from = text_of(certificate.valid_from);
-}
-
-std::string certificate_problem(const CertificateFindings& findings, std::uint32_t flags,
-                                std::string_view whose) {
-  constexpr std::uint32_t usage =
-      MBEDTLS_X509_BADCERT_KEY_USAGE | MBEDTLS_X509_BADCERT_EXT_KEY_USAGE | MBEDTLS_X509_BADCERT_NS_CERT_TYPE;
-  constexpr std::uint32_t weak =
-      MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY;
-  constexpr std::size_t names_shown = 4;
-  std::vector<std::string> problems;
-  if ((flags & MBEDTLS_X509_BADCERT_CN_MISMATCH) != 0) {
-    std::string problem = "is for other names:";
-    for (std::size_t i = 0; i < std::min(findings.names.size(), names_shown); ++i)
-      problem += (i == 0 ? " " : ", ") + findings.names[i];
-    problems.push_back(findings.names.size() > names_shown ? problem + ", ..." : std::move(problem));
-  }
-  if (!findings.expired_on.empty()) problems.push_back("expired on " + findings.expired_on);
-  if (!findings.valid_from.empty()) problems.push_back("is not valid before " + findings.valid_from);
-  if ((flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
-    problems.push_back(findings.self_signed ? "is signed by itself and not among those to trust"
-                                            : "comes from an issuer that is not trusted: " + findings.issuer);
-  }
-  if ((flags & usage) != 0) problems.push_back("is not meant for this use");
-  if ((flags & MBEDTLS_X509_BADCERT_REVOKED) != 0) problems.push_back("was revoked");
-  if ((flags & weak) != 0) problems.push_back("has a key or a signature that is too weak");
-  if (problems.empty()) problems.push_back("cannot be verified");
-  std::string sentence = "the certificate of " + std::string(whose) + ' ';
-  for (std::size_t i = 0; i < problems.size(); ++i) sentence += (i == 0 ? "" : ", and ") + problems[i];
-  return sentence;
+bool covers(std::string_view name, std::string_view host) {
+  if (name == host) return !host.empty();
+  if (!name.starts_with("*.")) return false;
+  const std::string_view parent = name.substr(1);
+  const std::size_t dot = host.find('.');
+  return parent.find('.', 1) != parent.npos && dot != 0 && dot != host.npos && host.substr(dot) == parent;
 }
 
 }  // namespace escapement::detail

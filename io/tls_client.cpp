@@ -54,7 +54,6 @@ class TlsClientContext final : public TlsContext {
     tickets_.put(engine.host(), std::move(session));
   }
 
-  X509Chain roots_;
   bool roots_missing_ = false;  // the system's, to be read at the first handshake
   std::unique_ptr<TlsOwnCertificate> identity_;
   TicketStore tickets_;
@@ -76,15 +75,15 @@ Result<> TlsClientContext::begin(TlsClientOptions options) {
       config_.get(), options.tickets_max == 0 ? MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_DISABLED
                                               : MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
   if (!options.trusted_file.empty()) {
-    Result<> added = add_certificate_file(roots_.get(), options.trusted_file, true);
+    Result<> added = add_certificate_file(trusted_.get(), options.trusted_file, true);
     if (!added) return added;
   }
   if (!options.trusted_pem.empty()) {
-    Result<> added = add_certificates(roots_.get(), options.trusted_pem, true, "certificates to trust");
+    Result<> added = add_certificates(trusted_.get(), options.trusted_pem, true, "certificates to trust");
     if (!added) return added;
   }
-  roots_missing_ = verify && roots_->version == 0;
-  mbedtls_ssl_conf_ca_chain(config_.get(), roots_.get(), nullptr);
+  roots_missing_ = verify && trusted_->version == 0;
+  mbedtls_ssl_conf_ca_chain(config_.get(), trusted_.get(), nullptr);
   if (!options.identity) return {};
   Result<std::unique_ptr<TlsOwnCertificate>> identity = parse_identity(*options.identity);
   if (!identity) return std::move(identity).error();
@@ -95,7 +94,7 @@ Result<> TlsClientContext::begin(TlsClientOptions options) {
 
 Result<> TlsClientContext::prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) {
   if (roots_missing_) {
-    Result<> added = add_system_roots(roots_.get());
+    Result<> added = add_system_roots(trusted_.get());
     if (!added) return added;
     roots_missing_ = false;
   }

@@ -7,6 +7,7 @@
 
 #include <escapement/io/tls_mbedtls.h>
 #include <escapement/io/tls_memory.h>
+#include <escapement/io/tls_verify.h>
 
 namespace escapement::detail {
 
@@ -16,6 +17,9 @@ constexpr std::size_t outgoing_enough = 64 * KiB;  // more is encrypted only whe
 constexpr std::size_t outgoing_max = 128 * KiB;    // what the peer can make us answer on top of that
 constexpr std::uint64_t handshake_records_max = 1000;
 constexpr std::uint64_t idle_records_max = 100;  // in a row that carry no data: tickets, alerts, nothing
+
+constexpr unsigned char alert_record = 21;
+constexpr unsigned char encrypted_record = 23;  // may be one
 
 // What an alert means, for the ones that a person can do something about.
 std::string alert_text(std::uint8_t alert) {
@@ -34,20 +38,47 @@ std::string alert_text(std::uint8_t alert) {
   }
 }
 
+// What to tell the peer about a failure of which mbedTLS itself has told it nothing (RFC 8446 section 6.2).
+std::uint8_t alert_for(int failure, bool established) {
+  switch (failure) {
+    case MBEDTLS_ERR_SSL_INVALID_RECORD:
+    case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE: return MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE;
+    case MBEDTLS_ERR_SSL_INVALID_MAC: return MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC;
+    case MBEDTLS_ERR_SSL_DECODE_ERROR: return MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR;
+    case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION: return MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION;
+    case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL: return MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL;
+    case MBEDTLS_ERR_SSL_UNSUPPORTED_EXTENSION: return MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_EXT;
+    case MBEDTLS_ERR_SSL_ALLOC_FAILED:
+    case MBEDTLS_ERR_SSL_INTERNAL_ERROR: return MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR;
+    case MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER:
+    case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:       // a key share of the wrong size
+    case MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL:     // a message that does not fit
+    case MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE:  // the same
+    case MBEDTLS_ERR_ECP_BAD_INPUT_DATA:       // no point of the curve
+    case MBEDTLS_ERR_ECP_INVALID_KEY: return MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER;
+    default:
+      return established ? MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR : MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE;
+  }
+}
+
 }  // namespace
 
 struct TlsEngine::Ssl {
   Owned<mbedtls_ssl_context, mbedtls_ssl_init, mbedtls_ssl_free> context;
+  PeerVerification verification;
   CertificateFindings findings;
 
   mbedtls_ssl_context* get() { return context.get(); }
 
   static int send(void* engine_pointer, const unsigned char* bytes, std::size_t count) {
     auto* engine = static_cast<TlsEngine*>(engine_pointer);
-    if (engine->outgoing_.size() >= outgoing_max) return MBEDTLS_ERR_SSL_WANT_WRITE;
-    engine->outgoing_.append(reinterpret_cast<const char*>(bytes), count);
-    engine->note_size(count);
-    return static_cast<int>(count);
+    return guarded([&] {
+      if (engine->outgoing_.size() >= outgoing_max) return MBEDTLS_ERR_SSL_WANT_WRITE;
+      engine->outgoing_.append(reinterpret_cast<const char*>(bytes), count);
+      engine->note_size(count);
+      engine->told_ = bytes[0] == alert_record || bytes[0] == encrypted_record;
+      return static_cast<int>(count);
+    });
   }
 
   static int receive(void* engine_pointer, unsigned char* into, std::size_t room) {
@@ -60,15 +91,18 @@ struct TlsEngine::Ssl {
     return count == 0 ? MBEDTLS_ERR_SSL_WANT_READ : static_cast<int>(count);
   }
 
-  // Called for each certificate of the peer's chain, root first. mbedTLS checks names; that of an address is
-  // checked here, because to tell it the address would also send it as a server name, which RFC 6066 forbids.
+  // Called for each certificate of the path that mbedTLS has found, the root first. The verdict is given with
+  // the last, the peer's own.
   static int verify(void* engine_pointer, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) {
     auto* engine = static_cast<TlsEngine*>(engine_pointer);
-    if (depth == 0 && is_literal_address(engine->host_) && !is_for_address(*certificate, engine->host_)) {
-      *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
-    }
-    note_certificate(engine->ssl_->findings, *certificate, depth, *flags);
-    return 0;
+    return guarded([&] {
+      Ssl& ssl = *engine->ssl_;
+      ssl.verification.add(*certificate, depth, std::exchange(*flags, 0));
+      if (depth != 0) return 0;
+      const bool server = !engine->host_.empty();
+      *flags = ssl.verification.verdict({engine->context_->trusted(), server, engine->host_}, ssl.findings);
+      return 0;
+    });
   }
 };
 
@@ -107,6 +141,7 @@ TlsEngine::Step TlsEngine::step() {
     }
   }
   context_->before_step(*this);
+  told_ = false;
   const int returned = mbedtls_ssl_handshake_step(ssl_->get());
   if (returned != 0) return outcome(returned);
   if (mbedtls_ssl_is_handshake_over(ssl_->get()) == 0) return Step::again;
@@ -172,6 +207,7 @@ bool TlsEngine::has_input() const {
 
 TlsEngine::Step TlsEngine::read(MutableBytes into, std::size_t& count) {
   if (error_) return Step::failed;
+  told_ = false;
   const int returned =
       mbedtls_ssl_read(ssl_->get(), reinterpret_cast<unsigned char*>(into.data()), into.size());
   if (returned <= 0) return outcome(returned == 0 ? MBEDTLS_ERR_SSL_CONN_EOF : returned);
@@ -182,6 +218,7 @@ TlsEngine::Step TlsEngine::read(MutableBytes into, std::size_t& count) {
 
 TlsEngine::Step TlsEngine::look() {
   if (error_) return Step::failed;
+  told_ = false;
   const int returned = mbedtls_ssl_read(ssl_->get(), nullptr, 0);
   if (returned != 0) return outcome(returned);
   return mbedtls_ssl_get_bytes_avail(ssl_->get()) != 0 ? Step::done : Step::again;
@@ -201,6 +238,13 @@ TlsEngine::Step TlsEngine::close() {
   if (error_) return Step::failed;
   const int returned = mbedtls_ssl_close_notify(ssl_->get());
   return returned == 0 ? Step::done : outcome(returned);
+}
+
+// A client that names nobody has been shown the first certificate, and knows what it does.
+bool TlsEngine::speaks_for(std::string_view host) const {
+  if (own_names_ == nullptr || info_.server_name.empty() || info_.server_name == host) return true;
+  return std::any_of(own_names_->begin(), own_names_->end(),
+                     [host](const std::string& name) { return covers(name, host); });
 }
 
 void TlsEngine::note_size(std::size_t record) {
@@ -232,14 +276,26 @@ TlsEngine::Step TlsEngine::outcome(int returned) {
 }
 
 TlsEngine::Step TlsEngine::fail_with(int returned) {
-  // mbedTLS tells the peer of every reason itself but this one, in TLS 1.2.
-  if (returned == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE &&
-      mbedtls_ssl_get_version_number(ssl_->get()) == MBEDTLS_SSL_VERSION_TLS1_2) {
-    mbedtls_ssl_send_alert_message(ssl_->get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL,
-                                   MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
-  }
+  tell(returned);
   error_ = established_ ? broken(returned) : handshake_error(returned);
   return Step::failed;
+}
+
+// Sends an alert, unless mbedTLS has sent one, or there is nobody to whom one could be sent.
+void TlsEngine::tell(int failure) {
+  if (told_ || records_.foreign()) return;
+  switch (failure) {
+    case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
+    case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
+    case MBEDTLS_ERR_SSL_CONN_EOF:
+    case MBEDTLS_ERR_SSL_TIMEOUT: return;
+    default: break;
+  }
+  const std::uint8_t alert =
+      records_.too_long() ? MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW : alert_for(failure, established_);
+  // Where something waits to be sent, the first call sends only that.
+  for (int i = 0; i < 2 && !told_; ++i)
+    mbedtls_ssl_send_alert_message(ssl_->get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
 }
 
 // After the handshake whatever is wrong means that the connection broke: what was sent may have been acted

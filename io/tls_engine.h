@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <escapement/core/error.h>
 #include <escapement/io/tls.h>
@@ -63,6 +65,11 @@ class TlsEngine {
   // The peer for messages: the host, or the transport's name.
   const std::string& peer_name() const { return host_.empty() ? peer_ : host_; }
   TlsInfo& info() { return info_; }
+  // A server: the names of the certificate it shows, which the context keeps.
+  void shows(const std::vector<std::string>& names) { own_names_ = &names; }
+  // A server: whether a request for this host may come over this connection. `host` is in lower case, without
+  // brackets or a dot at its end.
+  bool speaks_for(std::string_view host) const;
   bool failed() const { return error_.has_value(); }
   const Error& error() const { return *error_; }
   // Fails it from outside: the transport ended, the time is up.
@@ -77,6 +84,7 @@ class TlsEngine {
   Step established();
   Step outcome(int returned);
   Step fail_with(int returned);
+  void tell(int failure);
   Error handshake_error(int returned) const;
   Error broken(int returned) const;
 
@@ -87,8 +95,10 @@ class TlsEngine {
   std::string outgoing_;
   std::unique_ptr<Ssl> ssl_;
   TlsInfo info_;
+  const std::vector<std::string>* own_names_ = nullptr;
   std::optional<Error> error_;
   bool established_ = false;
+  bool told_ = false;  // the last record of this step may be an alert
   bool grown_ = false;
   bool large_record_ = false;  // since `shrink` was called
   std::uint64_t records_at_progress_ = 0;

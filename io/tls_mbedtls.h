@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +61,8 @@ class TlsContext {
 
   const mbedtls_ssl_config* config() const { return config_.get(); }
   Duration handshake_timeout() const { return handshake_timeout_; }
+  // Whom the peer's certificates have to come from: a list.
+  const mbedtls_x509_crt* trusted() const { return trusted_.get(); }
   // One permit: a heavy step of a handshake, until the turn is over.
   Semaphore& steps() { return steps_; }
   // Before a connection's first step: what only its side of TLS needs.
@@ -78,6 +81,7 @@ class TlsContext {
   Result<std::unique_ptr<TlsOwnCertificate>> parse_identity(const TlsIdentity& identity);
 
   TlsConfig config_;
+  X509Chain trusted_;
   Owned<mbedtls_entropy_context, mbedtls_entropy_init, mbedtls_entropy_free> entropy_;
   Owned<mbedtls_ctr_drbg_context, mbedtls_ctr_drbg_init, mbedtls_ctr_drbg_free> random_;
 
@@ -90,31 +94,33 @@ class TlsContext {
 
 // --- Certificates (tls_certificates.cpp)
 
-// Adds the certificates of a PEM text or file. Some that are not understood are passed over when `lenient`,
-// if any is left. Errc::invalid_argument; `what` begins the message.
+// Adds the certificates of a PEM text or file, or the one of a DER text. Some that are not understood are
+// passed over when `lenient`, if any is left. Errc::invalid_argument; `what` begins the message.
 Result<> add_certificates(mbedtls_x509_crt* chain, std::string_view pem, bool lenient, std::string_view what);
 Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, bool lenient);
+// From SSL_CERT_FILE and the folders of SSL_CERT_DIR where one of them is set, else from the distribution's
+// file.
 Result<> add_system_roots(mbedtls_x509_crt* chain);
 Result<std::string> read_whole_file(const std::string& file);
 
-// The names a certificate is for, DNS names and addresses alike; its common name if it lists none.
+// The names that a certificate lists, DNS names in lower case and addresses.
 std::vector<std::string> names_of(const mbedtls_x509_crt& certificate);
-bool is_for_address(const mbedtls_x509_crt& certificate, const std::string& literal_address);
-bool is_literal_address(const std::string& host);
+// Whether it is for this host: a name or a literal address, without regard to case.
+bool is_for_host(const mbedtls_x509_crt& certificate, std::string_view host);
+// Whether the name of a certificate, which may begin with "*.", is for the host; both in lower case. The star
+// stands for one label, and not in front of a top-level domain: "*.test" covers nothing.
+bool covers(std::string_view name, std::string_view host);
+bool is_literal_address(std::string_view host);
 
-// What the check of a peer's certificates found, collected while it runs.
-struct CertificateFindings {
-  bool any = false;  // certificates came
-  std::string subject;
-  std::string issuer;
-  bool self_signed = false;
-  std::vector<std::string> names;
-  std::string expired_on, valid_from;  // of the first that is not valid now
-};
-void note_certificate(CertificateFindings& findings, const mbedtls_x509_crt& certificate, int depth,
-                      std::uint32_t flags);
-// "the certificate of a.test expired on 2026-11-24; it is for other names: b.test, *.b.test"
-std::string certificate_problem(const CertificateFindings& findings, std::uint32_t flags,
-                                std::string_view whose);
+// --- Callbacks
+
+// What mbedTLS calls back: it is C, and no exception may pass through it.
+template <class F>
+int guarded(F body) {
+  int outcome = 0;
+  auto call = [&] { outcome = body(); };
+  const std::optional<Error> thrown = catching(call);
+  return thrown ? MBEDTLS_ERR_SSL_ALLOC_FAILED : outcome;
+}
 
 }  // namespace escapement::detail

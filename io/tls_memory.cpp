@@ -27,6 +27,15 @@ std::size_t out_size(const Context& ssl) {
   return MBEDTLS_SSL_OUT_CONTENT_LEN;
 }
 
+// How many bytes there are of a handshake message that has come in part, which mbedTLS keeps where records
+// arrive.
+template <class Context>
+std::size_t begun_message(const Context& ssl) {
+  if constexpr (requires { ssl.MBEDTLS_PRIVATE(badmac_seen_or_in_hsfraglen); })
+    return ssl.MBEDTLS_PRIVATE(badmac_seen_or_in_hsfraglen);
+  return std::size_t{0};
+}
+
 // The whole pages behind its beginning. The memory stays the buffer's: only what is in it goes.
 void give_back(unsigned char* buffer, std::size_t size) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
@@ -39,7 +48,8 @@ void give_back(unsigned char* buffer, std::size_t size) {
 }  // namespace
 
 bool give_back_record_buffers(mbedtls_ssl_context& ssl) {
-  const bool receiving = ssl.MBEDTLS_PRIVATE(in_left) != 0 || mbedtls_ssl_check_pending(&ssl) != 0;
+  const bool receiving =
+      ssl.MBEDTLS_PRIVATE(in_left) != 0 || begun_message(ssl) != 0 || mbedtls_ssl_check_pending(&ssl) != 0;
   if (receiving || ssl.MBEDTLS_PRIVATE(out_left) != 0) return false;
   give_back(ssl.MBEDTLS_PRIVATE(in_buf), in_size(ssl));
   give_back(ssl.MBEDTLS_PRIVATE(out_buf), out_size(ssl));

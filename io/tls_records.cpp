@@ -64,6 +64,7 @@ std::size_t TlsRecords::first_record() const {
 void TlsRecords::look_at_record() {
   ++records_;
   if (at(0) < first_type || at(0) > last_type || (taking_ > 1 && at(1) != 3)) foreign_ = records_ == 1;
+  if (!foreign_ && taking_ >= header_size) too_long_ = (std::size_t{at(3)} << 8 | at(4)) > body_max;
   if (taking_ == header_size + 2 && at(0) == alert) plain_alert_ = at(header_size + 1);
 }
 

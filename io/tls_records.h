@@ -36,6 +36,8 @@ class TlsRecords {
   std::uint64_t records() const { return records_; }
   // The peer's last alert that was readable without a key: its number in RFC 8446 section 6.
   std::optional<std::uint8_t> plain_alert() const { return plain_alert_; }
+  // A record was taken that says it is longer than one may be.
+  bool too_long() const { return too_long_; }
   // The bytes are not those of TLS.
   bool foreign() const { return foreign_; }
 
@@ -51,6 +53,7 @@ class TlsRecords {
   std::size_t next_room_ = KiB;
   std::uint64_t records_ = 0;
   std::optional<std::uint8_t> plain_alert_;
+  bool too_long_ = false;
   bool foreign_ = false;
 };
 

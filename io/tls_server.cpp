@@ -1,5 +1,13 @@
 #include <algorithm>
+#include <array>
+#include <cstring>
 
+extern "C" {
+#include <mbedtls/constant_time.h>  // the only one of its headers that does not say so itself
+}
+#include <mbedtls/md.h>
+
+#include <escapement/core/check.h>
 #include <escapement/io/tls_engine.h>
 #include <escapement/io/tls_mbedtls.h>
 #include <escapement/io/tls_stream.h>
@@ -12,6 +20,18 @@ namespace {
 
 constexpr Duration ticket_lifetime_max = 168h;  // RFC 8446 section 4.6.1
 constexpr std::size_t server_name_max = 255;
+
+constexpr std::size_t ticket_seal_size = 32;
+using TicketSeal = std::array<unsigned char, ticket_seal_size>;
+
+// What a client sends ahead of a handshake whose answer it does not know, and may not use (0-RTT).
+constexpr std::uint32_t early_data_skipped_max = 16 * KiB;
+
+template <class Session>
+void skip_early_data(Session& session) {
+  if constexpr (requires { session.MBEDTLS_PRIVATE(max_early_data_size); })
+    session.MBEDTLS_PRIVATE(max_early_data_size) = early_data_skipped_max;
+}
 
 class TlsServerContext final : public TlsContext {
  public:
@@ -26,7 +46,10 @@ class TlsServerContext final : public TlsContext {
   Result<> begin_client_certificates(const TlsServerOptions& options);
   TlsOwnCertificate& identity_for(std::string_view name);
 
-  Result<> prepare(mbedtls_ssl_context&, TlsEngine&) override { return {}; }
+  Result<> prepare(mbedtls_ssl_context&, TlsEngine& engine) override {
+    engine.shows(identities_.front()->names);
+    return {};
+  }
   void before_step(TlsEngine& engine) override { stepping_ = &engine; }
   void established(mbedtls_ssl_context&, TlsEngine& engine) override {
     ++statistics_->handshakes;
@@ -38,14 +61,16 @@ class TlsServerContext final : public TlsContext {
   }
 
   static int choose(void* context, mbedtls_ssl_context* ssl, const unsigned char* name, std::size_t length);
+  static int hello_read(mbedtls_ssl_context* ssl);
+  TicketSeal seal_of(const unsigned char* ticket, std::size_t size) const;
   static int write_ticket(void* context, const mbedtls_ssl_session* session, unsigned char* begin,
                           const unsigned char* end, std::size_t* length, std::uint32_t* lifetime);
   static int parse_ticket(void* context, mbedtls_ssl_session* session, unsigned char* bytes,
                           std::size_t length);
 
   std::vector<std::unique_ptr<TlsOwnCertificate>> identities_;
-  X509Chain clients_trusted_;
   TlsTickets tickets_;
+  std::array<unsigned char, ticket_seal_size> seal_key_{};
   std::shared_ptr<TlsServerStatistics> statistics_;
   std::function<void(const Error&)> on_failure_;
   TlsEngine* stepping_ = nullptr;  // whose handshake calls back
@@ -65,6 +90,7 @@ Result<> TlsServerContext::begin(TlsServerOptions options) {
   const int set = mbedtls_ssl_conf_own_cert(config_.get(), first.chain.get(), first.key.get());
   if (set != 0) return Error(Errc::overloaded, "TLS: " + mbedtls_text(set));
   mbedtls_ssl_conf_sni(config_.get(), &choose, this);
+  mbedtls_ssl_conf_cert_cb(config_.get(), &hello_read);
   if (!options.clients_trusted_file.empty() || !options.clients_trusted_pem.empty()) {
     return begin_client_certificates(options);
   }
@@ -78,35 +104,35 @@ Result<> TlsServerContext::begin_tickets(Duration lifetime) {
   const int made = mbedtls_ssl_ticket_setup(tickets_.get(), mbedtls_ctr_drbg_random, random_.get(),
                                             MBEDTLS_CIPHER_AES_256_GCM, static_cast<std::uint32_t>(seconds));
   if (made != 0) return Error(Errc::overloaded, "TLS tickets: " + mbedtls_text(made));
+  if (mbedtls_ctr_drbg_random(random_.get(), seal_key_.data(), seal_key_.size()) != 0)
+    return Error(Errc::internal, "TLS tickets: no randomness");
   mbedtls_ssl_conf_session_tickets_cb(config_.get(), &write_ticket, &parse_ticket, this);
   return {};
 }
 
 Result<> TlsServerContext::begin_client_certificates(const TlsServerOptions& options) {
   if (!options.clients_trusted_file.empty()) {
-    Result<> added = add_certificate_file(clients_trusted_.get(), options.clients_trusted_file, false);
+    Result<> added = add_certificate_file(trusted_.get(), options.clients_trusted_file, false);
     if (!added) return added;
   }
   if (!options.clients_trusted_pem.empty()) {
-    Result<> added = add_certificates(clients_trusted_.get(), options.clients_trusted_pem, false,
+    Result<> added = add_certificates(trusted_.get(), options.clients_trusted_pem, false,
                                       "certificates to trust clients by");
     if (!added) return added;
   }
-  mbedtls_ssl_conf_ca_chain(config_.get(), clients_trusted_.get(), nullptr);
+  mbedtls_ssl_conf_ca_chain(config_.get(), trusted_.get(), nullptr);
   mbedtls_ssl_conf_authmode(config_.get(), options.client_certificate_required ? MBEDTLS_SSL_VERIFY_REQUIRED
                                                                                : MBEDTLS_SSL_VERIFY_OPTIONAL);
   return {};
 }
 
-// An exact name first, then a wildcard, which stands for one label, then the first identity.
+// An exact name first, then a wildcard, then the first identity.
 TlsOwnCertificate& TlsServerContext::identity_for(std::string_view name) {
-  const std::size_t dot = name.find('.');
-  const std::string wildcard = dot == name.npos ? std::string() : "*" + std::string(name.substr(dot));
   TlsOwnCertificate* by_wildcard = nullptr;
   for (const std::unique_ptr<TlsOwnCertificate>& identity : identities_) {
     for (const std::string& own : identity->names) {
       if (own == name) return *identity;
-      if (by_wildcard == nullptr && !wildcard.empty() && own == wildcard) by_wildcard = identity.get();
+      if (by_wildcard == nullptr && covers(own, name)) by_wildcard = identity.get();
     }
   }
   return by_wildcard != nullptr ? *by_wildcard : *identities_.front();
@@ -115,26 +141,67 @@ TlsOwnCertificate& TlsServerContext::identity_for(std::string_view name) {
 int TlsServerContext::choose(void* context, mbedtls_ssl_context* ssl, const unsigned char* name,
                              std::size_t length) {
   auto* self = static_cast<TlsServerContext*>(context);
-  std::string wanted(reinterpret_cast<const char*>(name), std::min(length, server_name_max));
-  std::transform(wanted.begin(), wanted.end(), wanted.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  self->stepping_->info().server_name = wanted;
-  TlsOwnCertificate& identity = self->identity_for(wanted);
-  return mbedtls_ssl_set_hs_own_cert(ssl, identity.chain.get(), identity.key.get());
+  return guarded([&] {
+    TlsEngine& engine = *self->stepping_;
+    // TLS 1.2 with the ticket before the name: it was given out to a client that named nobody.
+    if (engine.info().resumed && engine.info().server_name.empty()) return MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME;
+    std::string wanted(reinterpret_cast<const char*>(name), std::min(length, server_name_max));
+    std::transform(wanted.begin(), wanted.end(), wanted.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    TlsOwnCertificate& identity = self->identity_for(wanted);
+    engine.info().server_name = std::move(wanted);
+    engine.shows(identity.names);
+    return mbedtls_ssl_set_hs_own_cert(ssl, identity.chain.get(), identity.key.get());
+  });
+}
+
+// All of a ClientHello was read.
+int TlsServerContext::hello_read(mbedtls_ssl_context* ssl) {
+  skip_early_data(*ssl->MBEDTLS_PRIVATE(session_negotiate));
+  return 0;
+}
+
+// A ticket is good for the name that it was given out under, and no other (RFC 6066 section 3).
+TicketSeal TlsServerContext::seal_of(const unsigned char* ticket, std::size_t size) const {
+  std::string sealed(reinterpret_cast<const char*>(ticket), size);
+  sealed += stepping_->info().server_name;
+  TicketSeal seal{};
+  const int made =
+      mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seal_key_.data(), seal_key_.size(),
+                      reinterpret_cast<const unsigned char*>(sealed.data()), sealed.size(), seal.data());
+  ESC_CHECK(made == 0);
+  return seal;
 }
 
 int TlsServerContext::write_ticket(void* context, const mbedtls_ssl_session* session, unsigned char* begin,
                                    const unsigned char* end, std::size_t* length, std::uint32_t* lifetime) {
   auto* self = static_cast<TlsServerContext*>(context);
-  return mbedtls_ssl_ticket_write(self->tickets_.get(), session, begin, end, length, lifetime);
+  return guarded([&] {
+    *length = 0;
+    *lifetime = 0;
+    if (static_cast<std::size_t>(end - begin) < ticket_seal_size) return MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL;
+    const int written = mbedtls_ssl_ticket_write(self->tickets_.get(), session, begin, end - ticket_seal_size,
+                                                 length, lifetime);
+    if (written != 0) return written;
+    const TicketSeal seal = self->seal_of(begin, *length);
+    std::memcpy(begin + *length, seal.data(), seal.size());
+    *length += seal.size();
+    return 0;
+  });
 }
 
 int TlsServerContext::parse_ticket(void* context, mbedtls_ssl_session* session, unsigned char* bytes,
                                    std::size_t length) {
   auto* self = static_cast<TlsServerContext*>(context);
-  const int returned = mbedtls_ssl_ticket_parse(self->tickets_.get(), session, bytes, length);
-  self->stepping_->info().resumed = returned == 0;
-  return returned;
+  return guarded([&] {
+    if (length < ticket_seal_size) return MBEDTLS_ERR_SSL_INVALID_MAC;
+    const std::size_t size = length - ticket_seal_size;
+    const TicketSeal seal = self->seal_of(bytes, size);
+    if (mbedtls_ct_memcmp(seal.data(), bytes + size, seal.size()) != 0) return MBEDTLS_ERR_SSL_INVALID_MAC;
+    const int returned = mbedtls_ssl_ticket_parse(self->tickets_.get(), session, bytes, size);
+    self->stepping_->info().resumed = returned == 0;
+    return returned;
+  });
 }
 
 }  // namespace

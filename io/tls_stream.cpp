@@ -40,6 +40,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
     inner_->reset_on_close();
   }
   bool encrypted() const override { return true; }
+  bool serves(std::string_view host) const override { return engine_.speaks_for(host); }
   // Of the transport: records, and its end. What records hold is for `read` to say.
   bool watch(Reactor& reactor, Runnable* waiter) override;
   bool broken() const override { return inner_->broken(); }

@@ -334,8 +334,10 @@ int ServerConnection::begin(Exchange& exchange) {
   exchange.writing.answers_head = head.method == Method::head();
   exchange.writing.keep_alive = head.keep_alive && ++requests_ < server_.options_.requests_per_connection_max;
   exchange.writing.kept_lines = head.asks_keep_alive ? server_.kept_lines_ : std::string_view();
-  Result<Url> url = url_of(head, stream().encrypted(), conversation_->origin);
+  const bool encrypted = stream().encrypted();
+  Result<Url> url = url_of(head, encrypted, conversation_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;
+  if (is_misdirected(head, *url, stream(), encrypted)) return 421;
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
   request.target = head.target;
   request.minor_version = head.minor_version;

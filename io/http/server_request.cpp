@@ -57,6 +57,20 @@ Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
   co_return std::move(bytes);
 }
 
+bool is_misdirected(const MessageHead& head, const Url& url, const Stream& stream) {
+  const bool absolute = !head.target.starts_with('/') && head.target != "*";
+  if (absolute && (url.scheme() == "https") != stream.encrypted()) return true;
+  if (!stream.encrypted()) return false;
+  if (!absolute) {
+    // Mostly the very name: what the URL makes of it is asked for only if it is not.
+    const std::string_view written = head.host.substr(0, head.host.find(':'));
+    if (head.host.empty() || stream.serves(written)) return false;
+  }
+  std::string_view host = url.host();
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return !stream.serves(host);
+}
+
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length) {
   return Body(std::make_unique<RequestBody>(std::move(open), length));
 }

@@ -57,6 +57,14 @@ ESC_INLINE Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Orig
   return Url::of_request(origin, path ? head.target : std::string_view("/"));
 }
 
+// Whether the connection is not the place for a request (RFC 9110 section 7.4): its target names the other
+// scheme, or another host than the one that was asked for in TLS and is not named in the certificate.
+bool is_misdirected(const MessageHead& head, const Url& url, const Stream& stream);
+ESC_INLINE bool is_misdirected(const MessageHead& head, const Url& url, const Stream& stream,
+                               bool encrypted) {
+  return (encrypted || !head.target.starts_with('/')) && is_misdirected(head, url, stream);
+}
+
 // The body of a request: on the wire, of `length` where that is known.
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length);
 

@@ -4,7 +4,8 @@
   tls_test.py CASE --serve ESC_SERVE --fetch ESC_FETCH --certificates DIR
 
 CASE: ours (esc-fetch against esc-serve), openssl (each against OpenSSL's test programs), curl (curl against
-esc-serve). Exit 0: good; 1: not; 77: skipped, with the reason.
+esc-serve), nginx and node (esc-fetch against each, as a server of TLS 1.2 with an RSA key, by either kind of
+signature). Exit 0: good; 1: not; 77: skipped, with the reason.
 """
 import argparse
 import contextlib
@@ -158,6 +159,83 @@ def openssl_client(options, port, *arguments, request="GET /hello HTTP/1.1\r\nHo
     return done.returncode, done.stdout + done.stderr
 
 
+def early_data(options, port):
+    """What a client sends ahead, with a ticket of another server's, is skipped."""
+    with tempfile.TemporaryDirectory() as folder:
+        session, ahead = pathlib.Path(folder, "session"), pathlib.Path(folder, "ahead")
+        ahead.write_text("GET /secret HTTP/1.1\r\nHost: a\r\n\r\n")
+        with openssl_server(options, "a", "-max_early_data", "10000") as other:
+            openssl_client(options, other, "-tls1_3", "-sess_out", str(session), request="GET / HTTP/1.0\r\n\r\n")
+        code, text = openssl_client(options, port, "-tls1_3", "-sess_in", str(session), "-early_data", str(ahead))
+        check("early data", f"{code} {text}", r"^0 .*Early data was rejected.*200 OK.*hello")
+        check("early data is not read", "404" in text, False)
+
+
+# A server that insists on one signature, or has its own order; rsa_pss_rsae_sha256 is what ours offers first.
+RSA_SIGNATURES = ["RSA+SHA256", "RSA-PSS+SHA256", "RSA-PSS+SHA512", "RSA+SHA512", "RSA-PSS+SHA256:RSA+SHA256",
+                  "RSA+SHA256:RSA-PSS+SHA256"]
+
+
+def fetches_of_rsa_server(options, what, port):
+    ca = ["--cacert", str(options.certificates / "ca.pem"), "--resolve", f"b.test:{port}:127.0.0.1"]
+    code, out, text = fetch(options, *ca, f"https://b.test:{port}/")
+    check(what, f"{code} {text} {bool(out)}", r"^0  True$")
+
+
+@contextlib.contextmanager
+def program(command, port, **how):
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               **how)
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            break
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def nginx(options):
+    found = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if found is None:
+        skip("there is no nginx (tools/setup --bench installs it)")
+    for signatures in [None, *RSA_SIGNATURES]:
+        port = free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            conf = pathlib.Path(folder, "nginx.conf")
+            order = f"ssl_conf_command SignatureAlgorithms {signatures};" if signatures else ""
+            conf.write_text(f"""daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
+events {{}}
+http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{ listen 127.0.0.1:{port} ssl; ssl_protocols TLSv1.2; {order}
+    ssl_certificate {options.certificates}/b.pem; ssl_certificate_key {options.certificates}/b.key;
+    location / {{ return 200 "from nginx"; }} }} }}
+""")
+            with program([found, "-p", folder, "-c", str(conf), "-e", f"{folder}/error.log"], port):
+                fetches_of_rsa_server(options, f"nginx, {signatures}", port)
+
+
+NODE_SERVER = """
+const [port, folder, sigalgs] = process.argv.slice(1);
+const read = (name) => require("fs").readFileSync(`${folder}/${name}`);
+const options = { cert: read("b.pem"), key: read("b.key"), maxVersion: "TLSv1.2" };
+if (sigalgs !== "default") options.sigalgs = sigalgs;
+require("https").createServer(options, (_, response) => response.end("from node")).listen(+port, "127.0.0.1");
+"""
+
+
+def node(options):
+    if shutil.which("node") is None:
+        skip("there is no node")
+    for signatures in ["default", *RSA_SIGNATURES]:
+        port = free_port()
+        with program(["node", "-e", NODE_SERVER, str(port), str(options.certificates), signatures], port):
+            fetches_of_rsa_server(options, f"node, {signatures}", port)
+
+
 def openssl(options):
     if shutil.which("openssl") is None:
         skip("there is no openssl program")
@@ -170,9 +248,18 @@ def openssl(options):
                                         "x.wild.test")
             check(f"s_client {version} SNI", f"{code} {text}", r"^0 .*Verification: OK.*Verified peername: ")
             with tempfile.NamedTemporaryFile() as session:
+                name = ["-servername", "a.test", "-sess_out", session.name]
+                openssl_client(options, port, version, *name)
+                for asked, reused in [("a.test", True), ("A.TEST", True), ("localhost", False), ("x.wild.test", False)]:
+                    code, text = openssl_client(options, port, version, "-servername", asked, "-sess_in", session.name)
+                    check(f"s_client {version} resumes for {asked}", "Reused, TLSv1" in text, reused)
+                code, text = openssl_client(options, port, version, "-noservername", "-sess_in", session.name)
+                check(f"s_client {version} resumes for nobody", "Reused, TLSv1" in text, False)
+            with tempfile.NamedTemporaryFile() as session:
                 openssl_client(options, port, version, "-sess_out", session.name)
                 code, text = openssl_client(options, port, version, "-sess_in", session.name)
                 check(f"s_client {version} resumes", f"{code} {text}", r"^0 .*Reused, TLSv1.*hello")
+        early_data(options, port)
         code, text = openssl_client(options, port, "-tls1_1", "-cipher", "ALL:@SECLEVEL=0")
         check("s_client -tls1_1", f"{code} {text}", r"^1 .*(protocol version|unsupported protocol)")
     with server(options, *certificate(options, "a"), "--tls-client-ca", ca[1]) as (_, port):
@@ -189,6 +276,9 @@ def openssl(options):
             code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
             check(f"wrong use {version}", f"{code} {text}",
                   r"^60 .*the certificate of 127\.0\.0\.1 is not meant for this use")
+    for signatures in [None, *RSA_SIGNATURES]:
+        with openssl_server(options, "b", "-tls1_2", *(["-sigalgs", signatures] if signatures else [])) as port:
+            fetches_of_rsa_server(options, f"s_server, {signatures}", port)
     with openssl_server(options, "a", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0") as port:
         code, _, text = fetch(options, *ca, f"https://127.0.0.1:{port}/")
         check("s_server -tls1_1", f"{code} {text}", r"^35 .*it speaks no TLS version that we accept")
@@ -215,11 +305,11 @@ def skip(reason):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", choices=["ours", "openssl", "curl"])
+    parser.add_argument("case", choices=["ours", "openssl", "curl", "nginx", "node"])
     for name in ["serve", "fetch", "certificates"]:
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     options = parser.parse_args()
-    {"ours": ours, "openssl": openssl, "curl": curl}[options.case](options)
+    {"ours": ours, "openssl": openssl, "curl": curl, "nginx": nginx, "node": node}[options.case](options)
     for problem in problems:
         print(f"FAILED {problem}")
     return 1 if problems else 0
