@@ -290,7 +290,7 @@ class Context {
     if (this.timer) quietly(() => this.disarm());
     this.fetches?.forEach((_, id) => this.drop(id));
     if (this.reader) quietly(() => this.reader.releaseLock());
-    quietly(() => this.unfollow?.());
+    if (this.unfollow) quietly(this.unfollow);
     if (fate) {
       quietly(() => this.controller?.error(fate.error));
       if (this.answered && !fate.aborted) tell(this.options, fate.error);

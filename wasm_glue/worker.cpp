@@ -144,7 +144,7 @@ void Worker::begin(Context& context, Result<std::string> head, bool has_body) co
     context.scope().spawn(answer(context, service_, options_, *std::move(head), has_body));
     return;
   }
-  tell(head.error());
+  report_failure(head.error());
   respond(http::Response(503), "Service Unavailable\n", false);
 }
 
