@@ -50,6 +50,13 @@ install(FILES ${PROJECT_BINARY_DIR}/escapementConfig.cmake ${PROJECT_BINARY_DIR}
         DESTINATION ${package_dir})
 install(EXPORT escapement-targets NAMESPACE escapement:: DESTINATION ${package_dir})
 
+# --- For WebAssembly: the other half, its types, the toolchain file, esc_wasm_module ------------------------------
+if(wasm)
+  install(FILES wasm_glue/escapement.mjs wasm_glue/escapement.d.mts DESTINATION ${CMAKE_INSTALL_DATADIR}/escapement)
+  install(FILES tools/cmake/emscripten.cmake tools/cmake/wasm.cmake tools/cmake/check_imports.cmake
+          DESTINATION ${package_dir})
+endif()
+
 # --- pkg-config -----------------------------------------------------------------------------------------------
 if(wasm)
   return()

@@ -6,7 +6,7 @@
 #
 # What the module would ask of a host that escapement.mjs does not offer (sockets, files, the environment) fails
 # the build, by the name of the symbol.
-set(esc_wasm_tools ${CMAKE_CURRENT_LIST_DIR})
+set(esc_link_time_code $<$<CONFIG:MinSizeRel>:-flto>)
 function(esc_wasm_module name)
   cmake_parse_arguments(PARSE_ARGV 1 module "" "MAXIMUM_MEMORY" "SOURCES;LIBRARIES")
   if(NOT module_MAXIMUM_MEMORY)
@@ -14,11 +14,16 @@ function(esc_wasm_module name)
   endif()
   add_executable(${name} ${module_SOURCES})
   set_target_properties(${name} PROPERTIES SUFFIX .wasm)
-  target_link_libraries(${name} PRIVATE esc_build escapement::wasm_glue ${module_LIBRARIES})
-  target_compile_options(${name} PRIVATE ${esc_link_time_code})
+  target_link_libraries(${name} PRIVATE escapement::wasm_glue ${module_LIBRARIES})
+  target_compile_features(${name} PRIVATE cxx_std_20)
+  target_compile_options(${name} PRIVATE
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti> -mbulk-memory -mnontrapping-fptoint $<$<CONFIG:MinSizeRel>:-flto>)
+  if(TARGET esc_build)  # our own
+    target_link_libraries(${name} PRIVATE esc_build)
+  endif()
   target_link_options(${name} PRIVATE
     --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc -sALLOW_MEMORY_GROWTH -sSTACK_SIZE=65536
     -sINITIAL_MEMORY=262144 -sMAXIMUM_MEMORY=${module_MAXIMUM_MEMORY} -Oz)
   add_custom_command(TARGET ${name} POST_BUILD
-    COMMAND ${CMAKE_COMMAND} -DMODULE=$<TARGET_FILE:${name}> -P ${esc_wasm_tools}/check_imports.cmake VERBATIM)
+    COMMAND ${CMAKE_COMMAND} -DMODULE=$<TARGET_FILE:${name}> -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_imports.cmake VERBATIM)
 endfunction()
