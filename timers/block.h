@@ -116,6 +116,10 @@ class CellPool {
 
   // A block with no entries, in no list.
   Block* take();
+  // Makes sure that the next `take` needs no memory.
+  void reserve() {
+    if (partial_ == nullptr) add_slab();
+  }
 
   std::size_t memory() const { return memory_; }
 

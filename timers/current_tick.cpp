@@ -4,7 +4,7 @@ namespace escapement::detail {
 
 // What is at i fires before what is at 2 i + 1 and 2 i + 2.
 void CurrentTick::add(TimerEntry& entry) {
-  if (size_ == pages_.size() * page_items) pages_.emplace_back(new Page);
+  if (size_ == pages_.size() * page_items) pages_.push_back(std::make_unique_for_overwrite<Page>());
   std::size_t hole = size_++;
   if (hole == used_) at(used_++).cell = &pages_[hole / page_items]->cells[hole % page_items];
   const Item added{entry.deadline().nanoseconds(), at(hole).cell, entry.order()};

@@ -51,16 +51,22 @@ class TimerEntry {
   ~TimerEntry() { leave(); }
 
   // `target` becomes ready at `deadline`. Re-arms when already armed: the earlier deadline is forgotten. An
-  // entry that is armed again comes after those that already have the same deadline.
+  // entry that is armed again comes after those that already have the same deadline. Where there is no memory
+  // (std::bad_alloc, rarely: when the queue's young entries get their places) it is not armed.
   template <class Queue>
   void arm(Queue& queue, Instant deadline, Runnable& target) {
     const bool keeps_cell = cell_ != 0 && (place() == young || deadline >= this->deadline());
     if (!keeps_cell) leave();
     deadline_ = deadline.nanoseconds();
-    target_ = &target;
     TimerQueue& base = queue;
     order_ = base.armed_++;
-    if (!keeps_cell) return queue.insert(*this);
+    if (!keeps_cell) {
+      target_ = nullptr;
+      queue.insert(*this);
+      target_ = &target;
+      return;
+    }
+    target_ = &target;
     if (deadline < base.earliest_) base.earliest_ = deadline;
   }
   void disarm() { target_ = nullptr; }
@@ -89,13 +95,19 @@ class TimerEntry {
   void forget_cell() { cell_ = 0; }
   // Empties its cell, if it has one.
   void leave() {
-    if (cell_ == 0) return;
-    if (place() == in_block) {
-      detail::Block::vacate(*cell());
-    } else {
-      *cell() = nullptr;
-    }
+    empty_cell(cell_);
     cell_ = 0;
+  }
+  // Which cell it stands in, for `empty_cell` when it has moved to another.
+  std::uintptr_t where() const { return cell_; }
+  static void empty_cell(std::uintptr_t where) {
+    if (where == 0) return;
+    detail::TimerCell& cell = *reinterpret_cast<detail::TimerCell*>(where & ~std::uintptr_t{place_mask});
+    if ((where & place_mask) == in_block) {
+      detail::Block::vacate(cell);
+    } else {
+      cell = nullptr;
+    }
   }
   // It is due: no longer armed, its cell forgotten, its target ready.
   void expire(List<Runnable>& due) {

@@ -81,12 +81,16 @@ inline void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
 
 // Of a slot that is a cell by itself.
 void TimerWheel::make_list(Spot spot) {
+  pool_.reserve();
   spot.page->single &= ~spot.bit;
   TimerEntry& entry = *std::exchange(spot.slot->only, nullptr);
   spot.slot->list = 0;
   put_into_list(spot.slot->list, entry);
 }
 
+// Without memory it throws and has changed nothing: the entry stands where it stood. So whoever moves one
+// gives it its new place first, and empties the old cell then.
+//
 // On the lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the
 // current tick.
 void TimerWheel::place(TimerEntry& entry) {
@@ -114,8 +118,13 @@ void TimerWheel::place(TimerEntry& entry) {
 bool TimerWheel::stays(TimerCell& cell, Tick last_tick) {
   TimerEntry& entry = *cell;
   if (entry.armed() && tick_of(entry.deadline()) <= last_tick) return true;
-  entry.leave();
-  if (entry.armed()) place(entry);
+  if (!entry.armed()) {
+    entry.leave();
+    return false;
+  }
+  const std::uintptr_t before = entry.where();
+  place(entry);
+  TimerEntry::empty_cell(before);
   return false;
 }
 
@@ -148,9 +157,12 @@ void TimerWheel::place_young(Instant now) {
   for (int i = 0; i < young_count_; ++i) {
     TimerEntry* entry = young_[i];
     if (entry == nullptr || (entry->armed() && entry->deadline() > now)) continue;
+    if (entry->armed()) {
+      place(*entry);
+    } else {
+      entry->forget_cell();
+    }
     young_[i] = nullptr;
-    entry->forget_cell();
-    if (entry->armed()) place(*entry);
   }
 }
 
@@ -178,6 +190,21 @@ void TimerWheel::give_up_looking(Instant bound) {
 }
 
 Instant TimerWheel::look_for_earliest() {
+  // Where looking fails for want of memory, what was known before stands: nothing is due before that.
+  struct Before {
+    ~Before() {
+      if (!done) wheel.earliest_ = wheel.given_up_ = earliest;
+    }
+    TimerWheel& wheel;
+    Instant earliest;
+    bool done = false;
+  } before{*this, earliest_};
+  look_everywhere();
+  before.done = true;
+  return earliest_;
+}
+
+void TimerWheel::look_everywhere() {
   earliest_ = Instant::never();
   pool_.watched = nullptr;
   given_up_ = Instant::never();
@@ -187,13 +214,11 @@ Instant TimerWheel::look_for_earliest() {
   }
   int looks = step_max;
   if (moving_down_ != 0 || !look_at_current(looks)) {
-    give_up_looking(detail::start_of_tick(clock_));
-    return earliest_;
+    return give_up_looking(detail::start_of_tick(clock_));
   }
   look_on(0, looks);
-  if (higher_from_ == no_tick || detail::start_of_tick(higher_from_) > earliest_) return earliest_;
+  if (higher_from_ == no_tick || detail::start_of_tick(higher_from_) > earliest_) return;
   for (int level = 1; level < level_count; ++level) look_on(level, looks);
-  return earliest_;
 }
 
 // The earliest on a level is in its first slot.
@@ -219,11 +244,16 @@ bool TimerWheel::look_into(Place place, int& looks) {
     Block* following = block->next();
     looks -= block->count();
     if (looks < 0) return false;
-    block->pin();
+    struct Pin {
+      explicit Pin(Block& b) : block(b) { block.pin(); }
+      Pin(const Pin&) = delete;
+      ~Pin() { block.unpin(); }
+      Block& block;
+    };
+    const Pin pin(*block);
     for (TimerCell& cell : block->cells) {
       if (cell != nullptr && stays(cell, place.last())) consider(cell);
     }
-    block->unpin();
     block = following;
   }
   return true;
@@ -234,6 +264,8 @@ bool TimerWheel::look_into(Place place, int& looks) {
 void TimerWheel::advance(Instant now, List<Runnable>& due) {
   if (now < earliest_) return;
   const Tick target = std::max(clock_, tick_of(now));
+  // There is more to do, until all of it is done; also where memory fails in the middle.
+  earliest_ = given_up_ = now;
   Place first = first_place();
   // As far as no slot begins: the young that are due before go into the current tick.
   if (moving_down_ == 0 && current_.empty()) clock_ = std::min(target, first.start - 1);
@@ -254,9 +286,9 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
   }
   current_.trim();
   pool_.watched = nullptr;
-  given_up_ = budget > 0 ? Instant::never() : now;
-  // A bound, until somebody asks.
-  earliest_ = budget > 0 ? now + Duration::nanoseconds(1) : now;
+  if (budget <= 0) return;
+  given_up_ = Instant::never();
+  earliest_ = now + Duration::nanoseconds(1);  // a bound, until somebody asks
 }
 
 // The clock enters a slot.
@@ -265,10 +297,14 @@ void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget
   if (!spot.single()) return Block::move_list(spot.slot->list, moving_down_);
   --budget;
   if (!stays(spot.slot->only, place.last())) return;
-  TimerEntry& entry = *std::exchange(spot.slot->only, nullptr);
+  TimerEntry& entry = *spot.slot->only;
   const bool alone = place.level == 0 && current_.empty();  // nothing else is in this tick
-  if (!alone || entry.deadline() > now) return this->place(entry);
-  entry.expire(due);
+  if (alone && entry.deadline() <= now) {
+    entry.expire(due);
+  } else {
+    this->place(entry);
+  }
+  spot.slot->only = nullptr;
 }
 
 // Places the entries of the slot that the clock has entered: on lower levels, or in the current tick.
@@ -283,10 +319,13 @@ void TimerWheel::move_down(int& budget) {
       if (cell == nullptr) continue;
       TimerEntry& entry = *cell;
       --budget;
-      entry.forget_cell();
-      if (!entry.armed()) continue;
-      entry.prefetch_target();  // it is due soon
-      place(entry);
+      if (entry.armed()) {
+        entry.prefetch_target();  // it is due soon
+        place(entry);
+      } else {
+        entry.forget_cell();
+      }
+      cell = nullptr;
     }
     block->release();
   }
@@ -309,8 +348,13 @@ bool TimerWheel::fire(Instant now, List<Runnable>& due, int& budget) {
 // Takes the first of the current tick out: it has been disarmed, destroyed or armed anew. A new deadline
 // counts from now on.
 void TimerWheel::drop_changed_top() {
-  TimerEntry* entry = current_.pop();
-  if (entry != nullptr && entry->armed()) place(*entry);
+  TimerCell& cell = current_.top();
+  if (cell != nullptr && cell->armed()) {
+    place(*cell);  // perhaps in this tick, and before all others there
+    cell = nullptr;
+    if (&current_.top() != &cell) return;
+  }
+  current_.pop();
 }
 
 // Finds the earliest entry of the current tick. False: there is too much to look at.

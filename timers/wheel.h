@@ -42,6 +42,9 @@
 // to look at more than `step_max` it answers with the start of that slot instead: the loop wakes once more
 // than it needed, once per level.
 //
+// Memory. A call that gets none (std::bad_alloc) loses no entry and fires none twice or out of order: the
+// next call goes on where it stopped.
+//
 // Time. Deadlines before the clock are due at once, in order. `never()` is a deadline like others, due when
 // the clock gets there. A clock that jumps far (a suspended machine, a stopped process) costs what is due,
 // not what was passed. The clock must not go back.
@@ -136,6 +139,7 @@ class TimerWheel final : public TimerQueue {
   void place_young(Instant now);
 
   Instant look_for_earliest();
+  void look_everywhere();
   void look_on(int level, int& looks);
   bool look_into(Place place, int& looks);
   bool look_at_current(int& looks);

@@ -166,7 +166,7 @@ std::size_t Headers::count(std::string_view name) const {
 
 void Headers::set(std::string_view name, std::string_view value) {
   Field field{std::string(name), std::string(value)};  // they may be views on what is removed
-  remove(name);
+  remove(field.name);
   fields_to_change().push_back(std::move(field));
 }
 
@@ -176,8 +176,9 @@ void Headers::add(std::string name, std::string value) {
 
 std::size_t Headers::remove(std::string_view name) {
   if (!has(name)) return 0;
+  const std::string removed(name);  // it may be a view on what moves
   return std::erase_if(fields_to_change(),
-                       [name](const Field& field) { return equal_ignoring_case(field.name, name); });
+                       [&removed](const Field& field) { return equal_ignoring_case(field.name, removed); });
 }
 
 void Body::FreeContent::operator()(Content* content) const { delete content; }

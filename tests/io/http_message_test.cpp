@@ -116,3 +116,23 @@ TEST_CASE("http message: bodies without bytes hold guards too") {
   }
   CHECK(gone == 1);
 }
+
+TEST_CASE("http::Headers: set and remove, given a view of a name in them") {
+  for (const bool set : {false, true}) {
+    http::Headers headers;
+    headers.add("X-One", "1");
+    headers.add("X-Two-with-a-name-that-is-not-short", "2");
+    headers.add("X-One", "3");
+    headers.add("X-Three-with-a-name-that-is-not-short", "4");
+    const std::string_view name = headers.begin()->name;
+    if (set) {
+      headers.set(name, "new");
+    } else {
+      CHECK(headers.remove(name) == 2);
+    }
+    CHECK(headers.count("X-One") == (set ? 1 : 0));
+    CHECK(headers.get_or("X-Two-with-a-name-that-is-not-short", "") == "2");
+    CHECK(headers.get_or("X-Three-with-a-name-that-is-not-short", "") == "4");
+    CHECK(headers.get_or("X-One", "") == (set ? "new" : ""));
+  }
+}
