@@ -13,8 +13,8 @@
 
 namespace escapement::detail {
 
-// Bytes that have arrived and that nobody has read, and how the sequence ended. Whoever changes it pulses
-// the event that the other side waits for.
+// Bytes that have arrived and that nobody has read, and how the sequence ended. Whoever changes it wakes
+// whoever waits on the other side.
 class Inbox {
  public:
   std::size_t size() const { return bytes_.size() - taken_; }
@@ -37,7 +37,7 @@ class Inbox {
       bytes_.erase(0, taken_);
       taken_ = 0;
     }
-    drained.pulse();
+    drained_.pulse();
     return count;
   }
 
@@ -52,28 +52,56 @@ class Inbox {
     bytes_.clear();
     taken_ = 0;
     something_arrived();
-    drained.pulse();
+    drained_.pulse();
   }
 
-  // `next` becomes ready, once, when something arrives; null: nobody waits.
+  // `next` becomes ready, once, when something arrives; null: nobody waits. Not while somebody reads.
   void watch(Reactor& reactor, Runnable* next) {
+    ESC_CHECK(!reading_);  // the same rule as a socket's
     reactor_ = &reactor;
     watcher_ = next;
   }
 
   void forget_watcher() { watcher_ = nullptr; }
 
+  // A wait for one of the two events below, as long as it lives. Checked, as for a socket: one reader and one
+  // writer at a time, and nobody watches while somebody reads.
+  class Waiting {
+   public:
+    Waiting(const Waiting&) = delete;
+    ~Waiting() { flag_ = false; }
+    Event::Awaiter wait() { return event_.wait(); }
+
+   private:
+    friend class Inbox;
+    Waiting(bool& flag, Event& event) : flag_(flag), event_(event) {
+      ESC_CHECK(!flag_);
+      flag_ = true;
+    }
+    bool& flag_;
+    Event& event_;
+  };
+  Waiting reads() {
+    ESC_CHECK(watcher_ == nullptr);
+    return Waiting(reading_, arrived_);
+  }
+  Waiting writes() { return Waiting(writing_, drained_); }
+  // Whoever waits for room looks again.
+  void pulse_writer() { drained_.pulse(); }
+
   bool ended = false;
   bool broken = false;
-  Event arrived;  // for the reader: bytes, the end or a reset
-  Event drained;  // for the writer on the other side: there is room, or no hope of any
 
  private:
   void something_arrived() {
-    arrived.pulse();
+    arrived_.pulse();
     if (watcher_ != nullptr) reactor_->ready(*std::exchange(watcher_, nullptr));
   }
 
+  Event arrived_;  // for the reader: bytes, the end or a reset
+  Event drained_;  // for the writer on the other side: there is room, or no hope of any
+  bool reading_ = false;
+  bool writing_ = false;
   Reactor* reactor_ = nullptr;
   Runnable* watcher_ = nullptr;
   std::string bytes_;

@@ -115,6 +115,10 @@ void SimConnection::dispatch(int end, Kind kind, std::string bytes) {
   world->arrive(host, lane.last_arrival, [self = shared_from_this(), end] { self->deliver(end); });
 }
 
+void SimConnection::catch_up(int end) {
+  if (!world->hosts[host].faults.black_hole) deliver(1 - end);
+}
+
 void SimConnection::deliver(int end) {
   Lane& lane = lanes_[end];
   while (!lane.packets.empty() && lane.packets.front().arrives <= world->backend.now()) {
@@ -158,7 +162,7 @@ void SimConnection::deliver_data(int lane, std::string_view bytes) {
 // The end has received a reset: what it has not read is lost, and it cannot write.
 void SimConnection::reset_end(int end) {
   inbox_of(end).reset();
-  lanes_[end].inbox.drained.pulse();
+  lanes_[end].inbox.pulse_writer();
 }
 
 void SimConnection::break_now() {

@@ -65,8 +65,11 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
   Inbox& inbox_of(int end) { return lanes_[1 - end].inbox; }
   // How many bytes the end may send now.
   std::size_t room(int end) const;
-  // What the end waits for when there is none.
-  Event& room_made(int end) { return lanes_[end].inbox.drained; }
+  // How the end waits when there is none.
+  Inbox::Waiting writes(int end) { return lanes_[end].inbox.writes(); }
+  // Delivers to the end what is due and nobody has been told of yet: a socket has it before its poller says
+  // so.
+  void catch_up(int end);
   // Sends one packet; returns how much of `bytes` it took. There is room, and bytes are not empty.
   std::size_t send(int end, Bytes bytes);
   void send_end(int end);

@@ -29,6 +29,7 @@ class SimStream final : public Stream {
   Task<> write_task(Bytes bytes) override;
   Task<> shutdown_write() override;
   bool readable_or_closed() override {
+    connection_->catch_up(end_);
     const Inbox& inbox = connection_->inbox_of(end_);
     return inbox.size() != 0 || inbox.ended || inbox.broken;
   }
@@ -68,7 +69,10 @@ Task<std::size_t> SimStream::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
   if (!take_turn()) co_await yield();
   Inbox& inbox = connection_->inbox_of(end_);
-  while (inbox.size() == 0 && !inbox.ended && !inbox.broken) co_await inbox.arrived.wait();
+  while (inbox.size() == 0 && !inbox.ended && !inbox.broken) {
+    Inbox::Waiting waiting = inbox.reads();
+    co_await waiting.wait();
+  }
   if (inbox.broken) co_await reset_error();
   co_return take(into);
 }
@@ -108,7 +112,8 @@ Task<> SimStream::write_task(Bytes bytes) {
     }
     bytes = bytes.subspan(write_now(bytes));
     if (bytes.empty()) break;
-    co_await connection_->room_made(end_).wait();
+    Inbox::Waiting waiting = connection_->writes(end_);
+    co_await waiting.wait();
   }
 }
 

@@ -36,7 +36,7 @@ class WriteOperation;
 // destroyed.
 //
 // Who always finds bytes ready, or room for them, lets others run now and then: after 32 operations in a row
-// that did not have to wait, or writes of some 500 KiB, the next one yields.
+// that did not have to wait, or some 500 KiB (64 KiB where they are encrypted), the next one yields.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -64,7 +64,9 @@ class Stream {
   virtual Task<bool> send_file(FileRange& range, std::size_t most);
 
   // True when an idle stream cannot be used any more or has bytes that nobody asked for: the peer closed,
-  // or broke in. What a connection pool asks before it uses a kept connection again. Does not wait.
+  // or broke in. What a connection pool asks before it uses a kept connection again. Does not wait, and may
+  // be asked while somebody watches: who is told `true` reads, and waits for no event any more, which may
+  // have been that of the bytes that were looked into. Not while a read is under way.
   virtual bool readable_or_closed() = 0;
 
   // --- Without waiting: for whoever holds many quiet streams, and what `read` and `write` try first. A
@@ -78,7 +80,7 @@ class Stream {
   virtual std::size_t write_now(Bytes) { return 0; }
   // `waiter` becomes ready, once, at the next event: bytes, the end, or a failure; not for what could be read
   // before. It replaces the last waiter; null: nobody waits. It must outlive the wait or the stream. False:
-  // this stream cannot tell. Not while a read is under way.
+  // this stream cannot tell. Not while a read is under way (checked).
   virtual bool watch(Reactor&, Runnable* /*waiter*/) { return false; }
   // Whether it is known that nothing more can be sent. The end of what the peer sends does not mean that.
   virtual bool broken() const { return false; }
@@ -117,18 +119,21 @@ class Stream {
   }
   // An operation waits: others run meanwhile.
   void waits() { turns_ = 0; }
+  // For streams to which a byte is dear, for it is encrypted: an eighth as much is moved in a row.
+  void bytes_are_dear() { turn_bytes_ = 2 * KiB; }
 
  private:
   friend class detail::ReadOperation;
   friend class detail::WriteOperation;
 
   static constexpr std::uint8_t turns_max = 32;
-  // An operation that did not wait, and what it moved: 16 KiB count as much.
+  // An operation that did not wait, and what it moved: `turn_bytes_` count as much.
   void count_turns(std::size_t bytes) {
-    turns_ = static_cast<std::uint8_t>(std::min<std::size_t>(turns_max, turns_ + 1 + bytes / (16 * KiB)));
+    turns_ = static_cast<std::uint8_t>(std::min<std::size_t>(turns_max, turns_ + 1 + bytes / turn_bytes_));
   }
   std::uint8_t turns_ = 0;   // operations in a row that did not wait
   bool waited_for_ = false;  // a Reading watches
+  std::uint32_t turn_bytes_ = 16 * KiB;
 };
 
 // Where connections arrive. Destroying it stops listening; what was accepted lives on.
@@ -207,7 +212,7 @@ class ReadOperation : private Runnable {
   bool try_now() {
     count_ = stream_.read_now(into_);
     if (count_.value_or(0) == 0) return false;
-    ++stream_.turns_;
+    stream_.count_turns(*count_);
     return true;
   }
   bool suspend(PromiseBase& parent);

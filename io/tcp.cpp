@@ -50,8 +50,9 @@ class Socket {
     ESC_CHECK(writes_watched_);
     return detail::until_writable(watch_);
   }
-  // `waiter` becomes ready at the next event.
+  // `waiter` becomes ready at the next event. Nobody reads (checked: that one would never be woken).
   void at_next_event(Runnable* waiter) {
+    ESC_CHECK(watch_.readable == nullptr || watch_.news_only);
     watch_.readable = waiter;
     watch_.news_only = true;
   }
@@ -154,7 +155,9 @@ class TcpStream final : public Stream {
   bool readable_or_closed() override {
     char byte = 0;
     const ssize_t count = ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return count >= 0 || (errno != EAGAIN && errno != EINTR);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    socket_.watch().may_read = true;  // whatever the poller has told of so far
+    return true;
   }
 
   void reset_on_close() override {

@@ -14,6 +14,7 @@ namespace escapement::detail {
 namespace {
 
 constexpr Duration rests_after = 1s;                // without a large record: its memory is given back
+constexpr std::size_t small_alert_max = 128;        // an alert's record
 constexpr std::size_t kept_capacity_max = 1 * KiB;  // of a buffer that is empty: a small answer fits
 
 // What is encrypted is sent by a task of the stream's own: whoever waits for it may be cancelled without
@@ -21,7 +22,9 @@ constexpr std::size_t kept_capacity_max = 1 * KiB;  // of a buffer that is empty
 class TlsStreamOver final : public TlsStream, private Runnable {
  public:
   TlsStreamOver(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner, std::string host)
-      : inner_(std::move(inner)), engine_(std::move(context), std::move(host), inner_->peer()) {}
+      : inner_(std::move(inner)), engine_(std::move(context), std::move(host), inner_->peer()) {
+    bytes_are_dear();
+  }
   ~TlsStreamOver() override;
 
   Task<> handshake() override;
@@ -56,6 +59,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Task<> receive();
   Error no_close_notify() const;
   bool receive_at_once();
+  bool look();
   Task<> send_outgoing();
   std::size_t take_ahead(std::size_t most);
   bool send_at_once();
@@ -105,7 +109,13 @@ class Unfinished {
 TlsStreamOver::~TlsStreamOver() {
   const bool whole = established_ && !cut_off_ && !write_unfinished_ && !broken_on_purpose_;
   const bool can_send = !shut_ && !sending_ && !sending_failed_;
-  if (whole && can_send && engine_.close() == Step::done) start_sending();
+  // What the transport does not take at once is not sent, nor what there is no memory for.
+  auto saying_goodbye = [&] {
+    engine_.outgoing().reserve(engine_.outgoing().size() +
+                               small_alert_max);  // nothing is thrown through mbedTLS
+    if (engine_.close() == Step::done && !send_at_once()) start_sending();
+  };
+  if (whole && can_send) (void)catching(saying_goodbye);
   greeting_.reset();
   sending_.reset();
 }
@@ -271,24 +281,26 @@ void TlsStreamOver::shrink_later() {
   shrinking_.arm(reactor_->timers(), reactor_->now() + rests_after, *this);
 }
 
-// Takes what has arrived, without waiting. False when nothing could be had like that.
+// Takes what has arrived. False when nothing could be had without waiting. (Never by a task of its own:
+// somebody may watch the transport, and then nobody may wait for it.)
 bool TlsStreamOver::receive_at_once() {
-  struct Nobody final : Runnable {
-    void run() override {}
-  } nobody;
-  Started<std::size_t> reading(inner_->read(engine_.records().room()));
-  reading.start(*reactor_, nobody);
-  if (!reading.finished()) return false;
-  const Result<std::size_t> count = reading.take();
-  if (!count || *count == 0) return false;
+  const std::optional<std::size_t> count = inner_->read_now(engine_.records().room());
+  if (count.value_or(0) == 0) return false;
   engine_.records().received(*count);
   return true;
 }
 
-// What has arrived may be no more than a ticket: it is looked into.
+// Without memory to look it is taken for unusable.
 bool TlsStreamOver::readable_or_closed() {
   if (!established_ || receiving_) return inner_->readable_or_closed();
   if (ended_ || sending_failed_) return true;
+  bool found = true;
+  auto looking = [&] { found = look(); };
+  return catching(looking) || found;
+}
+
+// What has arrived may be no more than a ticket: it is looked into.
+bool TlsStreamOver::look() {
   for (;;) {
     const Step step = engine_.look();
     start_sending();

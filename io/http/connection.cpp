@@ -35,11 +35,15 @@ Error named(Error error, const LimitName& limit, const char* what, const std::st
 // Tells of a wait as long as it lives, also when that ends by cancelling.
 class Waiting {
  public:
-  Waiting(Waits& waits, Waits::For what) : waits_(waits), what_(what) { waits_.begin_wait(what_); }
+  // Also where the beginning throws, by which time this is as good as made.
+  Waiting(Waits& waits, Waits::For what) : Waiting(waits, what, Unbegun()) { waits_.begin_wait(what_); }
   Waiting(const Waiting&) = delete;
   ~Waiting() { waits_.end_wait(what_); }
 
  private:
+  struct Unbegun {};
+  Waiting(Waits& waits, Waits::For what, Unbegun) : waits_(waits), what_(what) {}
+
   Waits& waits_;
   Waits::For what_;
 };
@@ -251,18 +255,22 @@ bool Connection::write_some() {
 }
 
 Task<> Connection::flush() {
-  if (flush_now() || sending_) co_return;
+  while (sending_) co_await sent_.wait();
+  if (!torn_ && flush_now()) co_return;
   // A write that is cancelled leaves an unknown part sent: nothing may follow it.
   if (std::exchange(torn_, true)) co_await Error(Errc::reset, "a write before this one was given up");
   class Sending {
    public:
-    explicit Sending(bool& flag) : flag_(flag) { flag_ = true; }
+    explicit Sending(Connection& connection) : connection_(connection) { connection_.sending_ = true; }
     Sending(const Sending&) = delete;
-    ~Sending() { flag_ = false; }
+    ~Sending() {
+      connection_.sending_ = false;
+      connection_.sent_.pulse();
+    }
 
    private:
-    bool& flag_;
-  } sending(sending_);
+    Connection& connection_;
+  } sending(*this);
   while (!out_.empty()) {
     const Output output = std::move(out_);
     for (std::size_t at = 0; at < output.size(); at += joined_max) {

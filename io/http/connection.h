@@ -9,6 +9,7 @@
 #include <string>
 
 #include <escapement/core/bytes.h>
+#include <escapement/core/event.h>
 #include <escapement/io/http/message.h>
 #include <escapement/io/http/parser.h>
 #include <escapement/io/http/writer.h>
@@ -104,7 +105,8 @@ class Connection {
   // Sends what the stream takes at once. True when that was all.
   bool flush_now() { return out_.empty() || write_some(); }
   // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is
-  // sending already, that one goes on with what was added. Fails: reset, timed_out.
+  // sending already, that one goes on with what was added, and is waited for. Fails: reset, also where that
+  // one was given up; timed_out.
   Task<> flush();
   // Puts a body in memory behind its head. False when that is not all there is to do: send_body.
   ESC_INLINE bool put_body(const Body& body, Framing framing) {
@@ -155,6 +157,7 @@ class Connection {
   bool parse_failed_ = false;
   bool ended_ = false;    // the peer sends no more
   bool sending_ = false;  // a flush() is under way
+  Event sent_;            // pulsed when that is over
   bool torn_ = false;     // and was given up: an unknown part was sent
 };
 

@@ -12,6 +12,9 @@ namespace escapement::http {
 namespace {
 
 using escapement::detail::catching;
+using escapement::detail::PromiseBase;
+using escapement::detail::this_task;
+using escapement::detail::until_made_ready;
 
 constexpr Duration accept_pause = 50ms;  // when descriptors or memory have run out
 constexpr std::size_t spare_max = 16;    // of 16 KiB and what an answer took
@@ -41,7 +44,10 @@ Server::Server(Service service, ServerOptions options)
   kept_lines_ = "Connection: keep-alive\r\nKeep-Alive: timeout=" + std::to_string(seconds) + "\r\n";
 }
 
-Server::~Server() { close_all(nullptr); }
+Server::~Server() {
+  ESC_CHECK(at_work_ == 0);  // not by a handler of its own, nor by who is told of its failures (server.h)
+  close_all(nullptr);
+}
 
 Task<> Server::listen(Network& network, std::string address) {
   std::unique_ptr<Listener> listener = co_await network.listen(address);
@@ -65,20 +71,44 @@ Task<> Server::serve(std::unique_ptr<Listener> listener) {
   listener.reset();
   close_idle();
   co_await drain();
+  // In a step of its own: whoever is told of a request that is cut may cancel this task.
+  class Close final : public Runnable {
+   public:
+    Close(Server& server, const void* owner, PromiseBase& task)
+        : server_(server), owner_(owner), task_(task) {}
+    void run() override {
+      task_.reactor().ready(task_);
+      server_.close_all(owner_);
+    }
+
+   private:
+    Server& server_;
+    const void* owner_;
+    PromiseBase& task_;
+  };
+  PromiseBase& self = co_await this_task;
+  Close close(*this, &owner, self);
+  self.reactor().ready(close);
+  co_await until_made_ready;
 }
 
 Task<> Server::accept_all(Listener& listener, const void* owner) {
   Reactor& reactor = co_await this_reactor;
   for (;;) {
-    Semaphore::Permit slot = co_await slots_.acquire();
     // Where memory has run out there may not even be enough for a task that fails.
     std::optional<Task<std::unique_ptr<Stream>>> accepting;
     auto begin = [&] { accepting.emplace(listener.accept()); };
     std::optional<Error> failure = catching(begin);
     if (!failure) {
       Result<std::unique_ptr<Stream>> stream = co_await std::move(*accepting).result();
-      auto take_in = [&] { accepted(*std::move(stream), std::move(slot), reactor, owner); };
-      failure = stream ? catching(take_in) : std::optional<Error>(std::move(stream).error());
+      if (stream) {
+        // Only now: a slot is not for a listener to wait with.
+        Semaphore::Permit slot = co_await slots_.acquire();
+        auto take_in = [&] { accepted(*std::move(stream), std::move(slot), reactor, owner); };
+        failure = catching(take_in);
+      } else {
+        failure = std::move(stream).error();
+      }
     }
     if (!failure) continue;
     if (failure->code() != Errc::overloaded) co_await Error(*std::move(failure));
@@ -112,10 +142,10 @@ void Server::accepted(std::unique_ptr<Stream> stream, Semaphore::Permit slot, Re
 }
 
 Task<> Server::serve_connection(std::unique_ptr<Stream> stream) {
-  escapement::detail::PromiseBase& self = co_await escapement::detail::this_task;
+  PromiseBase& self = co_await this_task;
   detail::ServerConnection::Guest guest(self);
   new detail::ServerConnection(*this, self.reactor(), std::move(stream), guest);
-  while (guest.served()) co_await escapement::detail::until_made_ready;
+  while (guest.served()) co_await until_made_ready;
 }
 
 void Server::shutdown(Duration grace) {
@@ -140,21 +170,33 @@ Task<> Server::drain() {
 }
 
 void Server::close_idle() {
-  std::vector<detail::ServerConnection*> idle;
   for (Member& member : connections_) {
-    if (member.connection->idle()) idle.push_back(member.connection);
+    member.closes = member.connection->rests_for_good();
+    if (member.closes) ++report_.idle_closed;
   }
-  report_.idle_closed += idle.size();
-  for (detail::ServerConnection* connection : idle) delete connection;
+  close_marked();
 }
 
 // Those of one serve() call; null: all.
 void Server::close_all(const void* owner) {
-  std::vector<detail::ServerConnection*> closing;
   for (Member& member : connections_) {
-    if (owner == nullptr || member.connection->owner() == owner) closing.push_back(member.connection);
+    member.closes = owner == nullptr || member.connection->owner() == owner;
   }
-  for (detail::ServerConnection* connection : closing) delete connection;
+  close_marked();
+}
+
+// Needs no memory. What goes with one connection may close another: that one leaves the list by itself.
+void Server::close_marked() {
+  List<Member> closing;
+  List<Member> staying;
+  while (Member* member = connections_.pop_front()) (member->closes ? closing : staying).push_back(*member);
+  connections_.splice_back(staying);
+  ++at_work_;
+  while (Member* member = closing.pop_front()) {
+    connections_.push_back(*member);
+    member->connection->close();
+  }
+  --at_work_;
 }
 
 // A connection from there that counted is gone.

@@ -42,7 +42,7 @@ struct ServerOptions {
   std::size_t head_bytes_max = 16 * KiB;         // more: 431
   std::size_t header_count_max = 100;            // more: 431
   std::uint64_t body_bytes_max = 16 * MiB;       // more: 413
-  std::size_t connections_max = 10'000;          // more wait to be accepted
+  std::size_t connections_max = 10'000;          // more wait, one of each listener's accepted already
   std::size_t connections_per_peer_max = 1'000;  // from one address; more are reset. Behind a proxy: raise
   std::uint64_t requests_per_connection_max = 100'000;  // the last answer says "close"
   // Whether a client that sends no more still gets its answers. It may have ended its direction only (RFC
@@ -90,6 +90,13 @@ struct ShutdownReport {
 //
 // The handler's request refers to the connection: its body fails with cancelled once the request is over.
 //
+// Who is told of what happens here, on_failure and on_refused below, an access log's sink, whatever a
+// handler's frame or a body's guard calls in its destructor, may cancel the task that serves, or
+// serve_connection, or shut down. The connection that is being worked on is then closed as soon as that call
+// has returned, all others at once. None of them may destroy the Server (checked); nor may a handler's task,
+// a body's or a protocol's cancel the task that serves after it has waited for something, because it would
+// destroy itself (checked, as for every task): it calls `shutdown`.
+//
 // An idle connection holds an object of a few hundred bytes and one timer entry; buffers, parser and tasks
 // are lent to it while a request is under way. A server belongs to one reactor.
 class Server {
@@ -130,6 +137,7 @@ class Server {
   friend class detail::ServerConnection;
   struct Member : ListNode {
     detail::ServerConnection* connection = nullptr;
+    bool closes = false;  // for close_marked
   };
 
   Task<> accept_all(Listener& listener, const void* owner);
@@ -138,6 +146,7 @@ class Server {
   Task<> drain();
   void close_idle();
   void close_all(const void* owner);
+  void close_marked();
   void leave_peer(const std::optional<HostKey>& peer);
   void tell(const Error& error);
   void tell(const Refusal& refusal);
@@ -162,7 +171,8 @@ class Server {
   std::vector<std::unique_ptr<detail::Conversation>> spare_;
   Semaphore slots_;
   Event stopping_;
-  Event changed_;  // a connection went, or the grace was shortened
+  Event changed_;    // a connection went, or the grace was shortened
+  int at_work_ = 0;  // calls of its own on the stack that may run code of others
   Duration grace_ = Duration::max();
   std::string date_line_;
   Instant date_changes_;

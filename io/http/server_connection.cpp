@@ -18,6 +18,8 @@ using escapement::detail::until_made_ready;
 constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
 // Reads in a row that brought bytes, before others have their turn.
 constexpr int reads_max = 4;
+// In a shutdown, for what has begun to arrive and is no request yet: a TLS handshake, a part of a record.
+constexpr Duration last_chance = 1s;
 
 constexpr std::size_t index(Limit limit) { return static_cast<std::size_t>(limit); }
 
@@ -51,12 +53,23 @@ ServerConnection::ServerConnection(Server& server, Reactor& reactor, std::unique
 ServerConnection::Guest::~Guest() {
   if (connection_ == nullptr) return;
   connection_->guest_ = nullptr;
-  delete connection_;
+  connection_->close();
+}
+
+void ServerConnection::close() {
+  if (at_work_ == 0) {
+    delete this;
+    return;
+  }
+  ends_ = true;
+  reactor_.ready(*this);
 }
 
 ServerConnection::~ServerConnection() {
+  AtWork at_work(*this);
   task_.reset();
   if (conversation_) conversation_->exchange.reset();
+  switched_.reset();
   if (guest_ != nullptr) {
     guest_->connection_ = nullptr;
     reactor_.ready(guest_->task_);
@@ -74,13 +87,17 @@ ServerConnection::~ServerConnection() {
 }
 
 void ServerConnection::run() {
-  auto acting = [this] { act(); };
-  std::optional<Error> thrown = catching(acting);
-  if (thrown && service_threw()) {
-    auto failing = [&] { fail_request(std::move(*thrown)); };
-    thrown = catching(failing);
+  if (!ends_) {
+    AtWork at_work(*this);
+    auto acting = [this] { act(); };
+    std::optional<Error> thrown = catching(acting);
+    if (thrown && !ends_ && service_threw()) {
+      auto failing = [&] { fail_request(std::move(*thrown)); };
+      thrown = catching(failing);
+    }
+    if (thrown) cut(*thrown);  // for want of memory: the end of this connection only
   }
-  if (thrown) cut(*thrown);  // for want of memory: the end of this connection only
+  if (ends_) delete this;
 }
 
 void ServerConnection::act() {
@@ -88,11 +105,11 @@ void ServerConnection::act() {
   if (!task_) {
     // What arrived in the turn in which the idle time ended is still answered.
     if (over && !stream_->readable_or_closed()) {
-      delete this;
+      ends_ = true;
       return;
     }
-    if (over) stream_->watch(reactor_, nullptr);  // no event woke it
-    return enter();
+    if (over || server_.stopping_.is_set()) stream_->watch(reactor_, nullptr);  // no event woke it
+    return enter(over);
   }
   if (task_->finished()) return conclude();
   // An answer that is there beats the end of its time, or of its client, in the same turn.
@@ -115,11 +132,12 @@ void ServerConnection::act() {
   if (waiting_ != nullptr) reactor_.resume_next(*waiting_);
 }
 
-// Bytes have arrived, or may have.
-void ServerConnection::enter() {
+// Bytes have arrived, or may have. Where its idle time is over, that was its last chance.
+void ServerConnection::enter(bool out_of_time) {
   conversation_ = server_.lend_conversation();
   wire().attach(*stream_, *this);
   const Next next = proceed();
+  if (next == Next::rest && out_of_time && idle_) return leave();
   if (next == Next::rest) return rest();
   if (next == Next::cut) return leave();
   start(converse(next));
@@ -138,7 +156,7 @@ void ServerConnection::conclude() {
   if (outcome && std::exchange(leaves_http_, false)) return start(hand_over());
   if (!outcome && service_threw()) return fail_request(std::move(outcome).error());
   if (!outcome) {
-    server_.tell(outcome.error());
+    tell(outcome.error());
     if (outcome.error() == Errc::reset && stream_) stream().reset_on_close();
   }
   leave();
@@ -147,15 +165,24 @@ void ServerConnection::conclude() {
 // It has come to its end in good order.
 void ServerConnection::leave() {
   if (server_.stopping_.is_set()) ++server_.report_.drained;
-  delete this;
+  ends_ = true;
+}
+
+bool ServerConnection::rests_for_good() {
+  if (!idle_ || ends_) return false;
+  if (!stream().readable_or_closed()) return true;
+  reactor_.ready(*this);
+  return false;
 }
 
 // Nothing is left to do: everything is given back, the stream's next event and the timer are waited for.
+// Where nothing has come that could be read, such as a part of a TLS record, the idle time goes on as it was.
 void ServerConnection::rest() {
   wire().detach();
   server_.take_back(std::move(conversation_));
-  idle_ = true;
+  const bool goes_on = std::exchange(idle_, true) && timer_.armed();
   timed_ = server_.options_.keep_alive != Duration::max();
+  if (goes_on) return;
   if (timed_) {
     timer_.arm(reactor_.timers(), reactor_.now() + server_.options_.keep_alive, *this);
   } else {
@@ -213,7 +240,7 @@ void ServerConnection::out_of_time(Limit limit) {
       return answer_instead(408);
     case Limit::handler:
       ++server_.statistics_.failed_handlers;
-      server_.tell(error(TimeLimit::handler, "handler: ", options.handler_timeout));
+      tell(error(TimeLimit::handler, "handler: ", options.handler_timeout));
       return answer_instead(503);
   }
 }
@@ -230,10 +257,11 @@ void ServerConnection::answer_instead(int status) {
 
 void ServerConnection::cut(const Error& why) {
   if (stream_) stream().reset_on_close();
-  server_.tell(why);
-  delete this;
+  tell(why);
+  ends_ = true;
 }
 
+// What it throws for want of memory is no wait: end_wait is called all the same.
 void ServerConnection::begin_wait(For what) {
   const Instant now = reactor_.precise_now();
   const ServerOptions& options = server_.options_;
@@ -253,12 +281,21 @@ void ServerConnection::begin_wait(For what) {
 }
 
 void ServerConnection::end_wait(For what) {
-  lift_limit(what == For::sending ? Limit::sending : Limit::body);
-  if (what == For::sending) return;
-  conversation_->body_waited =
-      conversation_->body_waited + (reactor_.precise_now() - conversation_->body_wait_began);
-  conversation_->reads_body = false;
-  if (conversation_->watched) watch_for_loss();
+  if (what == For::body) {
+    conversation_->body_waited =
+        conversation_->body_waited + (reactor_.precise_now() - conversation_->body_wait_began);
+    conversation_->reads_body = false;
+  }
+  auto ending = [&] {
+    lift_limit(what == For::sending ? Limit::sending : Limit::body);
+    if (what == For::body && conversation_->watched) watch_for_loss();
+  };
+  if (!catching(ending)) return;
+  // Without the memory that a timer may need: `act` tries again, and ends the connection where that fails,
+  // too.
+  timer_.disarm();
+  timed_ = true;
+  reactor_.ready(*this);
 }
 
 // While the handler works nobody reads, so nobody would see that the peer is gone; but while it reads the
@@ -277,7 +314,9 @@ bool ServerConnection::gone() const {
 }
 
 void ServerConnection::stop_watching() {
-  if (std::exchange(conversation_->watched, false)) stream().watch(reactor_, nullptr);
+  if (std::exchange(conversation_->watched, false) && !conversation_->reads_body) {
+    stream().watch(reactor_, nullptr);
+  }
 }
 
 // --- the conversation: what needs no waiting --------------------------------------------------------------
@@ -285,7 +324,7 @@ void ServerConnection::stop_watching() {
 // Answers what has arrived, in order. The answers of one read go out in one write.
 ServerConnection::Next ServerConnection::proceed() {
   int reads = 0;
-  for (;;) {
+  while (!ends_) {
     Next next = Next::go_on;
     switch (wire().parse()) {
       case Parser::Event::bare_head:
@@ -300,12 +339,19 @@ ServerConnection::Next ServerConnection::proceed() {
     }
     if (next != Next::go_on) return next;
   }
+  return Next::cut;
 }
 
 // Everything was parsed.
 ServerConnection::Next ServerConnection::take_bytes() {
-  if (!wire().flush_now()) return Next::bytes;
-  const Connection::Arrived arrived = wire().receive_now();
+  if (!wire().flush_now()) return Next::flush;
+  const bool stopping = server_.stopping_.is_set();
+  Connection::Arrived arrived = wire().receive_now();
+  // What came before a shutdown is answered, also where nothing has told of it yet.
+  if (stopping && arrived == Connection::Arrived::nothing && wire().between_messages()) {
+    if (!stream().readable_or_closed()) return Next::cut;
+    arrived = wire().receive_now();
+  }
   if (arrived == Connection::Arrived::bytes) {
     idle_ = false;
     return Next::go_on;
@@ -313,8 +359,7 @@ ServerConnection::Next ServerConnection::take_bytes() {
   if (!wire().between_messages()) return Next::bytes;
   // The usual end: nothing was begun, and nobody has to know how it came.
   if (arrived == Connection::Arrived::ask && stream().peer_ended()) return Next::cut;
-  const bool rests = arrived == Connection::Arrived::nothing && !server_.stopping_.is_set() &&
-                     stream().watch(reactor_, this);
+  const bool rests = arrived == Connection::Arrived::nothing && !stopping && stream().watch(reactor_, this);
   return rests ? Next::rest : Next::bytes;
 }
 
@@ -423,8 +468,8 @@ ServerConnection::Next ServerConnection::respond(Exchange& exchange, Response& r
 // The answer is on its way.
 ServerConnection::Next ServerConnection::answered() {
   Exchange& exchange = *conversation_->exchange;
-  stop_watching();
   exchange.end_body();
+  stop_watching();
   const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
   const bool another = exchange.writing.keep_alive && whole;
   conversation_->exchange.reset();
@@ -436,9 +481,15 @@ ServerConnection::Next ServerConnection::answered() {
 
 // --- the conversation: what does --------------------------------------------------------------------------
 
+// One of the functions above, called by the task.
+ServerConnection::Next ServerConnection::step(Next (ServerConnection::*function)()) {
+  AtWork at_work(*this);
+  return (this->*function)();
+}
+
 Task<> ServerConnection::converse(Next next) {
   PromiseBase& self = co_await this_task;
-  for (;; next = proceed()) {
+  for (;; next = step(&ServerConnection::proceed)) {
     if (next == Next::handler) {
       handler_waits();
       while (!conversation_->exchange->handled()) {
@@ -451,11 +502,11 @@ Task<> ServerConnection::converse(Next next) {
         waiting_ = nullptr;
       }
       lift_limit(Limit::handler);
-      next = answer();
+      next = step(&ServerConnection::answer);
     }
     if (next == Next::body) {
       const bool sent = co_await respond_slowly();
-      next = sent ? answered() : Next::cut;
+      next = sent ? step(&ServerConnection::answered) : Next::cut;
     }
     switch (next) {
       case Next::rest: rests_ = true; co_return;
@@ -493,13 +544,14 @@ void ServerConnection::handler_waits() {
 
 // When there is nothing to parse and something has to be waited for. False: the connection is to be closed.
 Task<bool> ServerConnection::more_bytes() {
-  co_await wire().flush();
   const bool between = wire().between_messages();
-  if (between && server_.stopping_.is_set() && !stream().readable_or_closed()) co_return false;
+  const bool stopping = server_.stopping_.is_set();
+  if (between && stopping && !stream().readable_or_closed()) co_return false;
   idle_ = between;
   const ServerOptions& options = server_.options_;
   if (between) {
-    set_limit(Limit::idle, after(reactor_.now(), options.keep_alive));
+    const Duration wait = stopping ? std::min(options.keep_alive, last_chance) : options.keep_alive;
+    set_limit(Limit::idle, after(reactor_.now(), wait));
   } else if (conversation_->deadlines[index(Limit::head)] == Instant::never()) {
     set_limit(Limit::head, after(reactor_.now(), options.header_timeout));
   }
@@ -524,14 +576,21 @@ Task<bool> ServerConnection::respond_slowly() {
   }
   Result<> sent = co_await wire().send_body(body, exchange.framing).result();
   if (sent) co_return true;
-  server_.tell(sent.error());
+  tell(sent.error());
   co_return false;
+}
+
+// What a handler's task has put into the output goes out, though nobody waits for it: that task may be
+// cancelled, and what it has begun to send must not be. The connection's own task waits for the handler, and
+// sends first.
+void ServerConnection::flush_soon() {
+  if (!wire().flush_now() && waiting_ != nullptr) reactor_.ready(*waiting_);
 }
 
 Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
   if (open.expects_continue()) {
     open.allow(wire().out());
-    co_await wire().flush();
+    flush_soon();
   }
   co_return co_await wire().read_body();
 }

@@ -108,8 +108,12 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   // gone.
   void run() override;
 
-  // Nothing is in work, and nothing has arrived to be.
-  bool idle() const { return idle_ && !stream().readable_or_closed(); }
+  // Ends it now; where it is at work further up the stack, when that is done (server.h says who may ask for
+  // it there).
+  void close();
+  // For a shutdown: whether nothing is in work, and nothing has arrived to be. Where something may have, it
+  // is looked into in a turn of its own.
+  bool rests_for_good();
   const void* owner() const { return owner_; }
 
   // For the request's body. Gives leave to send it, where the client waits for that; then its next bytes,
@@ -118,6 +122,24 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   Headers take_trailers() { return wire().take_trailers(); }
 
  private:
+  // While this is at work on the stack, which may run code of others: handlers, what their frames hold, who
+  // is told of failures.
+  class AtWork {
+   public:
+    explicit AtWork(ServerConnection& connection) : connection_(connection) {
+      ++connection.at_work_;
+      ++connection.server_.at_work_;
+    }
+    AtWork(const AtWork&) = delete;
+    ~AtWork() {
+      --connection_.at_work_;
+      --connection_.server_.at_work_;
+    }
+
+   private:
+    ServerConnection& connection_;
+  };
+
   // What a conversation has come to.
   enum class Next {
     go_on,     // nothing to wait for
@@ -134,9 +156,14 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   };
 
   void act();
+  template <class Told>
+  void tell(const Told& what) {
+    AtWork at_work(*this);
+    server_.tell(what);
+  }
   bool service_threw() const;
   void fail_request(Error error);
-  void enter();
+  void enter(bool out_of_time);
   void start(Task<> task);
   void conclude();
   void leave();
@@ -160,10 +187,12 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   ESC_INLINE void call(Exchange& exchange, Request&& request);
   Next answer();
   ESC_INLINE Next respond(Exchange& exchange, Response& response);
-  ESC_INLINE Next answered();
+  Next answered();
   ESC_NOINLINE Next keep_response(Exchange& exchange, Response& response);
+  Next step(Next (ServerConnection::*function)());
   Task<> converse(Next next);
   void handler_waits();
+  void flush_soon();
   Task<bool> more_bytes();
   Task<bool> respond_slowly();
   Response failure_response(const Error& error);
@@ -201,6 +230,9 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
   CompactText peer_;                                    // the stream's, once somebody asked
   std::uint64_t requests_ = 0;
+  std::optional<Response> switched_;  // the answer by which it left HTTP
+  std::uint16_t at_work_ = 0;         // AtWork
+  bool ends_ = false;                 // is to be deleted when it is not at work
   bool idle_ = true;
   bool timed_ = false;        // the timer was armed and has not been seen to be due
   bool rests_ = false;        // converse has come to Next::rest

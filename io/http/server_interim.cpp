@@ -84,7 +84,7 @@ Result<> ServerConnection::inform(int status, const Headers& fields) {
   Result<> written = write_interim_head(wire().out(), status, fields);
   if (!written) return written;
   ++exchange.informed;
-  if (!wire().flush_now() && waiting_ != nullptr) reactor_.ready(*waiting_);
+  flush_soon();
   return {};
 }
 
@@ -94,7 +94,7 @@ ServerConnection::Next ServerConnection::respond_otherwise(Exchange& exchange, R
   conversation_->answer_begun = true;
   const Result<> switched = write_switch(exchange, response, refused);
   if (switched) return keep_response(exchange, response);
-  server_.tell(switched.error());
+  tell(switched.error());
   ++server_.statistics_.failed_handlers;
   response = Response(500);
   exchange.writing.keep_alive = false;
@@ -135,14 +135,15 @@ Task<> ServerConnection::hand_over() {
     std::optional<HostKey> peer_;
     std::optional<Semaphore::Permit> slot_;
   } place(server_, stream().peer_host(), std::exchange(slot_, std::nullopt));
-  // It holds what the protocol's task refers to, and whoever wants to know of its end.
-  Response response = *std::move(conversation_->exchange->response);
+  // It holds what the protocol's task refers to, and whoever wants to know of its end: it goes with this.
+  switched_.emplace(*std::move(conversation_->exchange->response));
   std::unique_ptr<Stream> stream = part_with_stream();
-  co_await response.body.take_over(std::move(stream));
+  co_await switched_->body.take_over(std::move(stream));
 }
 
 // From now on only the end of the task is waited for.
 std::unique_ptr<Stream> ServerConnection::part_with_stream() {
+  AtWork at_work(*this);
   conversation_->exchange.reset();
   std::string first = wire().take_unread_bytes();
   wire().detach();

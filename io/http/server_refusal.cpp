@@ -40,7 +40,7 @@ Response ServerConnection::failure_response(const Error& error) {
     return Response(parse_status, std::string(reason_phrase(parse_status)) + "\n");
   }
   ++server_.statistics_.failed_handlers;
-  server_.tell(error);
+  tell(error);
   const int status = error == Errc::timed_out ? 503 : 500;
   return Response(status, std::string(reason_phrase(status)) + "\n");
 }
@@ -50,7 +50,7 @@ Task<> ServerConnection::refuse(int status) {
   if (status != 503) {
     ++server_.statistics_.refused;
     const std::string peer = stream().peer();
-    server_.tell(Refusal{status, peer});
+    tell(Refusal{status, peer});
   }
   const Response response(status, Headers{{"Content-Type", "text/plain"}},
                           std::string(reason_phrase(status)) + "\n");
