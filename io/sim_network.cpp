@@ -34,11 +34,15 @@ class SimStream final : public Stream {
     return inbox.size() != 0 || inbox.ended || inbox.broken;
   }
   std::string peer() const override { return peer_; }
-  // Made of the beginning of its text: enough to tell simulated hosts apart.
+  // Of a name, a number made of it: enough to tell simulated hosts apart.
   std::optional<HostKey> peer_host() const override {
+    std::string_view host = std::string_view(peer_).substr(0, peer_.rfind(':'));
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    if (const std::optional<HostKey> address = parse_host_key(host)) return address;
+    std::uint64_t number = 14695981039346656037U;  // FNV-1a
+    for (const char c : host) number = (number ^ static_cast<unsigned char>(c)) * 1099511628211U;
     HostKey key{};
-    const std::string_view host = std::string_view(peer_).substr(0, peer_.rfind(':'));
-    for (std::size_t i = 0; i < std::min(host.size(), key.size()); ++i) key[i] = std::byte(host[i]);
+    for (std::size_t i = 0; i < sizeof number; ++i) key[i] = std::byte(number >> (8 * i) & 255);
     return key;
   }
 

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,11 +16,9 @@
 #include <escapement/core/bytes.h>
 #include <escapement/core/task.h>
 #include <escapement/io/file_range.h>
+#include <escapement/io/host_key.h>
 
 namespace escapement {
-
-// An IPv6 address, or an IPv4 one as IPv6 writes it.
-using HostKey = std::array<std::byte, 16>;
 
 class Reading;
 class Writing;

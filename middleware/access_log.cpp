@@ -105,7 +105,8 @@ class Pending final : public BodyGuard {
     entry_.status = response.status;
     const std::string* id = response.headers.get("x-request-id");
     if (id != nullptr) entry_.request_id = *id;
-    const bool bodyless = entry_.method == "HEAD" || response.status == 204 || response.status == 304;
+    const bool bodyless =
+        entry_.method == "HEAD" || response.status == 204 || response.status == 205 || response.status == 304;
     if (bodyless) entry_.whole = true;
     if (!bodyless) count_ = count(response.body);
   }
@@ -157,7 +158,9 @@ Task<Response> AccessLog::operator()(Request request, const Service& next) const
   Result<Response> outcome = co_await next(std::move(request)).result();
   if (!outcome) {
     pending->failed(outcome.error());
-    co_return std::move(outcome);
+    // By co_await, so that whoever takes the failure destroys this frame, and the sink is called from there:
+    // it may end what this task belongs to.
+    co_await std::move(outcome).error();
   }
   pending->answered(*outcome);
   outcome->body.hold(std::move(pending));

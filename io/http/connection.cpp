@@ -338,7 +338,11 @@ Task<> Connection::send_body(Body& body, Framing framing) {
     for (bool goes = true; goes && file->left > 0;) goes = co_await send_slice_of(*file);
     sent = expected - file->left;
   }
-  for (;;) {
+  for (bool first = true;; first = false) {
+    if (!first && turn_is_long(self.reactor())) {
+      co_await flush();
+      co_await yield();
+    }
     NextPiece next(body, self);
     // Pieces that are there at once go out together, and with the head; what has to be waited for holds up
     // none.

@@ -28,6 +28,12 @@ class Waits {
   ~Waits() = default;
 };
 
+// What never has to wait, because bytes, room and answers are always there, gives way when the reactor's turn
+// has lasted this long: other connections' turns come at most this long, and one piece of work of each that
+// is ready (16 KiB read, 64 KiB sent, eight answers), later. (A simulated turn takes no time.)
+constexpr Duration turn_max = 1ms;
+inline bool turn_is_long(Reactor& reactor) { return reactor.precise_now() - reactor.now() > turn_max; }
+
 // Reads messages and writes messages; one of each at a time, which may overlap.
 //
 // What it receives goes through one buffer, and what it sends is put together in another; both are given back

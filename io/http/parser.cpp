@@ -18,6 +18,11 @@ namespace {
 constexpr std::size_t method_bytes_max = 64;
 // A head is never longer: where its parts stand is 32 bits, and sums of limits must not overflow.
 constexpr std::size_t head_bytes_limit = 1024 * MiB;
+// Chunk extensions: of one chunk, and in all, beside head_bytes_max, so much for each chunk and twice its
+// size. (As Go counts them: who sends little content in much framing is up to no good.)
+constexpr std::size_t extension_line_max = 4 * KiB;
+constexpr std::uint64_t extension_bytes_per_chunk = 16;
+constexpr std::uint64_t extension_grant_max = std::uint64_t{1} << 60;
 constexpr std::size_t blank_bytes_max = 8;  // empty lines before a request (RFC 9112 section 2.2)
 
 // llhttp knows a fixed list of methods. The framing of a message does not depend on which one it is, so it
@@ -94,6 +99,8 @@ class Parser::State {
 
   int add_to(Part& part, std::string_view text);
   int add_extension_text(std::size_t& part, std::size_t size);
+  int chunk_begins(std::uint64_t size);
+  int body_too_large();
   int extension_part_complete(std::size_t& part);
   int add_trailer_text(std::string& to, std::string_view text);
   int field_complete();
@@ -121,8 +128,10 @@ class Parser::State {
   std::size_t start_bytes_ = 0;  // empty lines before it
   std::size_t head_bytes_ = 0;
   std::size_t trailer_bytes_ = 0;
-  std::size_t extension_bytes_ = 0;  // of chunks, in all
-  std::size_t extension_name_ = 0;   // and the parts of the one that comes in
+  std::uint64_t extension_bytes_ = 0;  // of chunks, in all
+  std::uint64_t extension_grant_ = 0;  // that the chunks so far allow for
+  std::size_t extension_line_ = 0;     // of the chunk that begins
+  std::size_t extension_name_ = 0;     // and the parts of the one that comes in
   std::size_t extension_value_ = 0;
   std::size_t silent_bytes_ = 0;  // of framing since the last content
   std::uint64_t body_bytes_ = 0;
@@ -178,6 +187,7 @@ const llhttp_settings_t& Parser::State::settings() {
     s.on_chunk_extension_value_complete = [](llhttp_t* p) {
       return of(p).extension_part_complete(of(p).extension_value_);
     };
+    s.on_chunk_header = [](llhttp_t* p) { return of(p).chunk_begins(p->content_length); };
     // So that one execute() yields one span of content at most.
     s.on_chunk_complete = [](llhttp_t*) { return static_cast<int>(HPE_PAUSED); };
     s.on_message_complete = [](llhttp_t* p) {
@@ -203,8 +213,26 @@ int Parser::State::add_to(Part& part, std::string_view text) {
 int Parser::State::add_extension_text(std::size_t& part, std::size_t size) {
   part += size;
   extension_bytes_ += size;
-  if (extension_bytes_ <= limits_.head_bytes_max) return 0;
+  extension_line_ += size;
+  const bool line_fits = extension_line_ <= std::min(limits_.head_bytes_max, extension_line_max);
+  if (line_fits && extension_bytes_ <= limits_.head_bytes_max + extension_grant_) return 0;
   fail_later(400, "chunk extensions too large", Errc::limit_exceeded);
+  return -1;
+}
+
+// The line with a chunk's size was read. What is too much is refused before it comes; what is not allows for
+// as much framing.
+int Parser::State::chunk_begins(std::uint64_t size) {
+  extension_line_ = 0;
+  if (size > limits_.body_bytes_max - body_bytes_) return body_too_large();
+  extension_grant_ += extension_bytes_per_chunk + 2 * std::min<std::uint64_t>(size, extension_grant_max);
+  extension_grant_ = std::min(extension_grant_, extension_grant_max);
+  return 0;
+}
+
+int Parser::State::body_too_large() {
+  fail_later(413, "body of more than " + std::to_string(limits_.body_bytes_max) + " bytes",
+             Errc::limit_exceeded);
   return -1;
 }
 
@@ -283,10 +311,7 @@ int Parser::State::take_body(std::string_view bytes) {
   body = as_bytes(bytes);
   body_ready_ = true;
   body_bytes_ += bytes.size();
-  if (body_bytes_ <= limits_.body_bytes_max) return 0;
-  fail_later(413, "body of more than " + std::to_string(limits_.body_bytes_max) + " bytes",
-             Errc::limit_exceeded);
-  return -1;
+  return body_bytes_ <= limits_.body_bytes_max ? 0 : body_too_large();
 }
 
 // --- what llhttp leaves open ------------------------------------------------------------------------------
@@ -327,11 +352,7 @@ bool Parser::State::check_framing(const Known& known) {
     }
     if (head.until_close) head.keep_alive = false;
   }
-  if (head.content_length.value_or(0) > limits_.body_bytes_max) {
-    return !fail_later(413, "body of more than " + std::to_string(limits_.body_bytes_max) + " bytes",
-                       Errc::limit_exceeded);
-  }
-  return true;
+  return head.content_length.value_or(0) <= limits_.body_bytes_max || body_too_large() == 0;
 }
 
 bool Parser::State::check_request_coding(std::string_view coding) {
@@ -443,8 +464,8 @@ void Parser::State::begin_message() {
   target_ = name_ = value_ = Part();
   trailer_name_.clear();
   trailer_value_.clear();
-  head_bytes_ = trailer_bytes_ = extension_bytes_ = extension_name_ = extension_value_ = silent_bytes_ = 0;
-  body_bytes_ = 0;
+  head_bytes_ = trailer_bytes_ = extension_line_ = extension_name_ = extension_value_ = silent_bytes_ = 0;
+  extension_bytes_ = extension_grant_ = body_bytes_ = 0;
   llhttp_init(&llhttp_, role_ == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
   llhttp_set_lenient_version(&llhttp_, 1);  // which versions are served is decided where the head is complete
   llhttp_.data = this;

@@ -131,7 +131,7 @@ void Server::accepted(std::unique_ptr<Stream> stream, Semaphore::Permit slot, Re
                       const void* owner) {
   ++statistics_.connections;
   const std::optional<HostKey> peer = stream->peer_host();
-  std::size_t* const held = peer ? &per_peer_[*peer] : nullptr;
+  std::size_t* const held = peer ? &per_peer_[network_of(*peer)] : nullptr;
   if (held != nullptr && *held >= options_.connections_per_peer_max) {
     ++statistics_.turned_away;
     stream->reset_on_close();
@@ -202,7 +202,7 @@ void Server::close_marked() {
 // A connection from there that counted is gone.
 void Server::leave_peer(const std::optional<HostKey>& peer) {
   if (!peer) return;
-  const auto held = per_peer_.find(*peer);
+  const auto held = per_peer_.find(network_of(*peer));
   if (--held->second == 0) per_peer_.erase(held);
 }
 

@@ -39,11 +39,13 @@ struct ServerOptions {
   std::uint64_t body_bytes_per_second_min = 256;
   // Sending, for each 64 KiB: the peer does not read.
   Duration write_stall = 30s;
-  std::size_t head_bytes_max = 16 * KiB;         // more: 431
-  std::size_t header_count_max = 100;            // more: 431
-  std::uint64_t body_bytes_max = 16 * MiB;       // more: 413
-  std::size_t connections_max = 10'000;          // more wait, one of each listener's accepted already
-  std::size_t connections_per_peer_max = 1'000;  // from one address; more are reset. Behind a proxy: raise
+  std::size_t head_bytes_max = 16 * KiB;    // more: 431
+  std::size_t header_count_max = 100;       // more: 431
+  std::uint64_t body_bytes_max = 16 * MiB;  // more: 413
+  std::size_t connections_max = 10'000;     // more wait, one of each listener's accepted already
+  // From one IPv4 address or one IPv6 network of 64 bits (io/host_key.h); more are reset. Behind a proxy:
+  // raise.
+  std::size_t connections_per_peer_max = 1'000;
   std::uint64_t requests_per_connection_max = 100'000;  // the last answer says "close"
   // Whether a client that sends no more still gets its answers. It may have ended its direction only (RFC
   // 9112 section 9.6); but a program that was ended looks the same, and its handler would work on for nobody.
@@ -90,12 +92,12 @@ struct ShutdownReport {
 //
 // The handler's request refers to the connection: its body fails with cancelled once the request is over.
 //
-// Who is told of what happens here, on_failure and on_refused below, an access log's sink, whatever a
-// handler's frame or a body's guard calls in its destructor, may cancel the task that serves, or
-// serve_connection, or shut down. The connection that is being worked on is then closed as soon as that call
-// has returned, all others at once. None of them may destroy the Server (checked); nor may a handler's task,
-// a body's or a protocol's cancel the task that serves after it has waited for something, because it would
-// destroy itself (checked, as for every task): it calls `shutdown`.
+// Observers, which are on_failure and on_refused below, the sink of an access log around the handler, and
+// what a response's body holds, may cancel the task that serves, or serve_connection, and may shut down. The
+// connection that they are told of is then closed as soon as their call has returned, all others at once.
+// They may not destroy the Server (checked). A task that the server runs, of a handler, a body or a protocol,
+// must not cancel what serves it, nor may a destructor that it calls: it would destroy itself (checked, as
+// for every task). It calls `shutdown`.
 //
 // An idle connection holds an object of a few hundred bytes and one timer entry; buffers, parser and tasks
 // are lent to it while a request is under way. A server belongs to one reactor.

@@ -18,6 +18,8 @@ using escapement::detail::until_made_ready;
 constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
 // Reads in a row that brought bytes, before others have their turn.
 constexpr int reads_max = 4;
+// Answers in a row before the clock is looked at.
+constexpr int answers_unlooked = 8;
 // In a shutdown, for what has begun to arrive and is no request yet: a TLS handshake, a part of a record.
 constexpr Duration last_chance = 1s;
 
@@ -324,11 +326,16 @@ void ServerConnection::stop_watching() {
 // Answers what has arrived, in order. The answers of one read go out in one write.
 ServerConnection::Next ServerConnection::proceed() {
   int reads = 0;
+  int answers = 0;
   while (!ends_) {
     Next next = Next::go_on;
     switch (wire().parse()) {
       case Parser::Event::bare_head:
-      case Parser::Event::head: next = take_request(); break;
+      case Parser::Event::head:
+        next = take_request();
+        if (next == Next::go_on && ++answers % answers_unlooked == 0 && turn_is_long(reactor_))
+          return Next::turn;
+        break;
       case Parser::Event::need_more:
         next = take_bytes();
         if (next == Next::go_on && ++reads == reads_max) next = Next::turn;
@@ -516,7 +523,10 @@ Task<> ServerConnection::converse(Next next) {
         break;
       }
       case Next::turn: co_await yield(); break;
-      case Next::flush: co_await wire().flush(); break;
+      case Next::flush:
+        co_await wire().flush();
+        if (turn_is_long(reactor_)) co_await yield();
+        break;
       case Next::farewell: {
         co_await wire().flush();
         co_await linger();
@@ -592,6 +602,7 @@ Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
     open.allow(wire().out());
     flush_soon();
   }
+  if (turn_is_long(reactor_)) co_await yield();
   co_return co_await wire().read_body();
 }
 

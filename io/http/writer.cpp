@@ -275,15 +275,18 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
   const std::optional<std::uint64_t> stated = response.body.length();
   std::optional<Error> wrong = wrong_with(response, found, stated, options.answers_head);
   if (wrong) return *std::move(wrong);
-  const bool known = stated.has_value();
-  const std::uint64_t length = stated.value_or(0);
+  // RFC 9110 section 15.3.6: a 205 has no content, whatever its body holds, and says so.
+  const bool empty = response.status == 205;
+  const bool known = empty || stated.has_value();
+  const std::uint64_t length = empty ? 0 : stated.value_or(0);
   Framing framing = Framing::none;
   if (!status_without_body(response.status)) {
     framing = known ? Framing::length : options.minor_version == 0 ? Framing::until_close : Framing::chunked;
   }
   // A response to HEAD may state the length of a body that it does not have; 204 never (RFC 9110
   // section 8.6).
-  const bool states_own_length = options.answers_head && known && length == 0 && response.status != 204;
+  const bool states_own_length =
+      options.answers_head && known && length == 0 && response.status != 204 && !empty;
 
   if (framing == Framing::until_close || found.closes) options.keep_alive = false;
   char* at = to.room(options.date_line.size() + options.kept_lines.size() + found.bytes + framing_bytes_max);
@@ -301,7 +304,7 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
     if (options.minor_version == 0 && options.kept_lines.empty()) at = put(at, "Connection: keep-alive\r\n");
   }
   to.end_at(put(at, "\r\n"));
-  return options.answers_head ? Framing::none : framing;
+  return options.answers_head || empty ? Framing::none : framing;
 }
 
 Result<> write_interim_head(Output& to, int status, const Headers& headers) {

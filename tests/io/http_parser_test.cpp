@@ -167,3 +167,58 @@ TEST_CASE("parser: no control character in a value, whatever the field and where
     }
   }
 }
+
+TEST_CASE("parser: a chunk that the limit has no room for is refused at its line") {
+  const std::string head = "POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n";
+  ParserLimits limits;
+  limits.body_bytes_max = 100;
+  const auto status = [&](const std::string& body) {
+    Parser parser(Parser::Role::request, limits);
+    const std::string text = head + body;
+    Bytes left = as_bytes(text);
+    for (;;) {
+      const Parser::Step step = parser.feed(left);
+      left = left.subspan(step.consumed);
+      if (step.event == Parser::Event::failed) return parser.error_status();
+      if (step.event == Parser::Event::complete || step.event == Parser::Event::need_more) return 0;
+    }
+  };
+  CHECK(status("64\r\n") == 0);
+  CHECK(status("65\r\n") == 413);
+  CHECK(status("FFFFFFFFFFFFFFFF\r\n") == 413);
+  CHECK(status("FFFFFFFFFFFFFFFF;a=b\r\n") == 413);
+  CHECK(status("1\r\na\r\nFFFFFFFFFFFFFFFF\r\n") == 413);
+  CHECK(status("1\r\na\r\n63\r\n") == 0);
+  CHECK(status("1\r\na\r\n64\r\n") == 413);
+  CHECK(status("10000000000000000\r\n") == 400);
+}
+
+TEST_CASE("parser: chunk extensions are limited by the line, and in proportion to the content") {
+  const std::string head = "POST / HTTP/1.1\r\nHost: s\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto status = [&](std::size_t chunks, std::size_t extension, std::size_t content) {
+    std::string text = head;
+    char size[17];
+    std::snprintf(size, sizeof size, "%zx", content);
+    for (std::size_t i = 0; i < chunks; ++i) {
+      text += size + (";a=" + std::string(extension, 'e')) + "\r\n" + std::string(content, 'c') + "\r\n";
+    }
+    text += "0\r\n\r\n";
+    Parser parser(Parser::Role::request, ParserLimits());
+    Bytes left = as_bytes(text);
+    for (;;) {
+      const Parser::Step step = parser.feed(left);
+      left = left.subspan(step.consumed);
+      if (step.event == Parser::Event::failed) return parser.error_status();
+      if (step.event == Parser::Event::complete) return 200;
+      if (step.event == Parser::Event::need_more) return 0;
+    }
+  };
+  CHECK(status(182, 90, 1) == 200);
+  CHECK(status(183, 90, 10) == 200);
+  CHECK(status(2'000, 90, 1'000) == 200);
+  CHECK(status(10'000, 85, 65) == 200);
+  CHECK(status(1, 4'000, 1) == 200);
+  CHECK(status(1, 4'200, 1) == 400);
+  CHECK(status(2'000, 90, 1) == 400);
+  CHECK(status(5, 4'000, 100) == 400);
+}
