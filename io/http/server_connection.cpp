@@ -590,20 +590,4 @@ Task<bool> ServerConnection::respond_slowly() {
   co_return false;
 }
 
-// What a handler's task has put into the output goes out, though nobody waits for it: that task may be
-// cancelled, and what it has begun to send must not be. The connection's own task waits for the handler, and
-// sends first.
-void ServerConnection::flush_soon() {
-  if (!wire().flush_now() && waiting_ != nullptr) reactor_.ready(*waiting_);
-}
-
-Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
-  if (open.expects_continue()) {
-    open.allow(wire().out());
-    flush_soon();
-  }
-  if (turn_is_long(reactor_)) co_await yield();
-  co_return co_await wire().read_body();
-}
-
 }  // namespace escapement::http::detail
