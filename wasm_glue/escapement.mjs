@@ -107,26 +107,35 @@ const guarded =
     }
   };
 
-function appOf(module) {
-  let app = apps.get(module);
-  if (app) return app;
+// The module's live instance. A new one begins with its static objects, which may read the clock and write lines: for
+// `context`.
+function enterApp(module, context) {
+  sweep(apps.get(module));
+  if ((context.app = apps.get(module))) return;
   const { exports } = new WebAssembly.Instance(module, {
     escapement: imports,
     env: { emscripten_notify_memory_growth() {} },
   });
-  exports._initialize?.();
-  app = { exports, live: new Set(), looked: 0 };
-  apps.set(module, app);
-  return app;
+  context.app = { exports, live: new Set(), looked: 0 };
+  const before = current;
+  current = context;
+  try {
+    exports._initialize?.();
+  } finally {
+    current = before;
+  }
+  if (context.fate) throw context.fate.error;
+  apps.set(module, context.app);
 }
 
 // A host may drop a request without a word, together with its timers, as workerd does. Every context that waits has a
-// timer, of at most `beat`, so one whose timer is overdue at two looks is gone: it is destroyed.
+// timer, of at most `beat`, so one whose timer is overdue at two looks is gone: it is destroyed. (Not in a browser, which
+// drops none, and keeps the timers of a hidden page back by the minute.)
 const beat = 30000;
 const look = 10000;
 function sweep(app) {
   const now = performance.now();
-  if (now < app.looked + look) return;
+  if (!app || channel || now < app.looked + look) return;
   app.looked = now;
   for (const context of app.live) {
     if (!context.timer || now < context.latest + look) continue;
@@ -159,9 +168,9 @@ class Context {
   unfollow = null;
 
   constructor(module, options) {
-    this.app = appOf(module);
     this.module = module;
     this.options = options ?? {};
+    enterApp(module, this);
   }
 
   get alive() {
@@ -207,12 +216,11 @@ class Context {
 
   // The timer that is set stays when it fires no later than needed: a step then asks for the rest.
   arm(delay) {
-    if (delay === -3 && this.patient) return this.disarm();
-    if (delay === -3) return this.end({ error: errorOf("internal: it waits for what can never come: no timer, no fetch, no body") });
+    if (delay === -3 && !this.patient) return this.end({ error: errorOf("internal: it waits for what can never come: no timer, no fetch, no body") });
     const idle = delay < 0;
     delay = idle ? beat : Math.min(delay, beat);
     const next = this.now() + delay;
-    if (this.timer && this.due <= next) return;
+    if (this.timer && this.due <= next) return idle || this.timer.ref?.();
     this.disarm();
     this.due = next;
     this.latest = performance.now() + delay;
@@ -258,7 +266,6 @@ class Context {
   }
 
   start(call) {
-    sweep(this.app);
     this.app.live.add(this);
     this.enter((x) => {
       this.at = x.esc_open();

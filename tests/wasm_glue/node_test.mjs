@@ -5,6 +5,7 @@ import fs from "node:fs";
 import http from "node:http";
 import { load, run, worker } from "../../wasm_glue/escapement.mjs";
 import { startSlowOrigin, testBodies } from "./bodies.mjs";
+import { moduleByHand, withSteps } from "./by_hand.mjs";
 import { equal, finish, test, that } from "./check.mjs";
 
 const module = await load(fs.readFileSync(process.argv[2]));
@@ -184,7 +185,7 @@ await test("requests that the host drops without a word are gone some time later
     let gone = 0;
     const lost = ["/slept?ms=50", "/slept?ms=3600000", "/relay?url=http://h/"];
     for (const path of lost) dropping.fetch(new Request("http://worker" + path), {}, {}).catch(() => ++gone);
-    const alive = ask("/slept?ms=300");
+    const alive = ask("/slept?ms=5"); // whose timer fires between two looks
     for (let looks = 0; looks < 2; ++looks) {
       equal(gone, 0, "gone");
       ahead += 45000;
@@ -197,6 +198,52 @@ await test("requests that the host drops without a word are gone some time later
     performance.now = now;
   }
 });
+
+await test("static objects of a module may read the clock; one that throws fails this call", async () => {
+  const module = moduleByHand();
+  const now = () => { throw new Error("no clock"); };
+  equal((await run(module, "x", "", { now }).catch((error) => error)).message, "exception: no clock");
+  equal((await run(module, "nosuch").catch((error) => error)).code, "invalid_argument");
+});
+
+// The last timer that was set, and whether it keeps a process alive.
+function watched() {
+  const host = {
+    holds: null,
+    setTimeout: (call) => {
+      host.fire = call;
+      host.holds = true;
+      return { ref: () => void (host.holds = true), unref: () => void (host.holds = false) };
+    },
+    clearTimeout: () => void (host.holds = null),
+    fetch: async () => new Response(),
+  };
+  return host;
+}
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+await test("a sleep keeps the process alive, also by the timer that a wait has set", () =>
+  withSteps([-1, 30000], async () => {
+    const host = watched();
+    const running = run(moduleByHand(), "x", "", host).catch((error) => error);
+    equal(host.holds, false, "a wait holds");
+    await turn();
+    equal(host.holds, true, "a sleep holds");
+    host.fire();
+    equal((await running).code, "cancelled");
+  }));
+
+await test("a task that only its signal ends has a timer too, by which it is seen to be dropped", () =>
+  withSteps([-3, -3], async () => {
+    const host = watched();
+    const controller = new AbortController();
+    const running = run(moduleByHand(), "x", "", { ...host, signal: controller.signal }).catch((error) => error);
+    equal(host.holds, false, "its timer holds");
+    await turn();
+    controller.abort("enough");
+    equal(await running, "enough");
+    equal(host.holds, null, "its timer holds");
+  }));
 
 const slow = await startSlowOrigin();
 const handler = worker(module);
