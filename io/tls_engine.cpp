@@ -205,8 +205,15 @@ bool TlsEngine::has_input() const {
   return records_.whole_record() || mbedtls_ssl_check_pending(ssl_->context.get()) != 0;
 }
 
+// What is left of a handshake that is over, a server's tickets in TLS 1.3, goes with the next read or write,
+// and calls the context back.
+void TlsEngine::before_record() {
+  if (ssl_->context.get()->MBEDTLS_PRIVATE(state) != MBEDTLS_SSL_HANDSHAKE_OVER) context_->before_step(*this);
+}
+
 TlsEngine::Step TlsEngine::read(MutableBytes into, std::size_t& count) {
   if (error_) return Step::failed;
+  before_record();
   told_ = false;
   const int returned =
       mbedtls_ssl_read(ssl_->get(), reinterpret_cast<unsigned char*>(into.data()), into.size());
@@ -218,6 +225,7 @@ TlsEngine::Step TlsEngine::read(MutableBytes into, std::size_t& count) {
 
 TlsEngine::Step TlsEngine::look() {
   if (error_) return Step::failed;
+  before_record();
   told_ = false;
   const int returned = mbedtls_ssl_read(ssl_->get(), nullptr, 0);
   if (returned != 0) return outcome(returned);
@@ -227,6 +235,7 @@ TlsEngine::Step TlsEngine::look() {
 TlsEngine::Step TlsEngine::write(Bytes bytes, std::size_t& count) {
   if (error_) return Step::failed;
   if (outgoing_.size() >= outgoing_enough) return Step::wants_room;
+  before_record();
   const int returned =
       mbedtls_ssl_write(ssl_->get(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
   if (returned < 0) return outcome(returned);

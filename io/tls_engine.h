@@ -80,6 +80,7 @@ class TlsEngine {
 
   Result<> set_up();
   Step step();
+  void before_record();
   void note_size(std::size_t record);
   Step established();
   Step outcome(int returned);

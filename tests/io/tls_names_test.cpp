@@ -174,3 +174,27 @@ TEST_CASE("TLS: the system's certificates are those of SSL_CERT_FILE and of each
   CHECK(believes("a") == "invalid_argument: no certificates to trust in " + (at / "empty").string());
   set("SSL_CERT_DIR", "");
 }
+
+TEST_CASE("TLS: a ticket is sealed for the connection that it goes out on, whoever shook hands meanwhile") {
+  Sim sim;
+  auto run = []() -> Task<> {
+    const TlsClient client = make_client(trusting_ca());
+    const TlsServer server = make_server(serving("a"));
+    using Both = std::tuple<std::unique_ptr<TlsStream>, std::unique_ptr<TlsStream>>;
+    PipeEnds plain = pipe();
+    Both first = co_await all(client.connect(std::move(plain.first), "a.test"),
+                              server.accept(std::move(plain.second)));
+    {
+      PipeEnds others = pipe();
+      Both second = co_await all(client.connect(std::move(others.first), "localhost"),
+                                 server.accept(std::move(others.second)));
+    }
+    // The ticket of TLS 1.3 goes out with the server's first read or write.
+    co_await std::get<1>(first)->write(as_bytes("x"));
+    std::string got = co_await read_exactly(*std::get<0>(first), 1);
+    CHECK(got == "x");
+    Outcome again = co_await shake_hands(client, server, "a.test");
+    CHECK((again.client && again.client->resumed));
+  };
+  CHECK(outcome_text(sim.run(run())) == "");
+}
