@@ -36,8 +36,8 @@ Task<> converse(StreamWorld& world, std::string path) {
   Scope scope(world.reactor(), [](Error) {});
   scope.spawn(server.serve_connection(std::move(ends.second)));
   const std::string sent = sample(20'000);
-  const std::string head = "GET /plain HTTP/1.1\r\nHost: s\r\n\r\nGET " + path +
-                           " HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: other, Echo\r\n\r\n";
+  const std::string head = "GET /plain HTTP/1.1\r\nHost: a.test\r\n\r\nGET " + path +
+                           " HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: other, Echo\r\n\r\n";
   const std::string all_sent = head + sent;
   std::string received;
   auto receive = [](Stream& stream, std::string& into) -> Task<> { into = co_await read_all(stream); };
@@ -69,7 +69,8 @@ class UpgradedWorld final : public StreamWorld {
     };
     http::Server server(leave);
     // The byte behind the head is there with it, so the stream is one that begins with it.
-    const std::string asks = "GET / HTTP/1.1\r\nHost: s\r\nConnection: upgrade\r\nUpgrade: kept\r\n\r\nx";
+    const std::string asks =
+        "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: upgrade\r\nUpgrade: kept\r\n\r\nx";
     co_await ends.first->write(as_bytes(asks));
     co_await server.serve_connection(std::move(ends.second));
     const std::string answer =

@@ -137,13 +137,18 @@ class Echo(unittest.TestCase):
 
     def test_any_method_and_target(self):
         for line in ("GET / ", "GET /any/where?at=all ", "DELETE /x ", "PROPFIND-X /a ", "M-SEARCH /a ", "get / ",
-                     "OPTIONS * ", "OPTIONS / ", "GET http://h/absolute ", "GET http://h ", "GET https://h/s ",
+                     "OPTIONS * ", "OPTIONS / ", "GET http://h/absolute ", "GET http://h ",
                      "TRACE / ", "PURGE / ", "A!#$%&'*+-.^_`|~9 / ", "GET //double ", "GET /%7e ", "GET /? ",
                      "GET /[]{}|^ ",
                      "GET /?q=a\\b ", "GET /?x=100% ", "GET /?q=%zz ", "GET http://h/?q=a\\b% ",
                      "GET http://other.test:99/a?b ", "PATCH /;p=1 ", "LOCK /a/ "):
             said = self.ask(f"{line}HTTP/1.1\nHost: h\nConnection: close\n")
             self.assertEqual(said, ("200", b"hello"), line)
+
+    def test_https_is_not_asked_for_without_tls(self):
+        for target in ("https://h/s", "https://h", "HTTPS://h:443/"):
+            said = self.ask(f"GET {target} HTTP/1.1\nHost: h\nConnection: close\n")
+            self.assertEqual(said, ("421", b"Misdirected Request\n"), target)
 
     def test_targets_that_are_not_well_formed(self):
         for target in ("urn:a:b", "ftp://h/x", "/%zz", "/100%", "/a\\b", "/a\\b?q", "a",
