@@ -30,8 +30,20 @@ inline int tell_of(const char* what, int code) noexcept {
   return code;
 }
 
+// Not even an exception can be made then: where the C++ library got no memory in reserve as the program
+// began, what throws ends up in std::terminate without one.
+inline bool no_memory_to_throw() noexcept {
+  void* volatile room = std::malloc(256);  // volatile: a compiler may leave out what nobody uses
+  const bool none = room == nullptr;
+  std::free(room);
+  return none;
+}
+
 [[noreturn]] inline void end_of_program() noexcept {
-  if (std::current_exception() == nullptr) std::abort();  // no exception: a bug
+  if (std::current_exception() == nullptr) {
+    if (no_memory_to_throw()) ::_exit(tell_of("out of memory", out_of_memory_code));
+    std::abort();  // a bug
+  }
   int code = 0;
   try {
     throw;

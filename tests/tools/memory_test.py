@@ -4,7 +4,7 @@ by itself with what it should have done, or with a sentence on standard error an
 
     memory_test.py SERVE FETCH TIMERS FAILING_MALLOC [--certificates FOLDER] [--every N] [--only NAME]
 
---every N tries one in N, another one each time it is run: for tools/test, which has no time for all.
+--every N tries the first and one in N, another one each time it is run: for tools/test, which has no time for all.
 """
 import argparse
 import concurrent.futures
@@ -86,7 +86,9 @@ def try_all(what, runner, command, program, codes):
         return
     total = int(log.read_text())
     start = random.randrange(options.every) + 1
-    cases = [(at, count) for at in range(start, total + 1, options.every) for count in (1, ALL_FOLLOWING)]
+    # The first is the C++ library's reserve for exceptions.
+    tried = sorted({1, *range(start, total + 1, options.every)})
+    cases = [(at, count) for at in tried for count in (1, ALL_FOLLOWING)]
 
     def one(case):
         try:
