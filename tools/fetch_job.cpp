@@ -300,7 +300,9 @@ http::Service Fetch::layers(Story& story, Instant began) const {
 Task<> Fetch::run(std::string text, http::Headers headers, std::string data, Output& out, Story& story) {
   story_ = &story;
   Reactor& reactor = co_await this_reactor;
-  if (text.find("://") == text.npos) text.insert(0, "http://");
+  const std::size_t scheme_end = text.find("://");
+  const bool has_scheme = scheme_end != text.npos && scheme_end < text.find_first_of("/?#");
+  if (!has_scheme) text.insert(0, "http://");
   // As an address bar takes it: spaces, and what is not ASCII, in path and query are sent encoded.
   const http::Url anywhere = co_await http::Url::parse("http://localhost/");
   http::Url url = co_await anywhere.resolve(text);

@@ -270,6 +270,15 @@ class Failures(WithServe):
                       "http://h\r\nX: y/", "nonsense://h/", "http://u@/"):
             self.assertIn("URL", self.fails(3, wrong), wrong)
 
+    def test_a_scheme_stands_before_everything_else(self):
+        for given in ("/?u=http://x/", "/http://x/", "?u=http://x/", "/#http://x/"):
+            with peer(OK) as (port, requests):
+                self.body(f"127.0.0.1:{port}{given}")
+            sent = given.split("#")[0]
+            sent = sent if sent.startswith("/") else "/" + sent
+            self.assertEqual(requests[0].split(b"\r\n")[0].decode(), f"GET {sent} HTTP/1.1")
+        self.assertIn("no such host", self.fails(6, "some.onion/?u=http://x/"))
+
     def test_urls_go_out_as_given_and_what_is_missing_is_encoded(self):
         for given, sent in ((r"/?a=\b", "/?a=%5Cb"), ("/?x=100%&q=%zz", "/?x=100%&q=%zz"),
                             ("/f%2Dile%7E?sig=a%2Db%3d&x=%2e", "/f%2Dile%7E?sig=a%2Db%3d&x=%2e"),
