@@ -14,6 +14,7 @@ Request copy_of(const Request& request) {
 }
 
 Task<Response> only_attempt(Request request, const Service& next, bool idempotent) {
+  request.attempt = 1;
   Result<Response> outcome = co_await next(std::move(request)).result();
   if (outcome) co_return std::move(outcome);
   Reactor& reactor = co_await this_reactor;

@@ -53,6 +53,17 @@ TEST_CASE("timeout: outside a Retry it is the overall limit, inside the limit of
   CHECK(error.attempt() == 3);
   CHECK(to_string(error) == "timed_out: http://h: no response within 250ms (attempt 3)");
 
+  // A body that streams is sent once: that is one attempt, and the only one.
+  class Streaming final : public BodySource {
+   public:
+    Task<std::string> read() override { co_return std::string(); }
+  };
+  error = failure(sim, layered(Retry::doubling(3), Timeout{250ms}, hangs),
+                  request("PUT", Body(std::make_unique<Streaming>())));
+  CHECK(error.limit() == TimeLimit::per_try);
+  CHECK(error.limit_length() == 250ms);
+  CHECK(error.attempt() == 1);
+
   error = failure(sim, layered(Timeout{1s}, Retry::doubling(3), Timeout{700ms}, hangs), request("GET"));
   CHECK(error.limit() == TimeLimit::overall);
   CHECK(error.attempt() == 2);
