@@ -91,7 +91,8 @@ std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exh
   for (const std::string prefix : {"x-ratelimit-", "x-rate-limit-", "ratelimit-"}) {
     see(headers.get_or(prefix + "remaining", ""), headers.get_or(prefix + "reset", ""));
   }
-  std::string_view list = headers.get_or("ratelimit", "");
+  const std::string limits = headers.joined("ratelimit").value_or("");
+  std::string_view list = limits;
   see(parameter(list, "remaining"), parameter(list, "reset"));
   while (!list.empty()) {  // one policy each
     const std::size_t end = std::min(list.find(','), list.size());

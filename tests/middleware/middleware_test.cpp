@@ -263,6 +263,13 @@ TEST_CASE("retry: a rate limit is waited out, in every spelling") {
     CHECK(second_attempt(Step(429, Headers{{"RateLimit", list}})) >= 30'000);
     CHECK(second_attempt(Step(403, Headers{{"RateLimit", list}})) >= 30'000);
   }
+  // A list may be spread over several lines (RFC 9110 section 5.3).
+  for (const int status : {403, 429}) {
+    const Headers lines{{"RateLimit", "\"a\";r=5;t=7"}, {"RateLimit", "\"b\";r=0;t=30"}};
+    const Headers parts{{"RateLimit", "limit=5"}, {"RateLimit", "remaining=0"}, {"RateLimit", "reset=30"}};
+    CHECK(second_attempt(Step(status, lines)) >= 30'000);
+    CHECK(second_attempt(Step(status, parts)) >= 30'000);
+  }
   CHECK(second_attempt(Step(429, Headers{{"RateLimit", "\"a\";r=7;t=30"}})) == 100);
   CHECK(second_attempt(Step(429, Headers{{"RateLimit-Reset", "30"}})) >= 30'000);
   CHECK(second_attempt(Step(500, Headers{{"RateLimit-Reset", "30"}})) == 100);
