@@ -133,11 +133,14 @@ void read_clock(Reader& reader, Parts& parts) {
   parts.second = reader.number(2);
 }
 
-std::int64_t read_offset(Reader& reader) {
+// "+01:00"; `shortened` may be "+0100" as well.
+enum class Offset { full, shortened };
+
+std::int64_t read_offset(Reader& reader, Offset form) {
   const bool west = reader.accept('-');
   if (!west) reader.expect("+");
   const int hours = reader.number(2);
-  reader.accept(':');
+  if (!reader.accept(':') && form == Offset::full) reader.refuse();
   const int minutes = reader.number(2);
   if (hours > 23 || minutes > 59) reader.refuse();
   return (hours * 60 + minutes) * 60'000LL * (west ? -1 : 1);
@@ -148,7 +151,7 @@ std::int64_t read_zone(Reader& reader) {
   for (const std::string_view name : {"GMT", "UTC", "UT", "Z"}) {
     if (reader.accept(name)) return 0;
   }
-  return read_offset(reader);
+  return read_offset(reader, Offset::shortened);
 }
 
 // RFC 9110 5.6.7: a two-digit year that seems more than 50 years ahead is the most recent past one.
@@ -199,7 +202,7 @@ Result<SystemTime> SystemTime::parse_rfc3339(std::string_view text) {
   }
   std::int64_t offset_ms = 0;
   if (!reader.accept('Z') && !reader.accept('z')) {
-    offset_ms = read_offset(reader);
+    offset_ms = read_offset(reader, Offset::full);
   }
   return finish(reader, parts, offset_ms);
 }

@@ -69,7 +69,8 @@ TEST_CASE("SystemTime: what is no date is refused") {
     CHECK(!SystemTime::parse_http_date(text, SystemTime()));
   }
   for (const char* text : {"1994-11-06", "1994-11-06T08:49:37", "1994-13-06T08:49:37Z",
-                           "1969-12-31T23:59:59Z", "1994-11-06T08:49:37.Z"}) {
+                           "1969-12-31T23:59:59Z", "1994-11-06T08:49:37.Z", "1994-11-06T09:49:37+0100",
+                           "1994-11-06T09:49:37-0100", "1994-11-06T09:49:37+01", "1994-11-06T09:49:37+01:"}) {
     CAPTURE(text);
     CHECK(!SystemTime::parse_rfc3339(text));
   }
