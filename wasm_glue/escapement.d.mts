@@ -72,8 +72,9 @@ export function run(
 
 /**
  * The handlers of a Worker whose module has an `ESC_WORKER(service)`: `export default worker(module)`.
- * A failure is a 500 and is reported (`onError`). A trap answers 503 to the requests in flight; the next request gets
- * a new instance. Aborting the request's signal ends its handler; `fetch` then rejects with the signal's reason.
+ * A failure is a 500 and is reported (`onError`); one for want of memory (`overloaded`) is a 503. A trap answers 503 to
+ * the requests in flight; the next request gets a new instance. Aborting the request's signal ends its handler; `fetch`
+ * then rejects with the signal's reason.
  */
 export function worker(
   module: Module,

@@ -545,7 +545,7 @@ export function worker(module, options) {
         context?.end({ error });
         if (context?.fate?.aborted) throw error;
         tell(options ?? {}, error);
-        if (context?.app.lost) return new Response("Service Unavailable\n", { status: 503 });
+        if (context?.app.lost || error?.code === "overloaded") return new Response("Service Unavailable\n", { status: 503 });
         return new Response("Internal Server Error\n", { status: 500 });
       }
     },

@@ -118,7 +118,8 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   int status = 0;
   std::from_chars(line.data(), line.data() + line.size(), status);
   http::Response response(status, parse_fields(rest), http::Body());
-  const bool bodyless = request.method == http::Method::head() || status == 204 || status == 304;
+  const bool bodyless =
+      request.method == http::Method::head() || status == 204 || status == 205 || status == 304;
   if (bodyless) co_return std::move(response);
   const std::optional<std::uint64_t> stated = body_length(response.headers);
   response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated, options.stall_timeout));

@@ -43,6 +43,14 @@ await test("a response's body that does not fit fails its own fetch", async () =
   equal(await run(module, "hold", "0"), "1200000", "the same instance");
 });
 
+await test("more requests than fit: those are answered 503, the others run", async () => {
+  const answers = await Promise.all(Array.from({ length: 2000 }, () => ask("/slept?ms=50")));
+  const served = answers.filter((answer) => answer.startsWith("200 ")).length;
+  that(served > 0 && served < answers.length, `${served} served`);
+  equal(answers.filter((answer) => answer === "503 Service Unavailable\n").length, answers.length - served);
+  equal(await run(module, "hold", "0"), "1200000", "the same instance");
+});
+
 await test("what the program itself cannot allocate ends the instance, at once and by name", async () => {
   const began = performance.now();
   equal(await failure(run(module, "hold", "5000000")), outOfMemory);
