@@ -385,7 +385,7 @@ int ServerConnection::begin(Exchange& exchange) {
   exchange.writing.minor_version = head.minor_version;
   exchange.writing.answers_head = head.method == Method::head();
   exchange.writing.keep_alive = head.keep_alive && ++requests_ < server_.options_.requests_per_connection_max;
-  exchange.writing.kept_lines = head.asks_keep_alive ? server_.kept_lines_ : std::string_view();
+  if (head.asks_keep_alive) exchange.writing.kept_lines = server_.kept_lines_;
   const bool encrypted = stream().encrypted();
   Result<Url> url = url_of(head, encrypted, conversation_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;

@@ -51,8 +51,7 @@ struct Survey {
   }
   ESC_INLINE void see(std::string_view name, std::string_view value) {
     bytes += name.size() + value.size() + 4;
-    bad_names |= !is_token(name);
-    bad_values |= !detail::is_usual(value) && !is_field_value(value);
+    refused |= !is_token(name) || (!detail::is_usual(value) && !is_field_value(value));
     const Kind kind = kind_of(name);
     if (kind != Kind::callers) see_known(kind, value);
   }
@@ -63,7 +62,7 @@ struct Survey {
       if (!host) host = value;
       hosts_differ |= value != host;
     }
-    other_codings |= kind == Kind::coding && !equal_ignoring_case(value, "chunked");
+    refused |= kind == Kind::coding && !equal_ignoring_case(value, "chunked");
     if (kind == Kind::connection) closes |= list_contains(value, "close");
     if (kind != Kind::length) return;
     if (lengths++ == 0) length = value;
@@ -73,12 +72,10 @@ struct Survey {
   std::size_t bytes = 0;    // of the lines of all
   bool all_callers = true;  // nothing is left out
   bool has_date = false;
-  bool bad_names = false;
-  bool bad_values = false;
-  bool closes = false;  // "Connection: close"
+  bool refused = false;  // one of them: refusal() says why
+  bool closes = false;   // "Connection: close"
   bool lengths_differ = false;
   bool hosts_differ = false;
-  bool other_codings = false;  // than chunked
   std::uint32_t lengths = 0;
   std::string_view length;               // the first
   std::optional<std::string_view> host;  // the first
@@ -111,15 +108,13 @@ std::string fault_of(std::string_view name, std::string_view value) {
   return "header field " + std::string(name) + " has a control character in its value";
 }
 
-// Why fields cannot be sent: the first of them that may not.
-ESC_NOINLINE Error refusal(const Headers& headers, const Survey& found) {
-  if (found.other_codings && !found.bad_names && !found.bad_values) {
-    return invalid("header field Transfer-Encoding: a body is sent chunked or by its length");
-  }
+// Why fields cannot be sent: the first of them that may not, or else another coding than chunked.
+ESC_NOINLINE Error refusal(const Headers& headers) {
   std::string message;
   headers.each([&message](std::string_view name, std::string_view value) {
     if (message.empty()) message = fault_of(name, value);
   });
+  if (message.empty()) message = "header field Transfer-Encoding: a body is sent chunked or by its length";
   return invalid(std::move(message));
 }
 
@@ -155,8 +150,6 @@ Error no_interim_status(int status) {
   return Error(Errc::invalid_argument, "no informational status: " + std::to_string(status));
 }
 
-bool may_send(const Survey& found) { return !found.bad_names && !found.bad_values && !found.other_codings; }
-
 ESC_NOINLINE Error bad_method(std::string_view method) {
   if (is_token(method)) {
     return Error(Errc::unsupported, "CONNECT makes a tunnel, which a request is not").nothing_sent();
@@ -176,7 +169,7 @@ ESC_INLINE std::optional<Error> wrong_with(const Request& request, const Survey&
                                            std::optional<std::uint64_t> length) {
   const std::string_view method = request.method.text();
   if (!is_token(method) || method == "CONNECT") return bad_method(method);
-  if (!may_send(found)) return refusal(request.headers, found);
+  if (found.refused) return refusal(request.headers);
   if (found.host) {
     std::optional<Error> wrong = bad_host(found);
     if (wrong) return wrong;
@@ -188,10 +181,17 @@ ESC_INLINE std::optional<Error> wrong_with(const Request& request, const Survey&
 // Of a final one.
 bool status_without_body(int status) { return status == 204 || status == 304; }
 
-ESC_INLINE std::optional<Error> wrong_with(const Response& response, const Survey& found,
-                                           std::optional<std::uint64_t> length, bool answers_head) {
-  if (response.status < 200 || response.status > 599) return no_final_status(response.status);
-  if (!may_send(found)) return refusal(response.headers, found);
+constexpr bool is_final(int status) { return status >= 200 && status <= 599; }
+
+// Whether there is nothing that wrong_with() would look at: so are nearly all responses.
+ESC_INLINE bool plainly_right(const Response& response, const Survey& found) {
+  return is_final(response.status) && !found.refused && found.lengths == 0;
+}
+
+ESC_NOINLINE std::optional<Error> wrong_with(const Response& response, const Survey& found,
+                                             std::optional<std::uint64_t> length, bool answers_head) {
+  if (!is_final(response.status)) return no_final_status(response.status);
+  if (found.refused) return refusal(response.headers);
   if (found.lengths == 0 || (status_without_body(response.status) && !answers_head)) return std::nullopt;
   const std::optional<std::uint64_t> stated = length_in(found);
   const bool fits = answers_head && length == 0u ? stated.has_value() : length && stated == length;
@@ -273,8 +273,10 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
 Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options) {
   const Survey found(response.headers);
   const std::optional<std::uint64_t> stated = response.body.length();
-  std::optional<Error> wrong = wrong_with(response, found, stated, options.answers_head);
-  if (wrong) return *std::move(wrong);
+  if (!plainly_right(response, found)) {
+    std::optional<Error> wrong = wrong_with(response, found, stated, options.answers_head);
+    if (wrong) return *std::move(wrong);
+  }
   // RFC 9110 section 15.3.6: a 205 has no content, whatever its body holds, and says so.
   const bool empty = response.status == 205;
   const bool known = empty || stated.has_value();
@@ -298,10 +300,12 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
   } else {
     at = put_framing(at, framing, length);
   }
-  if (!options.keep_alive) at = put(at, "Connection: close\r\n");
-  if (options.keep_alive) {
+  if (!options.keep_alive) {
+    at = put(at, "Connection: close\r\n");
+  } else if (!options.kept_lines.empty()) {
     at = put(at, options.kept_lines);
-    if (options.minor_version == 0 && options.kept_lines.empty()) at = put(at, "Connection: keep-alive\r\n");
+  } else if (options.minor_version == 0) {
+    at = put(at, "Connection: keep-alive\r\n");
   }
   to.end_at(put(at, "\r\n"));
   return options.answers_head || empty ? Framing::none : framing;
@@ -313,7 +317,7 @@ Result<> write_interim_head(Output& to, int status, const Headers& headers) {
     return Error(Errc::invalid_argument, "a 101 that names no protocol in Upgrade");
   }
   const Survey found(headers);
-  if (!may_send(found)) return refusal(headers, found);
+  if (found.refused) return refusal(headers);
   char* at = to.room(found.bytes + framing_bytes_max);
   at = put_other_status_line(at, status);
   at = put_fields(at, headers, found, false);
