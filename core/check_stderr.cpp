@@ -14,6 +14,23 @@ void check_failed(const char* what, const char* file, int line) noexcept {
   std::abort();
 }
 
+void check_failed(const char* what, const char* file, int line, const char* why) noexcept {
+  std::fprintf(stderr, "escapement: check failed: %s\n  (%s, %s:%d)\n", why, what, file, line);
+  std::fflush(stderr);
+  std::abort();
+}
+
+void check_failed(const char* what, const char* file, int line, const Error& why) noexcept {
+  if (!why.state_) check_failed(what, file, line, "a Result was read that was moved from");
+  const std::string_view kind = name(why.code());
+  std::fprintf(stderr,
+               "escapement: check failed: a Result was read that is an error: %.*s%s%s\n  (%s, %s:%d)\n",
+               static_cast<int>(kind.size()), kind.data(), why.message().empty() ? "" : ": ",
+               why.message().c_str(), what, file, line);
+  std::fflush(stderr);
+  std::abort();
+}
+
 void print_unhandled(const Error& error) noexcept {
   const std::string_view kind = name(error.code());
   std::fprintf(stderr, "escapement: unhandled failure: %.*s%s%s\n", static_cast<int>(kind.size()),

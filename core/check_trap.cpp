@@ -6,6 +6,8 @@
 namespace escapement::detail {
 
 void check_failed(const char*, const char*, int) noexcept { __builtin_trap(); }
+void check_failed(const char*, const char*, int, const char*) noexcept { __builtin_trap(); }
+void check_failed(const char*, const char*, int, const Error&) noexcept { __builtin_trap(); }
 
 // The glue sets a handler that has somewhere to print to.
 void print_unhandled(const Error&) noexcept {}

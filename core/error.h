@@ -139,6 +139,7 @@ class [[nodiscard]] Error {
 
   template <class>
   friend class Result;
+  friend void detail::check_failed(const char*, const char*, int, const Error&) noexcept;
   struct None {};
   explicit Error(None) {}  // the "no error" of a Result
 
@@ -181,17 +182,17 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &const_cast<Result*>(this)->checked(); }
 
   const Error& error() const& {
-    ESC_CHECK(!has_value_);
+    ESC_CHECK(!has_value_, "error() of a Result that has a value");
     return error_;
   }
   Error&& error() && {
-    ESC_CHECK(!has_value_);
+    ESC_CHECK(!has_value_, "error() of a Result that has a value");
     return std::move(error_);
   }
 
  private:
   T& checked() {
-    ESC_CHECK(has_value_);
+    ESC_CHECK(has_value_, error_);
     return value_;
   }
 
@@ -217,14 +218,14 @@ class [[nodiscard]] Result<void> {
   Result& operator=(const Result& other) { return *this = Result(other); }
 
   explicit operator bool() const { return has_value_; }
-  void operator*() const { ESC_CHECK(has_value_); }
+  void operator*() const { ESC_CHECK(has_value_, error_); }
 
   const Error& error() const& {
-    ESC_CHECK(!has_value_);
+    ESC_CHECK(!has_value_, "error() of a Result that has a value");
     return error_;
   }
   Error&& error() && {
-    ESC_CHECK(!has_value_);
+    ESC_CHECK(!has_value_, "error() of a Result that has a value");
     return std::move(error_);
   }
 

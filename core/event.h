@@ -34,7 +34,8 @@ class Event {
 
   bool is_set() const { return set_; }
 
-  // Makes every waiting task ready, in the order in which they came.
+  // Makes every waiting task ready, in the order in which they came. On their reactor's thread (checked while
+  // they wait): another thread posts a function that does it (Reactor::post, Remote).
   void set() {
     set_ = true;
     wake_waiting();
@@ -48,8 +49,10 @@ class Event {
 
  private:
   void wake_waiting() {
-    while (Awaiter* awaiter = waiting_.pop_front()) {
-      awaiter->waiting_->reactor().ready(*awaiter->waiting_);
+    while (!waiting_.empty()) {
+      Reactor& reactor = waiting_.front().waiting_->reactor();
+      reactor.check_thread();
+      reactor.ready(*waiting_.pop_front()->waiting_);
     }
   }
 
@@ -122,11 +125,12 @@ class Semaphore {
   }
 
   void release() {
-    Awaiter* first = waiting_.pop_front();
-    if (first == nullptr) {
+    if (waiting_.empty()) {
       ++available_;
       return;
     }
+    waiting_.front().waiting_->reactor().check_thread();
+    Awaiter* first = waiting_.pop_front();
     first->granted_ = true;
     first->waiting_->reactor().ready(*first->waiting_);
   }

@@ -56,7 +56,8 @@ class List {
   void push_front(T& node) { insert_before(*end_.next_, node); }
   void insert_before(ListNode& position, T& node) {
     ListNode& inserted = node;
-    ESC_CHECK(!inserted.linked());
+    ESC_CHECK(!inserted.linked(),
+              "a node was put into a second list: does something wait for two things at once?");
     inserted.previous_ = position.previous_;
     inserted.next_ = &position;
     position.previous_->next_ = &inserted;

@@ -10,8 +10,11 @@ Reactor::Reactor(Backend& backend, TimerQueue& timers)
     : backend_(backend), timers_(timers), now_(backend.now()) {}
 
 Reactor::~Reactor() {
-  Posted* posted = posted_.exchange(nullptr, std::memory_order_acquire);
-  while (posted != nullptr) delete std::exchange(posted, posted->next);
+  ESC_CHECK(running_on_ == nullptr, "a reactor was destroyed by one of its tasks");
+  ESC_CHECK(spawned_ == 0,
+            "a reactor was destroyed before the tasks of a Scope: destroy or cancel the scope first");
+  if (close_remote_ != nullptr) close_remote_(*remote_);
+  drop_posted();
 }
 
 void Reactor::on_unhandled_failure(std::function<void(const Error&)> handler) {
@@ -49,10 +52,34 @@ void HeldFailure::lose(const Error& error) noexcept {
 Instant Reactor::precise_now() { return std::max(now_, backend_.now()); }
 
 Instant Reactor::step() {
-  detail::RecyclePool::Use blocks(blocks_);
+  Running running(*this);
   turn(now_);
   if (anything_queued()) return now_;
-  return std::max(now_, timers_.next());
+  return std::max(now_, next_deadline());
+}
+
+Reactor::Running::Running(Reactor& reactor) : reactor_(reactor), blocks_(reactor.blocks_) {
+  ESC_CHECK(reactor.running_on_ == nullptr,
+            "run() or step() of a reactor that runs already: inside a task use co_await; one thread runs it");
+  reactor.running_on_.store(detail::RecyclePool::this_thread(), std::memory_order_relaxed);
+}
+
+Reactor::RunLoop::RunLoop(Reactor& reactor) : reactor_(reactor), running_(reactor) {
+  reactor.now_ = reactor.precise_now();
+  reactor.starved_ = 0;
+}
+
+std::optional<Error> Reactor::RunLoop::turn() {
+  bool possible = true;
+  auto turn = [&] {
+    possible = reactor_.turn(reactor_.anything_queued() ? reactor_.now_ : reactor_.next_deadline());
+  };
+  std::optional<Error> thrown = detail::catching(turn);  // by what runs and is no coroutine
+  if (thrown) return thrown;
+  constexpr int tries = 1000;
+  if (reactor_.starved_ >= tries) return Error::out_of_memory();
+  if (possible || reactor_.next_deadline() != Instant::never()) return std::nullopt;
+  return Error(Errc::internal, "stalled: every task waits and nothing is scheduled");
 }
 
 bool Reactor::turn(Instant until) {
@@ -64,8 +91,19 @@ bool Reactor::turn(Instant until) {
 }
 
 // What is due already runs first: a burst of timers is taken out of the queue as fast as it runs.
+// Without memory the rest of them stays for the next turn.
 void Reactor::collect_due() {
-  if (due_.empty()) timers_.advance(now_, due_);
+  if (!due_.empty()) return;
+  auto advance = [this] { timers_.advance(now_, due_); };
+  starved_ = detail::catching(advance) ? starved_ + 1 : 0;
+}
+
+// Without memory to find it: it may be now.
+Instant Reactor::next_deadline() {
+  Instant next = now_;
+  auto look = [&] { next = timers_.next(); };
+  if (detail::catching(look)) ++starved_;
+  return next;
 }
 
 Runnable* Reactor::pop_queued(int& ready_left, int& due_left) {
@@ -111,12 +149,18 @@ void Reactor::run_posted() {
     taken = following;
   }
   while (in_order != nullptr) {
-    Posted* following = in_order->next;
-    auto call = [&] { in_order->call(); };
+    Posted* first = std::exchange(in_order, in_order->next);
+    auto call = [&] { first->call(); };
     if (std::optional<Error> thrown = detail::catching(call)) report_unhandled(*thrown);
-    delete in_order;
-    in_order = following;
+    first->release();
   }
+}
+
+void Reactor::drop_posted() {
+  Posted* taken = posted_.exchange(nullptr, std::memory_order_acquire);
+  if (taken == nullptr) return;
+  while (taken != nullptr) std::exchange(taken, taken->next)->release();
+  drop_posted();  // a destructor may have posted
 }
 
 Random& Reactor::random() {

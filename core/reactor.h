@@ -4,6 +4,7 @@
 //
 //     backend.wait(until)          events from outside only mark things ready
 //     now = backend.now()          time then stands still for the rest of the turn
+//     posted functions             what other threads sent
 //     timers.advance(now, due)     due entries only mark things ready
 //     run at most `Budget` of them the only place where coroutines are resumed
 //
@@ -18,7 +19,8 @@
 // of a million due timers from starving each other, and both from starving the backend.
 //
 // A reactor belongs to the thread that calls it. `post` and `wake` are the only members that other threads
-// may call. It makes no thread, has no global, and is cheap enough to live for one Worker request.
+// may call, and while it lives; a Remote (remote.h) may be used after its end. It makes no thread, has no
+// global, and is cheap enough to live for one Worker request.
 
 #pragma once
 
@@ -26,6 +28,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <escapement/core/error.h>
@@ -38,10 +41,15 @@
 namespace escapement {
 
 class Reactor;
+class Remote;
+class Scope;
 template <class T>
 class Task;
 
 namespace detail {
+
+class Notice;
+struct RemoteEnd;
 
 // A failure that somebody may still take, and what to do if nobody does.
 class HeldFailure : public ListNode {
@@ -141,7 +149,8 @@ class Reactor {
   Reactor(Backend& backend, TimerQueue& timers);
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
-  // Every task that was given to it must be gone. What was posted and has not run is dropped.
+  // Every task that was given to it must be gone (checked for those of scopes), and none may be running
+  // (checked). What was posted and has not run is dropped.
   ~Reactor();
 
   // The time of this turn: constant while things run, so that what happens in one turn agrees about it.
@@ -152,15 +161,17 @@ class Reactor {
 
   // Runs `task` to its end, sleeping in between; the thread is the reactor's for as long. The task's
   // failure is the result. Errc::internal when a simulation stalls: every task waits and nothing can come.
-  // Not for hosts that own the loop: those use step().
+  // Errc::overloaded when there is no memory to move timers on; they are not lost, and it may be run again.
+  // Not for hosts that own the loop: those use step(). Not inside a task of this reactor (checked): await
+  // there.
   template <class T>
   Result<T> run(Task<T> task);
-  // The same for an Operation (task.h).
+  // The same for an Operation, and for a function that returns a task, which is kept as long (task.h).
   template <class O>
   auto run(O operation);
 
   // One turn that does not sleep. Returns when to call again if nothing happens before: `now()` when there
-  // is more to do at once, `never()` when only an event can bring work.
+  // is more to do at once, `never()` when only an event can bring work. Not inside a task (checked).
   Instant step();
 
   // Puts `runnable` at the end of the queue. Nothing happens if it is already queued.
@@ -181,6 +192,15 @@ class Reactor {
   }
   // Makes a sleeping reactor take another turn. Any thread.
   void wake() noexcept { backend_.wake(); }
+  // A handle for other threads, which may keep it longer than the reactor lives (remote.h).
+  Remote remote();
+  // Checks that no other thread is running this reactor: whoever wakes its tasks has to be on its thread.
+  void check_thread() const {
+    const void* thread = running_on_.load(std::memory_order_relaxed);
+    ESC_CHECK(thread == nullptr || thread == detail::RecyclePool::this_thread(),
+              "another thread touched what tasks of this reactor wait for; Reactor::post or a Remote gets it "
+              "there");
+  }
 
   // From the next turn on. It must outlive the reactor or be replaced; null: nobody watches, which costs
   // nothing but one branch a turn. A watched turn reads the clock once more for everything that it resumes.
@@ -205,9 +225,15 @@ class Reactor {
   Random& random();
 
  private:
+  friend class Remote;
+  friend class Scope;
+  class Running;
+  class RunLoop;
+  friend class detail::Notice;
   struct Posted {
     virtual ~Posted() = default;
     virtual void call() = 0;
+    virtual void release() noexcept { delete this; }
     Posted* next = nullptr;
   };
   template <class F>
@@ -220,6 +246,7 @@ class Reactor {
   // One turn that sleeps until `until` at most. False: the backend knows that nothing can come.
   bool turn(Instant until);
   void collect_due();
+  Instant next_deadline();
   // False when there is nothing to run.
   bool run_queues();
   bool run_queues_watched();
@@ -227,14 +254,18 @@ class Reactor {
   Runnable* pop_queued(int& ready_left, int& due_left);
   void push_posted(Posted* posted);
   void run_posted();
+  void drop_posted();
   bool anything_queued() { return !next_.empty() || !ready_.empty() || !due_.empty(); }
 
   Backend& backend_;
   TimerQueue& timers_;
   Instant now_;
-  List<Runnable> next_;   // continuations of what has just finished: first
-  List<Runnable> ready_;  // what events, spawns and yields made ready
-  List<Runnable> due_;    // what timers made ready
+  List<Runnable> next_;                           // continuations of what has just finished: first
+  List<Runnable> ready_;                          // what events, spawns and yields made ready
+  List<Runnable> due_;                            // what timers made ready
+  int starved_ = 0;                               // failed tries to move timers on, one after the other
+  std::size_t spawned_ = 0;                       // tasks in scopes
+  std::atomic<const void*> running_on_{nullptr};  // which thread takes turns now
   std::atomic<Posted*> posted_{nullptr};
   detail::RecyclePool blocks_;
   std::shared_ptr<const std::function<void(const Error&)>> on_unhandled_;
@@ -244,8 +275,62 @@ class Reactor {
   const void* part_code_ = nullptr;  // the longest part of what runs
   Duration part_length_;
   bool (Reactor::*run_queues_watched_)() = nullptr;  // through watch_turns, or nothing links it
+  std::shared_ptr<detail::RemoteEnd> remote_;
+  void (*close_remote_)(detail::RemoteEnd&) = nullptr;  // through remote, likewise
   Random random_{0};
   bool random_seeded_ = false;
+};
+
+namespace detail {
+
+// A function that other threads ask for again and again, without memory. It runs once for all that asked
+// before.
+class Notice final : public Reactor::Posted {
+ public:
+  // Must outlive the reactor.
+  Notice(Reactor& reactor, std::function<void()> function)
+      : reactor_(reactor), function_(std::move(function)) {}
+  void send() noexcept {
+    if (!sent_.exchange(true)) reactor_.push_posted(this);
+  }
+
+ private:
+  void call() override {
+    sent_ = false;
+    function_();
+  }
+  void release() noexcept override {}
+
+  Reactor& reactor_;
+  std::function<void()> function_;
+  std::atomic<bool> sent_{false};
+};
+
+}  // namespace detail
+
+// The thread that takes turns of `reactor`, as long as it lives.
+class Reactor::Running {
+ public:
+  explicit Running(Reactor& reactor);
+  Running(const Running&) = delete;
+  ~Running() { reactor_.running_on_.store(nullptr, std::memory_order_relaxed); }
+
+ private:
+  Reactor& reactor_;
+  detail::RecyclePool::Use blocks_;
+};
+
+// What `run` does but for the task, whose end makes it ready.
+class Reactor::RunLoop final : public Runnable {
+ public:
+  explicit RunLoop(Reactor& reactor);
+  void run() override {}
+  // Takes a turn. An error: it is of no use to take another.
+  std::optional<Error> turn();
+
+ private:
+  Reactor& reactor_;
+  Running running_;
 };
 
 }  // namespace escapement

@@ -47,6 +47,9 @@ class RecyclePool {
 
   std::size_t bytes_kept() const { return bytes_kept_; }
 
+  // Is another address in each thread.
+  static const void* this_thread() { return &current; }
+
  private:
   friend void* allocate_block(std::size_t size);
   friend void free_block(void* frame, std::size_t size) noexcept;

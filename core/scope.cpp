@@ -17,21 +17,24 @@ Scope::~Scope() {
 void Scope::spawn(Task<> task) { add(new detail::Spawned<void>(*this, std::move(task), nullptr)); }
 
 void Scope::add(detail::SpawnedBase* spawned) {
+  reactor_.check_thread();
   tasks_.push_back(spawned->member_);
   ++size_;
+  ++reactor_.spawned_;
   reactor_.ready(*spawned);
 }
 
 void Scope::remove(detail::SpawnedBase& spawned) {
   spawned.member_.unlink();
   --size_;
+  --reactor_.spawned_;
   if (tasks_.empty()) idle_.pulse();
 }
 
 // What is destroyed may cancel the scope itself, or be what owned it.
 void Scope::cancel() {
   ListNode alive;
-  alive_.push_back(alive);
+  watch_end(alive);
   while (alive.linked() && !tasks_.empty()) {
     detail::SpawnedBase* youngest = tasks_.back().task;
     delete youngest;
@@ -77,7 +80,7 @@ void SpawnedBase::run() {
   std::unique_ptr<SpawnedBase> self(this);
   Reactor& reactor = scope_.reactor_;
   ListNode scope_alive;
-  scope_.alive_.push_back(scope_alive);
+  scope_.watch_end(scope_alive);
   leave_scope();
   std::optional<Error> failure = settle(reactor);
   if (!failure) return;

@@ -42,12 +42,22 @@ class Scope {
 
   // Starts `task` with the next things that run, not inside this call. May be called from its own tasks.
   void spawn(Task<> task);
+  // The same for the task that `function()` returns. The function, a lambda with its captures, is kept as
+  // long as the task: `scope.spawn([name]() -> Task<> { ... });`
+  template <detail::TaskFunction F>
+  void spawn(F function) {
+    spawn(detail::call_and_keep(std::move(function)));
+  }
   // The same; the outcome goes to the handle. A handle that is dropped leaves the task to the scope.
   template <class T>
   JoinHandle<T> spawn_joinable(Task<T> task);
   template <Operation O>
   JoinHandle<typename O::Value> spawn_joinable(O operation) {
     return spawn_joinable(detail::as_task(std::move(operation)));
+  }
+  template <detail::TaskFunction F>
+  auto spawn_joinable(F function) {
+    return spawn_joinable(detail::call_and_keep(std::move(function)));
   }
 
   // Waits until no task is left. Fails with the first failure, after the others were cancelled.
@@ -75,6 +85,8 @@ class Scope {
   void remove(detail::SpawnedBase& spawned);
   void task_failed(Error error);
   void tell(Error error);
+  // `alive` is unlinked when the scope ends. (Out of line: g++ warns of the address of a local variable.)
+  ESC_NOINLINE void watch_end(ListNode& alive) { alive_.push_back(alive); }
 
   Reactor& reactor_;
   bool failures_are_separate_ = false;
@@ -182,11 +194,20 @@ class [[nodiscard]] JoinHandle {
 
   // Waits for the task; yields its value or fails with its failure, Errc::cancelled when it was cancelled.
   // Consumes the handle.
-  Task<T> join() && { return wait(std::move(outcome_)); }
+  ESC_CORO_WRAPPER Task<T> join() && {
+    ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
+    return wait(std::move(outcome_));
+  }
 
   // Destroys the task's frame at once. Not from inside the task (checked). Nothing if it has finished.
-  void cancel() { delete std::exchange(outcome_->running, nullptr); }
-  bool finished() const { return outcome_->running == nullptr; }
+  void cancel() {
+    ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
+    delete std::exchange(outcome_->running, nullptr);
+  }
+  bool finished() const {
+    ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
+    return outcome_->running == nullptr;
+  }
 
  private:
   static Task<T> wait(std::shared_ptr<detail::Outcome<T>> outcome) {

@@ -25,7 +25,10 @@
 //
 // Write one co_await per statement, into a variable of a written type (or straight into co_return), and
 // give temporaries in it a constructor: g++ 12 destroys aggregate temporaries of such statements twice.
-// Do not make a capturing lambda a coroutine that outlives the lambda: the captures die with it.
+// A coroutine keeps its parameters and nothing else: a lambda's captures die with the lambda, what a
+// string_view or reference parameter refers to with its owner. So pass the lambda itself where a task is
+// started, not the task it returns: `scope.spawn([name]() -> Task<> { ... })`, `loop.run(lambda)`, and let
+// parameters be values. With -DESC_CORO_CHECKS clang sees some such mistakes (check.h).
 
 #pragma once
 
@@ -87,7 +90,10 @@ class PromiseBase : public Runnable {
 
  protected:
   PromiseBase() = default;
-  ~PromiseBase() { ESC_CHECK(!running_); }
+  ~PromiseBase() {
+    ESC_CHECK(!running_,
+              "a task was destroyed from inside itself: by cancelling, or ending, the scope it runs in?");
+  }
 
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
@@ -100,7 +106,7 @@ class PromiseBase : public Runnable {
 
   // The first run begins: a task is started once.
   void begin(Reactor& reactor) {
-    ESC_CHECK(reactor_ == nullptr);
+    ESC_CHECK(reactor_ == nullptr, "a task was started twice");
     reactor_ = &reactor;
   }
   // Not inside itself, which its destructor checks.
@@ -165,15 +171,18 @@ class Promise final : public PromiseBase {
 
   Result<T> take() {
     if (failed()) return take_error();
-    ESC_CHECK(has_value_);
+    ESC_CHECK(has_value_,
+              "the task has no value: it ended without co_return, or its value was taken already");
     return std::move(value_);
   }
   T take_value() {
-    ESC_CHECK(has_value_);
+    ESC_CHECK(has_value_,
+              "the task has no value: it ended without co_return, or its value was taken already");
     return std::move(value_);
   }
   T& value() {
-    ESC_CHECK(has_value_);
+    ESC_CHECK(has_value_,
+              "the task has no value: it ended without co_return, or its value was taken already");
     return value_;
   }
 
@@ -253,6 +262,9 @@ class [[nodiscard]] TaskAwaiter {
   Task<T> task_;
 };
 
+// In the messages of compilers that do not print why a function is deleted.
+struct MoveItToAwaitIt;
+
 // `co_await error`: fails the awaiting task.
 class [[nodiscard]] FailAwaiter {
  public:
@@ -287,7 +299,7 @@ class [[nodiscard]] ResultAwaiter {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard]] Task {
+class [[nodiscard]] ESC_CORO_TYPE Task {
  public:
   using promise_type = detail::Promise<T>;
 
@@ -311,10 +323,14 @@ class [[nodiscard]] Task {
   auto operator co_await() && { return detail::TaskAwaiter<T, true>(std::move(*this)); }
   // Runs the task; yields its Result<T>.
   auto result() && { return detail::TaskAwaiter<T, false>(std::move(*this)); }
+  detail::MoveItToAwaitIt operator co_await() & =
+      ESC_DELETE("awaiting consumes the task: co_await std::move(task)");
+  detail::MoveItToAwaitIt result() & =
+      ESC_DELETE("this consumes the task: co_await std::move(task).result()");
 
   // For what starts tasks: scopes, combinators, reactors.
   promise_type& promise() const {
-    ESC_CHECK(frame_);
+    ESC_CHECK(frame_, "an empty Task: it was moved from, or awaited already");
     return frame_.promise();
   }
   explicit operator bool() const { return static_cast<bool>(frame_); }
@@ -337,6 +353,9 @@ template <class T>
 auto operator co_await(Result<T>&& result) {
   return detail::ResultAwaiter<T>(std::move(result));
 }
+template <class T>
+detail::MoveItToAwaitIt operator co_await(const Result<T>&) =
+    ESC_DELETE("awaiting consumes the result: co_await std::move(result)");
 
 namespace detail {
 
@@ -398,12 +417,30 @@ struct Yield {
 };
 
 template <class T>
-Task<T> as_task(Task<T>&& task) {
+ESC_CORO_WRAPPER Task<T> as_task(Task<T>&& task) {
   return std::move(task);
 }
 template <Operation O>
-Task<typename O::Value> as_task(O&& operation) {
+ESC_CORO_WRAPPER Task<typename O::Value> as_task(O&& operation) {
   return std::move(operation);
+}
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+// A function without parameters that returns a task, such as a lambda that is a coroutine.
+template <class F>
+concept TaskFunction = std::invocable<F&> && is_task<std::invoke_result_t<F&>>;
+
+// Keeps `function` as long as the task that it returns, which may use its captures.
+template <TaskFunction F>
+std::invoke_result_t<F&> call_and_keep(F function) {
+  co_return co_await function();
+}
+template <TaskFunction F>
+ESC_CORO_WRAPPER std::invoke_result_t<F&> as_task(F&& function) {
+  return call_and_keep(std::move(function));
 }
 
 // A task that somebody other than a co_await has started: it is owned here, and makes `on_finish` ready
@@ -440,18 +477,13 @@ inline detail::Yield yield() { return {}; }
 
 template <class T>
 Result<T> Reactor::run(Task<T> task) {
-  struct Nothing final : Runnable {
-    void run() override {}
-  } wake_up;
-  detail::RecyclePool::Use blocks(blocks_);
+  RunLoop loop(*this);
   detail::Started<T> started(std::move(task));
-  now_ = precise_now();
-  started.start(*this, wake_up);
+  started.start(*this, loop);
   while (!started.finished()) {
-    const bool possible = turn(anything_queued() ? now_ : timers_.next());
-    if (!possible && !started.finished() && timers_.next() == Instant::never()) {
+    if (std::optional<Error> failure = loop.turn()) {
       started.cancel();
-      return Error(Errc::internal, "stalled: every task waits and nothing is scheduled");
+      return *std::move(failure);
     }
   }
   return started.take();

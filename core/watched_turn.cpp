@@ -20,7 +20,7 @@ void Reactor::note_part(const void* code, Duration took) {
 bool Reactor::run_queues_watched() {
   Turn turn;
   turn.began = now_;
-  turn.lateness = std::max(now_ - timers_.next(), Duration());
+  turn.lateness = std::max(now_ - next_deadline(), Duration());
   collect_due();
   if (!anything_queued()) return false;
   int ready_left = budget;

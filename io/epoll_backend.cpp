@@ -44,7 +44,11 @@ Result<std::unique_ptr<FdBackend>> EpollBackend::make(EpollOptions options) {
 EpollBackend::EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake)
     : epoll_(std::move(epoll)), wake_(std::move(wake)), plan_(options.precision), pwait2_(options.pwait2) {}
 
-EpollBackend::~EpollBackend() = default;
+EpollBackend::~EpollBackend() {
+  ESC_CHECK(free_slots_.size() == slots_.size(),
+            "a loop was destroyed before what watches descriptors on it: a stream, listener, client, server "
+            "or Signals");
+}
 
 bool EpollBackend::wait(Reactor& reactor, Instant until) {
   epoll_event events[batch];
@@ -106,8 +110,9 @@ void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {
 
 Result<> EpollBackend::watch(FdWatch& watch) {
   if (free_slots_.empty()) {
-    slots_.emplace_back();
+    if (slots_.size() == slots_.capacity()) slots_.reserve(std::max<std::size_t>(16, 2 * slots_.size()));
     free_slots_.reserve(slots_.capacity());  // `unwatch` must not need memory
+    slots_.emplace_back();
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size() - 1));
   }
   watch.slot = free_slots_.back();

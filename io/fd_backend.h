@@ -68,7 +68,7 @@ class [[nodiscard]] FdReadiness {
   bool await_ready() const noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
-    ESC_CHECK(place_ == nullptr);  // one reader and one writer at a time
+    ESC_CHECK(place_ == nullptr, "two readers, or two writers, of one descriptor at a time");
     place_ = waiting_ = &awaiting.promise();
     watch_.news_only = false;
   }

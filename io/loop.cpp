@@ -19,9 +19,19 @@ Result<std::unique_ptr<FdBackend>> make_backend(std::string_view name, Precision
 
 Result<std::unique_ptr<Loop>> Loop::make(LoopOptions options) {
   if (Result<> checked = check(options.precision); !checked) return std::move(checked).error();
-  Result<std::unique_ptr<FdBackend>> backend = make_backend(options.backend, options.precision);
-  if (!backend) return std::move(backend).error();
-  return std::unique_ptr<Loop>(new Loop(*std::move(backend), std::move(options.tcp)));
+  std::unique_ptr<Loop> loop;
+  std::optional<Error> failure;
+  auto make = [&] {
+    Result<std::unique_ptr<FdBackend>> backend = make_backend(options.backend, options.precision);
+    if (backend) {
+      loop.reset(new Loop(*std::move(backend), std::move(options.tcp)));
+    } else {
+      failure = std::move(backend).error();
+    }
+  };
+  if (std::optional<Error> thrown = detail::catching(make)) return *std::move(thrown);
+  if (failure) return *std::move(failure);
+  return loop;
 }
 
 Loop::Loop() : Loop(*make_backend("", Precision()), TcpOptions()) {}

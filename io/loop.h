@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include <escapement/core/remote.h>
 #include <escapement/core/task.h>
 #include <escapement/io/fd_backend.h>
 #include <escapement/io/precision.h>
@@ -22,8 +23,7 @@ struct LoopOptions {
   TcpOptions tcp;
 };
 
-// One thread's loop; several may live in one program, each on its thread. Tasks, streams, clients and
-// servers that use it must be gone before it.
+// One thread's loop; several may live in one program, each on its thread.
 class Loop {
  public:
   // Errc::invalid_argument for a backend that does not exist, or a precision out of its bounds; overloaded
@@ -31,6 +31,8 @@ class Loop {
   static Result<std::unique_ptr<Loop>> make(LoopOptions options);
   // The default backend. Where `make` would fail, for want of descriptors, the program stops.
   Loop();
+  // Everything that uses it must be gone (checked for tasks of scopes, and for what watches descriptors:
+  // streams, listeners, clients, servers, resolvers).
   ~Loop();
   Loop(const Loop&) = delete;
 
@@ -43,6 +45,11 @@ class Loop {
   auto run(O operation) {
     return reactor_.run(detail::as_task(std::move(operation)));
   }
+  // A lambda that is a coroutine is kept as long as it runs: `loop.run([&]() -> Task<> { ... });`
+  template <detail::TaskFunction F>
+  auto run(F function) {
+    return reactor_.run(std::move(function));
+  }
 
   // To embed it in somebody else's loop: call `step` (it never sleeps) when `pollable_fd` is readable and
   // when the instant that the last step returned has come. -1: this backend has no such descriptor.
@@ -50,6 +57,8 @@ class Loop {
   int pollable_fd() const { return backend_->pollable_fd(); }
 
   Reactor& reactor() { return reactor_; }
+  // For other threads, also after the loop's end.
+  Remote remote() { return reactor_.remote(); }
   FdBackend& backend() { return *backend_; }
   TimerWheel& timers() { return wheel_; }
   TcpNetwork& network() { return network_; }

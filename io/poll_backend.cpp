@@ -10,6 +10,12 @@ Result<std::unique_ptr<FdBackend>> PollBackend::make(PollOptions options) {
   return std::unique_ptr<FdBackend>(new PollBackend(options, *std::move(wake)));
 }
 
+PollBackend::~PollBackend() {
+  ESC_CHECK(watches_.empty(),
+            "a loop was destroyed before what watches descriptors on it: a stream, listener, client, server "
+            "or Signals");
+}
+
 bool PollBackend::wait(Reactor& reactor, Instant until) {
   plan_.begin();
   list_interest();

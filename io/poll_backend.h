@@ -24,6 +24,8 @@ class PollBackend final : public FdBackend {
  public:
   // Fails: overloaded when there is no descriptor for it.
   static Result<std::unique_ptr<FdBackend>> make(PollOptions options);
+  ~PollBackend() override;
+  PollBackend(const PollBackend&) = delete;
 
   Instant now() override { return posix::monotonic_now(); }
   SystemTime system_now() override { return posix::wall_now(); }

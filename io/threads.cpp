@@ -25,9 +25,30 @@ Task<> call(const std::function<Task<>(Loop&, std::size_t)>& body, Loop& loop, s
 struct Threads::Run {
   Run(Threads& t, const std::function<Task<>(Loop&, std::size_t)>& b) : threads(t), body(b), left(t.size()) {}
 
-  void fail(Error error) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    if (!failure) failure = std::move(error);
+  // Stops the others.
+  void fail(Error error, Loop& loop) {
+    bool first = false;
+    {
+      const std::lock_guard<std::mutex> lock(mutex);
+      first = !failure;
+      if (first) failure = std::move(error);
+    }
+    if (!first) loop.reactor().report_unhandled(error);
+    threads.stop();
+  }
+  void body_ended() noexcept {
+    if (--left != 0) return;
+    threads.finished_run_ = threads.run_.load();
+    for (const std::unique_ptr<Worker>& worker : threads.workers_) worker->finish->send();
+  }
+  // What a thread does.
+  void work(std::size_t index) {
+    Worker& worker = *threads.workers_[index];
+    Result<> ended;
+    auto run = [&] { ended = worker.loop->run(threads.work(*this, index)); };
+    if (std::optional<Error> thrown = detail::catching(run)) ended = *std::move(thrown);
+    if (!ended) fail(std::move(ended).error(), *worker.loop);
+    if (!worker.body_ended) body_ended();
   }
 
   Threads& threads;
@@ -38,73 +59,66 @@ struct Threads::Run {
 };
 
 Result<std::unique_ptr<Threads>> Threads::make(std::size_t count, const LoopOptions& options) {
-  std::unique_ptr<Threads> threads(new Threads());
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, count); ++i) {
-    Result<std::unique_ptr<Loop>> loop = Loop::make(options);
-    if (!loop) return std::move(loop).error();
-    auto worker = std::make_unique<Worker>();
-    worker->loop = *std::move(loop);
-    threads->workers_.push_back(std::move(worker));
-  }
+  std::unique_ptr<Threads> threads;
+  std::optional<Error> failure;
+  auto make = [&] {
+    threads.reset(new Threads());
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, count) && !failure; ++i) {
+      Result<std::unique_ptr<Loop>> loop = Loop::make(options);
+      if (loop) {
+        threads->add_worker(*std::move(loop));
+      } else {
+        failure = std::move(loop).error();
+      }
+    }
+  };
+  if (std::optional<Error> thrown = detail::catching(make)) return *std::move(thrown);
+  if (failure) return *std::move(failure);
   return threads;
+}
+
+void Threads::add_worker(std::unique_ptr<Loop> loop) {
+  auto made = std::make_unique<Worker>();
+  Worker& worker = *made;
+  worker.loop = std::move(loop);
+  worker.stop.emplace(worker.loop->reactor(), [this, &worker] {
+    if (stopped_run_ == run_) worker.stopping.set();
+  });
+  worker.finish.emplace(worker.loop->reactor(), [this, &worker] {
+    if (finished_run_ == run_) worker.finished.set();
+  });
+  workers_.push_back(std::move(made));
 }
 
 Threads::~Threads() = default;
 
-void Threads::stop() {
-  for (const std::unique_ptr<Worker>& worker : workers_) {
-    worker->loop->reactor().post([&stopping = worker->stopping] { stopping.set(); });
-  }
+void Threads::stop() noexcept {
+  stopped_run_ = run_.load();
+  for (const std::unique_ptr<Worker>& worker : workers_) worker->stop->send();
 }
 
 // What a thread runs: its body, and then nothing until all bodies have ended.
 Task<> Threads::work(Run& run, std::size_t index) {
   Worker& worker = *workers_[index];
   Result<> ended = co_await race(call(run.body, *worker.loop, index), wait_for(worker.stopping)).result();
-  if (!ended) {
-    run.fail(std::move(ended).error());
-    stop();
-  }
-  body_ended(run, worker);
+  if (!ended) run.fail(std::move(ended).error(), *worker.loop);
+  worker.body_ended = true;
+  run.body_ended();
   co_await worker.finished.wait();
 }
 
-void Threads::body_ended(Run& run, Worker& worker) {
-  worker.body_ended = true;
-  if (--run.left == 0) let_go();
-}
-
-// All bodies have ended.
-void Threads::let_go() {
-  for (const std::unique_ptr<Worker>& other : workers_) {
-    other->loop->reactor().post([&finished = other->finished] { finished.set(); });
-  }
-}
-
-// Runs a thread's part. Where there was no memory to begin or end it, the others still end.
-void Threads::run_thread(Run& run, std::size_t index) {
-  Worker& worker = *workers_[index];
-  Result<> ended;
-  auto work_here = [&] { ended = worker.loop->run(work(run, index)); };
-  if (std::optional<Error> thrown = detail::catching(work_here)) ended = *std::move(thrown);
-  if (ended) return;
-  run.fail(std::move(ended).error());
-  if (worker.body_ended) {
-    if (run.left == 0) let_go();  // the others may not have heard of it
-    return;
-  }
-  stop();
-  body_ended(run, worker);
-}
-
 Result<> Threads::run(const std::function<Task<>(Loop&, std::size_t)>& body) {
+  ++run_;
   for (const std::unique_ptr<Worker>& worker : workers_) {
     worker->stopping.reset();
     worker->finished.reset();
     worker->body_ended = false;
   }
   Run run(*this, body);
-  return start_and_join(run);
+  Result<> ended;
+  auto start = [&] { ended = start_and_join(run); };
+  if (std::optional<Error> thrown = detail::catching(start)) return *std::move(thrown);
+  return ended;
 }
 
 Result<> Threads::start_and_join(Run& run) {
@@ -115,7 +129,7 @@ Result<> Threads::start_and_join(Run& run) {
   };
   const auto enter = [](void* argument) -> void* {
     const Start& start = *static_cast<Start*>(argument);
-    start.run->threads.run_thread(*start.run, start.index);
+    start.run->work(start.index);
     return nullptr;
   };
   std::vector<Start> starts(size());
@@ -124,9 +138,9 @@ Result<> Threads::start_and_join(Run& run) {
   for (; started < size(); ++started) {
     const int number = ::pthread_create(&starts[started].thread, nullptr, enter, &starts[started]);
     if (number == 0) continue;
-    run.fail(Error::from_errno(number, "start a thread", Errc::overloaded));
-    run.left -= size() - started;  // those that never will be
-    stop();
+    auto say = [&] { run.fail(Error::from_errno(number, "start a thread", Errc::overloaded), loop(0)); };
+    if (detail::catching(say)) run.fail(Error::out_of_memory(), loop(0));
+    for (std::size_t i = started; i < size(); ++i) run.body_ended();  // those that never will be
     break;
   }
   enter(&starts[0]);

@@ -7,6 +7,8 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,29 +35,36 @@ class Threads {
   // Runs `body(loop, index)` on every thread, index 0 on the calling one, and returns when all have ended.
   // The first failure is the result; it stops the others: their bodies are destroyed, each on its own thread.
   // Loops whose body has ended go on until all have, so that whatever is posted to them is still run.
-  // Errc::overloaded when a thread cannot be started. May be called again afterwards.
+  // What fails after it is reported (Reactor::on_unhandled_failure of that loop). Errc::overloaded when a
+  // thread cannot be started, or there is no memory; then too all others are stopped. May be called again
+  // afterwards.
   Result<> run(const std::function<Task<>(Loop&, std::size_t)>& body);
 
-  // Stops all: `run` returns when their bodies are destroyed. Any thread, while `run` runs.
-  void stop();
+  // Stops all: `run` returns when their bodies are destroyed. Any thread, while `run` runs; without effect on
+  // a later one. Needs no memory.
+  void stop() noexcept;
 
  private:
   struct Worker {
+    std::optional<detail::Notice> stop;    // of its thread, by another one
+    std::optional<detail::Notice> finish;  // likewise: all bodies have ended
     std::unique_ptr<Loop> loop;
-    Event stopping;  // touched by its own thread only, as is `finished`
+    Event stopping;  // touched by its own thread only, as are the others
     Event finished;
     bool body_ended = false;
   };
   struct Run;
 
   Threads() = default;
+  void add_worker(std::unique_ptr<Loop> loop);
   Task<> work(Run& run, std::size_t index);
-  void body_ended(Run& run, Worker& worker);
-  void let_go();
-  void run_thread(Run& run, std::size_t index);
   Result<> start_and_join(Run& run);
 
   std::vector<std::unique_ptr<Worker>> workers_;
+  // A notice may arrive after the run that it was for: what it says is for the run with that number.
+  std::atomic<std::uint64_t> run_{0};
+  std::atomic<std::uint64_t> stopped_run_{0};
+  std::atomic<std::uint64_t> finished_run_{0};
 };
 
 namespace detail {

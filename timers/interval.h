@@ -23,7 +23,7 @@ class Interval {
  public:
   // `period` must be greater than zero (checked).
   explicit Interval(Duration period, Missed missed = Missed::burst) : period_(period), missed_(missed) {
-    ESC_CHECK(period > Duration());
+    ESC_CHECK(period > Duration(), "the period of an Interval must be greater than zero");
   }
 
   // Waits for the next tick; yields the instant at which it was due.

@@ -64,7 +64,7 @@ Task<T> with_timeout(Duration limit, Task<T> task) {
 }
 
 template <Operation O>
-Task<typename O::Value> with_timeout(Duration limit, O operation) {
+ESC_CORO_WRAPPER Task<typename O::Value> with_timeout(Duration limit, O operation) {
   return with_timeout(limit, detail::as_task(std::move(operation)));
 }
 

@@ -194,3 +194,46 @@ TEST_CASE("threads: one that cannot be started is an error, and stops the others
   ::pthread_setattr_default_np(&usual);
   CHECK(ended.error() == Errc::overloaded);
 }
+
+TEST_CASE(
+    "threads: a run after one that could not start, or that was stopped as it ended, is a run of its own") {
+  std::unique_ptr<Threads> threads = make(3);
+  pthread_attr_t usual{};
+  pthread_attr_t enormous{};
+  ::pthread_getattr_default_np(&usual);
+  ::pthread_attr_init(&enormous);
+  REQUIRE(::pthread_attr_setstacksize(&enormous, std::size_t{1} << 47) == 0);
+  REQUIRE(::pthread_setattr_default_np(&enormous) == 0);
+  Result<> failed = threads->run([](Loop&, std::size_t) -> Task<> { co_await sleep(1h); });
+  ::pthread_setattr_default_np(&usual);
+  CHECK(failed.error() == Errc::overloaded);
+  for (int round = 0; round < 3; ++round) {
+    std::atomic<int> ended{0};
+    Result<> again = threads->run([&](Loop&, std::size_t index) -> Task<> {
+      co_await sleep(2ms);
+      std::vector<std::size_t> all = co_await gather<std::size_t>(*threads, [](std::size_t i) { return i; });
+      CHECK(all == std::vector<std::size_t>{0, 1, 2});
+      if (++ended == 3) threads->stop();  // beside the natural end
+      (void)index;
+    });
+    CHECK(again);
+    CHECK(ended == 3);
+    threads->stop();  // of no run at all
+  }
+}
+
+TEST_CASE("threads: of several failures the first is the result, the others are reported") {
+  std::unique_ptr<Threads> threads = make(2);
+  std::atomic<int> lost{0};
+  for (std::size_t i = 0; i < 2; ++i) {
+    threads->loop(i).reactor().on_unhandled_failure([&](const Error&) { ++lost; });
+  }
+  std::atomic<int> begun{0};
+  Result<> ended = threads->run([&](Loop&, std::size_t) -> Task<> {
+    ++begun;
+    while (begun < 2) std::this_thread::yield();  // both fail in their first turn
+    co_await Error(Errc::reset);
+  });
+  CHECK(ended.error() == Errc::reset);
+  CHECK(lost == 1);
+}

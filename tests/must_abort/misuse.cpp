@@ -3,9 +3,14 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <memory>
+#include <thread>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/url.h>
+#include <escapement/io/loop.h>
+#include <escapement/io/signals.h>
 #include <escapement/io/sim.h>
 #include <escapement/timers/interval.h>
 
@@ -21,6 +26,28 @@ class Nothing final : public http::BodySource {
 Task<> cancel_from_inside(Scope& scope) {
   scope.cancel();
   co_return;
+}
+
+Task<> wait_for(Event& event) { co_await event.wait(); }
+
+Task<> run_again(Loop& loop) {
+  (void)loop.run(run_again(loop));
+  co_return;
+}
+
+Task<> set_from_another_thread(Loop& loop, Event& event) {
+  Scope scope(loop.reactor());
+  scope.spawn(wait_for(event));
+  co_await sleep(1ms);
+  std::thread other([&event] { event.set(); });
+  other.join();
+}
+
+Task<> never_ends_at_all() { co_await sleep(1h); }
+
+Task<int> never_ends() {
+  co_await sleep(1h);
+  co_return 1;
 }
 
 void misuse(int number) {
@@ -42,6 +69,52 @@ void misuse(int number) {
       Scope scope(sim.reactor());
       scope.spawn(cancel_from_inside(scope));
       sim.settle();
+      break;
+    }
+    case 8: (void)http::Url::parse("nonsense")->host(); break;
+    case 9: {
+      Loop loop;
+      (void)loop.run(run_again(loop));
+      break;
+    }
+    case 10: {
+      Loop loop;
+      Event event;
+      (void)loop.run(set_from_another_thread(loop, event));
+      break;
+    }
+    case 11: {
+      auto loop = std::make_unique<Loop>();
+      Scope scope(loop->reactor());
+      scope.spawn(never_ends_at_all());
+      loop.reset();
+      break;
+    }
+    case 12: {
+      auto loop = std::make_unique<Loop>();
+      Result<std::unique_ptr<Signals>> signals = Signals::make(loop->backend(), {SIGUSR1});
+      loop.reset();
+      break;
+    }
+    case 13: {
+      Sim sim;
+      Scope scope(sim.reactor());
+      JoinHandle<int> handle = scope.spawn_joinable(never_ends());
+      Task<int> joined = std::move(handle).join();
+      handle.cancel();
+      break;
+    }
+    case 14: {
+      Sim sim;
+      Task<int> task = never_ends();
+      Task<int> moved = std::move(task);
+      (void)sim.run(std::move(task));
+      break;
+    }
+    case 15: {
+      Result<int> result = Error(Errc::reset, "why");
+      Result<int> moved = std::move(result);
+      (void)*result;
       break;
     }
     default: std::exit(3);

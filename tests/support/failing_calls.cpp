@@ -103,5 +103,13 @@ void* __wrap__Znwm(std::size_t size) {
   if (fails(Call::allocate)) throw std::bad_alloc();
   return __real__Znwm(size);
 }
+
+// The aligned one: the timer wheel's blocks.
+void* __real__ZnwmSt11align_val_t(std::size_t size, std::align_val_t alignment);
+
+void* __wrap__ZnwmSt11align_val_t(std::size_t size, std::align_val_t alignment) {
+  if (fails(Call::allocate)) throw std::bad_alloc();
+  return __real__ZnwmSt11align_val_t(size, alignment);
+}
 }
 // NOLINTEND
