@@ -14,6 +14,9 @@ foreach(module ${esc_components})
           FILES_MATCHING PATTERN "*.h" PATTERN "tls_mbedtls.h" EXCLUDE)
 endforeach()
 install(TARGETS escapement EXPORT escapement-targets)
+if(wasm)
+  install(TARGETS escapement_wasm_output EXPORT escapement-targets)
+endif()
 install(FILES LICENSE DESTINATION ${license_dir})
 
 # --- What lies in .deps ---------------------------------------------------------------------------------------

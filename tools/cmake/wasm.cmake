@@ -14,7 +14,7 @@ function(esc_wasm_module name)
   endif()
   add_executable(${name} ${module_SOURCES})
   set_target_properties(${name} PROPERTIES SUFFIX .wasm)
-  target_link_libraries(${name} PRIVATE escapement::wasm_glue ${module_LIBRARIES})
+  target_link_libraries(${name} PRIVATE escapement::wasm_output ${module_LIBRARIES})
   target_compile_features(${name} PRIVATE cxx_std_20)
   target_compile_options(${name} PRIVATE
     $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti> -mbulk-memory -mnontrapping-fptoint $<$<CONFIG:MinSizeRel>:-flto>)
