@@ -7,7 +7,6 @@ extern "C" {
 }
 #include <mbedtls/md.h>
 
-#include <escapement/core/check.h>
 #include <escapement/io/tls_engine.h>
 #include <escapement/io/tls_mbedtls.h>
 #include <escapement/io/tls_stream.h>
@@ -62,7 +61,7 @@ class TlsServerContext final : public TlsContext {
 
   static int choose(void* context, mbedtls_ssl_context* ssl, const unsigned char* name, std::size_t length);
   static int hello_read(mbedtls_ssl_context* ssl);
-  TicketSeal seal_of(const unsigned char* ticket, std::size_t size) const;
+  int seal_of(const unsigned char* ticket, std::size_t size, TicketSeal& seal) const;
   static int write_ticket(void* context, const mbedtls_ssl_session* session, unsigned char* begin,
                           const unsigned char* end, std::size_t* length, std::uint32_t* lifetime);
   static int parse_ticket(void* context, mbedtls_ssl_session* session, unsigned char* bytes,
@@ -162,15 +161,12 @@ int TlsServerContext::hello_read(mbedtls_ssl_context* ssl) {
 }
 
 // A ticket is good for the name that it was given out under, and no other (RFC 6066 section 3).
-TicketSeal TlsServerContext::seal_of(const unsigned char* ticket, std::size_t size) const {
+// Returns 0, or mbedTLS's error: the digest needs memory.
+int TlsServerContext::seal_of(const unsigned char* ticket, std::size_t size, TicketSeal& seal) const {
   std::string sealed(reinterpret_cast<const char*>(ticket), size);
   sealed += stepping_->info().server_name;
-  TicketSeal seal{};
-  const int made =
-      mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seal_key_.data(), seal_key_.size(),
-                      reinterpret_cast<const unsigned char*>(sealed.data()), sealed.size(), seal.data());
-  ESC_CHECK(made == 0);
-  return seal;
+  return mbedtls_md_hmac(mbedtls_md_info_from_type(MBEDTLS_MD_SHA256), seal_key_.data(), seal_key_.size(),
+                         reinterpret_cast<const unsigned char*>(sealed.data()), sealed.size(), seal.data());
 }
 
 int TlsServerContext::write_ticket(void* context, const mbedtls_ssl_session* session, unsigned char* begin,
@@ -183,7 +179,12 @@ int TlsServerContext::write_ticket(void* context, const mbedtls_ssl_session* ses
     const int written = mbedtls_ssl_ticket_write(self->tickets_.get(), session, begin, end - ticket_seal_size,
                                                  length, lifetime);
     if (written != 0) return written;
-    const TicketSeal seal = self->seal_of(begin, *length);
+    TicketSeal seal{};
+    const int sealed = self->seal_of(begin, *length, seal);
+    if (sealed != 0) {
+      *length = 0;
+      return sealed;
+    }
     std::memcpy(begin + *length, seal.data(), seal.size());
     *length += seal.size();
     return 0;
@@ -196,7 +197,9 @@ int TlsServerContext::parse_ticket(void* context, mbedtls_ssl_session* session, 
   return guarded([&] {
     if (length < ticket_seal_size) return MBEDTLS_ERR_SSL_INVALID_MAC;
     const std::size_t size = length - ticket_seal_size;
-    const TicketSeal seal = self->seal_of(bytes, size);
+    TicketSeal seal{};
+    const int sealed = self->seal_of(bytes, size, seal);
+    if (sealed != 0) return sealed;
     if (mbedtls_ct_memcmp(seal.data(), bytes + size, seal.size()) != 0) return MBEDTLS_ERR_SSL_INVALID_MAC;
     const int returned = mbedtls_ssl_ticket_parse(self->tickets_.get(), session, bytes, size);
     self->stepping_->info().resumed = returned == 0;

@@ -33,9 +33,12 @@ void Pool::put_back(Reactor& reactor, Use& use, std::unique_ptr<Connection> conn
   if (idle_for <= Duration() || options.idle_connections_max == 0 || connection->has_unread_bytes()) return;
   Origin& origin = use.origin();
   origin.idle.reserve(origin.idle.size() + 1);
-  IdleConnection& idle = idle_.emplace_back(*this, use.name(), std::move(connection));
-  origin.idle.push_back(std::prev(idle_.end()));
+  // It counts as idle when its time runs: a timer that gets no memory closes it.
+  std::list<IdleConnection> fresh;
+  IdleConnection& idle = fresh.emplace_back(*this, use.name(), std::move(connection));
   if (idle_for != Duration::max()) idle.timer.arm(reactor.timers(), reactor.now() + idle_for, idle);
+  idle_.splice(idle_.end(), fresh);
+  origin.idle.push_back(std::prev(idle_.end()));
   if (idle_.size() > options.idle_connections_max) close_oldest_idle();
 }
 

@@ -95,6 +95,7 @@ constexpr std::string_view requests[] = {
 };
 
 Task<> nap() { co_await sleep(1us); }
+Task<> rest() { co_await sleep(3ms); }
 
 // Turns until the client's connection has ended; false: it does not.
 bool turn_until_ended(Loop& loop, RawClient& client) {
@@ -191,7 +192,9 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
     CAPTURE(backend, n);
     attempt([&] {
       World world(backend);
-      http::Client client(world.loop->network());
+      http::ClientOptions options;
+      options.idle_max = 1ms;
+      http::Client client(world.loop->network(), options);
       const std::string url = "http://127.0.0.1:" + std::to_string(world.port) + "/";
       Task<std::string> call = post(client, url);
       std::optional<Result<std::string>> outcome;
@@ -201,6 +204,9 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
         failed = fault.count() != 0;
       }
       if (!failed) CHECK(*outcome);
+      // What is kept has its limit.
+      REQUIRE(world.loop->run(rest()));
+      CHECK(client.idle_connections() == 0);
       Result<std::string> text = world.loop->run(post(client, url));
       REQUIRE(text);
       CHECK(text->size() == 1000);
