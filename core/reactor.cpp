@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/task.h>
+#include <escapement/core/turn.h>
 
 namespace escapement {
 
@@ -106,26 +107,21 @@ Instant Reactor::next_deadline() {
   return next;
 }
 
-Runnable* Reactor::pop_queued(int& ready_left, int& due_left) {
-  Runnable* runnable = next_.pop_front();
-  if (runnable == nullptr && ready_left > 0 && !ready_.empty()) {
-    --ready_left;
-    runnable = ready_.pop_front();
-  }
-  if (runnable == nullptr && due_left > 0 && !due_.empty()) {
-    --due_left;
-    runnable = due_.pop_front();
-  }
-  return runnable;
+bool Reactor::look(detail::Looks& looks, Instant end) {
+  const bool over = precise_now() >= end;
+  looks.looked(over);
+  return over;
 }
 
 bool Reactor::run_queues() {
   collect_due();
   const bool anything = anything_queued();
-  int ready_left = budget;
-  int due_left = budget;
-  while (Runnable* runnable = pop_queued(ready_left, due_left)) runnable->run();
+  run_batches([](Runnable& runnable) { runnable.run(); });
   return anything;
+}
+
+void Reactor::ready_later(Runnable& runnable) {
+  if (!runnable.linked()) yielded_.push_back(runnable);
 }
 
 // A stack that any thread pushes onto and the reactor takes whole: no lock, and one wake-up for a batch.
@@ -139,28 +135,27 @@ void Reactor::push_posted(Posted* posted) {
 }
 
 void Reactor::run_posted() {
-  if (posted_.load(std::memory_order_relaxed) == nullptr) return;
-  Posted* taken = posted_.exchange(nullptr, std::memory_order_acquire);
-  Posted* in_order = nullptr;
-  while (taken != nullptr) {
-    Posted* following = taken->next;
-    taken->next = in_order;
-    in_order = taken;
-    taken = following;
+  if (taken_ == nullptr) {
+    if (posted_.load(std::memory_order_relaxed) == nullptr) return;
+    Posted* last = posted_.exchange(nullptr, std::memory_order_acquire);
+    while (last != nullptr) {
+      Posted* before = std::exchange(last->next, taken_);
+      taken_ = std::exchange(last, before);
+    }
   }
-  while (in_order != nullptr) {
-    Posted* first = std::exchange(in_order, in_order->next);
+  for (int left = budget; left > 0 && taken_ != nullptr; --left) {
+    Posted* first = std::exchange(taken_, taken_->next);
     auto call = [&] { first->call(); };
     if (std::optional<Error> thrown = detail::catching(call)) report_unhandled(*thrown);
     first->release();
+    if (looks_over(looks_, now_ + share)) return;
   }
 }
 
 void Reactor::drop_posted() {
-  Posted* taken = posted_.exchange(nullptr, std::memory_order_acquire);
-  if (taken == nullptr) return;
-  while (taken != nullptr) std::exchange(taken, taken->next)->release();
-  drop_posted();  // a destructor may have posted
+  while (taken_ != nullptr) std::exchange(taken_, taken_->next)->release();
+  taken_ = posted_.exchange(nullptr, std::memory_order_acquire);
+  if (taken_ != nullptr) drop_posted();  // a destructor may post
 }
 
 Random& Reactor::random() {

@@ -6,7 +6,7 @@
 //     now = backend.now()          time then stands still for the rest of the turn
 //     posted functions             what other threads sent
 //     timers.advance(now, due)     due entries only mark things ready
-//     run at most `Budget` of them the only place where coroutines are resumed
+//     run what is ready, what is due, what yielded     the only place where coroutines are resumed
 //
 // Collect first, act second: nothing runs in the middle of somebody else's loop, and whatever runs may
 // cancel whatever else is waiting. Natively `run()` repeats turns that may sleep in `wait`; a host that
@@ -14,9 +14,16 @@
 // again at the instant it returned or when something happened.
 //
 // Order. What a finished task continues (`resume_next`) runs first, so an operation that completes beats
-// the timeout that is due in the same turn. Then what events made ready, then due timers, each in the
-// order they came. A budget per turn for each of the two keeps a socket that is always ready and a burst
-// of a million due timers from starving each other, and both from starving the backend.
+// the timeout that is due in the same turn. Then what events made ready, then due timers, then what has
+// yielded, each in the order they came.
+//
+// Bounds. A turn runs what was queued when it began, and its continuations. What becomes ready meanwhile, and
+// what yields, runs in the next turn, after the backend was asked and the timers were advanced. Of posted
+// functions and of each of the three queues it runs one at least, and then `budget` at most and as long as
+// `share`; the rest stays first in line. Time is looked at after every fourth thing that yielded and every
+// 32nd of the others, and after every single one once they turn out to be long. So beside tasks that compute
+// and yield, however many there are, an event waits and a timer is late by no more than `share` and what one
+// of them computes (at first four of them) in one go. A thing that runs is never interrupted.
 //
 // A reactor belongs to the thread that calls it. `post` and `wake` are the only members that other threads
 // may call, and while it lives; a Remote (remote.h) may be used after its end. It makes no thread, has no
@@ -50,6 +57,23 @@ namespace detail {
 
 class Notice;
 struct RemoteEnd;
+
+// How often to look at the clock: after every `most` things, and more often where that was too late.
+class Looks {
+ public:
+  explicit Looks(int most) : most_(most), every_(most), left_(most) {}
+  // Whether this is the time to look.
+  bool due() { return --left_ <= 0; }
+  void looked(bool late) {
+    every_ = late ? 1 : every_ * 2 < most_ ? every_ * 2 : most_;
+    left_ = every_;
+  }
+
+ private:
+  int most_;
+  int every_;
+  int left_;
+};
 
 // A failure that somebody may still take, and what to do if nobody does.
 class HeldFailure : public ListNode {
@@ -142,8 +166,9 @@ class TurnWatcher {
 
 class Reactor {
  public:
-  // How many things a turn resumes from each queue before the backend is asked again.
+  // How many things a turn resumes from each queue before the backend is asked again, and for how long.
   static constexpr int budget = 128;
+  static constexpr Duration share = 500us;
 
   // Both must outlive the reactor.
   Reactor(Backend& backend, TimerQueue& timers);
@@ -182,6 +207,8 @@ class Reactor {
   void resume_next(Runnable& runnable) {
     if (!runnable.linked()) next_.push_front(runnable);
   }
+  // Puts it behind everything else: it runs in the next turn, after what is ready and due then.
+  void ready_later(Runnable& runnable);
 
   // Runs `function()` on the reactor's thread, in one of its next turns. Any thread; wakes a sleeping
   // reactor. Not run, but destroyed, if the reactor is destroyed first. What it throws is an unhandled
@@ -250,23 +277,39 @@ class Reactor {
   // False when there is nothing to run.
   bool run_queues();
   bool run_queues_watched();
-  // The next thing to run within what is left of the budgets; null: the turn is over.
-  Runnable* pop_queued(int& ready_left, int& due_left);
+  // What both do (turn.h): calls `run(runnable)` for what this turn is to run. Returns how many were due
+  // timers.
+  template <class Run>
+  int run_batches(Run run);
+  template <class Run>
+  int run_batch(List<Runnable>& batch, Instant end, detail::Looks& looks, Run& run);
+  // Whether the part of the turn that may last until `end` is over, as far as anybody has looked.
+  bool looks_over(detail::Looks& looks, Instant end) { return looks.due() && look(looks, end); }
+  bool look(detail::Looks& looks, Instant end);
   void push_posted(Posted* posted);
   void run_posted();
   void drop_posted();
-  bool anything_queued() { return !next_.empty() || !ready_.empty() || !due_.empty(); }
+  bool anything_queued() {
+    return !next_.empty() || !ready_.empty() || !batch_.empty() || !due_.empty() || !yielded_.empty() ||
+           !yielded_batch_.empty() || taken_ != nullptr;
+  }
 
   Backend& backend_;
   TimerQueue& timers_;
   Instant now_;
-  List<Runnable> next_;                           // continuations of what has just finished: first
-  List<Runnable> ready_;                          // what events, spawns and yields made ready
-  List<Runnable> due_;                            // what timers made ready
+  List<Runnable> next_;           // continuations of what has just finished: first
+  List<Runnable> ready_;          // what events and spawns made ready
+  List<Runnable> batch_;          // of those, what this turn runs, or left
+  List<Runnable> due_;            // what timers made ready
+  List<Runnable> yielded_;        // what gave way to all of these
+  List<Runnable> yielded_batch_;  // of those, what this turn runs, or left
+  detail::Looks looks_{32};
+  detail::Looks yielded_looks_{4};
   int starved_ = 0;                               // failed tries to move timers on, one after the other
   std::size_t spawned_ = 0;                       // tasks in scopes
   std::atomic<const void*> running_on_{nullptr};  // which thread takes turns now
   std::atomic<Posted*> posted_{nullptr};
+  Posted* taken_ = nullptr;  // of those, what waits for the next turn, in order
   detail::RecyclePool blocks_;
   std::shared_ptr<const std::function<void(const Error&)>> on_unhandled_;
   friend class detail::HeldFailure;

@@ -411,7 +411,7 @@ struct Yield {
   bool await_ready() noexcept { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> awaiting) {
-    awaiting.promise().reactor().ready(awaiting.promise());
+    awaiting.promise().reactor().ready_later(awaiting.promise());
   }
   void await_resume() noexcept {}
 };
@@ -472,7 +472,8 @@ class Started {
 // `Reactor& reactor = co_await this_reactor;` the reactor that runs this task. Does not suspend.
 inline constexpr detail::ThisReactor this_reactor;
 
-// `co_await yield();` lets everything else that is ready run first.
+// `co_await yield();` gives way: what is ready, events that have come and timers that are due run first. For
+// a task that computes for long: between two of them others wait no longer than reactor.h says.
 inline detail::Yield yield() { return {}; }
 
 template <class T>

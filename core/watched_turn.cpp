@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <escapement/core/reactor.h>
+#include <escapement/core/turn.h>
 
 namespace escapement {
 
@@ -23,14 +23,12 @@ bool Reactor::run_queues_watched() {
   turn.lateness = std::max(now_ - next_deadline(), Duration());
   collect_due();
   if (!anything_queued()) return false;
-  int ready_left = budget;
-  int due_left = budget;
   Instant before = precise_now();
-  while (Runnable* runnable = pop_queued(ready_left, due_left)) {
-    const void* code = runnable->code();  // it may be gone afterwards
+  turn.timers = run_batches([&](Runnable& runnable) {
+    const void* code = runnable.code();  // it may be gone afterwards
     part_length_ = Duration();
     part_code_ = nullptr;
-    runnable->run();
+    runnable.run();
     const Instant after = precise_now();
     ++turn.resumed;
     if (after - before >= turn.longest) {
@@ -38,8 +36,7 @@ bool Reactor::run_queues_watched() {
       turn.longest_code = part_code_ != nullptr && part_length_ * 2 >= turn.longest ? part_code_ : code;
     }
     before = after;
-  }
-  turn.timers = budget - due_left;
+  });
   turn.length = before - turn.began;
   if (watcher_ != nullptr) watcher_->turn_ended(turn);
   return true;

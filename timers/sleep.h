@@ -33,7 +33,7 @@ class [[nodiscard]] Sleep {
   void suspend(detail::PromiseBase& task) {
     Reactor& reactor = task.reactor();
     if (has_length_) deadline_ = length_ > Duration() ? reactor.precise_now() + length_ : reactor.now();
-    if (deadline_ <= reactor.now()) return reactor.ready(task);
+    if (deadline_ <= reactor.now()) return reactor.ready_later(task);
     if (deadline_ != Instant::never()) timer_.arm(reactor.timers(), deadline_, task);
   }
 
@@ -44,8 +44,8 @@ class [[nodiscard]] Sleep {
 };
 
 // `co_await sleep(100ms);` resumes when at least that long has passed since the call: never early, by any
-// clock the caller may hold against it, and with no bound on late. Zero or less arms no timer and lets
-// everything else that is ready run once. `Duration::max()` sleeps until it is cancelled.
+// clock the caller may hold against it, and with no bound on late. Zero or less arms no timer and gives
+// way like yield(). `Duration::max()` sleeps until it is cancelled.
 inline Sleep sleep(Duration length) { return Sleep(Sleep::For{length}); }
 
 // The same for a point in time. One that has passed behaves like sleep(0).

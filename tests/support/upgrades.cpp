@@ -32,7 +32,9 @@ Task<http::Response> handle(http::Request request) {
 
 Task<> converse(StreamWorld& world, std::string path) {
   StreamPair ends = co_await world.open();
-  http::Server server(handle);
+  http::ServerOptions options;
+  options.half_close = true;  // the client ends its direction while the handler may still be at work
+  http::Server server(handle, options);
   Scope scope(world.reactor(), [](Error) {});
   scope.spawn(server.serve_connection(std::move(ends.second)));
   const std::string sent = sample(20'000);
