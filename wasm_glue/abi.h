@@ -96,7 +96,7 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 //   esc_open() -> context           a Reactor with all that belongs to it; 0 without memory; never at a
 //                                   Worker's global scope
 //   esc_close(context)              destroys it and every task in it
-//   esc_step(context) -> f64        one turn; when to call again, in milliseconds from now: 0 at once,
+//   esc_step(context) -> f64        some turns; when to call again, in milliseconds from now: 0 at once,
 //                                   -1 only when something happens, -2 all tasks have ended: close it,
 //                                   -3 they wait, but for nothing that the host could bring
 //   esc_cancel(context)             destroys every task

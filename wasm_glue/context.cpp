@@ -31,8 +31,12 @@ void report_failure(const Error& error) {
   esc_host_failed(text.data(), text.size());
 }
 
+// What a turn wakes runs in the next one: several in a row, since each that the host is asked for costs a
+// timer of its own. Bounded, so that the host's events come in between.
 double Context::step() {
-  const Instant next = reactor_.step();
+  constexpr int turns_max = 8;
+  Instant next = reactor_.step();
+  for (int turns = 1; turns < turns_max && next <= reactor_.now(); ++turns) next = reactor_.step();
   if (scope_.empty()) return -2;
   if (next == Instant::never() && waits_for_host_ == 0) return -3;
   // From this moment, not from the turn's: rounded up to whole milliseconds, the turn's own few microseconds
