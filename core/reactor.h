@@ -288,10 +288,14 @@ class Reactor {
   bool look(detail::Looks& looks, Instant end);
   void push_posted(Posted* posted);
   void run_posted();
+  // Also what came while earlier ones still ran: the wake-up for it has been used up by then.
+  bool posted_waits() const {
+    return taken_ != nullptr || posted_.load(std::memory_order_relaxed) != nullptr;
+  }
   void drop_posted();
   bool anything_queued() {
     return !next_.empty() || !ready_.empty() || !batch_.empty() || !due_.empty() || !yielded_.empty() ||
-           !yielded_batch_.empty() || taken_ != nullptr;
+           !yielded_batch_.empty() || posted_waits();
   }
 
   Backend& backend_;
