@@ -62,7 +62,7 @@ std::optional<HostKey> parse_ipv6(std::string_view text) {
     if (colon == text.npos || !parse_ipv4(text.substr(colon + 1), ipv4)) return std::nullopt;
     replaced = text.substr(0, colon + 1);
     char digits[5];
-    for (const std::size_t at : {12, 14}) {
+    for (const std::size_t at : {std::size_t{12}, std::size_t{14}}) {
       const unsigned group =
           std::to_integer<unsigned>(ipv4[at]) << 8 | std::to_integer<unsigned>(ipv4[at + 1]);
       replaced.append(digits, std::to_chars(digits, digits + sizeof digits, group, 16).ptr);
