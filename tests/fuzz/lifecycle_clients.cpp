@@ -198,7 +198,7 @@ Task<> raw_client(LifecycleWorld& world, std::uint64_t seed) {
 
 namespace {
 
-Task<> call(LifecycleWorld& world, http::Client client, std::uint64_t seed) {
+Task<> call(LifecycleWorld& world, const http::Client& client, std::uint64_t seed) {
   Random random(seed);
   const std::uint16_t port = !world.calm && random.one_in(2) ? world.origin_port : world.port;
   const bool encrypts = world.kind.tls && port == world.port;
@@ -232,7 +232,8 @@ Task<> caller(LifecycleWorld& world, std::uint64_t seed) {
     const bool waits = world.calm || random.one_in(2);
     const Duration limit =
         waits ? Duration(60s) : Duration(100us) * static_cast<std::int64_t>(random.up_to(80));
-    Result<> called = co_await with_timeout(limit, call(world, client, random.next())).result();
+    Task<> calling = call(world, client, random.next());
+    Result<> called = co_await with_timeout(limit, std::move(calling)).result();
     if (!called && world.calm) world.found("a calm call: " + to_string(called.error()));
     co_await pause(random);
   }
