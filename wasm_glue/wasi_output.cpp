@@ -1,5 +1,5 @@
-// printf, puts and fprintf(stderr) in a module: by lines, to the host's console. Linked only where they are
-// used.
+// printf, puts and fprintf(stderr) in a module: to the host's console, a line for each write of the C library
+// (standard error writes long lines in pieces). Linked only where they are used.
 
 #include <string>
 
