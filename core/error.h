@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
 #include <escapement/core/time.h>
 
 namespace escapement {

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <iterator>
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
 
 namespace escapement {
 

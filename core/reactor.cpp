@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include <escapement/core/detail/turn.h>
 #include <escapement/core/task.h>
-#include <escapement/core/turn.h>
 
 namespace escapement {
 

@@ -38,10 +38,10 @@
 #include <optional>
 #include <utility>
 
+#include <escapement/core/detail/recycle.h>
 #include <escapement/core/error.h>
 #include <escapement/core/list.h>
 #include <escapement/core/random.h>
-#include <escapement/core/recycle.h>
 #include <escapement/core/system_time.h>
 #include <escapement/core/time.h>
 

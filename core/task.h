@@ -37,10 +37,10 @@
 #include <type_traits>
 #include <utility>
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
+#include <escapement/core/detail/recycle.h>
 #include <escapement/core/error.h>
 #include <escapement/core/reactor.h>
-#include <escapement/core/recycle.h>
 
 namespace escapement {
 

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include <escapement/core/reactor.h>
-#include <escapement/timers/block.h>
+#include <escapement/timers/detail/block.h>
 
 namespace escapement {
 

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
 #include <escapement/timers/sleep.h>
 
 namespace escapement {

@@ -57,11 +57,11 @@
 #include <cstdint>
 #include <memory>
 
-#include <escapement/timers/block.h>
-#include <escapement/timers/current_tick.h>
+#include <escapement/timers/detail/block.h>
+#include <escapement/timers/detail/current_tick.h>
+#include <escapement/timers/detail/slot_ring.h>
+#include <escapement/timers/detail/ticks.h>
 #include <escapement/timers/entry.h>
-#include <escapement/timers/slot_ring.h>
-#include <escapement/timers/ticks.h>
 
 namespace escapement {
 

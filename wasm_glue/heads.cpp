@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include <escapement/io/http/writer.h>
+#include <escapement/io/http/h1/writer.h>
 
 namespace escapement::wasm {
 

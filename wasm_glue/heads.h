@@ -18,7 +18,7 @@ std::string_view take_line(std::string_view& text);
 http::Headers parse_fields(std::string_view text);
 
 // Without framing, which is the host's; Content-Length stays `with_length`, for a host to take up. The
-// message was checked (io/http/writer.h).
+// message was checked (io/http/h1/writer.h).
 void append_fields(std::string& to, const http::Headers& headers, bool with_length);
 
 // The Content-Length of a message that was received; nullopt where there is none that is one.

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include <escapement/io/http/writer.h>
+#include <escapement/io/http/h1/writer.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>

@@ -4,7 +4,7 @@
 #include <new>
 
 #include <escapement/core/bytes.h>
-#include <escapement/core/room.h>
+#include <escapement/core/detail/room.h>
 
 namespace escapement::wasm {
 

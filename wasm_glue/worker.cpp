@@ -1,6 +1,6 @@
 #include <escapement/wasm_glue/worker.h>
 
-#include <escapement/io/http/writer.h>
+#include <escapement/io/http/h1/writer.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
 

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include <escapement/io/http/server.h>
-#include <escapement/io/tls.h>
+#include <escapement/io/tls/tls.h>
 
 #include "stop.h"
 

@@ -12,7 +12,7 @@
 #include <functional>
 #include <thread>
 
-#include <escapement/io/threads.h>
+#include <escapement/io/native/threads.h>
 
 using namespace escapement;
 

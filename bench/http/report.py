@@ -1,5 +1,5 @@
-"""speed.md and its pictures from what tools/bench_http measured. Text between <!-- speed: NAME --> and <!-- end --> is
-made here; the rest of the page is written by hand."""
+"""docs/server-speed.md and its pictures from what tools/bench_http measured. Text between <!-- speed: NAME --> and
+<!-- end --> is made here; the rest of the page is written by hand."""
 import re
 
 import pictures
@@ -18,14 +18,16 @@ def write(results, folder):
     by_case = {what: {row["case"]: row for row in rows} for what, rows in results.items()}
     timed, counted = by_case.get("timed", {}), by_case.get("count", {})
     made = {"machine": machine(by_case.get("machine", {})), "bars": bars_table(by_case)}
-    made["http"] = timed_part(folder, "speed-http", "HTTP: requests a second ÷ bare epoll", timed, HTTP_PANELS, "rate")
-    made["echo"] = timed_part(folder, "speed-echo", "Echo: CPU a round trip ÷ bare epoll", timed, ECHO_PANELS, "cpu_us")
+    made["http"] = timed_part(folder, "server-speed-http",
+                              "HTTP: requests a second ÷ bare epoll", timed, HTTP_PANELS, "rate")
+    made["echo"] = timed_part(folder, "server-speed-echo",
+                              "Echo: CPU a round trip ÷ bare epoll", timed, ECHO_PANELS, "cpu_us")
     made["latency"] = "\n\n".join(timed_table(timed[name]) for name in timed
                                   if name.startswith("http") and name not in HTTP_PANELS)
     made["counts"] = counts(folder, counted)
     made["memory"] = memory(folder, by_case.get("idle", {}))
     made["tls"] = tls(by_case.get("tls", {}))
-    page = folder / "speed.md"
+    page = folder / "server-speed.md"
     text = page.read_text()
     for name, part in made.items():
         if part:
@@ -52,8 +54,8 @@ def spread(found):
 
 
 def save_picture(folder, name, *arguments, **options):
-    (folder / f"{name}.svg").write_text(pictures.svg(*arguments, **options))
-    return f"![{arguments[0]}]({name}.svg)"
+    (folder / "pictures" / f"{name}.svg").write_text(pictures.svg(*arguments, **options))
+    return f"![{arguments[0]}](pictures/{name}.svg)"
 
 
 # --- timed
@@ -100,8 +102,8 @@ def counts(folder, counted):
                    ", ".join(f"{call} {value:g}" for call, value in row["by_call"].items())] for key, row in found]
     if not panels:
         return ""
-    image = save_picture(folder, "speed-instructions", "User instructions a round trip (logarithmic)", panels, OURS,
-                         logarithmic=True)
+    image = save_picture(folder, "server-speed-instructions", "User instructions a round trip (logarithmic)", panels,
+                         OURS, logarithmic=True)
     return image + "\n\n" + table(["", "user instructions", "system calls", "which"], lines)
 
 
@@ -115,7 +117,7 @@ def memory(folder, idle):
         rows = [(name.split(", ", 1)[1], row["bytes"]) for name, row in idle.items() if name.startswith(kind + ", ")]
         if rows:
             panels.append((kind, [(name, value, value, value) for name, value in sorted(rows, key=lambda row: row[1])]))
-    image = save_picture(folder, "speed-memory", "Bytes for each idle connection (logarithmic)", panels, OURS,
+    image = save_picture(folder, "server-speed-memory", "Bytes for each idle connection (logarithmic)", panels, OURS,
                          logarithmic=True)
     lines = [[f"{kind}, {bold(name)}", f"{value:,}"] for kind, rows in panels for name, value, _, _ in rows]
     return image + "\n\n" + table(["", "bytes"], lines)

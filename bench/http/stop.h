@@ -8,8 +8,8 @@
 #include <memory>
 
 #include <escapement/core/combine.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/signals.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/native/signals.h>
 
 namespace bench {
 

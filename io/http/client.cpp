@@ -4,10 +4,10 @@
 #include <charconv>
 
 #include <escapement/core/event.h>
-#include <escapement/io/http/client_pool.h>
-#include <escapement/io/http/connection.h>
-#include <escapement/io/http/progress.h>
-#include <escapement/io/http/writer.h>
+#include <escapement/io/http/detail/client_pool.h>
+#include <escapement/io/http/detail/progress.h>
+#include <escapement/io/http/h1/connection.h>
+#include <escapement/io/http/h1/writer.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include <escapement/core/room.h>
-#include <escapement/io/http/characters.h>
+#include <escapement/core/detail/room.h>
+#include <escapement/io/http/detail/characters.h>
 
 namespace escapement::http {
 

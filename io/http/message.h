@@ -15,9 +15,9 @@
 #include <vector>
 
 #include <escapement/core/bytes.h>
-#include <escapement/core/check.h>
-#include <escapement/core/compact_text.h>
-#include <escapement/core/recycle.h>
+#include <escapement/core/detail/check.h>
+#include <escapement/core/detail/compact_text.h>
+#include <escapement/core/detail/recycle.h>
 #include <escapement/core/task.h>
 #include <escapement/io/file_range.h>
 #include <escapement/io/http/url.h>

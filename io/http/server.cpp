@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/combine.h>
-#include <escapement/io/http/server_connection.h>
+#include <escapement/io/http/h1/server_connection.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 

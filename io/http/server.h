@@ -10,7 +10,6 @@
 #include <vector>
 
 #include <escapement/core/event.h>
-#include <escapement/io/http/parser.h>
 #include <escapement/io/http/service.h>
 #include <escapement/io/stream.h>
 

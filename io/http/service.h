@@ -51,7 +51,7 @@ class Service {
   Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
 
   // Where the code of the callable begins, and of layers that of the innermost, to name it by
-  // (io/code_place.h); null where that cannot be said. A Router knows more (Request::server_side).
+  // (io/native/code_place.h); null where that cannot be said. A Router knows more (Request::server_side).
   const void* handler_code() const { return callable_->handler_code(); }
 
  private:

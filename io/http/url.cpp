@@ -4,7 +4,7 @@
 #include <charconv>
 #include <vector>
 
-#include <escapement/io/http/characters.h>
+#include <escapement/io/http/detail/characters.h>
 
 namespace escapement::http {
 

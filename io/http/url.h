@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include <escapement/core/bytes.h>
+#include <escapement/core/detail/recycle.h>
 #include <escapement/core/error.h>
-#include <escapement/core/recycle.h>
 
 namespace escapement::http {
 

@@ -10,7 +10,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 
 #include "support/enumerate.h"

@@ -5,9 +5,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <escapement/core/recycle.h>
+#include <escapement/core/detail/recycle.h>
 #include <escapement/core/task.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 
 using namespace escapement;
 

@@ -12,7 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/combine.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 

@@ -9,7 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 
 using namespace escapement;

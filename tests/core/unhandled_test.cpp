@@ -8,7 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 

@@ -3,10 +3,10 @@
 #include <cstdio>
 
 #include <escapement/io/http/client.h>
-#include <escapement/io/loop.h>
-#include <escapement/middleware/redirect.h>
-#include <escapement/middleware/retry.h>
-#include <escapement/middleware/timeout.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/middleware/client/redirect.h>
+#include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
 
 using namespace escapement;
 

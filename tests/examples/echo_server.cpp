@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include <escapement/io/http/server.h>
-#include <escapement/io/loop.h>
+#include <escapement/io/native/loop.h>
 
 #include "echo_service.h"
 

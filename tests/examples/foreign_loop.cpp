@@ -6,7 +6,7 @@
 #include <cstdio>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/loop.h>
+#include <escapement/io/native/loop.h>
 #include <escapement/timers/sleep.h>
 
 using namespace escapement;

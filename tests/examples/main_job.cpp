@@ -1,9 +1,9 @@
 #include "main_job.h"
 
-#include <escapement/middleware/redirect.h>
-#include <escapement/middleware/retry.h>
-#include <escapement/middleware/timeout.h>
-#include <escapement/middleware/trace.h>
+#include <escapement/middleware/client/redirect.h>
+#include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
+#include <escapement/middleware/observe/trace.h>
 
 namespace escapement::demo {
 

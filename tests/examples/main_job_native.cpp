@@ -7,11 +7,11 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/sim/sim.h>
 
 #include "main_job.h"
-#include "tools/fixture_service.h"
+#include "tools/serve/fixture_service.h"
 
 using namespace escapement;
 

@@ -5,8 +5,8 @@
 
 #include <escapement/core/combine.h>
 #include <escapement/io/http/server.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/signals.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/native/signals.h>
 #include <escapement/timers/sleep.h>
 
 using namespace escapement;

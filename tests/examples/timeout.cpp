@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include <escapement/io/loop.h>
+#include <escapement/io/native/loop.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 

@@ -1,7 +1,7 @@
 // A Cloudflare Worker; worker.mjs is its other half.
 
 #include <escapement/io/http/service.h>
-#include <escapement/middleware/timeout.h>
+#include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/worker.h>

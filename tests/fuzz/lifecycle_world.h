@@ -12,9 +12,9 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/sim.h>
-#include <escapement/io/tls.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/sim/sim.h>
+#include <escapement/io/tls/tls.h>
 
 #include "fuzz/lifecycle_game.h"
 #include "support/alive.h"

@@ -5,7 +5,7 @@
 #include <map>
 #include <optional>
 
-#include <escapement/timers/ticks.h>
+#include <escapement/timers/detail/ticks.h>
 
 #include "support/wheel_model.h"
 

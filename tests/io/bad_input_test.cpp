@@ -5,10 +5,10 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
-#include <escapement/io/sim.h>
-#include <escapement/middleware/redirect.h>
-#include <escapement/middleware/retry.h>
-#include <escapement/middleware/timeout.h>
+#include <escapement/io/sim/sim.h>
+#include <escapement/middleware/client/redirect.h>
+#include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 
 using namespace escapement;

@@ -10,7 +10,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/threads.h>
+#include <escapement/io/native/threads.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/wheel.h>
 

@@ -5,11 +5,11 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/middleware/default_headers.h>
-#include <escapement/middleware/redirect.h>
-#include <escapement/middleware/retry.h>
-#include <escapement/middleware/timeout.h>
-#include <escapement/middleware/trace.h>
+#include <escapement/middleware/client/default_headers.h>
+#include <escapement/middleware/client/redirect.h>
+#include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
+#include <escapement/middleware/observe/trace.h>
 
 #include "support/mock_service.h"
 

@@ -9,9 +9,9 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/message.h>
 #include <escapement/io/http/url.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/signals.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/native/signals.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/interval.h>
 
 using namespace escapement;

@@ -10,11 +10,11 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/tls.h>
-#include <escapement/middleware/compress.h>
-#include <escapement/middleware/retry.h>
-#include <escapement/middleware/timeout.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/tls/tls.h>
+#include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
+#include <escapement/middleware/server/compress.h>
 
 using namespace escapement;
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <escapement/io/http/service.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 
 namespace escapement::test {

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
 
 namespace escapement::test {
 

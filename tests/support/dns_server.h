@@ -15,8 +15,8 @@
 #include <vector>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/loop.h>
-#include <escapement/io/posix.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/native/posix.h>
 #include <escapement/timers/sleep.h>
 
 namespace escapement::test {

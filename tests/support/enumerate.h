@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
 
 namespace escapement::test {
 

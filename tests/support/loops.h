@@ -7,7 +7,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <escapement/io/loop.h>
+#include <escapement/io/native/loop.h>
 
 namespace escapement::test {
 

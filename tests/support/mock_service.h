@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <escapement/io/http/service.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 
 namespace escapement::test {

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include <escapement/core/check.h>
-#include <escapement/io/http/parser.h>
+#include <escapement/core/detail/check.h>
+#include <escapement/io/http/h1/parser.h>
 
 namespace escapement::test {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 
 namespace escapement::test {
 

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <string>
 
-#include <escapement/core/check.h>
+#include <escapement/core/detail/check.h>
 
 namespace escapement::test {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <escapement/io/loop.h>
+#include <escapement/io/native/loop.h>
 
 #include "support/streams.h"
 

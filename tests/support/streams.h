@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <escapement/core/combine.h>
-#include <escapement/io/sim.h>
+#include <escapement/io/sim/sim.h>
 
 namespace escapement::test {
 

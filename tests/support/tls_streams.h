@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include <escapement/io/tls.h>
+#include <escapement/io/tls/tls.h>
 
 #include "support/streams.h"
 

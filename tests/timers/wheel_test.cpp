@@ -10,7 +10,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/random.h>
-#include <escapement/timers/ticks.h>
+#include <escapement/timers/detail/ticks.h>
 
 #include "support/enumerate.h"
 #include "support/wheel_model.h"

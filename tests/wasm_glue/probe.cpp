@@ -6,7 +6,7 @@
 #include <ctime>
 
 #include <escapement/core/scope.h>
-#include <escapement/middleware/timeout.h>
+#include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 #include <escapement/wasm_glue/host_fetch.h>

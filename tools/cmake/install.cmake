@@ -11,7 +11,7 @@ endif()
 foreach(module ${esc_components})
   install(TARGETS escapement_${module} EXPORT escapement-targets)
   install(DIRECTORY ${module}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/escapement/${module}
-          FILES_MATCHING PATTERN "*.h" PATTERN "tls_mbedtls.h" EXCLUDE)
+          FILES_MATCHING PATTERN "*.h" PATTERN "mbedtls.h" EXCLUDE)
 endforeach()
 install(TARGETS escapement EXPORT escapement-targets)
 if(wasm)

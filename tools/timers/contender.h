@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <escapement/io/precision.h>
+#include <escapement/io/native/precision.h>
 
 namespace escapement::lateness {
 

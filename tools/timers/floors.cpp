@@ -5,9 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <escapement/core/check.h>
-#include <escapement/io/epoll_backend.h>
-#include <escapement/io/posix.h>
+#include <escapement/core/detail/check.h>
+#include <escapement/io/native/epoll_backend.h>
+#include <escapement/io/native/posix.h>
 
 #include "tools/timers/contender.h"
 #include "tools/timers/needed.h"

@@ -11,7 +11,7 @@
 #include <tuple>
 
 #include <escapement/core/random.h>
-#include <escapement/io/posix.h>
+#include <escapement/io/native/posix.h>
 
 namespace escapement::lateness {
 

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include <escapement/core/error.h>
-#include <escapement/io/posix.h>
+#include <escapement/io/native/posix.h>
 
 namespace escapement::lateness {
 

@@ -4,9 +4,9 @@
 
 #include <escapement/core/random.h>
 #include <escapement/core/scope.h>
-#include <escapement/io/epoll_backend.h>
-#include <escapement/io/poll_backend.h>
-#include <escapement/io/posix.h>
+#include <escapement/io/native/epoll_backend.h>
+#include <escapement/io/native/poll_backend.h>
+#include <escapement/io/native/posix.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/wheel.h>
 

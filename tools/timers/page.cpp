@@ -69,8 +69,9 @@ std::string section(const std::string& page, const std::string& where, const std
     if (!place.starts_with(where)) continue;
     const std::vector<Row> here = rows_of(rows, place);
     const std::string picture = file_name(page, place);
-    std::ofstream(std::filesystem::path(page).parent_path() / picture) << picture_svg(place, here);
-    text += "![" + place + ": how late timers fire](" + picture + ")\n\n" + markdown_table(here);
+    std::ofstream(std::filesystem::path(page).parent_path() / "pictures" / picture)
+        << picture_svg(place, here);
+    text += "![" + place + ": how late timers fire](pictures/" + picture + ")\n\n" + markdown_table(here);
   }
   return text;
 }

@@ -4,7 +4,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/version.hpp>
 
-#include <escapement/io/posix.h>
+#include <escapement/io/native/posix.h>
 
 #include "tools/timers/contender.h"
 

@@ -2,7 +2,7 @@
 
 #include <ev.h>
 
-#include <escapement/io/posix.h>
+#include <escapement/io/native/posix.h>
 
 #include "tools/timers/contender.h"
 

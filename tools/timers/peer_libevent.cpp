@@ -3,7 +3,7 @@
 #include <event2/event.h>
 #include <sys/time.h>
 
-#include <escapement/io/posix.h>
+#include <escapement/io/native/posix.h>
 
 #include "tools/timers/contender.h"
 

@@ -2,7 +2,7 @@
 
 #include <uv.h>
 
-#include <escapement/io/posix.h>
+#include <escapement/io/native/posix.h>
 
 #include "tools/timers/contender.h"
 

@@ -1,4 +1,4 @@
-// mbedTLS, set up as io/tls_context.cpp and io/tls_server.cpp do.
+// mbedTLS, set up as io/tls/detail/contexts.cpp and io/tls/detail/server.cpp do.
 
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>

@@ -1,6 +1,6 @@
 // A Loop waits in the system; in WebAssembly the host's loop does.
 
-#include <escapement/io/loop.h>
+#include <escapement/io/native/loop.h>
 #include <escapement/wasm_glue/runtime.h>
 
 escapement::Task<std::string> go(std::string text) {

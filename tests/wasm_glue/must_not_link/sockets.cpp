@@ -1,6 +1,6 @@
 // Sockets: the host's fetch() is all there is.
 
-#include <escapement/io/tcp.h>
+#include <escapement/io/native/tcp.h>
 #include <escapement/wasm_glue/runtime.h>
 
 escapement::Task<std::string> go(escapement::FdBackend& backend, std::string host) {

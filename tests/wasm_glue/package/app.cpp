@@ -1,4 +1,4 @@
-#include <escapement/middleware/router.h>
+#include <escapement/middleware/server/router.h>
 #include <escapement/wasm_glue/worker.h>
 
 using namespace escapement;

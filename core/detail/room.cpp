@@ -1,0 +1,14 @@
+#include <escapement/core/detail/room.h>
+
+#include <cstdlib>
+
+namespace escapement {
+
+bool room_for(std::size_t bytes) noexcept {
+  void* block = std::malloc(bytes);
+  asm volatile("" : "+r"(block));  // or the compiler leaves out both, and says yes
+  std::free(block);
+  return block != nullptr;
+}
+
+}  // namespace escapement

@@ -1,0 +1,45 @@
+// Turns that somebody watches. By itself, so that a program where nobody does is not made larger by it.
+
+#include <algorithm>
+
+#include <escapement/core/detail/turn.h>
+
+namespace escapement {
+
+void Reactor::watch_turns(TurnWatcher* watcher) {
+  watcher_ = watcher;
+  run_queues_watched_ = &Reactor::run_queues_watched;
+}
+
+void Reactor::note_part(const void* code, Duration took) {
+  if (took < part_length_) return;
+  part_length_ = took;
+  part_code_ = code;
+}
+
+bool Reactor::run_queues_watched() {
+  Turn turn;
+  turn.began = now_;
+  turn.lateness = std::max(now_ - next_deadline(), Duration());
+  collect_due();
+  if (!anything_queued()) return false;
+  Instant before = precise_now();
+  turn.timers = run_batches([&](Runnable& runnable) {
+    const void* code = runnable.code();  // it may be gone afterwards
+    part_length_ = Duration();
+    part_code_ = nullptr;
+    runnable.run();
+    const Instant after = precise_now();
+    ++turn.resumed;
+    if (after - before >= turn.longest) {
+      turn.longest = after - before;
+      turn.longest_code = part_code_ != nullptr && part_length_ * 2 >= turn.longest ? part_code_ : code;
+    }
+    before = after;
+  });
+  turn.length = before - turn.began;
+  if (watcher_ != nullptr) watcher_->turn_ended(turn);
+  return true;
+}
+
+}  // namespace escapement

@@ -1,0 +1,379 @@
+#include <escapement/io/http/h1/connection.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <escapement/timers/entry.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement::http::detail {
+
+namespace {
+
+using escapement::detail::PromiseBase;
+using escapement::detail::Started;
+using escapement::detail::this_task;
+using escapement::detail::until_made_ready;
+
+// What an idle connection of a server's pool may keep for the next one.
+constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
+
+using escapement::detail::LimitName;
+using escapement::detail::timeout_error;
+using escapement::detail::within;
+
+constexpr std::size_t progress_min = 1 * KiB;  // a client sends no less within its stall_timeout
+constexpr LimitName sending_stalled{TimeLimit::write, "no progress"};
+constexpr LimitName body_stalled{TimeLimit::body, "nothing"};
+
+// A failure of the connection with `peer`; says what was being done where our own limit ended it.
+Error named(Error error, const LimitName& limit, const char* what, const std::string& peer) {
+  if (error.limit() != limit.which) return error;
+  return std::move(error).context(what + peer).with_peer(peer);
+}
+
+// Tells of a wait as long as it lives, also when that ends by cancelling.
+class Waiting {
+ public:
+  // Also where the beginning throws, by which time this is as good as made.
+  Waiting(Waits& waits, Waits::For what) : Waiting(waits, what, Unbegun()) { waits_.begin_wait(what_); }
+  Waiting(const Waiting&) = delete;
+  ~Waiting() { waits_.end_wait(what_); }
+
+ private:
+  struct Unbegun {};
+  Waiting(Waits& waits, Waits::For what, Unbegun) : waits_(waits), what_(what) {}
+
+  Waits& waits_;
+  Waits::For what_;
+};
+
+// The next piece of a body, which is on its way as long as this lives.
+class NextPiece final : private Runnable {
+ public:
+  NextPiece(Body& body, PromiseBase& task) : task_(task), reading_(body.read()) {
+    reading_.start(task_.reactor(), *this);
+  }
+  NextPiece(const NextPiece&) = delete;
+
+  bool there() const { return reading_.finished(); }
+  // Before the task waits until it is made ready: by this, when the piece is there.
+  void wake_task() { waited_for_ = true; }
+  Result<std::string> take() { return reading_.take(); }
+
+ private:
+  void run() override {
+    if (waited_for_) task_.reactor().resume_next(task_);
+  }
+  const void* code() const override { return task_.code(); }
+
+  PromiseBase& task_;
+  Started<std::string> reading_;
+  bool waited_for_ = false;
+};
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
+                       Duration stall_timeout)
+    : owned_(std::move(stream)),
+      stream_(owned_.get()),
+      limits_(limits),
+      role_(role),
+      parser_(role, limits),
+      stall_timeout_(stall_timeout) {}
+
+Connection::Connection(Parser::Role role, ParserLimits limits)
+    : limits_(limits), role_(role), parser_(role, limits) {}
+
+void Connection::detach() {
+  if (!between_messages() || parse_failed_) parser_ = Parser(role_, limits_);
+  from_ = to_ = 0;
+  out_.clear();
+  if (out_.capacity() > out_kept_max) out_ = Output();
+  complete_ = true;
+  parse_failed_ = ended_ = torn_ = false;
+  waits_ = nullptr;
+  stream_ = nullptr;
+}
+
+void Connection::release_buffers() {
+  if (!has_unread_bytes()) received_.reset();
+  if (out_.empty()) out_ = Output();
+}
+
+// --- receiving --------------------------------------------------------------------------------------------
+
+Parser::Event Connection::parse_more() {
+  const Parser::Step step = parser_.feed(Bytes(received_.get() + from_, to_ - from_));
+  from_ += step.consumed;
+  switch (step.event) {
+    case Parser::Event::head:
+      complete_ = false;
+      body_bytes_ = 0;
+      break;
+    case Parser::Event::bare_head:
+      complete_ = true;
+      body_bytes_ = 0;
+      break;
+    case Parser::Event::body: body_bytes_ += parser_.body().size(); break;
+    case Parser::Event::complete: complete_ = true; break;
+    case Parser::Event::failed: parse_failed_ = true; break;
+    case Parser::Event::need_more: break;
+  }
+  return step.event;
+}
+
+Connection::Arrived Connection::receive_now() {
+  if (ended_) return Arrived::ask;
+  ESC_CHECK(from_ == to_);
+  if (!received_) received_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
+  const std::optional<std::size_t> count = stream_->read_now(MutableBytes(received_.get(), read_size));
+  if (!count) return Arrived::nothing;
+  from_ = 0;
+  to_ = *count;
+  return *count != 0 ? Arrived::bytes : Arrived::ask;
+}
+
+Task<bool> Connection::receive() {
+  if (ended_) co_return false;
+  ESC_CHECK(from_ == to_);
+  if (!received_) received_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
+  const std::size_t count = co_await stream_->read(MutableBytes(received_.get(), read_size));
+  from_ = 0;
+  to_ = count;
+  bytes_received_ += count;
+  ended_ = count == 0;
+  co_return !ended_;
+}
+
+Task<Parser::Event> Connection::next_event() {
+  for (;;) {
+    Parser::Event event = parse();
+    if (event == Parser::Event::need_more) {
+      const bool more = co_await receive();
+      if (more) continue;
+      event = parser_.finish();
+      if (event == Parser::Event::need_more) {
+        co_return Error(Errc::reset, stream_->peer() + " closed the connection without an answer");
+      }
+    }
+    if (event == Parser::Event::failed) {
+      parse_failed_ = true;
+      co_return Error(parser_.error());
+    }
+    co_return event;
+  }
+}
+
+// A client's: with the limit on waiting without progress. Sending is progress, too: what comes may depend on
+// it.
+Task<Parser::Event> Connection::next_event_in_time() {
+  PromiseBase& self = co_await this_task;
+  Reactor& reactor = self.reactor();
+  Started<Parser::Event> next(next_event());
+  next.start(reactor, self);
+  const bool limited = stall_timeout_ != Duration::max();
+  TimerEntry timer;
+  Instant since;
+  std::optional<std::uint64_t> writes;  // at that time
+  while (!next.finished()) {
+    if (limited && !timer.armed()) {
+      const Instant now = reactor.precise_now();
+      if (writes == writes_) {
+        next.cancel();
+        co_return timeout_error(body_stalled, stall_timeout_, now - since);
+      }
+      writes = writes_;
+      since = now;
+      timer.arm(reactor.timers(), since + stall_timeout_, self);
+    }
+    co_await until_made_ready;
+  }
+  Result<Parser::Event> event = next.take();
+  co_return std::move(event);
+}
+
+Task<MessageHead> Connection::read_head(bool answers_head) {
+  ESC_CHECK(complete_);
+  parser_.expect_no_body(answers_head);
+  complete_ = false;
+  for (;;) {
+    const Parser::Event event = co_await next_event();
+    if (event == Parser::Event::bare_head || event == Parser::Event::head) {
+      co_return std::move(parser_.head());
+    }
+  }
+}
+
+Task<std::string> Connection::read_body() {
+  if (complete_) co_return std::string();
+  Result<Parser::Event> event = Parser::Event::need_more;
+  if (waits_ != nullptr) {
+    Waiting waiting(*waits_, Waits::For::body);
+    event = co_await next_event().result();
+  } else {
+    event = co_await next_event_in_time().result();
+  }
+  if (!event) {
+    co_return named(std::move(event).error(), body_stalled, "reading the body from ", stream_->peer());
+  }
+  if (*event == Parser::Event::complete) {
+    complete_ = true;
+    co_return std::string();
+  }
+  co_return std::string(as_text(parser_.body()));
+}
+
+bool Connection::skip_buffered_body(std::size_t most) {
+  std::size_t skipped = 0;
+  while (!complete_) {
+    const Parser::Event event = parse();
+    if (event == Parser::Event::body) skipped += parser_.body().size();
+    if (event == Parser::Event::failed || event == Parser::Event::need_more || skipped > most) break;
+  }
+  return complete_;
+}
+
+std::string Connection::take_unread_bytes() {
+  const std::size_t from = std::exchange(from_, to_);
+  return std::string(as_text(Bytes(received_.get() + from, to_ - from)));
+}
+
+// --- sending ----------------------------------------------------------------------------------------------
+
+bool Connection::write_some() {
+  if (sending_ || torn_) return false;
+  const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
+  writes_ += sent > 0 ? 1 : 0;
+  if (sent != out_.size()) {
+    out_.drop_front(sent);
+    return false;
+  }
+  out_.clear();
+  return true;
+}
+
+Task<> Connection::flush() {
+  while (sending_) co_await sent_.wait();
+  if (!torn_ && flush_now()) co_return;
+  // A write that is cancelled leaves an unknown part sent: nothing may follow it.
+  if (std::exchange(torn_, true)) co_await Error(Errc::reset, "a write before this one was given up");
+  class Sending {
+   public:
+    explicit Sending(Connection& connection) : connection_(connection) { connection_.sending_ = true; }
+    Sending(const Sending&) = delete;
+    ~Sending() {
+      connection_.sending_ = false;
+      connection_.sent_.pulse();
+    }
+
+   private:
+    Connection& connection_;
+  } sending(*this);
+  while (!out_.empty()) {
+    const Output output = std::move(out_);
+    for (std::size_t at = 0; at < output.size(); at += joined_max) {
+      co_await write_slice(as_bytes(output.view().substr(at, joined_max)));
+    }
+  }
+  torn_ = false;
+}
+
+Task<> Connection::write_slice(Bytes slice) {
+  if (waits_ != nullptr) {
+    Waiting waiting(*waits_, Waits::For::sending);
+    co_await stream_->write(slice);
+    co_return;
+  }
+  // A little within the limit, then what the stream takes at once: a peer that reads slowly is no stall.
+  while (!slice.empty()) {
+    const Bytes little = slice.first(std::min(slice.size(), progress_min));
+    Task<> writing = stream_->write(little);
+    Result<> sent = co_await within(stall_timeout_, sending_stalled, std::move(writing)).result();
+    if (!sent) co_await named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+    ++writes_;
+    slice = slice.subspan(little.size());
+    if (!slice.empty()) slice = slice.subspan(stream_->write_now(slice));
+  }
+}
+
+Task<bool> Connection::send_slice_of(FileRange& file) {
+  if (waits_ != nullptr) {
+    Waiting waiting(*waits_, Waits::For::sending);
+    co_return co_await stream_->send_file(file, joined_max);
+  }
+  Task<bool> sending = stream_->send_file(file, joined_max);
+  Result<bool> sent = co_await within(stall_timeout_, sending_stalled, std::move(sending)).result();
+  if (!sent) co_return named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+  co_return *sent;
+}
+
+Task<> Connection::send_text(std::string text) {
+  out_ += text;
+  co_await flush();
+}
+
+Task<> Connection::send_bytes(std::string_view bytes) {
+  while (!sending_) {
+    const std::size_t room = joined_max - std::min(joined_max, out_.size());
+    const std::string_view piece = bytes.substr(0, room);
+    out_ += piece;
+    bytes.remove_prefix(piece.size());
+    if (bytes.empty()) co_return;
+    co_await flush();
+  }
+  out_ += bytes;  // whoever sends goes on with them
+}
+
+Task<> Connection::send_body(Body& body, Framing framing) {
+  if (framing == Framing::none) co_return;
+  if (body.replayable() && framing != Framing::chunked) co_return co_await send_bytes(body.bytes());
+  std::uint64_t sent = 0;
+  const std::uint64_t expected = framing == Framing::length ? *body.length() : 0;
+  PromiseBase& self = co_await this_task;
+  FileRange* const file = framing == Framing::length ? body.file_range() : nullptr;
+  if (file != nullptr && file->left > joined_max) {
+    co_await flush();
+    for (bool goes = true; goes && file->left > 0;) goes = co_await send_slice_of(*file);
+    sent = expected - file->left;
+  }
+  for (bool first = true;; first = false) {
+    if (!first && turn_is_long(self.reactor())) {
+      co_await flush();
+      co_await yield();
+    }
+    NextPiece next(body, self);
+    // Pieces that are there at once go out together, and with the head; what has to be waited for holds up
+    // none.
+    if (!next.there()) co_await flush();
+    next.wake_task();
+    while (!next.there()) co_await until_made_ready;
+    Result<std::string> read = next.take();
+    if (!read) co_await flush();
+    std::string piece = co_await std::move(read);
+    if (piece.empty()) break;
+    sent += piece.size();
+    if (framing == Framing::length && sent > expected) {
+      co_await Error(Errc::invalid_argument, "the body is longer than it said");
+    }
+    if (out_.size() + piece.size() > joined_max) co_await flush();
+    if (framing == Framing::chunked) {
+      write_chunk(out_, piece);
+    } else {
+      out_ += piece;
+    }
+  }
+  if (framing == Framing::length && sent != expected) {
+    co_await Error(Errc::invalid_argument, "the body is shorter than it said");
+  }
+  if (framing == Framing::chunked) co_await write_last_chunk(out_, body.trailers());
+}
+
+Task<> Connection::send(std::string head, Body& body, Framing framing) {
+  out_ += head;
+  co_await send_body(body, framing);
+  co_await flush();
+}
+
+}  // namespace escapement::http::detail

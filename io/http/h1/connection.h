@@ -1,0 +1,170 @@
+// Connection: one HTTP/1.1 connection over a Stream. One implementation for both roles, because framing is
+// the same in both directions; client.h and server.h say who speaks first.
+
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <escapement/core/bytes.h>
+#include <escapement/core/event.h>
+#include <escapement/io/http/h1/parser.h>
+#include <escapement/io/http/h1/writer.h>
+#include <escapement/io/http/message.h>
+#include <escapement/io/stream.h>
+
+namespace escapement::http::detail {
+
+// Told when a connection begins and ends to wait for its peer, by an owner that limits those waits itself.
+class Waits {
+ public:
+  enum class For { body, sending };
+  virtual void begin_wait(For what) = 0;
+  virtual void end_wait(For what) = 0;
+
+ protected:
+  ~Waits() = default;
+};
+
+// What never has to wait, because bytes, room and answers are always there, gives way when the reactor's turn
+// has lasted this long: other connections' turns come at most this long, and one piece of work of each that
+// is ready (16 KiB read, 64 KiB sent, eight answers), later. (A simulated turn takes no time.)
+constexpr Duration turn_max = 1ms;
+inline bool turn_is_long(Reactor& reactor) { return reactor.precise_now() - reactor.now() > turn_max; }
+
+// Reads messages and writes messages; one of each at a time, which may overlap.
+//
+// What it receives goes through one buffer, and what it sends is put together in another; both are given back
+// by `release_buffers`. Reading and writing come in two kinds: functions that do what can be done at once,
+// and tasks that wait.
+class Connection {
+ public:
+  static constexpr std::size_t read_size = 16 * KiB;
+  // So much is put together before it is sent; a body in memory up to this size goes out with its head.
+  static constexpr std::size_t joined_max = 64 * KiB;
+
+  // A client's: waiting for the peer fails with timed_out when there is no progress for `stall_timeout`.
+  Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits, Duration stall_timeout);
+  // A server's, which lends it to one stream after the other. `waits` is told of waiting.
+  Connection(Parser::Role role, ParserLimits limits);
+  Connection(const Connection&) = delete;
+
+  // The stream must outlive it or be detached.
+  void attach(Stream& stream, Waits& waits) {
+    stream_ = &stream;
+    waits_ = &waits;
+  }
+  // Forgets everything about the stream.
+  void detach();
+
+  // --- Receiving
+
+  // The next event in what has arrived. `need_more`: receive, then ask again. `failed`: parse_error_status().
+  Parser::Event parse() {
+    return complete_ && from_ == to_ && !parse_failed_ ? Parser::Event::need_more : parse_more();
+  }
+  enum class Arrived {
+    bytes,
+    nothing,  // wait with the stream's watch()
+    ask,      // only receive() can say
+  };
+  // Takes what has arrived at the stream without waiting. Everything was parsed before.
+  Arrived receive_now();
+  // Waits for more; false at the end. Fails as the stream does.
+  Task<bool> receive();
+  // The peer sends no more: what that means for the message.
+  Parser::Event finish() { return parser_.finish(); }
+  MessageHead& head() { return parser_.head(); }
+
+  // The next message's head. Fails as the parser does, or reset when the peer closed.
+  Task<MessageHead> read_head(bool answers_head = false);
+  // The next bytes of the message's body; empty at its end.
+  Task<std::string> read_body();
+  // True from the head of a message that was read to its end.
+  bool message_complete() const { return complete_; }
+  // Takes what is left of a body if all of it has arrived already and it is at most `most` bytes. Does not
+  // wait. True when the message is complete now.
+  bool skip_buffered_body(std::size_t most);
+  // Fields after a chunked body, once it is complete.
+  Headers take_trailers() { return std::move(parser_.trailers()); }
+  // Whether a byte beyond the last complete message has arrived.
+  bool has_unread_bytes() const { return from_ < to_; }
+  // Those bytes, which are no message's any more.
+  std::string take_unread_bytes();
+  // No byte of the next message has arrived.
+  bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
+  // What a server answers to a message that failed to parse; 0 when the parser did not fail.
+  int parse_error_status() const { return parse_failed_ ? parser_.error_status() : 0; }
+  // By receive(), since the beginning.
+  std::uint64_t bytes_received() const { return bytes_received_; }
+  // Of the current message's body, without framing.
+  std::uint64_t body_bytes() const { return body_bytes_; }
+
+  // --- Sending
+
+  // What is going to be sent. Heads are written into it.
+  Output& out() { return out_; }
+  // Whether there is more to send, or an unknown part of it was.
+  bool unsent() const { return !out_.empty() || torn_; }
+  // Sends what the stream takes at once. True when that was all.
+  bool flush_now() { return out_.empty() || write_some(); }
+  // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is
+  // sending already, that one goes on with what was added, and is waited for. Fails: reset, also where that
+  // one was given up; timed_out.
+  Task<> flush();
+  // Puts a body in memory behind its head. False when that is not all there is to do: send_body.
+  ESC_INLINE bool put_body(const Body& body, Framing framing) {
+    if (framing == Framing::none) return true;
+    if (!body.replayable() || framing == Framing::chunked) return false;
+    const std::string_view bytes = body.bytes();
+    if (out_.size() + bytes.size() > joined_max) return false;
+    out_ += bytes;
+    return true;
+  }
+  // Sends a body as `framing` says; the last of it may be left in out(). Bytes in memory are not taken from
+  // the body: it can be sent again.
+  Task<> send_body(Body& body, Framing framing);
+  // `head` has been made by the writer; it and the body, sent.
+  Task<> send(std::string head, Body& body, Framing framing);
+  Task<> send_text(std::string text);
+
+  // Nothing is held while the connection is idle.
+  void release_buffers();
+
+  Stream& stream() { return *stream_; }
+
+ private:
+  Parser::Event parse_more();
+  bool write_some();
+  Task<Parser::Event> next_event();
+  Task<Parser::Event> next_event_in_time();
+  Task<> send_bytes(std::string_view bytes);
+  Task<> write_slice(Bytes slice);
+  // As Stream::send_file.
+  Task<bool> send_slice_of(FileRange& file);
+
+  std::unique_ptr<Stream> owned_;  // a client's
+  Stream* stream_ = nullptr;
+  ParserLimits limits_;
+  Parser::Role role_;
+  Parser parser_;
+  Duration stall_timeout_ = Duration::max();
+  Waits* waits_ = nullptr;
+  std::unique_ptr<std::byte[]> received_;  // bytes from_ to to_ are not parsed yet
+  std::size_t from_ = 0;
+  std::size_t to_ = 0;
+  Output out_;
+  std::uint64_t body_bytes_ = 0;
+  std::uint64_t bytes_received_ = 0;
+  std::uint64_t writes_ = 0;  // that the stream took bytes of
+  bool complete_ = true;      // no message is in the middle
+  bool parse_failed_ = false;
+  bool ended_ = false;    // the peer sends no more
+  bool sending_ = false;  // a flush() is under way
+  Event sent_;            // pulsed when that is over
+  bool torn_ = false;     // and was given up: an unknown part was sent
+};
+
+}  // namespace escapement::http::detail

@@ -1,0 +1,174 @@
+#include <escapement/io/http/h1/plain_head.h>
+
+#include <cstring>
+
+#include <escapement/io/http/detail/characters.h>
+#include <escapement/io/http/h1/known_fields.h>
+
+namespace escapement::http::detail {
+
+namespace {
+
+// How long the usual method is that `text` begins with; 0 where it is none. There are eight bytes.
+std::size_t method_size(const char* text) {
+  const auto begins_with = [text](const auto& method) {
+    return std::memcmp(text, method, sizeof method - 1) == 0;
+  };
+  if (begins_with("GET ") || begins_with("PUT ")) return 3;
+  if (begins_with("POST ") || begins_with("HEAD ")) return 4;
+  if (begins_with("PATCH ") || begins_with("TRACE ")) return 5;
+  if (begins_with("DELETE ")) return 6;
+  return begins_with("OPTIONS ") ? 7 : 0;
+}
+
+// The first byte from `at` on that no field name has; there is one before `end`.
+const char* end_of_name(const char* at, const char* end) {
+  while (end - at >= 8) {
+    const std::uint64_t others = Eight(at).others_than_letters();
+    if (others == 0) {
+      at += 8;
+      continue;
+    }
+    at += Eight::place(others);
+    if (!token_characters.has(*at)) return at;
+    ++at;
+  }
+  while (token_characters.has(*at)) ++at;
+  return at;
+}
+
+constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+struct RequestLine {
+  std::string_view method;  // one that llhttp knows
+  std::string_view target;  // begins with '/'; target_characters
+  int minor_version;
+  std::size_t size;
+};
+
+// Every loop below ends at a line feed, and the one at `end` - 1 is the last.
+ESC_INLINE bool scan_request_line(const char* const begin, const char* const end, RequestLine& line) {
+  constexpr std::ptrdiff_t shortest = std::string_view("GET / HTTP/1.0\r\n").size();
+  const std::size_t method_is = end - begin < shortest ? 0 : method_size(begin);
+  if (method_is == 0) return false;
+  const char* at = begin + method_is + 1;
+  if (*at != '/') return false;
+  const char* const target = at;
+  while (target_characters.has(*at)) ++at;
+  line.method = {begin, method_is};
+  line.target = {target, static_cast<std::size_t>(at - target)};
+
+  constexpr std::string_view version = " HTTP/1.";
+  if (end - at < 13 || std::memcmp(at, version.data(), version.size()) != 0) return false;
+  if ((at[8] != '0' && at[8] != '1') || at[9] != '\r' || at[10] != '\n') return false;
+  line.minor_version = at[8] - '0';
+  line.size = static_cast<std::size_t>(at + 11 - begin);
+  return true;
+}
+
+// Yields how many bytes the fields take with the empty line, and in `place` where the last one ends; 0 where
+// they are not plain, or too many for `places`.
+std::size_t scan_fields(const char* const begin, const char* const end, std::span<Headers::Place> places,
+                        Headers::Place*& place) {
+  const char* at = begin;
+  place = places.data();
+  while (at != end && *at != '\r') {
+    if (place == places.data() + places.size()) return 0;
+    const char* const name = at;
+    const char* const name_end = at = end_of_name(at, end);
+    if (*at != ':' || at == name) return 0;
+    do ++at;
+    while (is_blank(*at));
+    const char* const value = at;
+    at = find_control(at, end);
+    if (*at != '\r' || at[1] != '\n') return 0;
+    const char* value_end = at;
+    while (value_end != value && is_blank(value_end[-1])) --value_end;
+    *place++ = {static_cast<std::uint32_t>(name - begin), static_cast<std::uint32_t>(name_end - name),
+                static_cast<std::uint32_t>(value - begin), static_cast<std::uint32_t>(value_end - value)};
+    at += 2;
+  }
+  return at == end || at[1] != '\n' ? 0 : static_cast<std::size_t>(at + 2 - begin);
+}
+
+constexpr std::string_view end_of_fields = "\r\n\r\n";
+constexpr std::size_t remembered_max = 4 * KiB;
+
+}  // namespace
+
+std::size_t PlainHead::read(std::string_view text, const ParserLimits& limits, MessageHead& head) {
+  const std::size_t last = !text.empty() && text.back() == '\n' ? text.size() - 1 : text.rfind('\n');
+  if (last == text.npos) return 0;
+  RequestLine line;
+  if (!scan_request_line(text.data(), text.data() + last + 1, line)) return 0;
+  const std::string_view rest(text.data() + line.size, last + 1 - line.size);
+  Meaning read;
+  const Meaning* meaning = &last_meaning_;
+  if (are_last(rest)) {
+    if (last_.size() > limits.header_count_max) return 0;
+    others_ = 0;
+    head.headers = last_;
+  } else {
+    if (!read_fields(rest, limits, head, read)) return 0;
+    meaning = &read;
+  }
+  const std::size_t size = line.size + meaning->size;
+  const bool lacks_host = !meaning->has_host && line.minor_version == 1;
+  if (size > limits.head_bytes_max || lacks_host) return 0;
+  head.method = Method(line.method);
+  head.target = line.target;
+  head.minor_version = line.minor_version;
+  head.host = meaning->host;
+  head.keep_alive = !meaning->close && (line.minor_version == 1 || meaning->keep_alive);
+  head.asks_keep_alive = meaning->keep_alive;
+  head.expect_continue = line.minor_version == 1 && meaning->expects_continue;
+  head.content_length.reset();
+  head.chunked = head.upgrade = false;
+  return size;
+}
+
+bool PlainHead::are_last(std::string_view text) const {
+  const std::size_t size = last_text_.size();
+  return size != 0 && text.size() >= size + end_of_fields.size() && same(text.substr(0, size), last_text_) &&
+         std::memcmp(text.data() + size, end_of_fields.data(), end_of_fields.size()) == 0;
+}
+
+bool PlainHead::read_fields(std::string_view text, const ParserLimits& limits, MessageHead& head,
+                            Meaning& meaning) {
+  Headers::Place* end = nullptr;
+  meaning.size = scan_fields(text.data(), text.data() + text.size(), places_, end);
+  const std::span<Headers::Place> places(places_.data(), end);
+  if (meaning.size == 0 || places.size() > limits.header_count_max) return false;
+  const KnownFields known(text, places);
+  if (known.coded || known.content_lengths > 0 || known.hosts > 1 || known.upgrade) return false;
+  if (known.hosts == 1 && !is_host(known.host)) return false;
+  meaning.has_host = known.hosts == 1;
+  meaning.host = known.host;
+  meaning.close = known.close;
+  meaning.keep_alive = known.keep_alive;
+  meaning.expects_continue = equal_ignoring_case(known.expect, "100-continue");
+  head.headers = Headers::received(places, text);
+  // Not what comes once among others, and not each time where nothing ever comes again.
+  if (++others_ % 16 == 2) remember(head.headers, meaning, text);
+  return true;
+}
+
+void PlainHead::remember(const Headers& fields, const Meaning& meaning, std::string_view text) {
+  if (fields.empty() || meaning.size > remembered_max) return;
+  last_ = fields;
+  last_text_ = last_.as_received();
+  last_meaning_ = meaning;
+  last_meaning_.size = last_text_.size() + end_of_fields.size();
+  if (!meaning.has_host) return;
+  last_meaning_.host =
+      last_text_.substr(static_cast<std::size_t>(meaning.host.data() - text.data()), meaning.host.size());
+}
+
+bool PlainHead::is_host(std::string_view host) {
+  if (!host.empty() && same(host, last_host_)) return true;
+  if (!valid_host(host)) return false;
+  last_host_ = host;
+  return true;
+}
+
+}  // namespace escapement::http::detail

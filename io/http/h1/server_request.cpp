@@ -1,0 +1,94 @@
+#include <escapement/io/http/h1/server_request.h>
+
+#include <utility>
+
+#include <escapement/io/http/h1/server_connection.h>
+
+namespace escapement::http::detail {
+
+namespace {
+
+using escapement::detail::PromiseBase;
+
+class RequestBody final : public BodySource {
+ public:
+  RequestBody(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length)
+      : open_(std::move(open)), length_(length) {}
+
+  Task<std::string> read() override { return OpenBody::read(open_); }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  Headers trailers() override { return open_->take_trailers(); }
+
+ private:
+  std::shared_ptr<OpenBody> open_;
+  std::optional<std::uint64_t> length_;
+};
+
+}  // namespace
+
+void OpenBody::end() {
+  connection_ = nullptr;
+  reading_.reset();
+  if (reader_ != nullptr) reader_->reactor().ready(*std::exchange(reader_, nullptr));
+}
+
+Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
+  if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
+  PromiseBase& self = co_await escapement::detail::this_task;
+  // Cancelled: the operation goes too.
+  class Reader {
+   public:
+    Reader(OpenBody& o, PromiseBase& task) : open_(o) { open_.reader_ = &task; }
+    Reader(const Reader&) = delete;
+    ~Reader() {
+      open_.reader_ = nullptr;
+      open_.reading_.reset();
+    }
+
+   private:
+    OpenBody& open_;
+  } reader(*open, self);
+  open->reading_.emplace(open->connection_->read_request_body(*open));
+  open->reading_->start(self.reactor(), self);
+  while (!open->ended() && !open->reading_->finished()) co_await escapement::detail::until_made_ready;
+  if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
+  Result<std::string> bytes = open->reading_->take();
+  if (bytes && bytes->empty()) open->trailers_ = open->connection_->take_trailers();
+  co_return std::move(bytes);
+}
+
+bool is_misdirected(const MessageHead& head, const Url& url, const Stream& stream) {
+  const bool absolute = !head.target.starts_with('/') && head.target != "*";
+  if (absolute && (url.scheme() == "https") != stream.encrypted()) return true;
+  if (!stream.encrypted()) return false;
+  if (!absolute) {
+    // Mostly the very name: what the URL makes of it is asked for only if it is not.
+    const std::string_view written = head.host.substr(0, head.host.find(':'));
+    if (head.host.empty() || stream.serves(written)) return false;
+  }
+  std::string_view host = url.host();
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return !stream.serves(host);
+}
+
+Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length) {
+  return Body(std::make_unique<RequestBody>(std::move(open), length));
+}
+
+// What a handler's task has put into the output goes out, though nobody waits for it: that task may be
+// cancelled, and what it has begun to send must not be. The connection's own task waits for the handler, and
+// sends first.
+void ServerConnection::flush_soon() {
+  if (!wire().flush_now() && waiting_ != nullptr) reactor_.ready(*waiting_);
+}
+
+Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
+  if (open.expects_continue()) {
+    open.allow(wire().out());
+    flush_soon();
+  }
+  if (turn_is_long(reactor_)) co_await yield();
+  co_return co_await wire().read_body();
+}
+
+}  // namespace escapement::http::detail

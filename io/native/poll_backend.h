@@ -1,0 +1,58 @@
+// PollBackend: POSIX poll, level-triggered. For systems without epoll, and as the second opinion in tests.
+
+#pragma once
+
+#include <poll.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <escapement/io/native/fd_backend.h>
+#include <escapement/io/native/posix.h>
+#include <escapement/io/native/precision.h>
+
+namespace escapement {
+
+struct PollOptions {
+  Precision precision;
+};
+
+// Costs a walk over all watched descriptors per turn. Interest is set only while somebody waits, so what is
+// ready and not wanted does not spin. Sleeps with nanosecond timeouts (ppoll; how exactly: precision.h).
+class PollBackend final : public FdBackend {
+ public:
+  // Fails: overloaded when there is no descriptor for it.
+  static Result<std::unique_ptr<FdBackend>> make(PollOptions options);
+  ~PollBackend() override;
+  PollBackend(const PollBackend&) = delete;
+
+  Instant now() override { return posix::monotonic_now(); }
+  SystemTime system_now() override { return posix::wall_now(); }
+  std::uint64_t entropy() override { return posix::entropy(); }
+  bool wait(Reactor& reactor, Instant until) override;
+  void wake() noexcept override { wake_.wake(); }
+
+  Result<> watch(FdWatch& watch) override;
+  void unwatch(FdWatch& watch) override;
+  Result<> watch_writes(FdWatch&) override { return {}; }
+  int pollable_fd() const override { return -1; }
+
+ private:
+  PollBackend(PollOptions options, posix::Fd wake) : wake_(std::move(wake)), plan_(options.precision) {
+    make_room(16);
+  }
+  void make_room(std::size_t watches);
+  // Fills polled_ and waiting_ with what somebody waits for.
+  void list_interest();
+  // Whether there are events, after sleeping as the plan says.
+  bool collect(Reactor& reactor, Instant until);
+
+  posix::WakeFd wake_;
+  detail::SleepPlan plan_;
+  std::vector<FdWatch*> watches_;
+  std::vector<pollfd> polled_;  // the waker, then one for each of waiting_
+  std::vector<FdWatch*> waiting_;
+};
+
+}  // namespace escapement

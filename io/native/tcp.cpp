@@ -1,0 +1,469 @@
+#include <escapement/io/native/tcp.h>
+
+#include <netinet/tcp.h>
+
+#include <cerrno>
+#include <deque>
+
+#include <escapement/io/native/posix.h>
+#include <escapement/timers/entry.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement {
+
+namespace {
+
+constexpr int accepts_in_a_row_max = 32;  // then others run
+
+// A socket, and the backend's watch over it: begun when it first has to wait, so that a connection that never
+// has to costs no entry; ended before it is closed.
+class Socket {
+ public:
+  Socket(FdBackend& backend, posix::Fd fd) : backend_(backend) { watch_.fd = fd.release(); }
+  Socket(const Socket&) = delete;
+  ~Socket() {
+    if (watched_) backend_.unwatch_closing(watch_);
+    posix::Fd closes(watch_.fd);
+  }
+
+  Result<> begin_watch() {
+    if (watched_) return {};
+    Result<> watched = backend_.watch(watch_);
+    watched_ = static_cast<bool>(watched);
+    return watched;
+  }
+  bool watched() const { return watched_; }
+  int fd() const { return watch_.fd; }
+  FdWatch& watch() { return watch_; }
+  const FdWatch& watch() const { return watch_; }
+  Result<> begin_watch_writes() {
+    if (writes_watched_) return {};
+    Result<> watched = begin_watch();
+    if (watched) watched = backend_.watch_writes(watch_);
+    writes_watched_ = static_cast<bool>(watched);
+    return watched;
+  }
+  // After begin_watch.
+  detail::FdReadiness readable() { return detail::until_readable(watch_); }
+  // After begin_watch_writes (checked: nobody would wake the waiter).
+  detail::FdReadiness writable() {
+    ESC_CHECK(writes_watched_);
+    return detail::until_writable(watch_);
+  }
+  // `waiter` becomes ready at the next event. Nobody reads (checked: that one would never be woken).
+  void at_next_event(Runnable* waiter) {
+    ESC_CHECK(watch_.readable == nullptr || watch_.news_only);
+    watch_.readable = waiter;
+    watch_.news_only = true;
+  }
+
+ private:
+  FdBackend& backend_;
+  FdWatch watch_;
+  bool watched_ = false;
+  bool writes_watched_ = false;
+};
+
+void set_flag(int fd, int level, int name) {
+  const int on = 1;
+  ::setsockopt(fd, level, name, &on, sizeof on);  // a failure costs speed, not correctness
+}
+
+class TcpStream final : public Stream {
+ public:
+  TcpStream(FdBackend& backend, posix::Fd fd, const SocketAddress& peer)
+      : socket_(backend, std::move(fd)), peer_(peer) {}
+
+  Task<std::size_t> read_task(MutableBytes into) override {
+    ESC_CHECK(!into.empty());
+    if (!take_turn()) co_await yield();
+    for (;;) {
+      if (socket_.watch().may_read) {
+        const ssize_t count = receive(into);
+        if (count >= 0) co_return static_cast<std::size_t>(count);
+        if (count == failed) co_return broken_off("read from ", std::exchange(read_failed_, 0));
+      }
+      waits();
+      if (!socket_.watched()) co_await socket_.begin_watch();
+      co_await socket_.readable();
+    }
+  }
+
+  std::optional<std::size_t> read_now(MutableBytes into) override {
+    const ssize_t count = socket_.watch().may_read ? receive(into) : none_yet;
+    if (count == none_yet) return std::nullopt;
+    return count == failed ? 0 : static_cast<std::size_t>(count);
+  }
+
+  Task<> write_task(Bytes bytes) override {
+    if (!take_turn()) co_await yield();
+    for (;;) {
+      if (write_failed_ != 0) co_await broken_off("write to ", std::exchange(write_failed_, 0));
+      if (socket_.watch().may_write) bytes = bytes.subspan(write_now(bytes));
+      if (bytes.empty()) co_return;
+      if (write_failed_ != 0) continue;
+      waits();
+      co_await socket_.begin_watch_writes();
+      co_await socket_.writable();
+    }
+  }
+
+  std::size_t write_now(Bytes bytes) override {
+    std::size_t sent = 0;
+    while (sent < bytes.size()) {
+      const ssize_t count = ::send(socket_.fd(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (count >= 0) {
+        sent += static_cast<std::size_t>(count);
+      } else if (errno == EAGAIN) {
+        socket_.watch().may_write = false;
+        break;
+      } else if (errno != EINTR) {
+        write_failed_ = errno;
+        break;
+      }
+    }
+    return sent;
+  }
+
+  Task<bool> send_file(FileRange& range, std::size_t most) override {
+    if (!take_turn()) co_await yield();
+    const std::uint64_t left_then = range.left - std::min<std::uint64_t>(range.left, most);
+    while (range.left > left_then) {
+      if (write_failed_ != 0) co_await broken_off("write to ", std::exchange(write_failed_, 0));
+      if (socket_.watch().may_write && !send_from(range, range.left - left_then)) co_return false;
+      if (socket_.watch().may_write) continue;
+      waits();
+      co_await socket_.begin_watch_writes();
+      co_await socket_.writable();
+    }
+    co_return true;
+  }
+
+  bool watch(Reactor&, Runnable* waiter) override {
+    if (waiter != nullptr && !socket_.watched() && !socket_.begin_watch()) return false;
+    socket_.at_next_event(waiter);
+    return true;
+  }
+
+  bool broken() const override { return socket_.watch().broken; }
+  bool peer_ended() const override { return socket_.watch().ending; }
+
+  Task<> shutdown_write() override {
+    if (::shutdown(socket_.fd(), SHUT_WR) != 0) co_await broken_off("half-close to ", errno);
+  }
+
+  bool readable_or_closed() override {
+    char byte = 0;
+    const ssize_t count = ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+    socket_.watch().may_read = true;  // whatever the poller has told of so far
+    return true;
+  }
+
+  void reset_on_close() override {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+
+  std::string peer() const override { return peer_.text(); }
+  std::optional<HostKey> peer_host() const override { return peer_.host_key(); }
+
+  Socket& socket() { return socket_; }
+
+ private:
+  static constexpr ssize_t none_yet = -1;
+  static constexpr ssize_t failed = -2;  // read_failed_ says how
+
+  // How many bytes were there, 0 at the end; or one of the two above. A read that brings less than it has
+  // room for has taken all there was.
+  ssize_t receive(MutableBytes into) {
+    if (read_failed_ != 0) return failed;
+    for (;;) {
+      const ssize_t count = ::recv(socket_.fd(), into.data(), into.size(), 0);
+      if (count > 0 && static_cast<std::size_t>(count) < into.size()) socket_.watch().drained();
+      if (count >= 0) return count;
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) {
+        read_failed_ = errno;
+        return failed;
+      }
+      socket_.watch().drained_for_now();
+      return none_yet;
+    }
+  }
+
+  // One call of sendfile. False where the kernel cannot do it for this file.
+  bool send_from(FileRange& range, std::uint64_t most) {
+    const ssize_t count = posix::send_file(socket_.fd(), range.fd, static_cast<off_t>(range.offset),
+                                           static_cast<std::size_t>(most));
+    if (count > 0) {
+      range.offset += static_cast<std::uint64_t>(count);
+      range.left -= static_cast<std::uint64_t>(count);
+    } else if (count == 0) {
+      write_failed_ = ENODATA;  // the file has become shorter
+    } else if (errno == EAGAIN) {
+      socket_.watch().may_write = false;
+    } else if (errno == EINVAL || errno == ENOSYS) {
+      return false;
+    } else if (errno != EINTR) {
+      write_failed_ = errno;
+    }
+    return true;
+  }
+
+  Error broken_off(std::string_view what, int number) const {
+    return Error::from_errno(number, std::string(what) + peer_.text(), Errc::reset);
+  }
+
+  Socket socket_;
+  SocketAddress peer_;
+  // The errno of what failed and nobody has been told yet: the kernel says it once.
+  int read_failed_ = 0;
+  int write_failed_ = 0;
+};
+
+class TcpListener final : public Listener {
+ public:
+  TcpListener(FdBackend& backend, std::unique_ptr<Socket> socket, SocketAddress address)
+      : backend_(backend), socket_(std::move(socket)), address_(address) {}
+
+  Task<std::unique_ptr<Stream>> accept() override {
+    if (++accepts_in_a_row_ > accepts_in_a_row_max) {
+      accepts_in_a_row_ = 0;
+      co_await yield();
+    }
+    for (int broken = 0;;) {
+      sockaddr_storage peer{};
+      socklen_t length = sizeof peer;
+      posix::Fd fd(::accept4(socket_->fd(), reinterpret_cast<sockaddr*>(&peer), &length,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC));
+      const int number = errno;
+      if (!fd && number == EAGAIN) {
+        broken = accepts_in_a_row_ = 0;
+        if (!socket_->watched()) co_await socket_->begin_watch();
+        co_await socket_->readable();
+        continue;
+      }
+      if (!fd && broke_before(number) && ++broken <= accepts_in_a_row_max) continue;  // the next one
+      if (!fd) co_return Error::from_errno(number, "accept", Errc::overloaded);
+      co_return std::make_unique<TcpStream>(backend_, std::move(fd),
+                                            SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
+    }
+  }
+
+  std::uint16_t port() const override { return address_.port(); }
+  std::string address() const override { return address_.text(); }
+
+ private:
+  // What accept(2) says of the one connection that it took off the queue. Whatever else it says, of our
+  // descriptors, memory, filters or socket, may go on: the caller rests.
+  static bool broke_before(int number) {
+    switch (number) {
+      case ECONNABORTED:
+      case EHOSTDOWN:
+      case EHOSTUNREACH:
+      case EINTR:
+      case ENETDOWN:
+      case ENETUNREACH:
+      case ENONET:
+      case ENOPROTOOPT:
+      case EOPNOTSUPP:
+      case EPROTO:
+      case ETIMEDOUT: return true;
+      default: return false;
+    }
+  }
+
+  FdBackend& backend_;
+  std::unique_ptr<Socket> socket_;
+  SocketAddress address_;
+  int accepts_in_a_row_ = 0;
+};
+
+Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress address) {
+  const std::string what = "connect to " + address.text();
+  posix::Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) co_return Error::from_errno(errno, what).nothing_sent();
+  set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  auto stream = std::make_unique<TcpStream>(backend, std::move(fd), address);
+  Socket& socket = stream->socket();
+  int number = ::connect(socket.fd(), address.data(), address.size()) == 0 ? 0 : errno;
+  if (number == EINPROGRESS || number == EINTR) {
+    Result<> watched = socket.begin_watch_writes();
+    if (!watched) co_return std::move(watched).error().nothing_sent();
+    // Woken before it is decided? Then it is not writable yet and SO_ERROR says nothing: ask for the peer.
+    for (;;) {
+      co_await socket.writable();
+      socklen_t length = sizeof number;
+      ::getsockopt(socket.fd(), SOL_SOCKET, SO_ERROR, &number, &length);
+      sockaddr_storage peer{};
+      socklen_t peer_length = sizeof peer;
+      const bool connected =
+          ::getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&peer), &peer_length) == 0;
+      if (number != 0 || connected) break;
+    }
+  }
+  if (number != 0) co_return Error::from_errno(number, what).nothing_sent();
+  co_return std::move(stream);
+}
+
+// RFC 8305 section 4: the families alternate, the first stays first.
+std::vector<SocketAddress> interleaved(std::vector<SocketAddress> addresses) {
+  std::vector<SocketAddress> result;
+  std::deque<SocketAddress> other;
+  const int first_family = addresses.front().family();
+  std::deque<SocketAddress> first;
+  for (const SocketAddress& address : addresses) {
+    (address.family() == first_family ? first : other).push_back(address);
+  }
+  while (!first.empty() || !other.empty()) {
+    for (std::deque<SocketAddress>* from : {&first, &other}) {
+      if (from->empty()) continue;
+      result.push_back(from->front());
+      from->pop_front();
+    }
+  }
+  return result;
+}
+
+// Starts one attempt after the other: when the last failed, or after `delay`. The first success wins and the
+// others are destroyed; when all have failed, the first failure is reported.
+Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<SocketAddress> addresses,
+                                             Duration delay) {
+  detail::PromiseBase& self = co_await detail::this_task;
+  Reactor& reactor = self.reactor();
+  std::deque<detail::Started<std::unique_ptr<Stream>>> attempts;
+  std::size_t begun = 0;
+  std::optional<Error> failure;
+  TimerEntry next_attempt;
+  for (;;) {
+    for (auto attempt = attempts.begin(); attempt != attempts.end();) {
+      if (!attempt->finished()) {
+        ++attempt;
+        continue;
+      }
+      Result<std::unique_ptr<Stream>> outcome = attempt->take();
+      attempt = attempts.erase(attempt);
+      if (outcome) {
+        attempts.clear();
+        co_return std::move(outcome);
+      }
+      if (!failure) failure = std::move(outcome).error();
+      next_attempt.disarm();
+    }
+    if (begun < addresses.size() && !next_attempt.armed()) {
+      attempts.emplace_back(connect_to(backend, addresses[begun++])).start(reactor, self);
+      next_attempt.arm(reactor.timers(), reactor.precise_now() + delay, self);
+      continue;
+    }
+    if (attempts.empty()) co_return *std::move(failure);
+    co_await detail::until_made_ready;
+  }
+}
+
+// The resolver only says that no server answered, also where it had no descriptor to ask with.
+Error without_descriptors(Error error, const std::string& host) {
+  if (error != Errc::unavailable) return error;
+  const posix::Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (probe || (errno != EMFILE && errno != ENFILE)) return error;
+  return Error::from_errno(errno, "resolve " + host).nothing_sent();
+}
+
+// "10.0.0.1:443", or where there are several "a.test:443 (10.0.0.1:443 and 2 more)".
+std::string name_of(const std::vector<SocketAddress>& addresses, const std::string& host) {
+  const std::string first = addresses.front().text();
+  if (addresses.size() == 1) return first;
+  return host + ':' + std::to_string(addresses.front().port()) + " (" + first + " and " +
+         std::to_string(addresses.size() - 1) + " more)";
+}
+
+}  // namespace
+
+TcpNetwork::TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options)
+    : backend_(backend), options_(std::move(options)), resolver_(backend, reactor, options_.resolver) {}
+
+TcpNetwork::~TcpNetwork() = default;
+
+Task<std::unique_ptr<Stream>> TcpNetwork::connect(std::string host, std::uint16_t port) {
+  return connect_within(Duration::max(), std::move(host), port);
+}
+
+Task<std::unique_ptr<Stream>> TcpNetwork::connect_within(Duration limit, std::string host,
+                                                         std::uint16_t port) {
+  Reactor& reactor = co_await this_reactor;
+  const Instant began = reactor.precise_now();
+  using Addresses = std::vector<SocketAddress>;
+  const detail::LimitName no_answer{TimeLimit::resolve, "no answer"};
+  Result<Addresses> found = co_await detail::within(std::min(limit, options_.resolve_timeout), no_answer,
+                                                    resolver_.resolve(host, port), began)
+                                .result();
+  if (!found && found.error().limit() == TimeLimit::resolve) {
+    co_return std::move(found).error().context("resolve " + host).with_peer(host).nothing_sent();
+  }
+  if (!found) co_return without_descriptors(std::move(found).error(), host);
+  Addresses addresses = *std::move(found);
+  std::string peer = name_of(addresses, host);
+  Task<std::unique_ptr<Stream>> connecting =
+      addresses.size() == 1
+          ? connect_to(backend_, addresses.front())
+          : connect_to_any(backend_, interleaved(std::move(addresses)), options_.attempt_delay);
+  co_return co_await detail::connection_within(limit, began, std::move(peer), std::move(connecting));
+}
+
+namespace {
+
+struct Bound {
+  posix::Fd fd;
+  std::string what;  // for messages
+};
+
+// A socket bound to `address`, but not listening; `shared`: beside others that share it.
+Result<Bound> bind_to(std::string_view address, bool shared) {
+  Result<HostAndPort> parsed = parse_host_and_port(address);
+  if (!parsed) return std::move(parsed).error();
+  const bool every = parsed->host.empty();
+  const std::string host = every ? "::" : parsed->host == "localhost" ? "127.0.0.1" : parsed->host;
+  std::optional<SocketAddress> local = SocketAddress::literal(host, parsed->port);
+  if (!local)
+    return Error(Errc::invalid_argument,
+                 "listen on " + std::string(address) + ": give an address, not a name");
+  posix::Fd fd(::socket(local->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd && every) {  // a machine without IPv6
+    local = SocketAddress::literal("0.0.0.0", parsed->port);
+    fd = posix::Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  }
+  std::string what = "listen on " + local->text();
+  if (!fd) return Error::from_errno(errno, what);
+  set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (shared) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  if (local->family() == AF_INET6) {
+    const int only_v6 = every ? 0 : 1;
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
+  }
+  if (::bind(fd.get(), local->data(), local->size()) != 0) return Error::from_errno(errno, what);
+  return Bound{std::move(fd), std::move(what)};
+}
+
+}  // namespace
+
+Result<> TcpNetwork::check_free(std::string_view address) {
+  Result<Bound> bound = bind_to(address, false);
+  if (!bound) return std::move(bound).error();
+  return {};
+}
+
+Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
+  Result<Bound> bound = bind_to(address, options_.reuse_port);
+  if (!bound) return std::move(bound).error();
+  const int fd = bound->fd.get();
+  set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  if (::listen(fd, options_.backlog) != 0) return Error::from_errno(errno, bound->what);
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length);
+  auto socket = std::make_unique<Socket>(backend_, std::move(bound->fd));
+  return std::unique_ptr<Listener>(std::make_unique<TcpListener>(
+      backend_, std::move(socket), SocketAddress(reinterpret_cast<sockaddr*>(&name), length)));
+}
+
+}  // namespace escapement

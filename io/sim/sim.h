@@ -1,0 +1,67 @@
+// Sim: a whole simulated world in one object: a clock that jumps, a network, and a reactor in them.
+//
+//     TEST_CASE("a sleep takes as long as it says") {
+//       Sim sim(Seed{1});
+//       Result<> slept = sim.run(nap());
+//       CHECK(sim.elapsed() == 250ms);
+//     }
+//
+// The code under test is the same as in production; only backend and network are others. Everything random
+// follows from the seed, also what Reactor::random() draws.
+
+#pragma once
+
+#include <utility>
+
+#include <escapement/core/reactor.h>
+#include <escapement/core/task.h>
+#include <escapement/io/sim/backend.h>
+#include <escapement/io/sim/network.h>
+#include <escapement/io/sim/pipe.h>
+#include <escapement/timers/wheel.h>
+
+namespace escapement {
+
+class Sim {
+ public:
+  explicit Sim(Seed seed = Seed(), SimNetworkOptions options = SimNetworkOptions(),
+               SimClock clock = SimClock());
+
+  // Runs `task` to its end; time passes as far as that takes. Errc::internal when it stalls: everything
+  // waits and nothing is scheduled.
+  template <class T>
+  Result<T> run(Task<T> task) {
+    return reactor_.run(std::move(task));
+  }
+  template <Operation O>
+  auto run(O operation) {
+    return reactor_.run(detail::as_task(std::move(operation)));
+  }
+
+  // Lets time pass while whatever is spawned runs, each thing at its own instant. On return exactly that
+  // much has passed and nothing is left to do at that instant. Not from inside a task. A task that never
+  // stops being ready would make it endless: that is checked, after a million turns at one instant.
+  void advance(Duration length);
+  // The same without time passing.
+  void settle() { advance(Duration()); }
+
+  // Simulated since the start.
+  Duration elapsed() const { return backend_.elapsed(); }
+
+  Seed seed() const { return seed_; }
+  SimBackend& backend() { return backend_; }
+  TimerWheel& timers() { return timers_; }
+  Reactor& reactor() { return reactor_; }
+  SimNetwork& network() { return network_; }
+
+ private:
+  void run_until_idle();
+
+  Seed seed_;
+  SimBackend backend_;
+  TimerWheel timers_;
+  Reactor reactor_;
+  SimNetwork network_;
+};
+
+}  // namespace escapement

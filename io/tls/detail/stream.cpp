@@ -1,0 +1,432 @@
+#include <escapement/io/tls/detail/stream.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <escapement/core/event.h>
+#include <escapement/io/tls/detail/engine.h>
+#include <escapement/io/tls/detail/mbedtls.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement::detail {
+
+namespace {
+
+constexpr Duration rests_after = 1s;                // without a large record: its memory is given back
+constexpr std::size_t small_alert_max = 128;        // an alert's record
+constexpr std::size_t kept_capacity_max = 1 * KiB;  // of a buffer that is empty: a small answer fits
+
+// What is encrypted is sent by a task of the stream's own: whoever waits for it may be cancelled without
+// leaving half a record on the wire, and a read may answer the peer without owning a write.
+class TlsStreamOver final : public TlsStream, private Runnable {
+ public:
+  TlsStreamOver(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner, std::string host)
+      : inner_(std::move(inner)), engine_(std::move(context), std::move(host), inner_->peer()) {
+    bytes_are_dear();
+  }
+  ~TlsStreamOver() override;
+
+  Task<> handshake() override;
+  const TlsInfo& info() const override {
+    ESC_CHECK(established_);
+    return const_cast<TlsEngine&>(engine_).info();
+  }
+  std::optional<std::size_t> read_now(MutableBytes into) override;
+  Task<std::size_t> read_task(MutableBytes into) override;
+  std::size_t write_now(Bytes bytes) override;
+  Task<> write_task(Bytes bytes) override;
+  Task<> shutdown_write() override;
+  bool readable_or_closed() override;
+  void reset_on_close() override {
+    broken_on_purpose_ = true;
+    inner_->reset_on_close();
+  }
+  bool encrypted() const override { return true; }
+  bool serves(std::string_view host) const override { return engine_.speaks_for(host); }
+  // Of the transport: records, and its end. What records hold is for `read` to say.
+  bool watch(Reactor& reactor, Runnable* waiter) override;
+  bool broken() const override { return inner_->broken(); }
+  bool peer_ended() const override { return ended_ || inner_->peer_ended(); }
+  std::string peer() const override { return inner_->peer(); }
+  std::optional<HostKey> peer_host() const override { return inner_->peer_host(); }
+
+ private:
+  using Step = TlsEngine::Step;
+
+  Task<> shake();
+  Task<Step> heavy_step();
+  Task<> receive();
+  Error no_close_notify() const;
+  bool receive_at_once();
+  bool look();
+  Task<> send_outgoing();
+  std::size_t take_ahead(std::size_t most);
+  bool send_at_once();
+  void start_sending();
+  Task<> all_sent();
+  Task<> room_for_more();
+  void start_greeting(Reactor& reactor);
+  void run() override;
+  void sending_finished();
+  void trim_buffers();
+  void shrink_later();
+
+  std::unique_ptr<Stream> inner_;
+  TlsEngine engine_;
+  Reactor* reactor_ = nullptr;  // from the first operation on
+  Instant handshake_deadline_;
+  Semaphore shaking_{1};
+  bool established_ = false;
+  bool receiving_ = false;
+  bool ended_ = false;                     // the peer's close_notify has come
+  bool cut_off_ = false;                   // the transport broke, or ended without it
+  bool shut_ = false;                      // ours has gone
+  bool write_unfinished_ = false;          // one is under way, or was cancelled
+  bool broken_on_purpose_ = false;         // reset_on_close
+  std::size_t ahead_ = 0;                  // bytes that write_now has encrypted and not yet called written
+  std::optional<Started<void>> greeting_;  // the handshake, where nobody but waiter_ waits for it
+  TimerEntry shrinking_;
+  bool shrinks_ = false;        // until shrinking_ is due, and that was seen
+  Runnable* waiter_ = nullptr;  // of `watch`, until the handshake is over
+  std::string on_the_wire_;     // what sending_ is sending
+  std::optional<Started<void>> sending_;
+  std::optional<Error> sending_failed_;
+  Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
+};
+
+// True while the object lives, and afterwards unless `finished` was called.
+class Unfinished {
+ public:
+  explicit Unfinished(bool& flag) : flag_(flag) { flag_ = true; }
+  Unfinished(const Unfinished&) = delete;
+  void finished() { flag_ = false; }
+
+ private:
+  bool& flag_;
+};
+
+TlsStreamOver::~TlsStreamOver() {
+  const bool whole = established_ && !cut_off_ && !write_unfinished_ && !broken_on_purpose_;
+  const bool can_send = !shut_ && !sending_ && !sending_failed_;
+  // What the transport does not take at once is not sent, nor what there is no memory for.
+  auto saying_goodbye = [&] {
+    engine_.outgoing().reserve(engine_.outgoing().size() +
+                               small_alert_max);  // nothing is thrown through mbedTLS
+    if (engine_.close() == Step::done && !send_at_once()) start_sending();
+  };
+  if (whole && can_send) (void)catching(saying_goodbye);
+  greeting_.reset();
+  sending_.reset();
+}
+
+// What was started here has finished, or the timer is due.
+void TlsStreamOver::run() {
+  if (sending_ && sending_->finished()) sending_finished();
+  if (shrinks_ && !shrinking_.armed()) {
+    shrinks_ = false;
+    if (engine_.shrink()) {
+      shrink_later();
+    } else if (!receiving_) {
+      engine_.records().shrink();
+    }
+  }
+  if (!greeting_ || !greeting_->finished()) return;
+  Result<> outcome = greeting_->take();
+  (void)outcome;  // `read` says it again
+  greeting_.reset();
+  if (waiter_ != nullptr) reactor_->ready(*std::exchange(waiter_, nullptr));
+}
+
+// --- The handshake
+
+Task<> TlsStreamOver::handshake() {
+  Reactor& reactor = co_await this_reactor;
+  if (reactor_ == nullptr) {
+    reactor_ = &reactor;
+    handshake_deadline_ = reactor.precise_now() + engine_.context().handshake_timeout();
+  }
+  Semaphore::Permit turn = co_await shaking_.acquire();
+  if (established_) co_return;
+  if (engine_.failed()) co_await Error(engine_.error());
+  const Duration left = handshake_deadline_ - reactor.precise_now();
+  Result<> outcome = co_await with_timeout(left, shake()).result();
+  established_ = static_cast<bool>(outcome);
+  if (established_) co_return;
+  const bool told = engine_.failed();
+  Error error = told ? Error(engine_.error()) : std::move(outcome).error();
+  if (error == Errc::timed_out) {
+    const Duration limit = engine_.context().handshake_timeout();
+    const Duration elapsed = limit + (reactor.precise_now() - handshake_deadline_);
+    error = timeout_error({TimeLimit::handshake, "nothing"}, limit, elapsed);
+    error =
+        std::move(error).context("TLS handshake with " + engine_.peer_name()).with_peer(engine_.peer_name());
+  }
+  if (!engine_.host().empty()) error.nothing_sent();
+  engine_.fail(error);
+  if (!told) engine_.context().failed(error);
+  co_await std::move(error);
+}
+
+Task<> TlsStreamOver::shake() {
+  for (;;) {
+    Step step = Step::again;
+    while (step == Step::again && engine_.light_step_next()) step = engine_.handshake();
+    if (step == Step::again) step = co_await heavy_step();
+    if (step != Step::again) start_sending();  // a flight goes out as a whole
+    if (step == Step::done) co_return;
+    if (step == Step::wants_room) co_await all_sent();
+    if (step == Step::wants_input) co_await receive();
+    if (step != Step::failed) continue;
+    Result<> told = co_await all_sent().result();  // the alert that says why
+    (void)told;
+    co_await Error(engine_.error());
+  }
+}
+
+// One step, and then the end of the reactor's turn: nobody else's timer waits for two.
+Task<TlsStreamOver::Step> TlsStreamOver::heavy_step() {
+  PromiseBase& self = co_await this_task;
+  Semaphore::Permit turn = co_await engine_.context().steps().acquire();
+  const Step step = engine_.handshake();
+  if (step == Step::wants_input || step == Step::wants_room) co_return step;
+  if (step != Step::again) start_sending();
+  TimerEntry next_turn;
+  next_turn.arm(reactor_->timers(), reactor_->now(), self);
+  while (next_turn.armed()) co_await until_made_ready;
+  co_return step;
+}
+
+// --- Receiving
+
+// No coroutine where a record is there or can be had, nor while none is.
+std::optional<std::size_t> TlsStreamOver::read_now(MutableBytes into) {
+  if (ended_ || engine_.failed()) return 0;
+  if (!established_) return std::nullopt;
+  for (;;) {
+    while (engine_.has_input()) {
+      std::size_t count = 0;
+      const Step step = engine_.read(into, count);
+      start_sending();
+      if (step == Step::done) return count;
+      if (step == Step::closed) ended_ = true;
+      if (step != Step::again && step != Step::wants_input) return 0;
+    }
+    const std::optional<std::size_t> received = inner_->read_now(engine_.records().room());
+    if (received.value_or(0) == 0) return received;
+    engine_.records().received(*received);
+  }
+}
+
+Task<std::size_t> TlsStreamOver::read_task(MutableBytes into) {
+  ESC_CHECK(!into.empty());
+  if (!take_turn()) co_await yield();
+  if (!established_) co_await handshake();
+  for (;;) {
+    if (ended_) co_return std::size_t{0};
+    std::size_t count = 0;
+    const Step step = engine_.read(into, count);
+    start_sending();
+    if (step == Step::done) co_return count;
+    if (step == Step::closed) ended_ = true;
+    if (step == Step::failed) co_return Error(engine_.error());
+    if (step == Step::wants_room) co_await all_sent();
+    if (step == Step::wants_input) co_await receive();
+  }
+}
+
+Task<> TlsStreamOver::receive() {
+  class Receiving {
+   public:
+    explicit Receiving(bool& flag) : flag_(flag) { flag_ = true; }
+    Receiving(const Receiving&) = delete;
+    ~Receiving() { flag_ = false; }
+
+   private:
+    bool& flag_;
+  };
+  Receiving receiving(receiving_);
+  Result<std::size_t> count = co_await inner_->read(engine_.records().room()).result();
+  cut_off_ = !count || *count == 0;
+  if (!count) co_await Error(std::move(count).error());
+  if (*count == 0) co_await no_close_notify();
+  engine_.records().received(*count);
+}
+
+// The transport ended without a close_notify before it.
+Error TlsStreamOver::no_close_notify() const {
+  if (established_) return Error(Errc::reset, engine_.peer_name() + " cut the TLS connection off");
+  return Error(Errc::reset, "TLS handshake with " + engine_.peer_name() + ": it closed the connection");
+}
+
+// Before the handshake is over that is the next event.
+bool TlsStreamOver::watch(Reactor& reactor, Runnable* waiter) {
+  waiter_ = established_ ? nullptr : waiter;
+  if (established_) {
+    if (waiter != nullptr && engine_.grown() && !shrinks_) shrink_later();
+    return inner_->watch(reactor, waiter);
+  }
+  if (waiter != nullptr && !greeting_) start_greeting(reactor);
+  return true;
+}
+
+void TlsStreamOver::start_greeting(Reactor& reactor) {
+  greeting_.emplace(handshake());
+  greeting_->start(reactor, *this);
+  if (greeting_->finished()) reactor.ready(*this);
+}
+
+void TlsStreamOver::shrink_later() {
+  shrinks_ = true;
+  shrinking_.arm(reactor_->timers(), reactor_->now() + rests_after, *this);
+}
+
+// Takes what has arrived. False when nothing could be had without waiting. (Never by a task of its own:
+// somebody may watch the transport, and then nobody may wait for it.)
+bool TlsStreamOver::receive_at_once() {
+  const std::optional<std::size_t> count = inner_->read_now(engine_.records().room());
+  if (count.value_or(0) == 0) return false;
+  engine_.records().received(*count);
+  return true;
+}
+
+// Without memory to look it is taken for unusable.
+bool TlsStreamOver::readable_or_closed() {
+  if (!established_ || receiving_) return inner_->readable_or_closed();
+  if (ended_ || sending_failed_) return true;
+  bool found = true;
+  auto looking = [&] { found = look(); };
+  return catching(looking) || found;
+}
+
+// What has arrived may be no more than a ticket: it is looked into.
+bool TlsStreamOver::look() {
+  for (;;) {
+    const Step step = engine_.look();
+    start_sending();
+    if (step == Step::again) continue;
+    if (step == Step::closed) ended_ = true;
+    if (step != Step::wants_input || !engine_.records().empty()) return true;
+    if (!inner_->readable_or_closed()) return false;
+    if (!receive_at_once()) return true;
+  }
+}
+
+// --- Sending
+
+// All or nothing, as far as its caller can tell: what has been encrypted cannot be taken back. Where the
+// transport does not take it at once, it is on its way, and counts as written when it has gone.
+std::size_t TlsStreamOver::write_now(Bytes bytes) {
+  if (!established_ || shut_ || engine_.failed() || sending_ || sending_failed_) return 0;
+  const std::size_t gone = take_ahead(bytes.size());
+  Bytes left = bytes.subspan(gone);
+  while (!left.empty()) {
+    std::size_t count = 0;
+    if (engine_.write(left, count) != Step::done) break;
+    left = left.subspan(count);
+  }
+  write_unfinished_ = !left.empty();
+  if (send_at_once()) return bytes.size() - left.size();
+  write_unfinished_ = true;
+  ahead_ += bytes.size() - gone - left.size();
+  start_sending();
+  return gone;
+}
+
+Task<> TlsStreamOver::write_task(Bytes bytes) {
+  if (!take_turn()) co_await yield();
+  if (!established_) co_await handshake();
+  if (shut_) co_await Error(Errc::reset, "TLS: write after shutdown_write");
+  Unfinished unfinished(write_unfinished_);
+  bytes = bytes.subspan(take_ahead(bytes.size()));
+  while (!bytes.empty()) {
+    std::size_t count = 0;
+    const Step step = engine_.write(bytes, count);
+    if (step == Step::failed) co_await Error(engine_.error());
+    if (step == Step::wants_room) co_await room_for_more();
+    if (step == Step::wants_input) co_await Error(Errc::internal, "TLS: a write that wants to read");
+    bytes = bytes.subspan(count);
+  }
+  co_await all_sent();
+  unfinished.finished();
+}
+
+Task<> TlsStreamOver::shutdown_write() {
+  if (!established_) co_await handshake();
+  if (write_unfinished_) co_await Error(Errc::reset, "TLS: the end after a write that was cut short");
+  if (!shut_ && engine_.close() == Step::failed) co_await Error(engine_.error());
+  shut_ = true;
+  co_await all_sent();
+  co_await inner_->shutdown_write();
+}
+
+Task<> TlsStreamOver::all_sent() {
+  for (;;) {
+    start_sending();
+    if (sending_failed_) co_await Error(*sending_failed_);
+    if (!sending_ && engine_.outgoing().empty()) co_return;
+    co_await sent_.wait();
+  }
+}
+
+// More is encrypted while the last lot is being sent.
+Task<> TlsStreamOver::room_for_more() {
+  start_sending();
+  if (sending_failed_) co_await Error(*sending_failed_);
+  if (!engine_.outgoing().empty()) co_await sent_.wait();
+}
+
+Task<> TlsStreamOver::send_outgoing() {
+  while (!engine_.outgoing().empty()) {
+    on_the_wire_.clear();
+    on_the_wire_.swap(engine_.outgoing());
+    sent_.pulse();
+    co_await inner_->write(as_bytes(on_the_wire_));
+  }
+}
+
+std::size_t TlsStreamOver::take_ahead(std::size_t most) {
+  const std::size_t count = std::min(ahead_, most);
+  ahead_ -= count;
+  return count;
+}
+
+// True when the transport has taken all there is.
+bool TlsStreamOver::send_at_once() {
+  std::string& outgoing = engine_.outgoing();
+  outgoing.erase(0, inner_->write_now(as_bytes(outgoing)));
+  if (!outgoing.empty()) return false;
+  trim_buffers();
+  return true;
+}
+
+void TlsStreamOver::start_sending() {
+  if (sending_ || sending_failed_ || engine_.outgoing().empty()) return;
+  sending_.emplace(send_outgoing());
+  sending_->start(*reactor_, *this);
+  if (sending_->finished()) sending_finished();
+}
+
+void TlsStreamOver::sending_finished() {
+  Result<> outcome = sending_->take();
+  sending_.reset();
+  if (!outcome) sending_failed_ = std::move(outcome).error();
+  trim_buffers();
+  sent_.pulse();
+}
+
+void TlsStreamOver::trim_buffers() {
+  on_the_wire_.clear();
+  for (std::string* buffer : {&on_the_wire_, &engine_.outgoing()}) {
+    if (buffer->empty() && buffer->capacity() > kept_capacity_max) *buffer = std::string();
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<TlsStream> make_tls_stream(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner,
+                                           std::string host) {
+  return std::make_unique<TlsStreamOver>(std::move(context), std::move(inner), std::move(host));
+}
+
+}  // namespace escapement::detail

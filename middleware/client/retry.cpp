@@ -1,0 +1,58 @@
+#include <escapement/middleware/client/retry.h>
+
+#include <escapement/timers/sleep.h>
+
+namespace escapement::http {
+
+namespace {
+
+// What to send when there may be another attempt afterwards.
+Request copy_of(const Request& request) {
+  Request copy = request.copy_without_body();
+  copy.body = request.body.copy();
+  return copy;
+}
+
+Task<Response> only_attempt(Request request, const Service& next, bool idempotent) {
+  request.attempt = 1;
+  Result<Response> outcome = co_await next(std::move(request)).result();
+  if (outcome) co_return std::move(outcome);
+  Reactor& reactor = co_await this_reactor;
+  const Verdict verdict = judge(idempotent, Attempt(outcome.error()), reactor.backend().system_now());
+  if (!verdict.again) co_return std::move(outcome);
+  co_return std::move(outcome).error().context("not tried again, the body streams and cannot be sent twice");
+}
+
+}  // namespace
+
+// Nothing when the server asks for more than is waited for here.
+std::optional<Duration> Retry::delay_after(const Verdict& verdict, int retry, Random& drawn_from) const {
+  if (verdict.server_delay) {
+    if (*verdict.server_delay > server_delay_max) return std::nullopt;
+    return positive_jitter(*verdict.server_delay, drawn_from);
+  }
+  const Duration delay = exponential_backoff(backoff, backoff_max, retry);
+  return jitter == Jitter::full ? full_jitter(delay, drawn_from) : delay;
+}
+
+Task<Response> Retry::operator()(Request request, const Service& next) const {
+  Reactor& reactor = co_await this_reactor;
+  const bool repeatable = repeat_any_method || idempotent(request.method, request.headers);
+  if (!request.body.replayable()) co_return co_await only_attempt(std::move(request), next, repeatable);
+  Random& drawn_from = random != nullptr ? *random : reactor.random();
+  for (int made = 1;; ++made) {
+    request.attempt = made;
+    Result<Response> outcome = co_await next(copy_of(request)).result();
+    if (made >= attempts) co_return std::move(outcome);
+    const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());
+    const Verdict verdict = judge(repeatable, attempt, reactor.backend().system_now());
+    if (!verdict.again) co_return std::move(outcome);
+    const std::optional<Duration> delay = delay_after(verdict, made - 1, drawn_from);
+    if (!delay || reactor.precise_now() + *delay >= request.deadline) co_return std::move(outcome);
+    if (observer) observer(RetryNotice{attempt, made, *delay});
+    outcome = Error(Errc::cancelled);  // gives up the failed answer's body before the wait
+    co_await sleep(*delay);
+  }
+}
+
+}  // namespace escapement::http

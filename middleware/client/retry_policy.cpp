@@ -1,0 +1,176 @@
+#include <escapement/middleware/client/retry_policy.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace escapement::http {
+
+namespace {
+
+constexpr Verdict no;
+constexpr Verdict backoff{true, std::nullopt};
+
+constexpr Duration unreadable = Duration::max();
+
+// "120" or "1.5".
+struct Decimal {
+  std::int64_t whole = 0;  // saturated
+  std::int64_t billionths = 0;
+
+  Duration as_seconds() const { return Duration(1s) * whole + Duration::nanoseconds(billionths); }
+};
+
+std::optional<Decimal> decimal(std::string_view text) {
+  Decimal number;
+  const char* const end = text.data() + text.size();
+  const std::from_chars_result read = std::from_chars(text.data(), end, number.whole);
+  if (text.empty() || text[0] == '-' || read.ptr == text.data()) return std::nullopt;
+  if (read.ec == std::errc::result_out_of_range) number.whole = INT64_MAX;
+  const char* digit = read.ptr;
+  if (digit == end) return number;
+  if (*digit != '.') return std::nullopt;
+  for (std::int64_t unit = 100'000'000; ++digit != end; unit /= 10) {
+    if (*digit < '0' || *digit > '9') return std::nullopt;
+    number.billionths += unit > 0 ? unit * (*digit - '0') : *digit != '0';  // what is cut is rounded up
+  }
+  return number;
+}
+
+std::optional<SystemTime> date(std::string_view text, SystemTime now) {
+  Result<SystemTime> date = SystemTime::parse_http_date(text, now);
+  if (!date) date = SystemTime::parse_rfc3339(text);
+  return date ? std::optional<SystemTime>(*date) : std::nullopt;
+}
+
+SystemTime clock_of(const Headers& headers, SystemTime now) {
+  const std::string* date = headers.get("date");
+  if (date == nullptr) return now;
+  const Result<SystemTime> parsed = SystemTime::parse_http_date(*date, now);
+  return parsed ? *parsed : now;
+}
+
+// What the reset of a rate limit says, in any of the ways that are in use.
+Duration until_reset(std::string_view reset, SystemTime clock, SystemTime now) {
+  constexpr std::int64_t three_years = 100'000'000;        // more seconds are a date
+  constexpr std::int64_t year_5138 = 1'000 * three_years;  // and a later one is in milliseconds
+  SystemTime at;
+  if (const std::optional<Decimal> number = decimal(reset)) {
+    if (number->whole <= three_years) return number->as_seconds();
+    const bool milliseconds = number->whole > year_5138;
+    const std::int64_t since_1970 = milliseconds ? number->whole : number->whole * 1000;
+    at = SystemTime::from_unix_milliseconds(since_1970 +
+                                            (milliseconds ? 0 : (number->billionths + 999'999) / 1'000'000));
+  } else if (const std::optional<SystemTime> read = date(reset, now)) {
+    at = *read;
+  } else {
+    return unreadable;
+  }
+  return std::max(at - clock, Duration());
+}
+
+// The value of parameter `name` in `"a";r=0;t=30` or `limit=5, remaining=0, reset=30`; empty: there is none.
+std::string_view parameter(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find_first_of(",;"), list.size());
+    const std::string_view item = without_white_space(list.substr(0, end));
+    const std::size_t equals = item.find('=');
+    if (equals != item.npos && item.substr(0, equals) == name) return item.substr(equals + 1);
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return {};
+}
+
+// Until an exhausted rate limit is filled again, where the fields say so; the longest where several do.
+std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exhausted, SystemTime now) {
+  std::optional<Duration> longest;
+  const auto see = [&](std::string_view remaining, std::string_view reset) {
+    const bool exhausted = remaining == "0" || (remaining.empty() && surely_exhausted);
+    if (!exhausted || reset.empty()) return;
+    longest = std::max(longest.value_or(Duration()), until_reset(reset, clock_of(headers, now), now));
+  };
+  for (const std::string prefix : {"x-ratelimit-", "x-rate-limit-", "ratelimit-"}) {
+    see(headers.get_or(prefix + "remaining", ""), headers.get_or(prefix + "reset", ""));
+  }
+  const std::string limits = headers.joined("ratelimit").value_or("");
+  std::string_view list = limits;
+  see(parameter(list, "remaining"), parameter(list, "reset"));
+  while (!list.empty()) {  // one policy each
+    const std::size_t end = std::min(list.find(','), list.size());
+    see(parameter(list.substr(0, end), "r"), parameter(list.substr(0, end), "t"));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return longest;
+}
+
+Verdict judge_error(bool idempotent, const Error& error) {
+  switch (error.code()) {
+    case Errc::unavailable:
+    case Errc::overloaded:
+    case Errc::reset: return idempotent || !error.maybe_sent() ? backoff : no;
+    case Errc::timed_out: return idempotent || !error.maybe_sent() ? backoff : no;
+    default: return no;
+  }
+}
+
+Verdict judge_status(bool idempotent, const Response& response, SystemTime now) {
+  if (response.status < 400) return no;
+  const Headers& headers = response.headers;
+  std::optional<Duration> asked;
+  if (!headers.get_or("retry-after", "").empty()) asked = retry_after(headers, now).value_or(unreadable);
+  const std::optional<Duration> delay =
+      asked ? asked : rate_limit_reset(headers, response.status == 429, now);
+  switch (response.status) {
+    case 403: return delay ? Verdict{true, delay} : no;
+    case 408:
+    case 500:
+    case 502:
+    case 504:
+    case 524: return idempotent ? Verdict{true, delay} : no;
+    case 413: return idempotent && asked ? Verdict{true, asked} : no;
+    case 425: return Verdict{true, delay.value_or(Duration())};
+    case 429:
+    case 521:
+    case 522: return Verdict{true, delay};
+    case 503: return idempotent || asked ? Verdict{true, delay} : no;
+    default: return no;
+  }
+}
+
+}  // namespace
+
+Verdict judge(bool idempotent, const Attempt& attempt, SystemTime now) {
+  if (attempt.error() != nullptr) return judge_error(idempotent, *attempt.error());
+  return judge_status(idempotent, *attempt.response(), now);
+}
+
+std::optional<Duration> retry_after(const Headers& headers, SystemTime now) {
+  std::optional<Duration> longest;
+  for (const Headers::Field& field : headers) {
+    if (!equal_ignoring_case(field.name, "retry-after")) continue;
+    Duration asked;
+    if (const std::optional<Decimal> number = decimal(field.value)) {
+      asked = number->as_seconds();
+    } else if (const std::optional<SystemTime> at = date(field.value, now)) {
+      asked = std::max(*at - clock_of(headers, now), Duration());
+    } else {
+      return std::nullopt;
+    }
+    longest = std::max(longest.value_or(Duration()), asked);
+  }
+  return longest;
+}
+
+Duration exponential_backoff(Duration base, Duration most, int retry) {
+  return std::min(most, base * (std::int64_t{1} << std::clamp(retry, 0, 62)));
+}
+
+Duration full_jitter(Duration delay, Random& random) {
+  return Duration::nanoseconds(static_cast<std::int64_t>(
+      random.up_to(static_cast<std::uint64_t>(std::max<std::int64_t>(0, delay.count())))));
+}
+
+Duration positive_jitter(Duration delay, Random& random) {
+  return delay + full_jitter(std::min(Duration(5s), delay / 10), random);
+}
+
+}  // namespace escapement::http

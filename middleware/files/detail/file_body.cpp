@@ -1,0 +1,113 @@
+#include <escapement/middleware/files/detail/file_body.h>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace escapement::http {
+
+namespace {
+
+// Up to `most` bytes from where `range` begins, which moves on.
+Result<std::string> read_some(FileRange& range, std::size_t most) {
+  std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, range.left)), '\0');
+  ssize_t count = 0;
+  do {
+    count = ::pread(range.fd, bytes.data(), bytes.size(), static_cast<off_t>(range.offset));
+  } while (count < 0 && errno == EINTR);
+  if (count < 0) return Error::from_errno(errno, "read a file", Errc::reset);
+  if (count == 0) return Error(Errc::reset, "read a file: it became shorter while it was sent");
+  bytes.resize(static_cast<std::size_t>(count));
+  range.offset += static_cast<std::uint64_t>(count);
+  range.left -= static_cast<std::uint64_t>(count);
+  return bytes;
+}
+
+class FileSource final : public BodySource {
+ public:
+  FileSource(std::shared_ptr<const posix::Fd> file, ByteRange range, std::size_t piece)
+      : file_(std::move(file)),
+        range_{file_->get(), range.first, range.length},
+        length_(range.length),
+        piece_(piece) {}
+
+  Task<std::string> read() override {
+    if (range_.left == 0) co_return std::string();
+    co_return read_some(range_, piece_);
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  FileRange* file_range() override { return &range_; }
+
+ private:
+  std::shared_ptr<const posix::Fd> file_;
+  FileRange range_;
+  std::uint64_t length_;
+  std::size_t piece_;
+};
+
+// Texts and ranges in turn: text 0, range 0, text 1, range 1, ..., the last text.
+class MultipartSource final : public BodySource {
+ public:
+  MultipartSource(std::shared_ptr<const posix::Fd> file, std::vector<std::string> texts,
+                  std::vector<ByteRange> ranges, std::size_t piece)
+      : file_(std::move(file)), texts_(std::move(texts)), ranges_(std::move(ranges)), piece_(piece) {
+    for (const std::string& text : texts_) length_ += text.size();
+    for (const ByteRange& range : ranges_) length_ += range.length;
+  }
+
+  Task<std::string> read() override {
+    if (current_.left > 0) co_return read_some(current_, piece_);
+    if (next_ == texts_.size()) co_return std::string();
+    if (next_ < ranges_.size()) current_ = {file_->get(), ranges_[next_].first, ranges_[next_].length};
+    co_return std::move(texts_[next_++]);
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+
+ private:
+  std::shared_ptr<const posix::Fd> file_;
+  std::vector<std::string> texts_;
+  std::vector<ByteRange> ranges_;
+  std::size_t piece_;
+  std::uint64_t length_ = 0;
+  std::size_t next_ = 0;
+  FileRange current_{-1, 0, 0};
+};
+
+}  // namespace
+
+Body file_body(std::shared_ptr<const posix::Fd> file, ByteRange range, std::size_t piece) {
+  return Body(std::make_unique<FileSource>(std::move(file), range, piece));
+}
+
+Result<std::string> read_whole(const posix::Fd& file, ByteRange range) {
+  FileRange left{file.get(), range.first, range.length};
+  std::string all;
+  while (left.left > 0) {
+    Result<std::string> bytes = read_some(left, static_cast<std::size_t>(left.left));
+    if (!bytes) return bytes;
+    all += *bytes;
+  }
+  return all;
+}
+
+Body multipart_body(std::shared_ptr<const posix::Fd> file, std::uint64_t size,
+                    const std::vector<ByteRange>& ranges, const Multipart& multipart, std::size_t piece) {
+  std::vector<std::string> texts;
+  for (const ByteRange& range : ranges) {
+    std::string text = texts.empty() ? "--" : "\r\n--";
+    text += multipart.boundary;
+    if (!multipart.content_type.empty()) text += "\r\nContent-Type: " + multipart.content_type;
+    text += "\r\nContent-Range: " + content_range(range, size) + "\r\n\r\n";
+    texts.push_back(std::move(text));
+  }
+  texts.push_back("\r\n--" + multipart.boundary + "--\r\n");
+  return Body(std::make_unique<MultipartSource>(std::move(file), std::move(texts), ranges, piece));
+}
+
+std::string content_range(ByteRange range, std::uint64_t size) {
+  return "bytes " + std::to_string(range.first) + '-' + std::to_string(range.first + range.length - 1) + '/' +
+         std::to_string(size);
+}
+
+}  // namespace escapement::http

@@ -1,0 +1,42 @@
+// TurnFigures: how long a reactor's turns take and how late its timers are, and a watchdog for long turns.
+
+#pragma once
+
+#include <functional>
+
+#include <escapement/core/reactor.h>
+#include <escapement/middleware/observe/metrics.h>
+#include <escapement/timers/wheel.h>
+
+namespace escapement {
+
+// One reactor's figures: `reactor.watch_turns(&figures)`. A turn that takes longer than `limit` is told to
+// `tell`, when it is over: everything else on this reactor has waited for it. Turn::longest_code is the
+// coroutine that went on or, where a Server called one in that turn, the handler: behind layers the
+// innermost, of a Router the one that it chose.
+class TurnFigures final : public TurnWatcher {
+ public:
+  explicit TurnFigures(Duration limit = Duration::max(), std::function<void(const Turn&)> tell = {})
+      : limit_(limit), tell_(std::move(tell)) {}
+
+  void turn_ended(const Turn& turn) override;
+
+  // Adds reactor_turns_total, reactor_turn_seconds_total, reactor_long_turns_total, timers_fired_total,
+  // timer_lateness_seconds_total (of the first timer of each turn) and timers_live. Both must stay as long as
+  // `metrics` is asked.
+  void add_to(const http::Metrics& metrics, const TimerWheel& timers) const;
+
+ private:
+  Duration limit_;
+  std::function<void(const Turn&)> tell_;
+  std::uint64_t turns_ = 0;
+  std::uint64_t long_turns_ = 0;
+  std::uint64_t timers_ = 0;
+  Duration length_;
+  Duration lateness_;
+};
+
+// "a turn of 312.4 ms; 5 things ran, the longest 310.1 ms": without the place, which needs the program.
+std::string describe(const Turn& turn);
+
+}  // namespace escapement

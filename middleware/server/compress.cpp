@@ -1,0 +1,139 @@
+#include <escapement/middleware/server/compress.h>
+
+#include <escapement/middleware/files/content_type.h>
+#include <escapement/middleware/server/accept_encoding.h>
+#include <escapement/middleware/server/detail/gzip.h>
+
+namespace escapement::http {
+
+namespace {
+
+constexpr std::size_t slice_max = 32 * KiB;  // about a millisecond's work
+
+// Counts itself as long as it lives.
+class StreamCount {
+ public:
+  explicit StreamCount(std::shared_ptr<std::size_t> count) : count_(std::move(count)) { ++*count_; }
+  StreamCount(const StreamCount&) = delete;
+  ~StreamCount() { --*count_; }
+
+ private:
+  std::shared_ptr<std::size_t> count_;
+};
+
+class CompressedBody final : public BodySource {
+ public:
+  CompressedBody(Body plain, std::unique_ptr<GzipEncoder> encoder, std::shared_ptr<std::size_t> streams)
+      : stream_(std::move(streams)),
+        plain_(std::move(plain)),
+        encoder_(std::move(encoder)),
+        flushes_(!plain_.length()) {}
+
+  Task<std::string> read() override {
+    std::string bytes;
+    while (!ended_ && bytes.empty()) {
+      if (taken_ == piece_.size()) {
+        piece_ = co_await plain_.read();
+        taken_ = 0;
+        ended_ = piece_.empty();
+      } else {
+        co_await yield();
+      }
+      encode_slice(bytes);
+    }
+    co_return std::move(bytes);
+  }
+  Headers trailers() override { return plain_.trailers(); }
+
+ private:
+  void encode_slice(std::string& to) {
+    const std::string_view slice = std::string_view(piece_).substr(taken_, slice_max);
+    taken_ += slice.size();
+    const bool flush = flushes_ && taken_ == piece_.size();
+    encoder_->encode(to, slice,
+                     ended_  ? GzipEncoder::Flush::finish
+                     : flush ? GzipEncoder::Flush::sync
+                             : GzipEncoder::Flush::none);
+  }
+
+  StreamCount stream_;
+  Body plain_;
+  std::unique_ptr<GzipEncoder> encoder_;
+  bool flushes_;
+  std::string piece_;
+  std::size_t taken_ = 0;  // of the piece
+  bool ended_ = false;
+};
+
+// Whether the answer could come in either form.
+bool is_candidate(const Response& response) {
+  const Headers& headers = response.headers;
+  if (response.status == 204 || response.status == 206 || response.status == 304) return false;
+  if (headers.has("content-encoding") || headers.has("content-range")) return false;
+  const std::optional<std::string> cache_control = headers.joined("cache-control");
+  if (cache_control && list_contains(*cache_control, "no-transform")) return false;
+  return is_compressible(headers.get_or("content-type", ""));
+}
+
+void add_vary(Headers& headers) {
+  const std::optional<std::string> vary = headers.joined("vary");
+  if (vary && (list_contains(*vary, "accept-encoding") || list_contains(*vary, "*"))) return;
+  headers.add("Vary", "Accept-Encoding");
+}
+
+void weaken_etag(Headers& headers) {
+  const std::string etag(headers.get_or("etag", ""));
+  if (etag.starts_with('"')) headers.set("ETag", "W/" + etag);
+}
+
+void mark_compressed(Headers& headers) {
+  headers.set("Content-Encoding", "gzip");
+  headers.remove("content-length");
+  headers.remove("accept-ranges");
+  weaken_etag(headers);
+}
+
+// Of a 304: whether the client holds the compressed form, whose ETag is the weak one.
+bool is_of_compressed(const std::string& if_none_match, const Headers& headers) {
+  const std::string_view etag = headers.get_or("etag", "");
+  return etag.starts_with('"') && if_none_match.find("W/" + std::string(etag)) != if_none_match.npos;
+}
+
+}  // namespace
+
+Task<Response> Compress::operator()(Request request, const Service& next) const {
+  const GzipWish wish = gzip_wish(request.headers);
+  const std::string if_none_match = request.headers.joined("if-none-match").value_or("");
+  Response response = co_await next(std::move(request));
+  // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
+  const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));
+  const bool unchanged = response.status == 304;
+  const bool is_file = response.headers.has("etag") || response.headers.has("last-modified");
+  if (is_part || (unchanged && is_file)) add_vary(response.headers);
+  if (unchanged && wish != GzipWish::refused && is_of_compressed(if_none_match, response.headers)) {
+    weaken_etag(response.headers);
+  }
+  if (!is_candidate(response)) co_return std::move(response);
+  add_vary(response.headers);
+  const std::optional<std::uint64_t> length = response.body.length();
+  const bool too_short = length && (*length == 0 || (*length < length_min && wish != GzipWish::required));
+  if (wish == GzipWish::refused || too_short) co_return std::move(response);
+  const bool at_once = response.body.replayable() && *length <= slice_max;
+  if (!at_once && *streams >= streams_max) co_return std::move(response);
+  std::unique_ptr<GzipEncoder> encoder = GzipEncoder::make(level);
+  if (!encoder) co_return std::move(response);
+  mark_compressed(response.headers);
+  if (at_once) {
+    std::string bytes;
+    encoder->encode(bytes, response.body.bytes(), GzipEncoder::Flush::finish);
+    Body compressed(std::move(bytes));
+    compressed.hold_what(response.body);
+    response.body = std::move(compressed);
+  } else {
+    response.body =
+        Body(std::make_unique<CompressedBody>(std::move(response.body), std::move(encoder), streams));
+  }
+  co_return std::move(response);
+}
+
+}  // namespace escapement::http

@@ -1,0 +1,139 @@
+// Timeout: which of the limits it was, whom the call was for, which attempt was under way, and what was sent.
+
+#include <escapement/middleware/limits/timeout.h>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <escapement/io/http/client.h>
+#include <escapement/io/http/detail/progress.h>
+#include <escapement/middleware/client/retry.h>
+
+#include "support/mock_service.h"
+
+using namespace escapement;
+using namespace escapement::http;
+using namespace escapement::test;
+
+namespace {
+
+Request request(const char* method, Body body = {}) {
+  return Request(method, *Url::parse("http://h/a"), {}, std::move(body));
+}
+
+Error failure(Sim& sim, const Service& service, Request request) {
+  Result<Response> outcome = sim.run(service(std::move(request)));
+  REQUIRE(!outcome);
+  return std::move(outcome).error();
+}
+
+// A network in which connecting to "h" gets no answer.
+void make_hole(Sim& sim) {
+  sim.network().add_host("h");
+  SimFaults hole;
+  hole.black_hole = true;
+  sim.network().set_faults("h", hole);
+}
+
+}  // namespace
+
+TEST_CASE("timeout: outside a Retry it is the overall limit, inside the limit of one attempt") {
+  Sim sim;
+  MockService hangs(sim, {Step::hang()});
+  Error error = failure(sim, layered(Timeout{2s}, Retry::doubling(3), hangs), request("GET"));
+  CHECK(error.limit() == TimeLimit::overall);
+  CHECK(error.limit_length() == 2s);
+  CHECK(error.elapsed() == 2s);
+  CHECK(error.peer() == "http://h");
+  CHECK(error.maybe_sent());  // nothing is known of what this service does
+  CHECK(to_string(error) == "timed_out: http://h: no response within 2s");
+
+  error = failure(sim, layered(Retry::doubling(3), Timeout{250ms}, hangs), request("GET"));
+  CHECK(error.limit() == TimeLimit::per_try);
+  CHECK(error.limit_length() == 250ms);
+  CHECK(error.attempt() == 3);
+  CHECK(to_string(error) == "timed_out: http://h: no response within 250ms (attempt 3)");
+
+  // A body that streams is sent once: that is one attempt, and the only one.
+  class Streaming final : public BodySource {
+   public:
+    Task<std::string> read() override { co_return std::string(); }
+  };
+  error = failure(sim, layered(Retry::doubling(3), Timeout{250ms}, hangs),
+                  request("PUT", Body(std::make_unique<Streaming>())));
+  CHECK(error.limit() == TimeLimit::per_try);
+  CHECK(error.limit_length() == 250ms);
+  CHECK(error.attempt() == 1);
+
+  error = failure(sim, layered(Timeout{1s}, Retry::doubling(3), Timeout{700ms}, hangs), request("GET"));
+  CHECK(error.limit() == TimeLimit::overall);
+  CHECK(error.attempt() == 2);
+  CHECK(to_string(error) == "timed_out: http://h: no response within 1s (attempt 2)");
+}
+
+TEST_CASE("timeout: what timed out inside stays what it is") {
+  Sim sim;
+  MockService fails(sim,
+                    {Step(Error(Errc::timed_out, "x").ran_out(TimeLimit::overall, 1s, 1s).with_peer("p"))});
+  CHECK(to_string(failure(sim, layered(Timeout{2s}, fails), request("GET"))) == "timed_out: x");
+  MockService hangs(sim, {Step::hang()});
+  const Error inner = failure(sim, layered(Timeout{2s}, Timeout{1s}, hangs), request("GET"));
+  CHECK(inner.limit_length() == 1s);
+  CHECK(to_string(inner) == "timed_out: http://h: no response within 1s");
+}
+
+TEST_CASE("timeout: over a Client it says what the call was doing, and whether anything was sent") {
+  Sim sim(Seed{3});
+  make_hole(sim);
+  const Client client(sim.network());
+  Error error = failure(sim, layered(Timeout{1s}, client), request("POST", "x"));
+  CHECK(to_string(error) == "timed_out: http://h: no response within 1s; it was connecting");
+  CHECK_FALSE(error.maybe_sent());
+
+  // So a POST whose attempts never got as far as sending is tried again.
+  error = failure(sim, layered(Retry::doubling(3), Timeout{250ms}, client), request("POST", "x"));
+  CHECK(to_string(error) == "timed_out: http://h: no response within 250ms; it was connecting (attempt 3)");
+  CHECK_FALSE(error.maybe_sent());
+
+  Result<std::unique_ptr<Listener>> silent = sim.network().listen("s:80");
+  REQUIRE(silent);
+  const Request to_silent("POST", *Url::parse("http://s/"), {}, {});
+  error = failure(sim, layered(Retry::doubling(3), Timeout{250ms}, client), to_silent.copy_without_body());
+  CHECK(to_string(error) == "timed_out: http://s: no response within 250ms; it was waiting for the response");
+  CHECK(error.maybe_sent());
+  CHECK(error.attempt() == 1);  // it may have been sent: a POST is not tried again
+}
+
+TEST_CASE("timeout: the overall limit knows what was sent by earlier attempts") {
+  Sim sim(Seed{3});
+  make_hole(sim);
+  const Client client(sim.network());
+  Result<std::unique_ptr<Listener>> silent = sim.network().listen("s:80");
+  REQUIRE(silent);
+  // The first attempt goes to a server that does not answer, the next ones to where nobody is reached.
+  int asked = 0;
+  const Service moves = [&](Request request) {
+    if (asked++ == 0) request.url = *Url::parse("http://s/");
+    return client(std::move(request));
+  };
+  const Error error =
+      failure(sim, layered(Timeout{700ms}, Retry::doubling(5), Timeout{400ms}, moves), request("PUT", "x"));
+  CHECK(error.limit() == TimeLimit::overall);
+  CHECK(error.attempt() == 2);
+  CHECK(error.maybe_sent());
+  CHECK(to_string(error) == "timed_out: http://h: no response within 700ms; it was connecting (attempt 2)");
+}
+
+TEST_CASE("timeout: a call that has ended waits for nothing") {
+  Sim sim(Seed{3});
+  make_hole(sim);
+  ClientOptions options;
+  options.connect_timeout = 400ms;
+  const Client client(sim.network(), options);
+  Request asked = request("GET");
+  asked.progress = std::make_shared<CallProgress>();
+  const std::shared_ptr<CallProgress> progress = asked.progress;
+  CHECK(failure(sim, client, std::move(asked)).limit() == TimeLimit::connect);
+  CHECK(progress->waits_for == TimeLimit::none);
+  CHECK(progress->reported);
+  CHECK_FALSE(progress->maybe_sent);
+}

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Builds the configurations and runs their tests; tools/test is the front and has the help."""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+JOBS = str(os.cpu_count() or 2)
+BUILDS = ["native", "asan-debug", "asan", "clang-asan-debug", "clang-asan", "tsan", "wasm"]
+# Of the four with AddressSanitizer one runs esc-serve and esc-fetch too, with poll as its default backend where the
+# others have epoll; the other three the test bodies only. They build no more than they run.
+MODULES = ["core", "timers", "io", "middleware", "wasm_glue"]
+BODIES = [f"{module}_test" for module in MODULES]
+OPTIONS = {"clang-asan": ["-DESC_BACKEND=poll"],
+           "tsan": ["-DESC_TEST_FILES=io/native/backend_contract_test.cpp;io/native/threads_test.cpp"]}
+TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan-debug": BODIES,
+           "clang-asan": [*BODIES, "esc-serve", "esc-fetch"], "tsan": ["io_test"]}
+ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]
+SUBSETS = {"asan-debug": ONLY_MODULES, "asan": ONLY_MODULES, "clang-asan-debug": ONLY_MODULES,
+           "clang-asan": ["-R", f"^({'|'.join(MODULES)}|tools): "], "tsan": ["-R", "^io: "], "wasm": ["-LE", "package"]}
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.rows = []
+
+    def add(self, name, passed, failed, skipped, seconds):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        self.rows.append({"name": name, "passed": passed, "failed": failed, "skipped": skipped,
+                          "seconds": round(seconds, 1)})
+
+
+def say(text):
+    print(f"test: {text}", file=sys.stderr, flush=True)
+
+
+def run(command, log, **options):
+    """Runs quietly; what it printed is shown only if it fails."""
+    with open(log, "w") as out:
+        code = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, **options).returncode
+    if code != 0:
+        print("\n".join(log.read_text(errors="replace").splitlines()[-60:]), file=sys.stderr)
+    return code == 0
+
+
+def check_shape(totals):
+    began = time.monotonic()
+    passed = failed = 0
+    for name, command in [("tidy", [sys.executable, "tools/dev/tidy.py"]), ("format", ["tools/dev/format", "--check"])]:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode == 0:
+            passed += 1
+        else:
+            failed += 1
+            print(done.stdout + done.stderr, file=sys.stderr)
+            say(f"FAILED shape: {name}")
+    totals.add("shape", passed, failed, 0, time.monotonic() - began)
+
+
+def build(name, logs):
+    say(f"{name}: building")
+    targets = TARGETS.get(name, ["all"])
+    return (run(["cmake", "--preset", name, *OPTIONS.get(name, [])], logs / f"{name}-configure.log") and
+            run(["cmake", "--build", "--preset", name, "-j", JOBS, "--target", *targets], logs / f"{name}-build.log"))
+
+
+def reason_of(case):
+    skipped = case.find("skipped")
+    output = case.findtext("system-out") or ""
+    for line in output.splitlines():
+        if "skip" in line.lower():
+            return line.strip()
+    return (skipped.get("message") if skipped is not None else "") or "no reason given"
+
+
+def run_ctest(name, totals, logs):
+    began = time.monotonic()
+    report = logs / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    say(f"{name}: testing")
+    environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=0",
+                       UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="halt_on_error=1")
+    run(["ctest", "--test-dir", f"build/{name}", "-j", JOBS, "--output-junit", str(report), "--timeout", "300",
+         "--output-on-failure", *SUBSETS.get(name, [])], logs / f"{name}-test.log", env=environment)
+    if not report.exists():
+        totals.add(name, 0, 1, 0, time.monotonic() - began)
+        return
+    passed = failed = skipped = 0
+    for case in xml.parse(report).getroot().iter("testcase"):
+        if case.get("status") == "run":
+            passed += 1
+        elif case.get("status") in ("notrun", "disabled"):
+            skipped += 1
+            say(f"skipped {name}: {case.get('name')}: {reason_of(case)}")
+        else:
+            failed += 1
+            say(f"FAILED {name}: {case.get('name')}")
+    if passed + failed + skipped == 0:
+        failed = 1
+        say(f"FAILED {name}: no tests were found")
+    totals.add(name, passed, failed, skipped, time.monotonic() - began)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/test")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    wanted = ["shape", "native"] if options.quick else ["shape", *BUILDS]
+    if options.only:
+        wanted = options.only.split(",")
+        for name in wanted:
+            if name != "shape" and name not in BUILDS:
+                parser.error(f"there is no configuration {name!r}; there are shape, {', '.join(BUILDS)}")
+
+    logs = ROOT / "build" / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    totals = Totals()
+    began = time.monotonic()
+    for name in wanted:
+        if name == "shape":
+            check_shape(totals)
+        elif build(name, logs):
+            run_ctest(name, totals, logs)
+        else:
+            say(f"FAILED {name}: it does not build")
+            totals.add(name, 0, 1, 0, 0)
+
+    if options.json:
+        print(json.dumps({"passed": totals.passed, "failed": totals.failed, "skipped": totals.skipped,
+                          "configurations": totals.rows}, indent=2))
+    else:
+        print(f"\n{'configuration':<18}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
+        for row in totals.rows:
+            print(f"{row['name']:<18}{row['passed']:>8}{row['failed']:>8}{row['skipped']:>9}{row['seconds']:>9}")
+        print(f"{time.monotonic() - began:.0f} s in all")
+    summary = f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped"
+    print(summary, file=sys.stderr if options.json else sys.stdout)
+    return 1 if totals.failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,49 @@
+// What esc-fetch does, once its command line has been read.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <escapement/io/native/resolve.h>
+
+namespace escapement {
+
+struct FetchOptions {
+  std::vector<std::string> urls;
+  bool silent = false;
+  std::optional<double> max_seconds;
+  bool follow = false;
+  int redirects_max = 50;
+  std::vector<std::string> headers;
+  std::string method;
+  std::vector<std::string> data;  // each a piece of the body, or @FILE; joined by &
+  std::string user;
+  bool head = false;
+  bool include = false;
+  std::string output;
+  std::string agent = "esc-fetch/0.1.0";
+  std::optional<double> connect_seconds;
+  std::string cacert;
+  bool insecure = false;
+  std::vector<std::string> resolve;
+  int retries = 0;
+  double retry_seconds = 1;
+  std::optional<double> try_seconds;
+  bool trace = false;
+  bool json = false;
+  std::optional<std::uint64_t> body_bytes_max;
+  AddressFamily family = AddressFamily::any;
+  std::string backend;
+};
+
+constexpr int fetch_out_of_memory = 27;  // curl's exit code
+
+// Fetches every URL; the exit code is that of the last failure, 0 when every answer was complete.
+int fetch_all(const FetchOptions& options);
+
+std::string fetch_exit_codes_help();
+
+}  // namespace escapement

@@ -1,0 +1,75 @@
+// esc-fetch: fetches URLs, in curl's spelling.
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/command_line.h"
+#include "tools/fetch/job.h"
+#include "tools/last_words.h"
+
+using namespace escapement;
+
+// Before anything that is made before main, which allocates as well.
+[[gnu::constructor(101)]] static void prepare() {
+  escapement::end_with_a_sentence("esc-fetch", escapement::fetch_out_of_memory);
+}
+
+int main(int count, char** arguments) {
+  FetchOptions options;
+  CLI::App app("Fetches URLs, in curl's spelling. The body goes to standard output.", "esc-fetch");
+  app.set_version_flag("--version", "esc-fetch 0.1.0");
+  app.footer(fetch_exit_codes_help());
+  CLI::Option* urls =
+      app.add_option("URL", options.urls, "http:// and https:// URLs, fetched one after the other");
+  app.add_flag("-s,--silent", options.silent, "no messages about failures");
+  app.add_option("-m,--max-time", options.max_seconds, "seconds for all of it, body included")
+      ->check(positive_number());
+  app.add_flag("-L,--location", options.follow, "follow redirects");
+  app.add_option("--max-redirs", options.redirects_max, "at most so many")
+      ->capture_default_str()
+      ->check(whole_number(0, 1'000'000));
+  app.add_option(
+         "-H,--header", options.headers,
+         "\"Name: value\", more than once for more; \"Name:\" leaves one out that is sent by default, "
+         "\"Name;\" sends an empty one")
+      ->allow_extra_args(false);
+  app.add_option("-X,--request", options.method, "the method");
+  app.add_option("-d,--data,--data-binary", options.data,
+                 "the body, or @FILE, or @- for standard input; several are joined by &")
+      ->allow_extra_args(false);
+  app.add_option("-u,--user", options.user, "USER:PASSWORD for basic authentication");
+  app.add_flag("-I,--head", options.head, "HEAD; prints the head");
+  app.add_flag("-i,--include", options.include, "print the head before the body");
+  app.add_option("-o,--output", options.output, "write the body there; made when the answer comes");
+  app.add_option("--max-filesize", options.body_bytes_max,
+                 "bytes of a body at most; with --json, which collects it, 64 MiB if this is not given")
+      ->check(whole_number(0, std::int64_t{1} << 62));
+  bool v4 = false;
+  bool v6 = false;
+  CLI::Option* only_v4 = app.add_flag("-4,--ipv4", v4, "IPv4 addresses only");
+  app.add_flag("-6,--ipv6", v6, "IPv6 addresses only")->excludes(only_v4);
+  app.add_option("-A,--user-agent", options.agent, "the User-Agent field")->capture_default_str();
+  app.add_option("--connect-timeout", options.connect_seconds, "seconds to connect")
+      ->check(positive_number());
+  app.add_option("--cacert", options.cacert, "certificates to trust (PEM), instead of the system's");
+  app.add_flag("-k,--insecure", options.insecure,
+               "DANGEROUS: believe any certificate; protects from nobody, for experiments only");
+  app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS, instead of asking DNS")
+      ->allow_extra_args(false);
+  app.add_option("--retry", options.retries, "attempts after the first")->check(whole_number(0, 1'000'000));
+  app.add_option("--retry-delay", options.retry_seconds, "seconds of backoff before the first of them")
+      ->check(number_from_zero());
+  app.add_option("--per-try-timeout", options.try_seconds, "seconds for the head of one attempt")
+      ->check(positive_number());
+  app.add_flag("--trace", options.trace, "what happened when, on standard error");
+  app.add_flag("--json", options.json, "one JSON object for each URL instead of the body");
+  app.add_option("--backend", options.backend, "epoll or poll")->check(CLI::IsMember({"epoll", "poll"}));
+  if (std::optional<int> code = read_command_line(app, count, arguments, *urls)) return *code;
+  if (v4) options.family = AddressFamily::v4;
+  if (v6) options.family = AddressFamily::v6;
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the output may go: exit code 23
+  return fetch_all(options);
+}

@@ -1,0 +1,364 @@
+// esc-serve: a small HTTP server for demos and tests, with routes for everything that can go wrong.
+
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <escapement/core/scope.h>
+#include <escapement/io/address.h>
+#include <escapement/io/native/signals.h>
+#include <escapement/io/native/threads.h>
+#include <escapement/io/tls/tls.h>
+
+#include "tools/command_line.h"
+#include "tools/last_words.h"
+#include "tools/serve/line_file.h"
+#include "tools/serve/routes.h"
+#include "tools/serve/site.h"
+
+using namespace escapement;
+
+namespace {
+
+struct Options {
+  std::string address;
+  std::string backend;
+  std::size_t threads = 1;
+  std::string access_log;
+  std::vector<std::string> tls_certificates;
+  std::vector<std::string> tls_keys;
+  std::string tls_clients;
+  double grace_seconds = 10;
+  double header_timeout_seconds = 10;
+  double keep_alive_seconds = 75;
+  double turn_max_ms = 0;
+  SiteOptions site;
+};
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "esc-serve: %s\n", error.message().c_str());
+  return 1;
+}
+
+Result<TlsServerOptions> tls_of(const Options& options) {
+  TlsServerOptions tls;
+  for (std::size_t i = 0; i < options.tls_certificates.size(); ++i) {
+    Result<TlsIdentity> identity = TlsIdentity::read(options.tls_certificates[i], options.tls_keys[i]);
+    if (!identity) return std::move(identity).error();
+    tls.identities.push_back(*std::move(identity));
+  }
+  tls.clients_trusted_file = options.tls_clients;
+  if (options.site.log) {
+    tls.on_failure = [](const Error& error) { std::fprintf(stderr, "%s\n", to_string(error).c_str()); };
+  }
+  return tls;
+}
+
+// One for each thread, or none. Each gives out tickets of its own: a client that comes back to another thread
+// shakes hands in full.
+Result<std::vector<TlsServer>> make_tls(const Options& options) {
+  std::vector<TlsServer> servers;
+  if (options.tls_certificates.empty()) return servers;
+  Result<TlsServerOptions> tls = tls_of(options);
+  if (!tls) return std::move(tls).error();
+  while (servers.size() < options.threads) {
+    Result<TlsServer> made = TlsServer::make(*tls);
+    if (!made) return std::move(made).error();
+    servers.push_back(*std::move(made));
+  }
+  return servers;
+}
+
+// Everything that runs: one site for each thread.
+class Program {
+ public:
+  Program(Threads& threads, Signals& signals, std::vector<TlsServer> tls, const Options& options)
+      : threads_(threads),
+        signals_(signals),
+        tls_(std::move(tls)),
+        options_(options),
+        left_(threads.size()) {}
+  Program(const Program&) = delete;
+
+  Result<> add_site(const SiteOptions& options, std::unique_ptr<Listener> listener) {
+    const std::size_t index = sites_.size();
+    Loop& loop = threads_.loop(index);
+    Result<std::unique_ptr<Site>> site = Site::make(loop, options, [this] { return all_metrics(); });
+    if (!site) return std::move(site).error();
+    sites_.push_back(*std::move(site));
+    listeners_.push_back(tls_.empty() ? std::move(listener) : tls_[index].over(std::move(listener)));
+    return {};
+  }
+
+  Result<> run() {
+    return threads_.run([this](Loop& loop, std::size_t index) { return serve(loop, index); });
+  }
+
+  void print_report() const;
+
+ private:
+  // The first thread stays until all have served, because it hears the signals.
+  Task<> serve(Loop& loop, std::size_t index) {
+    Scope scope(loop.reactor());
+    if (index == 0) scope.spawn(or_end(stop_on_signals()));
+    co_await sites_[index]->server().serve(std::move(listeners_[index]));
+    threads_.loop(0).reactor().post([this] {
+      if (--left_ == 0) all_served_.set();
+    });
+    if (index == 0) co_await all_served_.wait();
+  }
+
+  // A server that nobody can stop any more stops at once.
+  static Task<> or_end(Task<> hears_signals) {
+    Result<> ended = co_await std::move(hears_signals).result();
+    if (!ended) detail::end_now(ended.error().message().c_str(), 1);
+  }
+
+  // The first SIGINT or SIGTERM begins a graceful shutdown, the second ends it.
+  Task<> stop_on_signals() {
+    Duration grace = std::chrono::duration<double>(options_.grace_seconds);
+    for (;;) {
+      const int number = co_await signals_.next();
+      if (number == SIGHUP) {
+        co_await reload();
+        continue;
+      }
+      shutdown(grace);
+      grace = Duration();
+    }
+  }
+
+  // SIGHUP: the certificates are read again. What is wrong with them leaves the old ones in use.
+  Task<> reload() {
+    Result<TlsServerOptions> fresh = tls_of(options_);
+    std::string problem = fresh ? std::string() : fresh.error().message();
+    if (fresh) {
+      // Run on each thread. Not written into the co_await: g++ 12 destroys such temporaries twice.
+      const std::function<std::string(std::size_t)> load = [this, tls = *fresh](std::size_t index) {
+        Result<> done = tls_[index].reload(tls);
+        return done ? std::string() : done.error().message();
+      };
+      std::vector<std::string> problems = co_await gather<std::string>(threads_, load);
+      for (const std::string& each : problems) {
+        if (problem.empty()) problem = each;
+      }
+    }
+    std::fprintf(stderr, "esc-serve: %s\n",
+                 problem.empty() ? "certificates reloaded" : ("certificates kept: " + problem).c_str());
+  }
+
+  void shutdown(Duration grace) {
+    for (std::size_t index = 0; index < sites_.size(); ++index) {
+      http::Server& server = sites_[index]->server();
+      threads_.loop(index).reactor().post([&server, grace] { server.shutdown(grace); });
+    }
+  }
+
+  Task<http::MetricsSample> all_metrics() {
+    std::vector<http::MetricsSample> samples = co_await gather<http::MetricsSample>(
+        threads_, [this](std::size_t index) { return sites_[index]->sample(); });
+    http::MetricsSample sum;
+    for (const http::MetricsSample& sample : samples) sum.add(sample);
+    co_return std::move(sum);
+  }
+
+  Threads& threads_;
+  Signals& signals_;
+  std::vector<TlsServer> tls_;  // each only used by its thread
+  const Options& options_;
+  std::vector<std::unique_ptr<Site>> sites_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::size_t left_;  // threads that serve; only touched by the first one, as is `all_served_`
+  Event all_served_;
+};
+
+void Program::print_report() const {
+  http::ServerStatistics counts;
+  http::ShutdownReport report;
+  for (const std::unique_ptr<Site>& site : sites_) {
+    counts.requests += site->server().statistics().requests;
+    counts.connections += site->server().statistics().connections;
+    report.idle_closed += site->server().shutdown_report().idle_closed;
+    report.drained += site->server().shutdown_report().drained;
+    report.cancelled += site->server().shutdown_report().cancelled;
+  }
+  std::fprintf(
+      stderr,
+      "esc-serve: %llu requests on %llu connections; at the end %zu idle closed, %zu drained, %zu cut\n",
+      static_cast<unsigned long long>(counts.requests), static_cast<unsigned long long>(counts.connections),
+      report.idle_closed, report.drained, report.cancelled);
+  if (tls_.empty()) return;
+  TlsServerStatistics handshakes;
+  for (const TlsServer& tls : tls_) {
+    handshakes.handshakes += tls.statistics().handshakes;
+    handshakes.resumed += tls.statistics().resumed;
+    handshakes.failed += tls.statistics().failed;
+  }
+  std::fprintf(stderr, "esc-serve: %llu TLS handshakes, %llu of them resumed; %llu failed\n",
+               static_cast<unsigned long long>(handshakes.handshakes),
+               static_cast<unsigned long long>(handshakes.resumed),
+               static_cast<unsigned long long>(handshakes.failed));
+}
+
+// The address as the user wrote it, with the port that the first listener got.
+std::string with_port(const std::string& address, std::uint16_t port) {
+  const Result<HostAndPort> parsed = parse_host_and_port(address);
+  std::string host = parsed ? parsed->host : "";
+  if (host.find(':') != host.npos) host = '[' + host + ']';
+  return host + ':' + std::to_string(port);
+}
+
+int run(const Options& options) {
+  LoopOptions loop_options;
+  loop_options.backend = options.backend;
+  loop_options.tcp.reuse_port = options.threads > 1;
+  Result<std::unique_ptr<Threads>> threads = Threads::make(options.threads, loop_options);
+  if (!threads) return fail(threads.error());
+  Result<std::vector<TlsServer>> tls = make_tls(options);
+  if (!tls) return fail(tls.error());
+  const bool https = !tls->empty();
+  FdBackend& backend = (*threads)->loop(0).backend();
+  Result<std::unique_ptr<Signals>> signals =
+      https ? Signals::make(backend, {SIGINT, SIGTERM, SIGHUP}) : Signals::make(backend, {SIGINT, SIGTERM});
+  if (!signals) return fail(signals.error());
+  std::unique_ptr<LineFile> log;
+  SiteOptions site = options.site;
+  if (!options.access_log.empty()) {
+    Result<std::unique_ptr<LineFile>> opened = LineFile::open(options.access_log);
+    if (!opened) return fail(opened.error());
+    log = *std::move(opened);
+    site.access_log = [&log](std::string_view line) { log->write(line); };
+  }
+  Program program(**threads, **signals, *std::move(tls), options);
+  Result<> free = (*threads)->loop(0).network().check_free(options.address);
+  if (!free) return fail(free.error());
+  std::string address = options.address;
+  std::string listening;
+  for (std::size_t index = 0; index < options.threads; ++index) {
+    Result<std::unique_ptr<Listener>> listener = (*threads)->loop(index).network().listen(address);
+    if (!listener) return fail(listener.error());
+    if (index == 0) listening = (*listener)->address();
+    address = with_port(options.address, (*listener)->port());
+    Result<> added = program.add_site(site, *std::move(listener));
+    if (!added) return fail(added.error());
+  }
+  std::printf("listening on %s://%s\n", https ? "https" : "http", listening.c_str());
+  std::fflush(stdout);
+  Result<> ended = program.run();
+  if (!ended) return fail(ended.error());
+  program.print_report();
+  return 0;
+}
+
+void add_limits(CLI::App& app, Options& options) {
+  http::ServerOptions& limits = options.site.limits;
+  app.add_option("--grace", options.grace_seconds, "seconds that requests in work get at SIGINT or SIGTERM")
+      ->capture_default_str()
+      ->check(number_from_zero());
+  constexpr std::int64_t many = 1'000'000'000'000;
+  app.add_option("--head-bytes-max", limits.head_bytes_max, "more: 431")
+      ->capture_default_str()
+      ->check(whole_number(1, many));
+  app.add_option("--body-bytes-max", limits.body_bytes_max, "more: 413")
+      ->capture_default_str()
+      ->check(whole_number(0, many));
+  app.add_option("--connections-max", limits.connections_max, "more wait")
+      ->capture_default_str()
+      ->check(whole_number(1, many));
+  app.add_option("--connections-per-peer-max", limits.connections_per_peer_max,
+                 "from one address, on each thread; more are reset. Raise it behind a proxy")
+      ->capture_default_str()
+      ->check(whole_number(1, many));
+  app.add_option("--header-timeout", options.header_timeout_seconds, "seconds for a request's head")
+      ->capture_default_str()
+      ->check(positive_number());
+  app.add_option("--keep-alive", options.keep_alive_seconds, "seconds between requests")
+      ->capture_default_str()
+      ->check(positive_number());
+}
+
+void add_tls(CLI::App& app, Options& options) {
+  CLI::Option* certificates =
+      app.add_option("--tls-cert", options.tls_certificates,
+                     "serve https with this certificate chain (PEM); more than once for more names")
+          ->allow_extra_args(false);
+  app.add_option("--tls-key", options.tls_keys, "its key; as many as --tls-cert; SIGHUP reads both again")
+      ->allow_extra_args(false);
+  app.add_option("--tls-client-ca", options.tls_clients,
+                 "let in only clients with a certificate of these (PEM)")
+      ->needs(certificates);
+}
+
+// Yields the argument that must be there.
+CLI::Option* add_options(CLI::App& app, Options& options) {
+  SiteOptions& site = options.site;
+  app.footer(serve_routes_help());
+  app.set_version_flag("--version", "esc-serve 0.1.0");
+  CLI::Option* where = app.add_option("HOST:PORT", options.address, "where to listen; port 0: any free one");
+  CLI::Option* root = app.add_option("--root", site.root, "serve this folder's files where no route matches");
+  CLI::Option* metrics =
+      app.add_flag("--metrics", site.metrics, "count, and tell it in Prometheus's format at /metrics");
+  CLI::Option* echo =
+      app.add_flag("--echo", site.echo,
+                   "answer every well-formed request with 200 and its own body, or \"hello\"; no routes")
+          ->excludes(root)
+          ->excludes(metrics);
+  app.add_option("--fixtures", site.fixtures,
+                 "replay the recordings of npm's @octokit/fixtures in this folder, with faults; no routes")
+      ->excludes(root)
+      ->excludes(metrics)
+      ->excludes(echo);
+  app.add_flag("--gzip", site.gzip, "compress answers for clients that ask for it");
+  app.add_option("--backend", options.backend, "epoll or poll")->check(CLI::IsMember({"epoll", "poll"}));
+  app.add_option("--threads", options.threads,
+                 "threads with a reactor each, which share nothing; 0: one per core")
+      ->capture_default_str()
+      ->check(whole_number(0, 1024));
+  app.add_flag("--log", site.log, "a line for each request on standard error");
+  app.add_option("--access-log", options.access_log,
+                 "append a line for each answer to this file; -: standard output");
+  app.add_flag("--access-log-json", site.access_log_json, "as JSON, not in the combined format");
+  const std::map<std::string, http::LoggedQuery> queries{{"all", http::LoggedQuery::all},
+                                                         {"names", http::LoggedQuery::names},
+                                                         {"none", http::LoggedQuery::none}};
+  app.add_option("--access-log-query", site.access_log_query, "what it shows of queries: all, names or none")
+      ->transform(CLI::CheckedTransformer(queries));
+  app.add_option("--watchdog", options.turn_max_ms,
+                 "tell of turns longer than so many milliseconds; 0: do not")
+      ->check(number_from_zero());
+  add_tls(app, options);
+  add_limits(app, options);
+  return where;
+}
+
+}  // namespace
+
+// Before anything that is made before main, which allocates as well.
+[[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-serve", 1); }
+
+int main(int count, char** arguments) {
+  Options options;
+  CLI::App app("A small HTTP/1.1 server for demos and tests.", "esc-serve");
+  const CLI::Option* where = add_options(app, options);
+  if (std::optional<int> code = read_command_line(app, count, arguments, *where)) return *code;
+  std::signal(SIGPIPE, SIG_IGN);  // of standard output and error; a log's reader may go
+  if (options.tls_certificates.size() != options.tls_keys.size()) {
+    std::fprintf(stderr, "esc-serve: each --tls-cert needs its --tls-key, in the same order\n");
+    return 2;
+  }
+  options.site.limits.header_timeout = std::chrono::duration<double>(options.header_timeout_seconds);
+  options.site.limits.keep_alive = std::chrono::duration<double>(options.keep_alive_seconds);
+  if (options.turn_max_ms > 0) {
+    options.site.turn_max = std::chrono::duration<double, std::milli>(options.turn_max_ms);
+  }
+  if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
+  options.site.limits.connections_max =
+      (options.site.limits.connections_max + options.threads - 1) / options.threads;
+  return run(options);
+}

@@ -1,0 +1,58 @@
+// What esc-serve serves on one thread: its routes and the layers around them.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <escapement/io/http/server.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/middleware/observe/access_log.h>
+#include <escapement/middleware/observe/metrics.h>
+#include <escapement/middleware/observe/turn_figures.h>
+
+namespace escapement {
+
+struct SiteOptions {
+  std::string fixtures;  // folder; empty: the routes
+  bool echo = false;
+  bool log = false;
+  bool gzip = false;
+  bool metrics = false;
+  std::string root;  // folder of static files; empty: none
+  std::function<void(std::string_view)> access_log =
+      {};  // takes lines; from several threads at once; empty: none
+  bool access_log_json = false;
+  http::LoggedQuery access_log_query = http::LoggedQuery::all;
+  Duration turn_max = Duration::max();  // longer turns are told on standard error
+  http::ServerOptions limits;
+};
+
+// One thread's share. What is counted on all of them is asked for by `all_metrics`.
+class Site {
+ public:
+  using AllMetrics = std::function<Task<http::MetricsSample>()>;
+
+  // For the thread of `loop`, which must outlive it. Errors: folders that cannot be read.
+  static Result<std::unique_ptr<Site>> make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics);
+  Site(const Site&) = delete;
+  ~Site() { loop_.reactor().watch_turns(nullptr); }
+
+  http::Server& server() { return *server_; }
+  // On the thread that serves it.
+  http::MetricsSample sample() const { return metrics_.sample(); }
+
+ private:
+  Site(Loop& loop, Duration turn_max);
+  static http::AccessLog access_log_of(const SiteOptions& options);
+  void hear_server(const SiteOptions& options);
+  void count_server();
+
+  Loop& loop_;
+  TurnFigures turns_;
+  http::Metrics metrics_;
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace escapement
