@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <iterator>
+
+#include <escapement/core/detail/number.h>
 
 namespace escapement {
 
@@ -92,12 +93,9 @@ Result<HostAndPort> parse_host_and_port(std::string_view text) {
   }
   result.host = host;
   const std::string_view port = text.substr(colon + 1);
-  unsigned value = 0;
-  const std::from_chars_result read = std::from_chars(port.data(), port.data() + port.size(), value);
-  if (port.empty() || read.ec != std::errc() || read.ptr != port.data() + port.size() || value > 65535) {
-    return wrong("the port is no number from 0 to 65535");
-  }
-  result.port = static_cast<std::uint16_t>(value);
+  const auto value = parse_number<std::uint16_t>(port);
+  if (!value) return wrong("the port is no number from 0 to 65535");
+  result.port = *value;
   return result;
 }
 

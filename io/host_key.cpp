@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include <escapement/core/detail/number.h>
+
 namespace escapement {
 
 namespace {
@@ -16,12 +18,8 @@ bool is_ipv4(const HostKey& host) { return std::equal(ipv4_prefix.begin(), ipv4_
 
 // The whole of `text` as a number of at most `digits_max` digits.
 std::optional<std::uint32_t> number(std::string_view text, int base, std::size_t digits_max) {
-  std::uint32_t value = 0;
-  const char* const end = text.data() + text.size();
-  const std::from_chars_result read = std::from_chars(text.data(), end, value, base);
-  if (text.empty() || text.size() > digits_max || read.ec != std::errc() || read.ptr != end)
-    return std::nullopt;
-  return value;
+  if (text.size() > digits_max) return std::nullopt;
+  return parse_number<std::uint32_t>(text, base);
 }
 
 // Four numbers to the end of `into`.

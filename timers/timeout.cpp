@@ -18,8 +18,6 @@ std::string text_of(Duration length) {
   return std::to_string(count) + unit;
 }
 
-std::string timeout_message(Duration limit) { return "nothing within " + text_of(limit); }
-
 Error timeout_error(LimitName name, Duration limit, Duration elapsed) {
   Error error(Errc::timed_out, std::string(name.missing) + " within " + text_of(limit));
   return std::move(error).ran_out(name.which, limit, elapsed);

@@ -14,15 +14,14 @@ namespace detail {
 
 // "250ms": exact, in the largest unit that needs no fraction.
 std::string text_of(Duration length);
-// "nothing within 250ms": the message of a timeout names its limit, so that nested ones can be told apart.
-std::string timeout_message(Duration limit);
 
 // What a time limit is called where it ends something.
 struct LimitName {
   TimeLimit which;
   const char* missing;  // "no connection" within 10s; lives as long as the program
 };
-// Errc::timed_out: "no connection within 10s".
+// Errc::timed_out: "no connection within 10s". The message names the limit, so that nested ones can be told
+// apart.
 Error timeout_error(LimitName name, Duration limit, Duration elapsed);
 
 // with_timeout, with a name for the limit, which counts from `began`; never(): from this task's start.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <escapement/core/detail/defer.h>
+
 namespace escapement {
 
 using detail::Block;
@@ -191,16 +193,12 @@ void TimerWheel::give_up_looking(Instant bound) {
 
 Instant TimerWheel::look_for_earliest() {
   // Where looking fails for want of memory, what was known before stands: nothing is due before that.
-  struct Before {
-    ~Before() {
-      if (!done) wheel.earliest_ = wheel.given_up_ = earliest;
-    }
-    TimerWheel& wheel;
-    Instant earliest;
-    bool done = false;
-  } before{*this, earliest_};
+  bool done = false;
+  const Defer restore([this, &done, before = earliest_] {
+    if (!done) earliest_ = given_up_ = before;
+  });
   look_everywhere();
-  before.done = true;
+  done = true;
   return earliest_;
 }
 
@@ -244,13 +242,8 @@ bool TimerWheel::look_into(Place place, int& looks) {
     Block* following = block->next();
     looks -= block->count();
     if (looks < 0) return false;
-    struct Pin {
-      explicit Pin(Block& b) : block(b) { block.pin(); }
-      Pin(const Pin&) = delete;
-      ~Pin() { block.unpin(); }
-      Block& block;
-    };
-    const Pin pin(*block);
+    block->pin();
+    const Defer unpin([pinned = block] { pinned->unpin(); });
     for (TimerCell& cell : block->cells) {
       if (cell != nullptr && stays(cell, place.last())) consider(cell);
     }

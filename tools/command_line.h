@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -11,17 +10,16 @@
 
 #include <CLI/CLI.hpp>
 
+#include <escapement/core/detail/number.h>
+
 namespace escapement {
 
 namespace detail {
 
 inline CLI::Validator finite_number(const std::string& kind, bool (*good)(double)) {
   const auto check = [kind, good](std::string& text) {
-    double value = 0;
-    const char* const end = text.data() + text.size();
-    const std::from_chars_result read = std::from_chars(text.data(), end, value);
-    const bool number = read.ec == std::errc() && read.ptr == end && std::isfinite(value);
-    return number && good(value) ? std::string() : '"' + text + "\" is no " + kind;
+    const auto value = parse_number<double>(text);
+    return value && std::isfinite(*value) && good(*value) ? std::string() : '"' + text + "\" is no " + kind;
   };
   return CLI::Validator(check, "");
 }
@@ -38,11 +36,8 @@ inline CLI::Validator number_from_zero() {
 
 inline CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
   const auto check = [least, most](std::string& text) {
-    std::int64_t value = 0;
-    const char* const end = text.data() + text.size();
-    const std::from_chars_result read = std::from_chars(text.data(), end, value);
-    const bool number = read.ec == std::errc() && read.ptr == end;
-    if (number && value >= least && value <= most) return std::string();
+    const auto value = parse_number<std::int64_t>(text);
+    if (value && *value >= least && *value <= most) return std::string();
     return '"' + text + "\" is no whole number from " + std::to_string(least) + " to " + std::to_string(most);
   };
   return CLI::Validator(check, "");

@@ -1,21 +1,11 @@
 #include <escapement/wasm_glue/context.h>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::wasm {
 
 namespace {
-
-// Counts a wait as long as it lives.
-class Counted {
- public:
-  explicit Counted(int& count) : count_(count) { ++count_; }
-  Counted(const Counted&) = delete;
-  ~Counted() { --count_; }
-
- private:
-  int& count_;
-};
 
 Task<> until_set(Event& event) { co_await event.wait(); }
 
@@ -46,7 +36,8 @@ double Context::step() {
 }
 
 Task<> Context::wait_for_host(Event& reported, Duration limit, std::string_view what) {
-  const Counted waiting(waits_for_host_);
+  ++waits_for_host_;
+  const Defer waited([this] { --waits_for_host_; });
   Result<> in_time = co_await with_timeout(limit, until_set(reported)).result();
   if (!in_time) co_await std::move(in_time).error().context(what);
 }

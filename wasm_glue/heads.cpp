@@ -1,7 +1,6 @@
 #include <escapement/wasm_glue/heads.h>
 
-#include <charconv>
-
+#include <escapement/core/detail/number.h>
 #include <escapement/io/http/h1/writer.h>
 
 namespace escapement::wasm {
@@ -34,11 +33,7 @@ void append_fields(std::string& to, const http::Headers& headers, bool with_leng
 }
 
 std::optional<std::uint64_t> stated_length(const http::Headers& headers) {
-  const std::string_view text = headers.get_or("content-length", {});
-  std::uint64_t length = 0;
-  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
-  return length;
+  return parse_number<std::uint64_t>(headers.get_or("content-length", {}));
 }
 
 }  // namespace escapement::wasm

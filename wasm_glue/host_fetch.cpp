@@ -1,7 +1,6 @@
 #include <escapement/wasm_glue/host_fetch.h>
 
-#include <charconv>
-
+#include <escapement/core/detail/number.h>
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
@@ -115,12 +114,10 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   const std::string answer = co_await fetch->begin(std::move(head), std::move(body), limit);
   std::string_view rest = answer;
   const std::string_view line = take_line(rest);
-  int status = 0;
-  std::from_chars(line.data(), line.data() + line.size(), status);
+  const int status = parse_number<int>(line).value_or(0);
   http::Response response(status, parse_fields(rest), http::Body());
-  const bool bodyless =
-      request.method == http::Method::head() || status == 204 || status == 205 || status == 304;
-  if (bodyless) co_return std::move(response);
+  if (request.method == http::Method::head() || !http::may_have_content(status))
+    co_return std::move(response);
   const std::optional<std::uint64_t> stated = body_length(response.headers);
   response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated, options.stall_timeout));
   co_return std::move(response);

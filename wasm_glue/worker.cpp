@@ -81,7 +81,7 @@ Result<http::Request> make_request(std::string_view head, std::string& target) {
 
 void respond(const http::Response& response, std::string_view body, bool streams) {
   std::string fields;
-  append_fields(fields, response.headers, response.status != 204 && response.status != 205);
+  append_fields(fields, response.headers, http::may_have_content(response.status) || response.status == 304);
   esc_host_respond(response.status, fields.data(), fields.size(), body.data(), body.size(), streams ? 1 : 0);
 }
 
@@ -119,8 +119,7 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
   if (request && !outcome) report_failure(outcome.error());
   const int failure_status = !request ? 400 : exchange->stalled() ? 408 : 500;
   http::Response response = outcome ? *std::move(outcome) : http::Response(failure_status);
-  if (response.status == 204 || response.status == 205 || response.status == 304)
-    response.body = http::Body();
+  if (!http::may_have_content(response.status)) response.body = http::Body();
   if (!outcome) {
     response.headers.add("Content-Type", "text/plain");
     response.body = http::Body(std::string(http::reason_phrase(response.status)) + "\n");

@@ -1,8 +1,8 @@
 #include <escapement/io/http/client.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include <escapement/core/detail/number.h>
 #include <escapement/core/event.h>
 #include <escapement/io/http/detail/client_pool.h>
 #include <escapement/io/http/detail/progress.h>
@@ -34,33 +34,11 @@ ParserLimits limits_of(const ClientOptions& options) {
   return limits;
 }
 
-// The value of a parameter in "timeout=5, max=100"; whole, and with its exact name in any case.
-std::optional<std::int64_t> parameter(std::string_view list, std::string_view name) {
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find_first_of(",;"), list.size());
-    const std::string_view element = list.substr(0, end);
-    list.remove_prefix(std::min(list.size(), end + 1));
-    const std::size_t equals = element.find('=');
-    if (equals == element.npos) continue;
-    if (!equal_ignoring_case(without_white_space(element.substr(0, equals)), name)) continue;
-    std::string_view value = without_white_space(element.substr(equals + 1));
-    if (value.size() > 2 && value.front() == '"' && value.back() == '"') {
-      value = value.substr(1, value.size() - 2);
-    }
-    std::uint64_t number = 0;
-    const std::from_chars_result read = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (value.empty() || read.ptr != value.data() + value.size()) continue;
-    if (read.ec != std::errc() || number > INT64_MAX) return INT64_MAX;
-    return static_cast<std::int64_t>(number);
-  }
-  return std::nullopt;
-}
-
 // For how long the server keeps an unused connection, where its Keep-Alive field says so.
 std::optional<Duration> announced_keep_alive(const Headers& headers) {
   const std::optional<std::string> value = headers.joined("keep-alive");
   if (!value) return std::nullopt;
-  const std::optional<std::int64_t> seconds = parameter(*value, "timeout");
+  const auto seconds = parse_saturated<std::int64_t>(list_parameter(*value, "timeout"));
   if (!seconds) return std::nullopt;
   return Duration(1s) * *seconds;
 }

@@ -1,18 +1,12 @@
 #include <escapement/io/http/message.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include <escapement/core/detail/room.h>
 #include <escapement/io/http/detail/characters.h>
 
 namespace escapement::http {
-
-bool same_ignoring_case(const char* a, const char* b, std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i) {
-    if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
-  }
-  return true;
-}
 
 std::string_view without_white_space(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -27,6 +21,21 @@ bool list_contains(std::string_view list, std::string_view token) {
     list.remove_prefix(comma == list.npos ? list.size() : comma + 1);
   }
   return false;
+}
+
+std::string_view list_parameter(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find_first_of(",;"), list.size());
+    const std::string_view item = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    const std::size_t equals = item.find('=');
+    if (equals == item.npos) continue;
+    if (!equal_ignoring_case(without_white_space(item.substr(0, equals)), name)) continue;
+    const std::string_view value = without_white_space(item.substr(equals + 1));
+    const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+    return quoted ? value.substr(1, value.size() - 2) : value;
+  }
+  return {};
 }
 
 bool Method::safe() const {

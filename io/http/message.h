@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <escapement/core/bytes.h>
+#include <escapement/core/detail/ascii.h>
 #include <escapement/core/detail/check.h>
 #include <escapement/core/detail/compact_text.h>
 #include <escapement/core/detail/recycle.h>
@@ -200,17 +201,19 @@ class Headers {
   std::unique_ptr<Store, FreeStore> store_;
 };
 
-// ASCII without case: how field names and tokens compare.
-bool same_ignoring_case(const char* a, const char* b, std::size_t size);
-inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && same_ignoring_case(a.data(), b.data(), a.size());
-}
+// How field names and tokens compare.
+using escapement::equal_ignoring_case;
 
 // Whether a comma-separated list value holds `token`, without case: "close" in "keep-alive, Close".
 bool list_contains(std::string_view list, std::string_view token);
 
 // Without the spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3).
 std::string_view without_white_space(std::string_view text);
+
+// Returns the value of parameter `name`, whose case does not matter, in a list of items between commas or
+// semicolons: "30" for "t" in `"a";r=0;t=30`, "5" for "timeout" in "max=100, timeout=5". The first of that
+// name, without white space and quotes around it; empty where there is none.
+std::string_view list_parameter(std::string_view list, std::string_view name);
 
 // Where the bytes of a streamed body come from.
 class BodySource {
@@ -377,6 +380,13 @@ class Response {
   Headers headers;
   Body body;
 };
+
+// Whether bytes may follow the head of a response with this status, when it answers anything but HEAD (RFC
+// 9112 section 6.3).
+constexpr bool may_have_body(int status) { return status >= 200 && status != 204 && status != 304; }
+
+// Whether such a response may have content: a 205 has a body, which is empty (RFC 9110 section 15.3.6).
+constexpr bool may_have_content(int status) { return may_have_body(status) && status != 205; }
 
 // "OK" for 200; empty for a status without a registered phrase (RFC 9110 section 15).
 std::string_view reason_phrase(int status);

@@ -1,25 +1,20 @@
 #include <escapement/io/http/url.h>
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
+#include <escapement/core/detail/ascii.h>
+#include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
 
 namespace escapement::http {
 
 namespace {
 
-bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-using detail::lower;
 bool contains(std::string_view set, char c) { return set.find(c) != set.npos; }
 
-bool is_unreserved(char c) { return is_alpha(c) || is_digit(c) || contains("-._~", c); }
+bool is_unreserved(char c) { return is_letter(c) || is_digit(c) || contains("-._~", c); }
 bool is_sub_delimiter(char c) { return contains("!$&'()*+,;=", c); }
-
-int hex_value(char c) { return is_digit(c) ? c - '0' : lower(c) - 'a' + 10; }
 
 Error malformed(std::string_view text, std::string_view why) {
   constexpr std::size_t shown = 100;
@@ -55,7 +50,7 @@ void append_encoded(std::string& to, char c) {
 }
 
 bool is_encoding(std::string_view text, std::size_t at) {
-  return text[at] == '%' && at + 2 < text.size() && is_hex(text[at + 1]) && is_hex(text[at + 2]);
+  return text[at] == '%' && at + 2 < text.size() && is_hex_digit(text[at + 1]) && is_hex_digit(text[at + 2]);
 }
 
 char decoded(std::string_view text, std::size_t at) {
@@ -184,7 +179,7 @@ bool valid_ipv6(std::string_view text) {
     }
     if (group.empty() || group.size() > 4) return false;
     for (const char c : group) {
-      if (!is_hex(c)) return false;
+      if (!is_hex_digit(c)) return false;
     }
     ++groups;
     if (colon == rest.npos) break;
@@ -318,13 +313,9 @@ Result<Url> Url::read(std::string_view text, Reading reading) {
   }
   parts.port = default_port(parts.scheme);
   if (has_port && !port.empty()) {
-    unsigned value = 0;
-    const std::from_chars_result read = std::from_chars(port.data(), port.data() + port.size(), value);
-    if (!is_digit(port[0]) || read.ec != std::errc() || read.ptr != port.data() + port.size() ||
-        value > 65535) {
-      return malformed(text, "its port is no number from 0 to 65535");
-    }
-    parts.port = static_cast<std::uint16_t>(value);
+    const auto value = parse_number<std::uint16_t>(port);
+    if (!value) return malformed(text, "its port is no number from 0 to 65535");
+    parts.port = *value;
   }
   return Url(std::move(parsed));
 }
@@ -423,9 +414,9 @@ namespace {
 // Whether it begins with a scheme: the URL standard takes "a b:c" and "1:2" for paths.
 bool has_scheme(std::string_view reference) {
   const std::size_t colon = reference.find(':');
-  if (colon == reference.npos || colon == 0 || !is_alpha(reference[0])) return false;
+  if (colon == reference.npos || colon == 0 || !is_letter(reference[0])) return false;
   for (const char c : reference.substr(0, colon)) {
-    if (!is_alpha(c) && !is_digit(c) && !contains("+-.", c)) return false;
+    if (!is_letter(c) && !is_digit(c) && !contains("+-.", c)) return false;
   }
   return true;
 }

@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <list>
 
+#include <escapement/core/detail/ascii.h>
 #include <escapement/core/event.h>
-#include <escapement/io/http/message.h>
 #include <escapement/timers/entry.h>
 
 namespace escapement {
@@ -39,8 +39,7 @@ bool is_localhost(std::string_view host) {
   constexpr std::string_view name = "localhost";
   if (host.ends_with('.')) host.remove_suffix(1);
   if (host.size() > name.size() && host[host.size() - name.size() - 1] != '.') return false;
-  return host.size() >= name.size() &&
-         http::equal_ignoring_case(host.substr(host.size() - name.size()), name);
+  return ends_ignoring_case(host, name);
 }
 
 std::vector<SocketAddress> loopback(AddressFamily family, std::uint16_t port) {
@@ -224,7 +223,7 @@ Result<Resolver::Channel*> Resolver::channel() {
 Task<std::vector<SocketAddress>> Resolver::resolve(std::string host, std::uint16_t port) {
   std::string_view asked = host;
   for (const ResolverOptions::Override& known : options_.overrides) {
-    if (known.port == port && http::equal_ignoring_case(known.host, host)) asked = known.address;
+    if (known.port == port && equal_ignoring_case(known.host, host)) asked = known.address;
   }
   if (std::optional<SocketAddress> literal = SocketAddress::literal(asked, port)) {
     const int family = as_system(options_.family);

@@ -1,11 +1,11 @@
 #include <escapement/io/sim/network.h>
 
 #include <algorithm>
-#include <charconv>
 #include <deque>
 #include <optional>
 
 #include <escapement/core/detail/check.h>
+#include <escapement/core/detail/number.h>
 #include <escapement/io/sim/detail/connection.h>
 
 namespace escapement {
@@ -152,8 +152,9 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text) {
   std::string_view host = text.substr(0, colon);
   const std::string_view digits = text.substr(colon + 1);
   ListenAddress address;
-  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (failed != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  const auto port = parse_number<std::uint16_t>(digits);
+  if (!port) return std::nullopt;
+  address.port = *port;
   if (host.starts_with('[') && host.ends_with(']') && host.size() > 2) {
     host = host.substr(1, host.size() - 2);
   } else if (host.find_first_of(":[]") != std::string_view::npos) {

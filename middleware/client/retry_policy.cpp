@@ -1,7 +1,9 @@
 #include <escapement/middleware/client/retry_policy.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include <escapement/core/detail/ascii.h>
+#include <escapement/core/detail/number.h>
 
 namespace escapement::http {
 
@@ -21,17 +23,16 @@ struct Decimal {
 };
 
 std::optional<Decimal> decimal(std::string_view text) {
-  Decimal number;
-  const char* const end = text.data() + text.size();
-  const std::from_chars_result read = std::from_chars(text.data(), end, number.whole);
-  if (text.empty() || text[0] == '-' || read.ptr == text.data()) return std::nullopt;
-  if (read.ec == std::errc::result_out_of_range) number.whole = INT64_MAX;
-  const char* digit = read.ptr;
-  if (digit == end) return number;
-  if (*digit != '.') return std::nullopt;
-  for (std::int64_t unit = 100'000'000; ++digit != end; unit /= 10) {
-    if (*digit < '0' || *digit > '9') return std::nullopt;
-    number.billionths += unit > 0 ? unit * (*digit - '0') : *digit != '0';  // what is cut is rounded up
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const auto whole = parse_saturated<std::int64_t>(text.substr(0, point));
+  if (!whole) return std::nullopt;
+  Decimal number{*whole};
+  if (point == text.size()) return number;
+  std::int64_t unit = 100'000'000;
+  for (const char digit : text.substr(point + 1)) {
+    if (!is_digit(digit)) return std::nullopt;
+    number.billionths += unit > 0 ? unit * (digit - '0') : digit != '0';  // what is cut is rounded up
+    unit /= 10;
   }
   return number;
 }
@@ -68,18 +69,6 @@ Duration until_reset(std::string_view reset, SystemTime clock, SystemTime now) {
   return std::max(at - clock, Duration());
 }
 
-// The value of parameter `name` in `"a";r=0;t=30` or `limit=5, remaining=0, reset=30`; empty: there is none.
-std::string_view parameter(std::string_view list, std::string_view name) {
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find_first_of(",;"), list.size());
-    const std::string_view item = without_white_space(list.substr(0, end));
-    const std::size_t equals = item.find('=');
-    if (equals != item.npos && item.substr(0, equals) == name) return item.substr(equals + 1);
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return {};
-}
-
 // Until an exhausted rate limit is filled again, where the fields say so; the longest where several do.
 std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exhausted, SystemTime now) {
   std::optional<Duration> longest;
@@ -93,10 +82,11 @@ std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exh
   }
   const std::string limits = headers.joined("ratelimit").value_or("");
   std::string_view list = limits;
-  see(parameter(list, "remaining"), parameter(list, "reset"));
+  see(list_parameter(list, "remaining"), list_parameter(list, "reset"));
   while (!list.empty()) {  // one policy each
     const std::size_t end = std::min(list.find(','), list.size());
-    see(parameter(list.substr(0, end), "r"), parameter(list.substr(0, end), "t"));
+    const std::string_view policy = list.substr(0, end);
+    see(list_parameter(policy, "r"), list_parameter(policy, "t"));
     list.remove_prefix(std::min(end + 1, list.size()));
   }
   return longest;

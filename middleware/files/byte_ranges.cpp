@@ -1,21 +1,16 @@
 #include <escapement/middleware/files/byte_ranges.h>
 
-#include <charconv>
 #include <optional>
 
+#include <escapement/core/detail/number.h>
 #include <escapement/io/http/message.h>
 
 namespace escapement::http {
 
 namespace {
 
-// Digits only. What is too large for 64 bits is beyond every end: the largest number.
-std::optional<std::uint64_t> number(std::string_view text) {
-  if (text.empty() || text.find_first_not_of("0123456789") != text.npos) return std::nullopt;
-  std::uint64_t value = 0;
-  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), value);
-  return read.ec == std::errc() ? value : UINT64_MAX;
-}
+// What is too large for 64 bits is beyond every end.
+constexpr auto position = parse_saturated<std::uint64_t>;
 
 // What "first-last", "first-" or "-suffix" means; length 0: nothing of it is there. Nullopt: malformed.
 std::optional<ByteRange> range_of(std::string_view spec, std::uint64_t size) {
@@ -24,13 +19,13 @@ std::optional<ByteRange> range_of(std::string_view spec, std::uint64_t size) {
   const std::string_view before = spec.substr(0, dash);
   const std::string_view after = spec.substr(dash + 1);
   if (before.empty()) {
-    const std::optional<std::uint64_t> suffix = number(after);
+    const std::optional<std::uint64_t> suffix = position(after);
     if (!suffix) return std::nullopt;
     const std::uint64_t length = std::min(*suffix, size);
     return ByteRange{size - length, length};
   }
-  const std::optional<std::uint64_t> first = number(before);
-  const std::optional<std::uint64_t> last = after.empty() ? UINT64_MAX : number(after);
+  const std::optional<std::uint64_t> first = position(before);
+  const std::optional<std::uint64_t> last = after.empty() ? UINT64_MAX : position(after);
   if (!first || !last || *last < *first) return std::nullopt;
   if (*first >= size) return ByteRange{};
   return ByteRange{*first, std::min(*last, size - 1) - *first + 1};

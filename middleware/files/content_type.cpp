@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include <escapement/io/http/message.h>
+#include <escapement/core/detail/ascii.h>
 
 namespace escapement::http {
 
@@ -107,12 +107,6 @@ constexpr std::string_view worth_compressing[] = {
     "image/x-icon",
 };
 
-std::string in_lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return lower;
-}
-
 }  // namespace
 
 std::string_view content_type_of(std::string_view file_name) {
@@ -120,14 +114,14 @@ std::string_view content_type_of(std::string_view file_name) {
   const std::size_t dot = file_name.rfind('.');
   const std::size_t slash = file_name.rfind('/');
   if (dot == file_name.npos || (slash != file_name.npos && slash > dot)) return unknown;
-  const std::string extension = in_lower_case(file_name.substr(dot + 1));
+  const std::string extension = lower(file_name.substr(dot + 1));
   const Known wanted{extension, {}};
   const Known* found = std::lower_bound(std::begin(known), std::end(known), wanted, by_extension);
   return found != std::end(known) && found->extension == extension ? found->type : unknown;
 }
 
 bool is_compressible(std::string_view content_type) {
-  std::string type = in_lower_case(content_type.substr(0, content_type.find(';')));
+  std::string type = lower(content_type.substr(0, content_type.find(';')));
   while (type.ends_with(' ')) type.pop_back();
   if (type.starts_with("text/") || type.ends_with("+json") || type.ends_with("+xml")) return true;
   return std::find(std::begin(worth_compressing), std::end(worth_compressing), type) !=

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {
@@ -28,16 +29,6 @@ class HeldPermit final : public BodyGuard {
   Semaphore::Permit permit_;
 };
 
-class Waiting {
- public:
-  explicit Waiting(std::size_t& count) : count_(count) { ++count_; }
-  Waiting(const Waiting&) = delete;
-  ~Waiting() { --count_; }
-
- private:
-  std::size_t& count_;
-};
-
 Task<Semaphore::Permit> acquire(Semaphore& permits) {
   Semaphore::Permit permit = co_await permits.acquire();
   co_return std::move(permit);
@@ -62,7 +53,8 @@ Task<Response> ConcurrencyLimit::operator()(Request request, const Service& next
   if (must_wait && state->waiting >= state->limits.waiting_max) co_return refusal();
   std::unique_ptr<BodyGuard> held;
   {
-    const Waiting waiting(state->waiting);
+    ++state->waiting;
+    const Defer waited([&waiting = state->waiting] { --waiting; });
     Result<Semaphore::Permit> permit =
         co_await with_timeout(state->limits.wait_max, acquire(state->permits)).result();
     if (!permit) co_return refusal();

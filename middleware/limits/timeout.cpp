@@ -2,31 +2,13 @@
 
 #include <algorithm>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/io/http/detail/progress.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {
 
 namespace {
-
-// What has been sent since this was made; afterwards the progress counts what was sent before, too.
-class Since {
- public:
-  explicit Since(CallProgress& progress)
-      : progress_(progress),
-        reported_(std::exchange(progress.reported, false)),
-        maybe_sent_(std::exchange(progress.maybe_sent, false)) {}
-  Since(const Since&) = delete;
-  ~Since() {
-    progress_.reported |= reported_;
-    progress_.maybe_sent |= maybe_sent_;
-  }
-
- private:
-  CallProgress& progress_;
-  bool reported_;
-  bool maybe_sent_;
-};
 
 // `error` with all that is known of the call that it ended.
 Error described(Error error, const std::string& peer, const CallProgress& progress) {
@@ -47,7 +29,13 @@ Task<Response> Timeout::operator()(Request request, const Service& next) const {
   progress->attempt = request.attempt;
   const std::string peer = request.url.origin();
   const TimeLimit which = request.attempt > 0 ? TimeLimit::per_try : TimeLimit::overall;
-  const Since since(*progress);
+  // Until this ends the progress counts only what is sent from here on.
+  const bool reported = std::exchange(progress->reported, false);
+  const bool maybe_sent = std::exchange(progress->maybe_sent, false);
+  const Defer add([&progress = *progress, reported, maybe_sent] {
+    progress.reported |= reported;
+    progress.maybe_sent |= maybe_sent;
+  });
   Result<Response> outcome =
       co_await escapement::detail::within(limit, {which, "no response"}, next(std::move(request))).result();
   const bool ours = !outcome && outcome.error().limit() == which && outcome.error().peer().empty();

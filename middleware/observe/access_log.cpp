@@ -105,8 +105,7 @@ class Pending final : public BodyGuard {
     entry_.status = response.status;
     const std::string* id = response.headers.get("x-request-id");
     if (id != nullptr) entry_.request_id = *id;
-    const bool bodyless =
-        entry_.method == "HEAD" || response.status == 204 || response.status == 205 || response.status == 304;
+    const bool bodyless = entry_.method == "HEAD" || !may_have_content(response.status);
     if (bodyless) entry_.whole = true;
     if (!bodyless) count_ = count(response.body);
   }

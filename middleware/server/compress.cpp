@@ -68,7 +68,7 @@ class CompressedBody final : public BodySource {
 // Whether the answer could come in either form.
 bool is_candidate(const Response& response) {
   const Headers& headers = response.headers;
-  if (response.status == 204 || response.status == 206 || response.status == 304) return false;
+  if (!may_have_content(response.status) || response.status == 206) return false;
   if (headers.has("content-encoding") || headers.has("content-range")) return false;
   const std::optional<std::string> cache_control = headers.joined("cache-control");
   if (cache_control && list_contains(*cache_control, "no-transform")) return false;

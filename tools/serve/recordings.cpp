@@ -11,7 +11,7 @@ namespace {
 
 bool is_of_the_connection(const std::string& name) {
   for (const char* ours : {"connection", "content-length", "transfer-encoding", "content-encoding", "date"}) {
-    if (http::equal_ignoring_case(name, ours)) return true;
+    if (equal_ignoring_case(name, ours)) return true;
   }
   return false;
 }

@@ -1,12 +1,12 @@
 #include "tools/serve/routes.h"
 
-#include <charconv>
 #include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include <escapement/core/detail/number.h>
 #include <escapement/timers/sleep.h>
 
 namespace escapement {
@@ -16,11 +16,8 @@ namespace {
 constexpr std::int64_t delay_max_ms = 3'600'000;
 
 std::int64_t number(std::string_view text, std::int64_t otherwise) {
-  std::int64_t value = 0;
-  const std::from_chars_result read = std::from_chars(text.data(), text.data() + text.size(), value);
-  return text.empty() || read.ec != std::errc() || read.ptr != text.data() + text.size() || value < 0
-             ? otherwise
-             : value;
+  const auto value = parse_number<std::int64_t>(text);
+  return value && *value >= 0 ? *value : otherwise;
 }
 
 http::Response text(int status, std::string body) {

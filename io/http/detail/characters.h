@@ -160,7 +160,4 @@ ESC_INLINE bool same(std::string_view a, std::string_view b) {
   return words[0] == words[1] && words[2] == words[3];
 }
 
-// ASCII without case, for one character.
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 }  // namespace escapement::http::detail

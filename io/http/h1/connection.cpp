@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
@@ -31,22 +32,6 @@ Error named(Error error, const LimitName& limit, const char* what, const std::st
   if (error.limit() != limit.which) return error;
   return std::move(error).context(what + peer).with_peer(peer);
 }
-
-// Tells of a wait as long as it lives, also when that ends by cancelling.
-class Waiting {
- public:
-  // Also where the beginning throws, by which time this is as good as made.
-  Waiting(Waits& waits, Waits::For what) : Waiting(waits, what, Unbegun()) { waits_.begin_wait(what_); }
-  Waiting(const Waiting&) = delete;
-  ~Waiting() { waits_.end_wait(what_); }
-
- private:
-  struct Unbegun {};
-  Waiting(Waits& waits, Waits::For what, Unbegun) : waits_(waits), what_(what) {}
-
-  Waits& waits_;
-  Waits::For what_;
-};
 
 // The next piece of a body, which is on its way as long as this lives.
 class NextPiece final : private Runnable {
@@ -210,7 +195,9 @@ Task<std::string> Connection::read_body() {
   if (complete_) co_return std::string();
   Result<Parser::Event> event = Parser::Event::need_more;
   if (waits_ != nullptr) {
-    Waiting waiting(*waits_, Waits::For::body);
+    const Defer waited(
+        [waits = waits_] { waits->end_wait(Waits::For::body); });  // also where it cannot begin
+    waits_->begin_wait(Waits::For::body);
     event = co_await next_event().result();
   } else {
     event = co_await next_event_in_time().result();
@@ -259,18 +246,11 @@ Task<> Connection::flush() {
   if (!torn_ && flush_now()) co_return;
   // A write that is cancelled leaves an unknown part sent: nothing may follow it.
   if (std::exchange(torn_, true)) co_await Error(Errc::reset, "a write before this one was given up");
-  class Sending {
-   public:
-    explicit Sending(Connection& connection) : connection_(connection) { connection_.sending_ = true; }
-    Sending(const Sending&) = delete;
-    ~Sending() {
-      connection_.sending_ = false;
-      connection_.sent_.pulse();
-    }
-
-   private:
-    Connection& connection_;
-  } sending(*this);
+  sending_ = true;
+  const Defer sent([this] {
+    sending_ = false;
+    sent_.pulse();
+  });
   while (!out_.empty()) {
     const Output output = std::move(out_);
     for (std::size_t at = 0; at < output.size(); at += joined_max) {
@@ -282,7 +262,9 @@ Task<> Connection::flush() {
 
 Task<> Connection::write_slice(Bytes slice) {
   if (waits_ != nullptr) {
-    Waiting waiting(*waits_, Waits::For::sending);
+    const Defer waited(
+        [waits = waits_] { waits->end_wait(Waits::For::sending); });  // also where it cannot begin
+    waits_->begin_wait(Waits::For::sending);
     co_await stream_->write(slice);
     co_return;
   }
@@ -300,7 +282,9 @@ Task<> Connection::write_slice(Bytes slice) {
 
 Task<bool> Connection::send_slice_of(FileRange& file) {
   if (waits_ != nullptr) {
-    Waiting waiting(*waits_, Waits::For::sending);
+    const Defer waited(
+        [waits = waits_] { waits->end_wait(Waits::For::sending); });  // also where it cannot begin
+    waits_->begin_wait(Waits::For::sending);
     co_return co_await stream_->send_file(file, joined_max);
   }
   Task<bool> sending = stream_->send_file(file, joined_max);

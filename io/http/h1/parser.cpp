@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <vector>
 
+#include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
 #include <escapement/io/http/h1/known_fields.h>
 #include <escapement/io/http/h1/plain_head.h>
@@ -43,14 +43,6 @@ std::string_view method_at_once(std::string_view text) {
     return method;
   }
   return {};
-}
-
-std::optional<std::uint64_t> whole_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const std::from_chars_result read = std::from_chars(text.data(), end, value);
-  if (text.empty() || read.ec != std::errc() || read.ptr != end) return std::nullopt;
-  return value;
 }
 
 }  // namespace
@@ -332,7 +324,7 @@ bool Parser::State::check_framing(const Known& known) {
   if (known.coded && head.minor_version == 0) return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
   if (known.content_lengths > 1) return !fail_later(400, "several Content-Length fields");
   if (known.content_lengths == 1) {
-    head.content_length = whole_number(known.content_length);
+    head.content_length = parse_number<std::uint64_t>(known.content_length);
     if (!head.content_length) return !fail_later(400, "Content-Length is not a number");
   }
   if (known.coded) {
@@ -343,7 +335,7 @@ bool Parser::State::check_framing(const Known& known) {
   }
   if (role_ == Role::response) {
     const int status = head.status;
-    const bool none = answers_head || status < 200 || status == 204 || status == 304;
+    const bool none = answers_head || !may_have_body(status);
     head.until_close = !none && !head.chunked && !head.content_length;
     if (none) {
       head.chunked = false;

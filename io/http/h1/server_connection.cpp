@@ -12,7 +12,7 @@ namespace {
 using escapement::detail::catching;
 using escapement::detail::PromiseBase;
 using escapement::detail::this_task;
-using escapement::detail::timeout_message;
+using escapement::detail::timeout_error;
 using escapement::detail::until_made_ready;
 
 constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
@@ -229,20 +229,20 @@ Duration ServerConnection::body_waited() const {
 void ServerConnection::out_of_time(Limit limit) {
   const ServerOptions& options = server_.options_;
   const auto error = [](TimeLimit which, const char* what, Duration time) {
-    return Error(Errc::timed_out, what + timeout_message(time)).ran_out(which, time, time);
+    return timeout_error({which, "nothing"}, time, time).context(what);
   };
   switch (limit) {
     case Limit::idle:
     case Limit::lingering: return leave();
     case Limit::head: return answer_instead(408);
-    case Limit::sending: return cut(error(TimeLimit::write, "sending: ", options.write_stall));
+    case Limit::sending: return cut(error(TimeLimit::write, "sending", options.write_stall));
     case Limit::body:
       if (conversation_->answer_begun)
-        return cut(error(TimeLimit::body, "reading the body: ", options.body_idle));
+        return cut(error(TimeLimit::body, "reading the body", options.body_idle));
       return answer_instead(408);
     case Limit::handler:
       ++server_.statistics_.failed_handlers;
-      tell(error(TimeLimit::handler, "handler: ", options.handler_timeout));
+      tell(error(TimeLimit::handler, "handler", options.handler_timeout));
       return answer_instead(503);
   }
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/io/http/h1/server_connection.h>
 
 namespace escapement::http::detail {
@@ -121,20 +122,10 @@ Task<> ServerConnection::hand_over() {
   stop_watching();
   co_await wire().flush();
   // What counts the connection lasts as long as the protocol does, wherever the stream goes.
-  class Place {
-   public:
-    Place(Server& server, std::optional<HostKey> peer, std::optional<Semaphore::Permit> slot)
-        : server_(server), peer_(peer), slot_(std::move(slot)) {}
-    Place(const Place&) = delete;
-    ~Place() {
-      if (slot_) server_.leave_peer(peer_);
-    }
-
-   private:
-    Server& server_;
-    std::optional<HostKey> peer_;
-    std::optional<Semaphore::Permit> slot_;
-  } place(server_, stream().peer_host(), std::exchange(slot_, std::nullopt));
+  const std::optional<Semaphore::Permit> slot = std::exchange(slot_, std::nullopt);
+  const Defer gone([&server = server_, peer = stream().peer_host(), counted = slot.has_value()] {
+    if (counted) server.leave_peer(peer);
+  });
   // It holds what the protocol's task refers to, and whoever wants to know of its end: it goes with this.
   switched_.emplace(*std::move(conversation_->exchange->response));
   std::unique_ptr<Stream> stream = part_with_stream();

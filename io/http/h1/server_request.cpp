@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/io/http/h1/server_connection.h>
 
 namespace escapement::http::detail {
@@ -36,18 +37,11 @@ Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
   if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
   PromiseBase& self = co_await escapement::detail::this_task;
   // Cancelled: the operation goes too.
-  class Reader {
-   public:
-    Reader(OpenBody& o, PromiseBase& task) : open_(o) { open_.reader_ = &task; }
-    Reader(const Reader&) = delete;
-    ~Reader() {
-      open_.reader_ = nullptr;
-      open_.reading_.reset();
-    }
-
-   private:
-    OpenBody& open_;
-  } reader(*open, self);
+  open->reader_ = &self;
+  const Defer given_up([&open = *open] {
+    open.reader_ = nullptr;
+    open.reading_.reset();
+  });
   open->reading_.emplace(open->connection_->read_request_body(*open));
   open->reading_->start(self.reactor(), self);
   while (!open->ended() && !open->reading_->finished()) co_await escapement::detail::until_made_ready;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <escapement/core/detail/check.h>
+#include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
 #include <escapement/io/http/h1/known_fields.h>
 
@@ -131,11 +132,8 @@ ESC_INLINE char* put_fields(char* at, const Headers& headers, const Survey& foun
 
 // What the caller wrote as the length; nullopt where that is none.
 std::optional<std::uint64_t> length_in(const Survey& found) {
-  std::uint64_t stated = 0;
-  const char* end = found.length.data() + found.length.size();
-  const std::from_chars_result read = std::from_chars(found.length.data(), end, stated);
-  if (found.lengths_differ || read.ec != std::errc() || read.ptr != end) return std::nullopt;
-  return stated;
+  if (found.lengths_differ) return std::nullopt;
+  return parse_number<std::uint64_t>(found.length);
 }
 
 ESC_NOINLINE Error not_its_length() {
@@ -178,9 +176,6 @@ ESC_INLINE std::optional<Error> wrong_with(const Request& request, const Survey&
   return std::nullopt;
 }
 
-// Of a final one.
-bool status_without_body(int status) { return status == 204 || status == 304; }
-
 constexpr bool is_final(int status) { return status >= 200 && status <= 599; }
 
 // Whether there is nothing that wrong_with() would look at: so are nearly all responses.
@@ -192,7 +187,7 @@ ESC_NOINLINE std::optional<Error> wrong_with(const Response& response, const Sur
                                              std::optional<std::uint64_t> length, bool answers_head) {
   if (!is_final(response.status)) return no_final_status(response.status);
   if (found.refused) return refusal(response.headers);
-  if (found.lengths == 0 || (status_without_body(response.status) && !answers_head)) return std::nullopt;
+  if (found.lengths == 0 || (!may_have_body(response.status) && !answers_head)) return std::nullopt;
   const std::optional<std::uint64_t> stated = length_in(found);
   const bool fits = answers_head && length == 0u ? stated.has_value() : length && stated == length;
   if (!fits) return not_its_length();
@@ -282,7 +277,7 @@ Result<Framing> write_response_head(Output& to, const Response& response, Respon
   const bool known = empty || stated.has_value();
   const std::uint64_t length = empty ? 0 : stated.value_or(0);
   Framing framing = Framing::none;
-  if (!status_without_body(response.status)) {
+  if (may_have_body(response.status)) {
     framing = known ? Framing::length : options.minor_version == 0 ? Framing::until_close : Framing::chunked;
   }
   // A response to HEAD may state the length of a body that it does not have; 204 never (RFC 9110

@@ -13,6 +13,7 @@
 #include <mbedtls/error.h>
 #include <mbedtls/pem.h>
 
+#include <escapement/core/detail/ascii.h>
 #include <escapement/io/tls/detail/constraints.h>
 #include <escapement/io/tls/detail/mbedtls.h>
 
@@ -30,13 +31,6 @@ constexpr const char* bundles[] = {
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 };
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
-  });
-  return text;
-}
 
 // 4 or 16 bytes; empty for what is no literal address.
 std::string address_bytes(const std::string& text) {
@@ -204,7 +198,7 @@ Result<> add_system_roots(mbedtls_x509_crt* chain) {
 std::vector<std::string> names_of(const mbedtls_x509_crt& certificate) {
   std::vector<std::string> names;
   for (const GeneralName& name : extensions_of(certificate).alternative_names) {
-    if (name.kind == GeneralName::dns) names.push_back(lower(std::string(name.bytes)));
+    if (name.kind == GeneralName::dns) names.push_back(lower(name.bytes));
     if (name.kind == GeneralName::address) names.push_back(address_text(name.bytes));
   }
   return names;
@@ -213,12 +207,12 @@ std::vector<std::string> names_of(const mbedtls_x509_crt& certificate) {
 bool is_literal_address(std::string_view host) { return !address_bytes(std::string(host)).empty(); }
 
 bool is_for_host(const mbedtls_x509_crt& certificate, std::string_view host) {
-  const std::string wanted = lower(std::string(host));
+  const std::string wanted = lower(host);
   const std::string address = address_bytes(wanted);
   const std::vector<GeneralName> names = extensions_of(certificate).alternative_names;
   return std::any_of(names.begin(), names.end(), [&](const GeneralName& name) {
     if (!address.empty()) return name.kind == GeneralName::address && name.bytes == address;
-    return name.kind == GeneralName::dns && covers(lower(std::string(name.bytes)), wanted);
+    return name.kind == GeneralName::dns && covers(lower(name.bytes), wanted);
   });
 }
 

@@ -5,6 +5,8 @@
 
 #include <mbedtls/x509_crt.h>
 
+#include <escapement/core/detail/ascii.h>
+
 namespace escapement::detail {
 
 namespace {
@@ -37,17 +39,6 @@ constexpr std::array known_oids = {alternative_name_oid,
 
 std::string_view view(const mbedtls_x509_buf& bytes) {
   return {reinterpret_cast<const char*>(bytes.p), bytes.len};
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool same_text(std::string_view one, std::string_view other) {
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](char a, char b) { return lower(a) == lower(b); });
-}
-
-bool ends_with(std::string_view text, std::string_view end) {
-  return text.size() >= end.size() && same_text(text.substr(text.size() - end.size()), end);
 }
 
 bool read_names(std::string_view der, std::vector<GeneralName>& names) {
@@ -136,7 +127,7 @@ std::vector<std::string_view> email_addresses_in(std::string_view name) {
 // The base itself and what stands below it; with a leading dot only that.
 bool within_domain(std::string_view name, std::string_view base) {
   if (base.empty()) return true;
-  if (!ends_with(name, base)) return false;
+  if (!ends_ignoring_case(name, base)) return false;
   return name.size() == base.size() || base.front() == '.' || name[name.size() - base.size() - 1] == '.';
 }
 
@@ -146,13 +137,13 @@ bool excluded_by_domain(std::string_view name, std::string_view base) {
   if (!name.starts_with("*.")) return false;
   const std::string_view parent = name.substr(1);
   const std::size_t dot = base.find('.');
-  return dot != base.npos && dot != 0 && same_text(base.substr(dot), parent);
+  return dot != base.npos && dot != 0 && equal_ignoring_case(base.substr(dot), parent);
 }
 
 // The rules of URIs and mailboxes: a host alone means only that host.
 bool within_host(std::string_view host, std::string_view base) {
-  if (base.starts_with('.')) return host.size() > base.size() && ends_with(host, base);
-  return same_text(host, base);
+  if (base.starts_with('.')) return host.size() > base.size() && ends_ignoring_case(host, base);
+  return equal_ignoring_case(host, base);
 }
 
 std::optional<bool> within_mailbox(std::string_view name, std::string_view base) {
@@ -161,7 +152,7 @@ std::optional<bool> within_mailbox(std::string_view name, std::string_view base)
   const std::string_view host = name.substr(at + 1);
   const std::size_t base_at = base.rfind('@');
   if (base_at == base.npos) return base.empty() || within_host(host, base);
-  return name.substr(0, at) == base.substr(0, base_at) && same_text(host, base.substr(base_at + 1));
+  return name.substr(0, at) == base.substr(0, base_at) && equal_ignoring_case(host, base.substr(base_at + 1));
 }
 
 std::optional<bool> within_uri(std::string_view name, std::string_view base) {

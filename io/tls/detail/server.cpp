@@ -7,6 +7,7 @@ extern "C" {
 }
 #include <mbedtls/md.h>
 
+#include <escapement/core/detail/ascii.h>
 #include <escapement/io/tls/detail/engine.h>
 #include <escapement/io/tls/detail/mbedtls.h>
 #include <escapement/io/tls/detail/stream.h>
@@ -144,9 +145,7 @@ int TlsServerContext::choose(void* context, mbedtls_ssl_context* ssl, const unsi
     TlsEngine& engine = *self->stepping_;
     // TLS 1.2 with the ticket before the name: it was given out to a client that named nobody.
     if (engine.info().resumed && engine.info().server_name.empty()) return MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME;
-    std::string wanted(reinterpret_cast<const char*>(name), std::min(length, server_name_max));
-    std::transform(wanted.begin(), wanted.end(), wanted.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::string wanted = lower({reinterpret_cast<const char*>(name), std::min(length, server_name_max)});
     TlsOwnCertificate& identity = self->identity_for(wanted);
     engine.info().server_name = std::move(wanted);
     engine.shows(identity.names);

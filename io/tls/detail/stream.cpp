@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/core/event.h>
 #include <escapement/io/tls/detail/engine.h>
 #include <escapement/io/tls/detail/mbedtls.h>
@@ -236,16 +237,8 @@ Task<std::size_t> TlsStreamOver::read_task(MutableBytes into) {
 }
 
 Task<> TlsStreamOver::receive() {
-  class Receiving {
-   public:
-    explicit Receiving(bool& flag) : flag_(flag) { flag_ = true; }
-    Receiving(const Receiving&) = delete;
-    ~Receiving() { flag_ = false; }
-
-   private:
-    bool& flag_;
-  };
-  Receiving receiving(receiving_);
+  receiving_ = true;
+  const Defer received([this] { receiving_ = false; });
   Result<std::size_t> count = co_await inner_->read(engine_.records().room()).result();
   cut_off_ = !count || *count == 0;
   if (!count) co_await Error(std::move(count).error());

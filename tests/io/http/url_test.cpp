@@ -289,3 +289,22 @@ TEST_CASE("Headers: without case, in order, several of a name") {
   CHECK(list_contains("keep-alive, Close", "close"));
   CHECK(!list_contains("closed", "close"));
 }
+
+TEST_CASE("A parameter of a list: by its whole name in any case, the first, without quotes") {
+  CHECK(list_parameter("timeout=5, max=100", "max") == "100");
+  CHECK(list_parameter(R"("a";r=0;t=30)", "t") == "30");
+  CHECK(list_parameter("Timeout = \"7\" ,x", "timeout") == "7");
+  CHECK(list_parameter("xtimeout=1, timeout=2, timeout=3", "timeout") == "2");
+  CHECK(list_parameter("timeout=\"", "timeout") == "\"");
+  for (const char* list : {"", ",;", "timeout", "timeout=", "xtimeout=1", "a=timeout=1"}) {
+    CAPTURE(list);
+    CHECK(list_parameter(list, "timeout").empty());
+  }
+}
+
+TEST_CASE("Which statuses have a body") {
+  for (const int status : {100, 103, 199, 204, 304}) CHECK_FALSE(may_have_body(status));
+  for (const int status : {200, 205, 206, 303, 404, 599}) CHECK(may_have_body(status));
+  for (const int status : {100, 204, 205, 304}) CHECK_FALSE(may_have_content(status));
+  for (const int status : {200, 206, 404}) CHECK(may_have_content(status));
+}
