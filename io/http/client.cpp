@@ -50,6 +50,7 @@ class Report {
   explicit Report(const Request& request) : progress_(request.progress) {
     if (!progress_) return;
     progress_->reported = true;
+    progress_->closed_unanswered = false;
     progress_->attempt = request.attempt;
   }
   Report(const Report&) = delete;
@@ -61,6 +62,9 @@ class Report {
     if (!progress_) return;
     progress_->waits_for = TimeLimit::write;
     progress_->maybe_sent = true;
+  }
+  void closed_unanswered() {
+    if (progress_) progress_->closed_unanswered = true;
   }
 
  private:
@@ -104,7 +108,7 @@ Task<std::unique_ptr<Connection>> connect(Pool& pool, Url url, Report& report) {
   if (!stream) co_return std::move(stream).error();
   ++pool.made;
   co_return std::make_unique<Connection>(*std::move(stream), Parser::Role::response, limits_of(pool.options),
-                                         pool.options.stall_timeout);
+                                         pool.options.stall_timeout, pool.options.source_timeout);
 }
 
 Task<Semaphore::Permit> acquire(Semaphore& slots) {
@@ -148,12 +152,15 @@ Task<> send_request(Connection& connection, std::string head, Body& body, Framin
   co_await connection.send(std::move(head), body, framing);
 }
 
-// The final head, past the interim ones.
-Task<MessageHead> read_final_head(Connection& connection, bool answers_head, Event& may_continue) {
+// The final head, past the interim ones. `heard`: when the last of those came.
+Task<MessageHead> read_final_head(Connection& connection, bool answers_head, Event& may_continue,
+                                  Instant& heard) {
+  Reactor& reactor = co_await this_reactor;
   for (;;) {
     MessageHead head = co_await connection.read_head(answers_head);
     if (head.status == 101) co_return Error(Errc::bad_message, "the server switched protocols unasked");
     if (head.status >= 200) co_return std::move(head);
+    heard = reactor.precise_now();
     if (head.status == 100) may_continue.set();
     std::string nothing = co_await connection.read_body();
   }
@@ -185,6 +192,8 @@ class Exchange final : public Runnable {
   }
   // Whether the connection ended, or broke, before a byte of the answer came.
   bool unanswered() { return connection().bytes_received() == received_before_; }
+  // Whether the call failed because the server closed instead of answering.
+  bool closed_unanswered() { return connection().closed_unanswered() && !sending_failed_; }
 
   // `head`: of the request, as it is sent.
   Task<MessageHead> run(const Request& request, std::string head, Framing framing,
@@ -229,8 +238,9 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
   Reactor& reactor = self.reactor();
   if (!equal_ignoring_case(request.headers.get_or("expect", ""), "100-continue")) may_continue_.set();
 
+  Instant heard;
   Started<MessageHead> reading(
-      read_final_head(connection(), request.method == Method::head(), may_continue_));
+      read_final_head(connection(), request.method == Method::head(), may_continue_, heard));
   sending_.emplace(send_request(connection(), std::move(head), body_, framing, may_continue_,
                                 options.expect_continue_timeout));
   waiting_ = &self;
@@ -239,19 +249,25 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
   reading.start(reactor, self);
   TimerEntry limit;
   bool limited = false;
+  Instant since;
   for (;;) {
     if (take_sending()) {
       if (sending_failed_ && *sending_failed_ != Errc::reset) co_return *std::move(sending_failed_);
       report.waits_for(TimeLimit::head);
       limited = options.head_timeout != Duration::max();
-      if (limited) limit.arm(reactor.timers(), reactor.precise_now() + options.head_timeout, self);
+      since = reactor.precise_now();
+      if (limited) limit.arm(reactor.timers(), since + options.head_timeout, self);
     }
     if (reading.finished()) break;
     if (limited && !limit.armed()) {
       const Duration length = options.head_timeout;
-      const Duration elapsed = reactor.precise_now() - limit.deadline() + length;
-      co_return timeout_error({TimeLimit::head, "no head"}, length, elapsed)
-          .context("waiting for the response of " + connection().stream().peer());
+      since = std::max(since, heard);
+      const Duration elapsed = reactor.precise_now() - since;
+      if (elapsed >= length) {
+        co_return timeout_error({TimeLimit::head, "no head"}, length, elapsed)
+            .context("waiting for the response of " + connection().stream().peer());
+      }
+      limit.arm(reactor.timers(), since + length, self);
     }
     co_await until_made_ready;
   }
@@ -326,6 +342,7 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
     // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
     const bool stale = exchange->reused() && answer.error() == Errc::reset && exchange->unanswered();
     if (!stale || !repeatable) {
+      if (exchange->closed_unanswered()) report.closed_unanswered();
       co_return told(std::move(answer).error(), exchange->origin(), exchange->attempt());
     }
     request.body = exchange->take_body();

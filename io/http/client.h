@@ -33,12 +33,16 @@ struct ClientOptions {
   std::size_t idle_connections_max = 100;
   // Name, addresses and, for https, the handshake.
   Duration connect_timeout = 10s;
-  // From the request being sent to the response's head.
+  // From the request being sent to the response's head, and anew from each interim response (1xx, 32 at
+  // most): by those a server says that it is still at work.
   Duration head_timeout = 30s;
   // A read of the response's body that is pending this long while nothing is sent either, or a write of which
   // the transport takes less than 1 KiB in that time. The time in which nobody reads, or in which the
   // request's own source has nothing to send, does not count.
   Duration stall_timeout = 30s;
+  // A read of the request's own source that is pending this long (TimeLimit::write): a call whose source has
+  // gone silent holds its connection for nothing. Longer than the others, as a source may be live data.
+  Duration source_timeout = 300s;
   // With "Expect: 100-continue" in the request: how long to wait for the server's word before sending.
   Duration expect_continue_timeout = 1s;
   std::size_t head_bytes_max = 64 * KiB;

@@ -99,8 +99,7 @@ int exit_code_of(const Error& error, const Story& story) {
     case Errc::limit_exceeded: return story.redirected ? too_many_redirects.code : broken.code;
     case Errc::reset:
       if (story.handshake_failed) return no_tls.code;
-      // No kind of its own; a sentence with spaces, which nothing of a URL has.
-      return error.message().ends_with("without an answer") ? no_answer.code : broken.code;
+      return story.progress->closed_unanswered ? no_answer.code : broken.code;
     case Errc::bad_message: return story.handshake_failed ? no_tls.code : bad_answer.code;
     case Errc::untrusted: return untrusted.code;
     default: return broken.code;

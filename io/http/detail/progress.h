@@ -20,6 +20,9 @@ struct CallProgress {
   bool reported = false;
   // Whether sending has begun: the peer may have received some of the request.
   bool maybe_sent = false;
+  // Whether the attempt that ended last failed because the server closed the connection, as one does in good
+  // order, before it had sent any of a final response. (curl's "empty reply from server".)
+  bool closed_unanswered = false;
 };
 
 // "connecting" for TimeLimit::connect: what a call does while it waits for that. Empty for `none`.

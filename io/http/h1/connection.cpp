@@ -26,6 +26,7 @@ using escapement::detail::within;
 constexpr std::size_t progress_min = 1 * KiB;  // a client sends no less within its stall_timeout
 constexpr LimitName sending_stalled{TimeLimit::write, "no progress"};
 constexpr LimitName body_stalled{TimeLimit::body, "nothing"};
+constexpr LimitName source_stalled{TimeLimit::write, "nothing of the request's body"};
 
 // A failure of the connection with `peer`; says what was being done where our own limit ended it.
 Error named(Error error, const LimitName& limit, const char* what, const std::string& peer) {
@@ -60,13 +61,14 @@ class NextPiece final : private Runnable {
 }  // namespace
 
 Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
-                       Duration stall_timeout)
+                       Duration stall_timeout, Duration source_timeout)
     : owned_(std::move(stream)),
       stream_(owned_.get()),
       limits_(limits),
       role_(role),
       parser_(role, limits),
-      stall_timeout_(stall_timeout) {}
+      stall_timeout_(stall_timeout),
+      source_timeout_(source_timeout) {}
 
 Connection::Connection(Parser::Role role, ParserLimits limits)
     : limits_(limits), role_(role), parser_(role, limits) {}
@@ -77,7 +79,7 @@ void Connection::detach() {
   out_.clear();
   if (out_.capacity() > out_kept_max) out_ = Output();
   complete_ = true;
-  parse_failed_ = ended_ = torn_ = false;
+  parse_failed_ = ended_ = closed_unanswered_ = torn_ = false;
   waits_ = nullptr;
   stream_ = nullptr;
 }
@@ -140,6 +142,7 @@ Task<Parser::Event> Connection::next_event() {
       if (more) continue;
       event = parser_.finish();
       if (event == Parser::Event::need_more) {
+        closed_unanswered_ = true;
         co_return Error(Errc::reset, stream_->peer() + " closed the connection without an answer");
       }
     }
@@ -332,7 +335,18 @@ Task<> Connection::send_body(Body& body, Framing framing) {
     // none.
     if (!next.there()) co_await flush();
     next.wake_task();
-    while (!next.there()) co_await until_made_ready;
+    if (!next.there()) {
+      const Instant since = self.reactor().precise_now();
+      const bool limited = source_timeout_ != Duration::max();
+      TimerEntry limit;
+      if (limited) limit.arm(self.reactor().timers(), since + source_timeout_, self);
+      while (!next.there() && limit.armed() == limited) co_await until_made_ready;
+      if (!next.there()) {
+        const Duration elapsed = self.reactor().precise_now() - since;
+        Error error = timeout_error(source_stalled, source_timeout_, elapsed);
+        co_await named(std::move(error), source_stalled, "sending to ", stream_->peer());
+      }
+    }
     Result<std::string> read = next.take();
     if (!read) co_await flush();
     std::string piece = co_await std::move(read);

@@ -45,8 +45,10 @@ class Connection {
   // So much is put together before it is sent; a body in memory up to this size goes out with its head.
   static constexpr std::size_t joined_max = 64 * KiB;
 
-  // A client's: waiting for the peer fails with timed_out when there is no progress for `stall_timeout`.
-  Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits, Duration stall_timeout);
+  // A client's: waiting for the peer fails with timed_out when there is no progress for `stall_timeout`,
+  // waiting for a body's own source when that yields nothing for `source_timeout`.
+  Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits, Duration stall_timeout,
+             Duration source_timeout);
   // A server's, which lends it to one stream after the other. `waits` is told of waiting.
   Connection(Parser::Role role, ParserLimits limits);
   Connection(const Connection&) = delete;
@@ -97,6 +99,8 @@ class Connection {
   bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
   // What a server answers to a message that failed to parse; 0 when the parser did not fail.
   int parse_error_status() const { return parse_failed_ ? parser_.error_status() : 0; }
+  // Whether the peer ended its direction where a head could have begun, while one was waited for.
+  bool closed_unanswered() const { return closed_unanswered_; }
   // By receive(), since the beginning.
   std::uint64_t bytes_received() const { return bytes_received_; }
   // Of the current message's body, without framing.
@@ -151,6 +155,7 @@ class Connection {
   Parser::Role role_;
   Parser parser_;
   Duration stall_timeout_ = Duration::max();
+  Duration source_timeout_ = Duration::max();
   Waits* waits_ = nullptr;
   std::unique_ptr<std::byte[]> received_;  // bytes from_ to to_ are not parsed yet
   std::size_t from_ = 0;
@@ -161,7 +166,8 @@ class Connection {
   std::uint64_t writes_ = 0;  // that the stream took bytes of
   bool complete_ = true;      // no message is in the middle
   bool parse_failed_ = false;
-  bool ended_ = false;    // the peer sends no more
+  bool ended_ = false;  // the peer sends no more
+  bool closed_unanswered_ = false;
   bool sending_ = false;  // a flush() is under way
   Event sent_;            // pulsed when that is over
   bool torn_ = false;     // and was given up: an unknown part was sent

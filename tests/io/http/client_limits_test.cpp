@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
@@ -163,6 +164,72 @@ TEST_CASE("client: the response's head has a limit, from when the request was se
     CHECK(error.attempt() == 3);
     CHECK(client.idle_connections() == 0);
   }
+}
+
+TEST_CASE("client: an interim response begins the limit of the head anew") {
+  struct Row {
+    int interim;
+    bool answers;
+  };
+  const Row row = GENERATE(Row{5, true}, Row{5, false}, Row{32, true});
+  CAPTURE(row.interim, row.answers);
+  Peer peer("");
+  auto works = [](SimNetwork& network, Row row) -> Task<> {
+    std::unique_ptr<Listener> listener = co_await network.listen("s:81");
+    std::unique_ptr<Stream> stream = co_await listener->accept();
+    for (int i = 0; i < row.interim; ++i) {
+      co_await sleep(29s);
+      co_await stream->write(as_bytes("HTTP/1.1 102 Processing\r\n\r\n"));
+    }
+    co_await sleep(29s);
+    if (row.answers) co_await stream->write(as_bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    co_await sleep(1h);
+  };
+  peer.scope.spawn(works(peer.sim.network(), row));
+  peer.sim.settle();
+  const http::Client client(peer.sim.network());
+  if (row.answers) {
+    CHECK(*peer.sim.run(whole(client, request("GET", {}, "http://s:81/"))) == "ok");
+  } else {
+    const Error error = failure(peer.sim, client, request("GET", {}, "http://s:81/"));
+    check(error, TimeLimit::head, 30s, true,
+          "timed_out: waiting for the response of s:81: no head within 30s");
+    CHECK(peer.sim.elapsed() == Duration(29s) * row.interim + Duration(30s));
+  }
+}
+
+TEST_CASE("client: a request's source that falls silent has a limit") {
+  // After so many pieces, for an hour.
+  class Silent final : public http::BodySource {
+   public:
+    explicit Silent(int pieces) : left_(pieces) {}
+    Task<std::string> read() override {
+      if (left_ < 0) co_return std::string();
+      co_await sleep(left_-- > 0 ? Duration(299s) : Duration(1h));
+      co_return std::string("piece");
+    }
+
+   private:
+    int left_;
+  };
+  const int pieces = GENERATE(0, 1, 3);
+  CAPTURE(pieces);
+  Peer peer("");
+  const http::Client client(peer.sim.network());
+  const Error error =
+      failure(peer.sim, client, request("POST", http::Body(std::make_unique<Silent>(pieces))));
+  check(error, TimeLimit::write, 300s, true,
+        "timed_out: sending to s:80: nothing of the request's body within 300s");
+  CHECK(error.peer() == "http://s");
+  CHECK(peer.sim.elapsed() == Duration(299s) * pieces + Duration(300s));
+  CHECK(client.idle_connections() == 0);
+
+  http::ClientOptions options;
+  options.source_timeout = Duration::max();
+  const http::Client patient(peer.sim.network(), options);
+  const Error unanswered =
+      failure(peer.sim, patient, request("POST", http::Body(std::make_unique<Silent>(pieces))));
+  CHECK(unanswered.limit() == TimeLimit::head);
 }
 
 TEST_CASE("client: a body that stops has a limit, in each of its framings") {

@@ -3,9 +3,11 @@
 #include <stdexcept>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
+#include <escapement/io/http/detail/progress.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
@@ -352,6 +354,29 @@ TEST_CASE("client: against peers that break, lie, or say nothing") {
     CHECK((first ? *first : std::string(name(first.error().code()))) == row.expected);
     if (row.scripts.size() > 1) CHECK(*sim.run(call(client)) == "200 ok");
   }
+}
+
+TEST_CASE("client: that the server closed instead of answering is told as data") {
+  struct Row {
+    const char* answer;
+    bool closed_unanswered;
+  };
+  const Row row = GENERATE(Row{"", true}, Row{"HTTP/1.1 103 Early Hints\r\n\r\n", true}, Row{"H", false},
+                           Row{"HTTP/1.1 200 OK\r\n", false}, Row{"SSH-2.0\r\n\r\n", false},
+                           Row{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel", false},
+                           Row{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false});
+  CAPTURE(row.answer);
+  Sim sim(Seed{3});
+  Scope scope(sim.reactor(), [](Error) {});
+  scope.spawn(play(sim.network(), {{{"\r\n\r\n", row.answer}}}));
+  sim.settle();
+  http::Client client(sim.network());
+  http::Request request = http::get("http://s/");
+  request.progress = std::make_shared<http::CallProgress>();
+  const std::shared_ptr<http::CallProgress> progress = request.progress;
+  progress->closed_unanswered = true;  // of an attempt before this one
+  (void)sim.run(client(std::move(request)));
+  CHECK(progress->closed_unanswered == row.closed_unanswered);
 }
 
 TEST_CASE("client: its limits in time, and no more connections than allowed") {
