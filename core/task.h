@@ -73,6 +73,11 @@ class PromiseBase : public Runnable {
   Reactor& reactor() const { return *reactor_; }
   bool finished() const { return finished_; }
   bool failed() const { return error_.has_value(); }
+  // Checked before a frame is destroyed, and not at its end: what a running frame holds must not be touched.
+  void check_destroyable() const {
+    ESC_CHECK(!running_,
+              "a task was destroyed from inside itself: by cancelling, or ending, the scope it runs in?");
+  }
 
   // Fails this suspended task, and every task that awaits it without looking.
   void fail(Error error);
@@ -90,10 +95,7 @@ class PromiseBase : public Runnable {
 
  protected:
   PromiseBase() = default;
-  ~PromiseBase() {
-    ESC_CHECK(!running_,
-              "a task was destroyed from inside itself: by cancelling, or ending, the scope it runs in?");
-  }
+  ~PromiseBase() = default;
 
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
@@ -109,7 +111,7 @@ class PromiseBase : public Runnable {
     ESC_CHECK(reactor_ == nullptr, "a task was started twice");
     reactor_ = &reactor;
   }
-  // Not inside itself, which its destructor checks.
+  // Not inside itself (check_destroyable).
   void resume(std::coroutine_handle<> frame) {
     running_ = true;
     frame.resume();
@@ -316,7 +318,10 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
 
   // Cancels it now. The task is empty afterwards.
   void reset() {
-    if (auto frame = std::exchange(frame_, nullptr)) frame.destroy();
+    if (auto frame = std::exchange(frame_, nullptr)) {
+      frame.promise().check_destroyable();
+      frame.destroy();
+    }
   }
 
   // Runs the task; yields its value. Its failure fails the awaiting task.

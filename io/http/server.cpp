@@ -45,7 +45,8 @@ Server::Server(Service service, ServerOptions options)
 }
 
 Server::~Server() {
-  ESC_CHECK(at_work_ == 0);  // not by a handler of its own, nor by who is told of its failures (server.h)
+  ESC_CHECK(at_work_ == 0,
+            "a Server was destroyed from inside itself: by a handler, or by whom it tells something?");
   close_all(nullptr);
 }
 

@@ -143,7 +143,8 @@ struct TlsServerOptions {
   std::string clients_trusted_pem;
   // False: a client may also show none. What it shows must be good.
   bool client_certificate_required = true;
-  // Told of failed handshakes. May be empty.
+  // Told of failed handshakes, from within the task that shakes hands: it must not destroy that task, nor
+  // what serves the connection (checked; Server::shutdown may be called). May be empty.
   std::function<void(const Error&)> on_failure;
 };
 

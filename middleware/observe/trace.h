@@ -27,8 +27,8 @@ struct TraceEvent {
 
 // Calls `sink` at the beginning and the end of every request that passes. Outside a Retry it sees whole
 // calls, inside it each attempt. It holds nothing that is secret: no userinfo, header values or bodies.
-// `sink` must not destroy the task that the request belongs to. What it throws fails the request, or is
-// dropped where that was cancelled.
+// `sink` must not destroy the task that the request belongs to (checked: service.h). What it throws fails the
+// request, or is dropped where that was cancelled.
 struct Trace {
   std::function<void(const TraceEvent&)> sink;
 
