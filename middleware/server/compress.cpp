@@ -99,11 +99,29 @@ bool is_of_compressed(const std::string& if_none_match, const Headers& headers) 
   return etag.starts_with('"') && if_none_match.find("W/" + std::string(etag)) != if_none_match.npos;
 }
 
+// By its date alone: it tells nothing of the form that the client holds.
+bool asks_by_date(const Headers& headers) {
+  return headers.has("if-modified-since") && !headers.has("if-none-match");
+}
+
+// The same request, for the head of the 200.
+Request unconditional(const Request& request) {
+  Request head = request.copy_without_body();
+  head.method = Method::head();
+  head.target = request.target;
+  head.server_side = request.server_side;
+  head.minor_version = request.minor_version;
+  for (const char* name : {"if-modified-since", "range", "if-range"}) head.headers.remove(name);
+  return head;
+}
+
 }  // namespace
 
 Task<Response> Compress::operator()(Request request, const Service& next) const {
   const GzipWish wish = gzip_wish(request.headers);
   const std::string if_none_match = request.headers.joined("if-none-match").value_or("");
+  std::optional<Request> for_head;
+  if (wish != GzipWish::refused && asks_by_date(request.headers)) for_head.emplace(unconditional(request));
   Response response = co_await next(std::move(request));
   // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
   const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));
@@ -112,6 +130,11 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
   if (is_part || (unchanged && is_file)) add_vary(response.headers);
   if (unchanged && wish != GzipWish::refused && is_of_compressed(if_none_match, response.headers)) {
     weaken_etag(response.headers);
+  }
+  if (unchanged && for_head && response.headers.get_or("etag", "").starts_with('"')) {
+    Task<Response> asking = (*this)(*std::move(for_head), next);
+    Result<Response> whole = co_await std::move(asking).result();
+    if (whole && whole->headers.has("content-encoding")) weaken_etag(response.headers);
   }
   if (!is_candidate(response)) co_return std::move(response);
   add_vary(response.headers);

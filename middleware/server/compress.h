@@ -13,7 +13,8 @@ namespace escapement::http {
 // those with a Content-Encoding or Content-Range, "Cache-Control: no-transform", the statuses 204, 206 and
 // 304. An answer that may come in either form carries "Vary: Accept-Encoding". A compressed one loses its
 // Content-Length and Accept-Ranges, and its ETag becomes weak; so does that of a 304 to a client that accepts
-// gzip and names the weak one.
+// gzip and names the weak one. Where it names none, but asks by a date alone, the service inside is asked for
+// the head of the 200 as well (HEAD, without the conditions): a 304 shows the ETag that its 200 shows.
 //
 // A stream whose length is not known is flushed with every piece that its source yields, so that server-sent
 // events are not held back; a piece costs some 5 bytes more for that. What is long is compressed 32 KiB at a

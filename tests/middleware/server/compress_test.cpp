@@ -111,6 +111,50 @@ TEST_CASE("compress: a 304 shows the ETag that its 200 showed") {
         "W/\"e\"");
 }
 
+TEST_CASE("compress: a 304 by date alone shows the ETag that its 200 shows") {
+  struct Row {
+    const char* what;
+    const char* type;
+    std::size_t size;
+    const char* accepted;
+    const char* etag;
+  };
+  const Row rows[] = {
+      {"a text", "text/plain", 5'000, "gzip", "W/\"e\""},
+      {"a text for a client without gzip", "text/plain", 5'000, "identity", "\"e\""},
+      {"a short text", "text/plain", 100, "gzip", "\"e\""},
+      {"an image", "image/png", 5'000, "gzip", "\"e\""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.what);
+    int calls = 0;
+    const Service service = [&row, &calls](Request request) -> Task<Response> {
+      ++calls;
+      const bool unchanged = request.headers.has("if-modified-since");
+      Response response(unchanged ? 304 : 200, unchanged ? Body() : Body(long_text(row.size)));
+      response.headers.add("ETag", "\"e\"");
+      if (!unchanged) response.headers.add("Content-Type", row.type);
+      co_return std::move(response);
+    };
+    for (const char* method : {"GET", "HEAD"}) {
+      Headers headers{{"Accept-Encoding", row.accepted}, {"Range", "bytes=0-1"}};
+      const Answer whole = ask(service, headers, method);
+      CHECK(whole.field("etag") == row.etag);
+      calls = 0;
+      headers.add("If-Modified-Since", "Sun, 06 Nov 1994 08:49:37 GMT");
+      const Answer unchanged = ask(service, headers, method);
+      CHECK(unchanged.status == 304);
+      CHECK(unchanged.field("etag") == row.etag);
+      CHECK(unchanged.body.empty());
+      CHECK(calls == (row.accepted == std::string("gzip") ? 2 : 1));
+      calls = 0;
+      headers.add("If-None-Match", "\"e\"");  // it says which it holds
+      CHECK(ask(service, headers, method).field("etag") == "\"e\"");
+      CHECK(calls == 1);
+    }
+  }
+}
+
 TEST_CASE("compress: what is left as it is, and whether it says that it could have been otherwise") {
   struct Row {
     const char* what;
