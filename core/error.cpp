@@ -84,6 +84,13 @@ Error Error::out_of_memory() noexcept {
   return error;
 }
 
+Error Error::cancelled() noexcept {
+  static State state{.code = Errc::cancelled, .message = {}, .shared = true, .peer = {}};
+  Error error(None{});
+  error.state_.reset(&state);
+  return error;
+}
+
 void Error::Free::operator()(State* state) const noexcept {
   if (!state->shared) delete state;
 }

@@ -75,6 +75,8 @@ class [[nodiscard]] Error {
 
   // Errc::overloaded, "out of memory": what may be said without any.
   static Error out_of_memory() noexcept;
+  // Errc::cancelled, without a message. Needs no memory either.
+  static Error cancelled() noexcept;
 
   Error(const Error& other);
   Error(Error&&) noexcept = default;

@@ -64,7 +64,8 @@ class Scope {
   Task<> join();
 
   // Destroys all tasks, the youngest first; their frames are gone on return. Not from inside one of them
-  // (checked), but from the destructors of what is being cancelled. The scope can be used again.
+  // (checked), but from the destructors of what is being cancelled. The scope can be used again. Needs no
+  // memory.
   void cancel();
 
   bool empty() { return tasks_.empty(); }
@@ -152,7 +153,7 @@ class Spawned final : public SpawnedBase {
     leave_scope();
     leave_handle();
     task_.cancel();
-    if (outcome_) deliver(Error(Errc::cancelled));
+    if (outcome_) deliver(Error::cancelled());
   }
 
  private:
@@ -199,7 +200,8 @@ class [[nodiscard]] JoinHandle {
     return wait(std::move(outcome_));
   }
 
-  // Destroys the task's frame at once. Not from inside the task (checked). Nothing if it has finished.
+  // Destroys the task's frame at once. Not from inside the task (checked). Nothing if it has finished. Needs
+  // no memory.
   void cancel() {
     ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
     delete std::exchange(outcome_->running, nullptr);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/native/threads.h>
@@ -141,4 +142,28 @@ TEST_CASE("no memory: threads and their loops; every allocation in turn, and all
       REQUIRE(works < 1000);
     }
   }
+}
+
+TEST_CASE("no memory: a task is cancelled all the same, by its handle or with its scope") {
+  const bool by_handle = GENERATE(true, false);
+  Loop loop;
+  Scope scope(loop.reactor());
+  auto never_ends = []() -> Task<int> {
+    co_await sleep(1h);
+    co_return 1;
+  };
+  JoinHandle<int> handle = scope.spawn_joinable(never_ends());
+  (void)loop.step();
+  (void)loop.step();
+  CHECK_FALSE(handle.finished());
+  long failed = 0;
+  {
+    FailingCall call(Call::allocate, 0);
+    by_handle ? handle.cancel() : scope.cancel();
+    failed = call.count();
+  }
+  CHECK(failed == 0);
+  CHECK(handle.finished());
+  const Result<int> outcome = loop.run(std::move(handle).join());
+  CHECK(outcome.error() == Errc::cancelled);
 }
