@@ -31,6 +31,10 @@ std::optional<Duration> Retry::delay_after(const Verdict& verdict, int retry, Ra
     if (*verdict.server_delay > server_delay_max) return std::nullopt;
     return positive_jitter(*verdict.server_delay, drawn_from);
   }
+  if (verdict.backoff_min > Duration()) {
+    if (verdict.backoff_min > server_delay_max) return std::nullopt;
+    return positive_jitter(exponential_backoff(verdict.backoff_min, server_delay_max, retry), drawn_from);
+  }
   const Duration delay = exponential_backoff(backoff, backoff_max, retry);
   return jitter == Jitter::full ? full_jitter(delay, drawn_from) : delay;
 }
@@ -50,7 +54,7 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
     const std::optional<Duration> delay = delay_after(verdict, made - 1, drawn_from);
     if (!delay || reactor.precise_now() + *delay >= request.deadline) co_return std::move(outcome);
     if (observer) observer(RetryNotice{attempt, made, *delay});
-    outcome = Error(Errc::cancelled);  // gives up the failed answer's body before the wait
+    outcome = Error::cancelled();  // gives up the failed answer's body before the wait
     co_await sleep(*delay);
   }
 }

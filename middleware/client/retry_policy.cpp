@@ -10,9 +10,10 @@ namespace escapement::http {
 namespace {
 
 constexpr Verdict no;
-constexpr Verdict backoff{true, std::nullopt};
+constexpr Verdict backoff{true};
 
 constexpr Duration unreadable = Duration::max();
+constexpr Duration too_many_requests_wait = 60s;
 
 // "120" or "1.5".
 struct Decimal {
@@ -118,7 +119,7 @@ Verdict judge_status(bool idempotent, const Response& response, SystemTime now) 
     case 524: return idempotent ? Verdict{true, delay} : no;
     case 413: return idempotent && asked ? Verdict{true, asked} : no;
     case 425: return Verdict{true, delay.value_or(Duration())};
-    case 429:
+    case 429: return Verdict{true, delay, too_many_requests_wait};
     case 521:
     case 522: return Verdict{true, delay};
     case 503: return idempotent || asked ? Verdict{true, delay} : no;

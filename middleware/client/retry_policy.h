@@ -10,8 +10,9 @@
 //     503                                                backoff        only with Retry-After
 //     413                                                Retry-After    no
 //     425                                                at once        at once
-//     429, 521, 522                                      backoff        backoff: it was not processed
-//     403 with Retry-After or an exhausted rate limit    as 429         as 429: GitHub's two kinds of limit
+//     521, 522                                           backoff        backoff: it was not processed
+//     429                                                a minute       a minute: it was not processed
+//     403 with Retry-After or an exhausted rate limit    as said        as said: GitHub's two kinds of limit
 //     name does not exist, bad URL, broken protocol,
 //     a limit, cancelled, every other status             no             no
 //
@@ -20,8 +21,15 @@
 // behind X-RateLimit-, X-Rate-Limit- or RateLimit-, or both in RateLimit. A reset is a date or a number: of
 // seconds from now, or since 1970 where that would be more than three years, or of milliseconds since 1970. A
 // wait that is named but cannot be read is longer than any other: nothing of the server's is undercut.
-// Sources: RFC 9110 sections 9.2.2, 10.2.3, 15.5.9; draft-ietf-httpapi-ratelimit-headers; GitHub's "Best
-// practices for using the REST API"; the practice of curl, got, ky, undici and Envoy.
+//
+// A 429 that names no wait is tried again after a minute, and then after twice as long each time, up to
+// Retry::server_delay_max: so GitHub's documentation asks of clients that it has told nothing else, which is
+// how its secondary limit looks. The same limit as a 403 that names none is not tried again: only its body
+// tells it from a refusal for good, and a layer reads no bodies.
+//
+// Sources: RFC 9110 sections 9.2.2, 10.2.3, 15.5.9; RFC 6585 section 4; draft-ietf-httpapi-ratelimit-headers;
+// GitHub's "Rate limits for the REST API" and "Best practices for using the REST API"; the practice of curl,
+// got, ky, undici and Envoy.
 
 #pragma once
 
@@ -46,10 +54,11 @@ class Attempt {
 };
 
 // Whether to try again, and the least time to wait when the server named one (zero means at once). Without
-// it, the backoff's delay is waited.
+// it, the backoff's delay is waited, which begins with `backoff_min` where that is not zero.
 struct Verdict {
   bool again = false;
   std::optional<Duration> server_delay;
+  Duration backoff_min = {};
 };
 
 // (`idempotent`, for `judge`: message.h.)

@@ -227,8 +227,9 @@ TEST_CASE("retry: whatever is tried again is not tried earlier than the server s
     CHECK(second_attempt(Step(status, Headers{{"Retry-After", "61"}})) == -1);
     for (const char* unreadable : {"soon", "10 s", "Sun, 06 Nov 1994", "PT10S"})
       CHECK(second_attempt(Step(status, Headers{{"Retry-After", unreadable}})) == -1);
-    if (status != 403 && status != 413 && status != 425)
-      CHECK(second_attempt(Step(status, Headers{{"Retry-After", ""}})) == 100);
+    const double at = second_attempt(Step(status, Headers{{"Retry-After", ""}}));
+    if (status == 429) CHECK(at >= 60'000);
+    if (status != 403 && status != 413 && status != 425 && status != 429) CHECK(at == 100);
   }
   for (const int status : {403, 425, 429, 503, 521, 522})
     CHECK(second_attempt(Step(status, Headers{{"Retry-After", "1"}}), "POST") >= 1000);
@@ -253,7 +254,8 @@ TEST_CASE("retry: a rate limit is waited out, in every spelling") {
     CHECK(second_attempt(Step(429, limited(prefix, "784111838"))) == -1);
     CHECK(second_attempt(Step(429, limited(prefix, "99999999999999999999"))) == -1);
     CHECK(second_attempt(Step(429, limited(prefix, "6m0s"))) == -1);
-    CHECK(second_attempt(Step(429, limited(prefix, "30", "1"))) == 100);
+    CHECK(second_attempt(Step(429, limited(prefix, "30", "1"))) >= 60'000);
+    CHECK(second_attempt(Step(500, limited(prefix, "30", "1"))) == 100);
     CHECK(second_attempt(Step(403, limited(prefix, "30", "1"))) == -1);
   }
   for (const char* list :
@@ -270,7 +272,8 @@ TEST_CASE("retry: a rate limit is waited out, in every spelling") {
     CHECK(second_attempt(Step(status, lines)) >= 30'000);
     CHECK(second_attempt(Step(status, parts)) >= 30'000);
   }
-  CHECK(second_attempt(Step(429, Headers{{"RateLimit", "\"a\";r=7;t=30"}})) == 100);
+  CHECK(second_attempt(Step(429, Headers{{"RateLimit", "\"a\";r=7;t=30"}})) >= 60'000);
+  CHECK(second_attempt(Step(500, Headers{{"RateLimit", "\"a\";r=7;t=30"}})) == 100);
   CHECK(second_attempt(Step(429, Headers{{"RateLimit-Reset", "30"}})) >= 30'000);
   CHECK(second_attempt(Step(500, Headers{{"RateLimit-Reset", "30"}})) == 100);
   CHECK(second_attempt(Step(503, limited("RateLimit-", "30")), "POST") == -1);
@@ -280,6 +283,38 @@ TEST_CASE("retry: a rate limit is waited out, in every spelling") {
   const double at = second_attempt(Step(403, both));
   CHECK(at >= 1000);
   CHECK(at <= 1100);
+}
+
+TEST_CASE("retry: a 429 that names no wait is tried again after a minute, and then after twice as long") {
+  const Headers secondary{{"X-RateLimit-Remaining", "4998"}, {"X-RateLimit-Reset", "784114777"}};  // GitHub's
+  for (const Headers& headers : {Headers(), secondary}) {
+    for (const char* method : {"GET", "POST"}) {
+      CAPTURE(method);
+      const double at = second_attempt(Step(429, headers), method);
+      CHECK(at >= 60'000);
+      CHECK(at <= 65'000);
+      CHECK(second_attempt(Step(403, headers), method) == -1);
+    }
+  }
+  CHECK(second_attempt(Step(429), "GET", 59s) == -1);
+
+  Sim sim;
+  MockService mock(sim, {Step(429)});
+  Retry retry = plain_retry(5);
+  retry.server_delay_max = 200s;
+  CHECK(told(sim.run(layered(retry, mock)(request("GET")))) == "429");
+  const std::vector<double> times = mock.times();
+  REQUIRE(times.size() == 5);
+  const double waits[] = {60'000, 120'000, 200'000, 200'000};
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(times[i + 1] - times[i] >= waits[i]);
+    CHECK(times[i + 1] - times[i] <= waits[i] + 5'000);
+  }
+  // Who would not wait so long is told at once.
+  Sim other;
+  MockService limited(other, {Step(429)});
+  CHECK(told(other.run(layered(Timeout{30s}, plain_retry(), limited)(request("GET")))) == "429");
+  CHECK(other.elapsed() == 0s);
 }
 
 TEST_CASE("retry: a body that streams is sent once, whole, and the error says why not twice") {

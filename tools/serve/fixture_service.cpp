@@ -66,6 +66,11 @@ http::Response plain(int status, std::string body) {
                         std::move(body));
 }
 
+http::Response in_a_second(http::Response response) {
+  response.headers.add("Retry-After", "1");
+  return response;
+}
+
 http::Response replay(const Recording& recording, const std::string& base) {
   http::Response response(recording.status, http::Headers{{"Connection", "close"}}, recording.body);
   for (const http::Headers::Field& field : recording.headers) {
@@ -94,12 +99,8 @@ Task<http::Response> answer(std::shared_ptr<State> state, http::Request request)
   if (planned != faults().end() && earlier < planned->second.size()) {
     switch (planned->second[earlier]) {
       case Fault::stall: co_await sleep(stall_time); break;
-      case Fault::unavailable: {
-        http::Response response = plain(503, "busy\n");
-        response.headers.add("Retry-After", "1");
-        co_return std::move(response);
-      }
-      case Fault::too_many: co_return plain(429, "slow down\n");
+      case Fault::unavailable: co_return in_a_second(plain(503, "busy\n"));
+      case Fault::too_many: co_return in_a_second(plain(429, "slow down\n"));
       case Fault::reset_before_head: co_return Error(Errc::reset, "broken on purpose");
       case Fault::reset_after_head: {
         http::Response response = replay(*found, base);

@@ -24,7 +24,7 @@ struct Recording {
 Result<std::vector<Recording>> load_recordings(const std::string& directory);
 
 // Answers /run-ID/PATH as PATH was recorded, with links to the API rewritten to this server. The first
-// requests of a run for some paths meet a fault each: a stall, 503 with Retry-After, 429, and connections
+// requests of a run for some paths meet a fault each: a stall, 503 and 429 with Retry-After, and connections
 // that break before and after the head. Runs with different IDs do not disturb each other.
 http::Service fixture_service(std::vector<Recording> recordings);
 
