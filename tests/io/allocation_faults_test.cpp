@@ -15,8 +15,11 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
+#include <escapement/io/http/h1/connection.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/http/upgrade.h>
+#include <escapement/io/sim/pipe.h>
+#include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 
 #include "support/connected_socket.h"
@@ -212,6 +215,52 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
       CHECK(text->size() == 1000);
     });
   }
+}
+
+TEST_CASE(
+    "allocation faults: a wait whose limit needs memory that is not there ends, and the next one works") {
+  class Limits final : public http::detail::Waits {
+   public:
+    void begin_wait(For) override {
+      ++waiting;
+      if (throws) throw std::bad_alloc();
+    }
+    void end_wait(For) override { --waiting; }
+    bool throws = true;
+    int waiting = 0;
+  };
+  Sim sim;
+  Limits limits;
+  PipeEnds ends = pipe(PipeOptions{.capacity = 100});
+  http::detail::Connection connection(http::Parser::Role::request, http::ParserLimits());
+  connection.attach(*ends.first, limits);
+  Task<> writing = ends.second->write(as_bytes("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\n\r\n"));
+  REQUIRE(sim.run(std::move(writing)));
+  REQUIRE(sim.run(connection.read_head()));
+
+  Result<std::string> body = sim.run(connection.read_body());
+  REQUIRE_FALSE(body);
+  CHECK(body.error() == Errc::overloaded);
+  CHECK(limits.waiting == 0);
+  limits.throws = false;
+  REQUIRE(sim.run(ends.second->write(as_bytes("abc"))));
+  body = sim.run(connection.read_body());
+  REQUIRE(body);
+  CHECK(*body == "abc");
+  CHECK(limits.waiting == 0);
+
+  limits.throws = true;
+  connection.out() += std::string(1000, 'x');
+  Result<> sent = sim.run(connection.flush());
+  REQUIRE_FALSE(sent);
+  CHECK(sent.error() == Errc::overloaded);
+  CHECK(limits.waiting == 0);
+  // An unknown part may have gone: nothing follows it.
+  limits.throws = false;
+  connection.out() += "y";
+  sent = sim.run(connection.flush());
+  REQUIRE_FALSE(sent);
+  CHECK(sent.error() == Errc::reset);
 }
 
 TEST_CASE("allocation faults: without any memory for a while nothing ends but what needed it") {
