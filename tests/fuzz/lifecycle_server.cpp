@@ -55,6 +55,12 @@ Task<> echo(LifecycleWorld& world, std::unique_ptr<Stream> stream) {
   }
 }
 
+// HTTP again, and in that perhaps once more.
+Task<> serve_inside(LifecycleWorld& world, std::unique_ptr<Stream> stream) {
+  Alive alive(world.alive);
+  co_await world.server->serve_connection(std::move(stream));
+}
+
 http::Response answer(const http::Request& request, std::size_t length, http::Body body) {
   http::Response response(200, std::move(body));
   response.headers.add("X-Id", std::string(request.headers.get_or("X-Id", "none")));
@@ -89,7 +95,8 @@ Task<> do_before(LifecycleWorld& world, http::Request& request, const std::strin
     Result<> read = co_await with_timeout(1ms, read_whole(request)).result();
     if (!read) co_await sleep(1ms);
   }
-  if (world.calm || path == "/read" || path == "/upgrade" || path == "/stream") co_await read_whole(request);
+  if (world.calm || path == "/read" || path == "/upgrade" || path == "/inside" || path == "/stream")
+    co_await read_whole(request);
   if (path == "/hints" && !world.calm) co_await all(hints(request), read_whole(request));
   if (path == "/shutdown") world.server->shutdown(3ms);
 }
@@ -103,6 +110,12 @@ Task<http::Response> handle(LifecycleWorld& world, http::Request request) {
       return with_timeout(20ms, echo(world, std::move(stream)));
     };
     co_return http::upgrade_to(request, "echo", std::move(protocol));
+  }
+  if (path == "/inside") {
+    http::Protocol protocol = [&world](std::unique_ptr<Stream> stream) {
+      return serve_inside(world, std::move(stream));
+    };
+    co_return http::upgrade_to(request, "http", std::move(protocol));
   }
   std::size_t length = path == "/big" ? 200'000 : 10;
   http::Body body(std::string(path == "/stream" || path == "/breaks" ? 0 : length, 'x'));
