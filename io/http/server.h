@@ -36,7 +36,9 @@ struct ServerOptions {
   // And all of it: at least so many bytes a second, on average, after the first `body_idle`; the time in
   // which the handler did not ask for more does not count. 0: no such limit. 408.
   std::uint64_t body_bytes_per_second_min = 256;
-  // Sending, for each 64 KiB: the peer does not read.
+  // Sending each 64 KiB of a response, or the rest of it. A client that reads more slowly (2 KiB/s) ties up a
+  // connection and its buffers just like one that reads nothing, and is cut off; reading a byte now and then
+  // does not prolong it. Raise it for clients on slow lines.
   Duration write_stall = 30s;
   std::size_t head_bytes_max = 16 * KiB;    // more: 431
   std::size_t header_count_max = 100;       // more: 431
@@ -46,8 +48,11 @@ struct ServerOptions {
   // raise.
   std::size_t connections_per_peer_max = 1'000;
   std::uint64_t requests_per_connection_max = 100'000;  // the last answer says "close"
-  // Whether a client that sends no more still gets its answers. It may have ended its direction only (RFC
-  // 9112 section 9.6); but a program that was ended looks the same, and its handler would work on for nobody.
+  // Whether a client that has ended its direction (RFC 9112 section 9.6) gets the response that its handler
+  // is still at work on. By default it is taken for gone, and the handler is cancelled, as soon as that waits
+  // for something: a client that closed its socket, or was killed, looks the same until something is sent to
+  // it, and its handler would work on for nobody. nginx (proxy_ignore_client_abort), Go's net/http and hyper
+  // (half_close) choose alike. A response that is made without waiting is sent either way.
   bool half_close = false;
 };
 

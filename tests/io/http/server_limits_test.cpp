@@ -11,6 +11,7 @@
 #include <escapement/timers/sleep.h>
 
 #include "support/alive.h"
+#include "support/answers.h"
 
 using namespace escapement;
 using test::Alive;
@@ -381,6 +382,90 @@ TEST_CASE("server: a client that has ended its half gets its answer where that i
   Result<std::string> answer = world.sim.run(half(world));
   REQUIRE(answer);
   CHECK(answer->starts_with("HTTP/1.1 200 OK"));
+}
+
+TEST_CASE(
+    "server: a client that has ended its half is gone for a handler that waits, unless that is unwanted") {
+  struct Row {
+    const char* path;
+    bool waits;
+  };
+  const Row row =
+      GENERATE(Row{"/now", false}, Row{"/yields", true}, Row{"/sleeps", true}, Row{"/streams", true});
+  const bool half_close = GENERATE(false, true);
+  CAPTURE(row.path, half_close);
+  http::ServerOptions options;
+  options.half_close = half_close;
+  auto handle = [](http::Request request) -> Task<http::Response> {
+    if (request.url.path() == "/yields") co_await yield();
+    if (request.url.path() == "/sleeps") co_await sleep(1s);
+    if (request.url.path() == "/streams") co_return http::Response(200, test::pieces({"a", "b"}, 1s));
+    co_return http::Response(200, "whole");
+  };
+  Sim sim(Seed{3});
+  http::Server server(handle, options);
+  Scope scope(sim.reactor(), [](Error) {});
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  auto half = [](Sim& sim, std::string path, std::string& all) -> Task<> {
+    std::unique_ptr<Stream> stream = co_await sim.network().connect("s", 80);
+    const std::string request = "GET " + path + " HTTP/1.1\r\nHost: s\r\n\r\n";
+    co_await stream->write(as_bytes(request));
+    co_await stream->shutdown_write();
+    std::vector<std::byte> room(4096);
+    for (;;) {
+      std::size_t count = co_await stream->read(room);
+      if (count == 0) co_return;
+      all += as_text(Bytes(room).first(count));
+    }
+  };
+  std::string answer;
+  const Result<> outcome = sim.run(half(sim, row.path, answer));
+  const bool served = half_close || !row.waits;
+  CHECK(static_cast<bool>(outcome) == served);  // what is cut is reset
+  const bool whole = answer.ends_with("whole") || answer.ends_with("0\r\n\r\n");
+  CHECK(whole == served);
+  CHECK(server.statistics().abandoned == (served ? 0 : 1));
+  CHECK(server.statistics().open == 0);
+}
+
+TEST_CASE("server: who reads 64 KiB of a response within the limit is served, who takes longer is cut off") {
+  struct Row {
+    Duration pause;  // after each 1000 bytes
+    bool served;
+  };
+  const Row row = GENERATE(Row{400ms, true}, Row{600ms, false});
+  CAPTURE(row.served);
+  SimNetworkOptions network;
+  network.buffer = 1000;
+  Sim sim(Seed{3}, network);
+  auto handle = [](http::Request) -> Task<http::Response> {
+    co_return http::Response(200, std::string(300'000, 'x'));
+  };
+  http::Server server(handle);
+  Error told(Errc::internal);
+  server.on_failure = [&told](const Error& error) { told = error; };
+  Scope scope(sim.reactor(), [](Error) {});
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  auto slowly = [](Sim& sim, Duration pause, std::size_t& read) -> Task<> {
+    std::unique_ptr<Stream> stream = co_await sim.network().connect("s", 80);
+    co_await stream->write(as_bytes("GET / HTTP/1.1\r\nHost: s\r\nConnection: close\r\n\r\n"));
+    std::vector<std::byte> room(1000);
+    for (;;) {
+      std::size_t count = co_await stream->read(room);
+      if (count == 0) co_return;
+      read += count;
+      co_await sleep(pause);
+    }
+  };
+  std::size_t read = 0;
+  const Result<> outcome = sim.run(slowly(sim, row.pause, read));
+  CHECK(static_cast<bool>(outcome) == row.served);
+  CHECK((read > 300'000) == row.served);
+  if (row.served) return;
+  CHECK(told.limit() == TimeLimit::write);
+  CHECK(told.limit_length() == 30s);
 }
 
 TEST_CASE("server: a body that outlives its request fails, also while it is being read") {
