@@ -1,7 +1,15 @@
-// all and race: several tasks as one.
+// all, race and select: several tasks as one. They take tasks and operations (task.h) alike.
+//
+//     auto [user, repositories] = co_await all(get_user(), get_repositories());
+//     std::vector<Page> pages = co_await all(std::move(page_tasks));
+//     std::string fastest = co_await race(ask(first), ask(second));
+//
+//     std::variant<Message, std::monostate> next = co_await select(receive(), stopping.wait());
+//     if (next.index() == 0) handle(std::get<0>(next));
 
 #pragma once
 
+#include <deque>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -13,30 +21,99 @@ namespace escapement {
 
 namespace detail {
 
-// What a task contributes to a tuple: a task that yields nothing contributes std::monostate.
+// What a task contributes to a tuple or a variant: a task that yields nothing contributes std::monostate.
 template <class T>
 using NonVoid = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 template <class T>
-NonVoid<T> take_nonvoid(Started<T>& started) {
+NonVoid<T> take_nonvoid(ChildTask<T>& child) {
   if constexpr (std::is_void_v<T>) {
-    *started.take();
+    *child.take();
     return {};
   } else {
-    return *started.take();
+    return *child.take();
   }
 }
 
 // Starts it unless an earlier one failed at once. False when it failed at once.
 template <class T>
-bool start_child(Started<T>& started, PromiseBase& parent) {
-  started.start(parent.reactor(), parent);
-  return !started.failed();
+bool start_child(ChildTask<T>& child, PromiseBase& parent) {
+  child.start(parent.reactor(), parent);
+  return !child.failed();
 }
 
 template <class T>
-void take_failure(Started<T>& started, std::optional<Error>& failure) {
-  if (!failure && started.failed()) failure = started.take().error();
+void take_failure(ChildTask<T>& child, std::optional<Error>& failure) {
+  if (!failure && child.failed()) failure = child.take().error();
+}
+
+// What the children of `all` over a vector share: the task that waits for them, and how many still run.
+struct WaitForAll {
+  PromiseBase* task = nullptr;
+  std::size_t left = 0;
+};
+
+// One of many children. It wakes the task only when it failed or was the last, so that each of many costs no
+// more than each of few.
+template <class T>
+class CountedChild final : public Runnable {
+ public:
+  CountedChild(Task<T>&& task, WaitForAll& wait) : child_(std::move(task)), wait_(wait) {}
+
+  // False when it failed at once.
+  bool start() {
+    child_.start(wait_.task->reactor(), *this);
+    if (child_.finished()) --wait_.left;
+    return !child_.failed();
+  }
+  ChildTask<T>& child() { return child_; }
+
+ private:
+  void run() override {
+    --wait_.left;
+    if (wait_.left == 0 || child_.failed()) wait_.task->reactor().resume_next(*wait_.task);
+  }
+  const void* code() const override { return wait_.task->code(); }
+
+  ChildTask<T> child_;
+  WaitForAll& wait_;
+};
+
+// Starts them all; the first failure keeps the later ones from starting. True when there is one to wait for.
+template <class T>
+bool start_all(std::deque<CountedChild<T>>& children) {
+  for (CountedChild<T>& child : children) {
+    if (!child.start()) return false;
+  }
+  return true;
+}
+
+// The first failure, after all of them are cancelled.
+template <class T>
+std::optional<Error> cancel_if_one_failed(std::deque<CountedChild<T>>& children) {
+  std::optional<Error> failure;
+  for (CountedChild<T>& child : children) take_failure(child.child(), failure);
+  if (failure) children.clear();
+  return failure;
+}
+
+template <class Outcome, std::size_t I, class... T>
+void take_if_first(std::tuple<ChildTask<T>...>& children, std::optional<Result<Outcome>>& outcome) {
+  auto& child = std::get<I>(children);
+  if (outcome || !child.finished()) return;
+  if (child.failed()) {
+    outcome.emplace(child.take().error());
+  } else {
+    outcome.emplace(Outcome(std::in_place_index<I>, take_nonvoid(child)));
+  }
+}
+
+// The outcome of the first in the list that has finished.
+template <class Outcome, class... T, std::size_t... I>
+std::optional<Result<Outcome>> take_first(std::tuple<ChildTask<T>...>& children, std::index_sequence<I...>) {
+  std::optional<Result<Outcome>> outcome;
+  (take_if_first<Outcome, I>(children, outcome), ...);
+  return outcome;
 }
 
 }  // namespace detail
@@ -45,7 +122,7 @@ void take_failure(Started<T>& started, std::optional<Error>& failure) {
 // frames are gone before it is reported. Destroying the task destroys them all.
 template <class... T>
 Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
-  std::tuple<detail::Started<T>...> children{detail::Started<T>(std::move(tasks))...};
+  std::tuple<detail::ChildTask<T>...> children{detail::ChildTask<T>(std::move(tasks))...};
   detail::PromiseBase& self = co_await detail::this_task;
   std::apply([&](auto&... child) { (void)(detail::start_child(child, self) && ...); }, children);
   for (;;) {
@@ -56,7 +133,7 @@ Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
       co_await Error(*std::move(failure));
     }
     if (std::apply([](auto&... child) { return (child.finished() && ...); }, children)) break;
-    co_await detail::until_made_ready;
+    co_await detail::suspend_until_ready;
   }
   co_return std::apply(
       [](auto&... child) { return std::tuple<detail::NonVoid<T>...>{detail::take_nonvoid(child)...}; },
@@ -69,6 +146,37 @@ auto all(O... operations) {
   return all(detail::as_task(std::move(operations))...);
 }
 
+// The same for any number of one kind: yields their values in order; of none, an empty vector at once. They
+// all run at once; to run a few at a time, let each acquire a Semaphore (event.h).
+template <class T>
+  requires(!std::is_void_v<T>)
+Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
+  detail::WaitForAll wait;
+  detail::PromiseBase& self = co_await detail::this_task;
+  wait.task = &self;
+  wait.left = tasks.size();
+  std::deque<detail::CountedChild<T>> children;
+  for (Task<T>& task : tasks) children.emplace_back(std::move(task), wait);
+  if (detail::start_all(children) && wait.left > 0) co_await detail::suspend_until_ready;
+  std::optional<Error> failure = detail::cancel_if_one_failed(children);
+  if (failure) co_await Error(*std::move(failure));
+  std::vector<T> values;
+  values.reserve(children.size());
+  for (detail::CountedChild<T>& child : children) values.push_back(*child.child().take());
+  co_return values;
+}
+inline Task<> all(std::vector<Task<>> tasks) {
+  detail::WaitForAll wait;
+  detail::PromiseBase& self = co_await detail::this_task;
+  wait.task = &self;
+  wait.left = tasks.size();
+  std::deque<detail::CountedChild<void>> children;
+  for (Task<>& task : tasks) children.emplace_back(std::move(task), wait);
+  if (detail::start_all(children) && wait.left > 0) co_await detail::suspend_until_ready;
+  std::optional<Error> failure = detail::cancel_if_one_failed(children);
+  if (failure) co_await Error(*std::move(failure));
+}
+
 // Runs all of them at once; the first to finish wins, with its value or its failure, the earlier in the
 // list where several finish in one turn. The others are destroyed before the winner is reported. None to
 // run: Errc::invalid_argument.
@@ -76,18 +184,18 @@ template <class T>
 Task<T> race(std::vector<Task<T>> tasks) {
   if (tasks.empty()) co_await Error(Errc::invalid_argument, "race: no tasks");
   detail::PromiseBase& self = co_await detail::this_task;
-  std::vector<detail::Started<T>> children;
+  std::vector<detail::ChildTask<T>> children;
   children.reserve(tasks.size());
-  detail::Started<T>* winner = nullptr;
+  detail::ChildTask<T>* winner = nullptr;
   for (Task<T>& task : tasks) {
-    detail::Started<T>& child = children.emplace_back(std::move(task));
+    detail::ChildTask<T>& child = children.emplace_back(std::move(task));
     child.start(self.reactor(), self);
     if (child.finished()) winner = &child;
     if (winner != nullptr) break;
   }
   while (winner == nullptr) {
-    co_await detail::until_made_ready;
-    for (detail::Started<T>& child : children) {
+    co_await detail::suspend_until_ready;
+    for (detail::ChildTask<T>& child : children) {
       if (winner == nullptr && child.finished()) winner = &child;
     }
   }
@@ -112,6 +220,32 @@ template <class... O>
   requires(Operation<O> || ...)
 auto race(O... operations) {
   return race(detail::as_task(std::move(operations))...);
+}
+
+// race for tasks that yield different things, or where it matters which one won: the index of the variant is
+// the winner's place in the list. A failure of the winner is the failure of select.
+template <class... T>
+  requires(sizeof...(T) > 0)
+Task<std::variant<detail::NonVoid<T>...>> select(Task<T>... tasks) {
+  using Outcome = std::variant<detail::NonVoid<T>...>;
+  std::tuple<detail::ChildTask<T>...> children{detail::ChildTask<T>(std::move(tasks))...};
+  detail::PromiseBase& self = co_await detail::this_task;
+  std::apply([&](auto&... child) { (void)((child.start(self.reactor(), self), !child.finished()) && ...); },
+             children);
+  std::optional<Result<Outcome>> outcome;
+  for (;;) {
+    outcome = detail::take_first<Outcome>(children, std::index_sequence_for<T...>());
+    if (outcome) break;
+    co_await detail::suspend_until_ready;
+  }
+  std::apply([](auto&... child) { (child.cancel(), ...); }, children);
+  co_return *std::move(outcome);
+}
+
+template <class... O>
+  requires(Operation<O> || ...)
+auto select(O... operations) {
+  return select(detail::as_task(std::move(operations))...);
 }
 
 }  // namespace escapement

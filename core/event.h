@@ -15,13 +15,14 @@ namespace escapement {
 // waiting for ever: their owner is about to destroy them too.
 class Event {
  public:
-  class [[nodiscard]] Awaiter : public ListNode {
+  // What `wait` returns. May be moved until it is awaited.
+  class [[nodiscard]] Wait : public ListNode, public detail::OperationBase<Wait> {
    public:
-    explicit Awaiter(Event& event) : event_(event) {}
+    explicit Wait(Event& event) : event_(event) {}
+    Wait(Wait&& other) noexcept : event_(other.event_) {}
     bool await_ready() const noexcept { return event_.set_; }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> awaiting) {
-      waiting_ = &awaiting.promise();
+    void suspend(detail::PromiseBase& task) {
+      task_ = &task;
       event_.waiting_.push_back(*this);
     }
     void await_resume() const noexcept {}
@@ -29,7 +30,7 @@ class Event {
    private:
     friend class Event;
     Event& event_;
-    detail::PromiseBase* waiting_ = nullptr;
+    detail::PromiseBase* task_ = nullptr;
   };
 
   bool is_set() const { return set_; }
@@ -44,19 +45,20 @@ class Event {
   void pulse() { wake_waiting(); }
   void reset() { set_ = false; }
 
-  // `co_await event.wait();` returns at once when it is set. The event must outlive the wait.
-  Awaiter wait() { return Awaiter(*this); }
+  // `co_await event.wait();` returns at once when it is set. An operation (task.h), which cannot fail. The
+  // event must outlive the wait.
+  Wait wait() { return Wait(*this); }
 
  private:
   void wake_waiting() {
     while (!waiting_.empty()) {
-      Reactor& reactor = waiting_.front().waiting_->reactor();
+      Reactor& reactor = waiting_.front().task_->reactor();
       reactor.check_thread();
-      reactor.ready(*waiting_.pop_front()->waiting_);
+      reactor.ready(*waiting_.pop_front()->task_);
     }
   }
 
-  List<Awaiter> waiting_;
+  List<Wait> waiting_;
   bool set_ = false;
 };
 
@@ -80,20 +82,21 @@ class Semaphore {
     Semaphore* from_;
   };
 
-  class [[nodiscard]] Awaiter : public ListNode {
+  // What `acquire` returns. May be moved until it is awaited.
+  class [[nodiscard]] Acquire : public ListNode, public detail::OperationBase<Acquire, Permit> {
    public:
-    explicit Awaiter(Semaphore& semaphore) : semaphore_(semaphore) {}
+    explicit Acquire(Semaphore& semaphore) : semaphore_(semaphore) {}
+    Acquire(Acquire&& other) noexcept : semaphore_(other.semaphore_) {}
     // Granted but destroyed before it could run: the permit goes to the next in line.
-    ~Awaiter() {
+    ~Acquire() {
       if (granted_) semaphore_.release();
     }
     bool await_ready() noexcept {
       granted_ = semaphore_.try_take();
       return granted_;
     }
-    template <class P>
-    void await_suspend(std::coroutine_handle<P> awaiting) {
-      waiting_ = &awaiting.promise();
+    void suspend(detail::PromiseBase& task) {
+      task_ = &task;
       semaphore_.waiting_.push_back(*this);
     }
     Permit await_resume() noexcept {
@@ -104,7 +107,7 @@ class Semaphore {
    private:
     friend class Semaphore;
     Semaphore& semaphore_;
-    detail::PromiseBase* waiting_ = nullptr;
+    detail::PromiseBase* task_ = nullptr;
     bool granted_ = false;
   };
 
@@ -113,8 +116,8 @@ class Semaphore {
   std::size_t available() const { return available_; }
 
   // `Semaphore::Permit permit = co_await semaphore.acquire();` Destroying the waiting task gives up the
-  // place in the queue.
-  Awaiter acquire() { return Awaiter(*this); }
+  // place in the queue. An operation (task.h), which cannot fail.
+  Acquire acquire() { return Acquire(*this); }
 
  private:
   // Nobody overtakes those who wait already.
@@ -129,13 +132,13 @@ class Semaphore {
       ++available_;
       return;
     }
-    waiting_.front().waiting_->reactor().check_thread();
-    Awaiter* first = waiting_.pop_front();
+    waiting_.front().task_->reactor().check_thread();
+    Acquire* first = waiting_.pop_front();
     first->granted_ = true;
-    first->waiting_->reactor().ready(*first->waiting_);
+    first->task_->reactor().ready(*first->task_);
   }
 
-  List<Awaiter> waiting_;
+  List<Acquire> waiting_;
   std::size_t available_;
 };
 

@@ -180,7 +180,7 @@ class Spawned final : public SpawnedBase {
     outcome_.reset();
   }
 
-  Started<T> task_;
+  ChildTask<T> task_;
   std::shared_ptr<Outcome<T>> outcome_;
 };
 

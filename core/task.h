@@ -226,18 +226,24 @@ class Promise<void> final : public PromiseBase {
   }
 };
 
+// The base of everything that is awaited: what suspending a task means to `A` is a function of one task.
+// `bool suspend(PromiseBase&)`: false where there is nothing to wait for after all.
+template <class A>
+class Awaiter {
+ public:
+  template <class P>
+  auto await_suspend(std::coroutine_handle<P> awaiting) {
+    return static_cast<A*>(this)->suspend(static_cast<PromiseBase&>(awaiting.promise()));
+  }
+};
+
 // Awaits a task it owns. `Propagate`: a failure of the task fails the awaiting one.
 template <class T, bool Propagate>
-class [[nodiscard]] TaskAwaiter {
+class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
  public:
   explicit TaskAwaiter(Task<T>&& task) : task_(std::move(task)) {}
 
   bool await_ready() noexcept { return false; }
-
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise());
-  }
 
   // The task's frame is gone before its result is seen.
   auto await_resume() {
@@ -249,7 +255,6 @@ class [[nodiscard]] TaskAwaiter {
     }
   }
 
- private:
   bool suspend(PromiseBase& parent) {
     Promise<T>& child = task_.promise();
     if (!child.start(parent.reactor())) {
@@ -261,6 +266,7 @@ class [[nodiscard]] TaskAwaiter {
     return true;
   }
 
+ private:
   Task<T> task_;
 };
 
@@ -268,14 +274,11 @@ class [[nodiscard]] TaskAwaiter {
 struct MoveItToAwaitIt;
 
 // `co_await error`: fails the awaiting task.
-class [[nodiscard]] FailAwaiter {
+class [[nodiscard]] FailAwaiter : public Awaiter<FailAwaiter> {
  public:
   explicit FailAwaiter(Error error) : error_(std::move(error)) {}
   bool await_ready() noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    awaiting.promise().fail(std::move(error_));
-  }
+  void suspend(PromiseBase& task) { task.fail(std::move(error_)); }
   [[noreturn]] void await_resume() noexcept { __builtin_trap(); }
 
  private:
@@ -284,14 +287,11 @@ class [[nodiscard]] FailAwaiter {
 
 // `co_await result`: its value, or fails the awaiting task.
 template <class T>
-class [[nodiscard]] ResultAwaiter {
+class [[nodiscard]] ResultAwaiter : public Awaiter<ResultAwaiter<T>> {
  public:
   explicit ResultAwaiter(Result<T> result) : result_(std::move(result)) {}
   bool await_ready() noexcept { return static_cast<bool>(result_); }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    awaiting.promise().fail(std::move(result_).error());
-  }
+  void suspend(PromiseBase& task) { task.fail(std::move(result_).error()); }
   T await_resume() { return *std::move(result_); }
 
  private:
@@ -347,8 +347,10 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
   std::coroutine_handle<promise_type> frame_;
 };
 
-// What can be awaited like a Task<O::Value>, and becomes one where one is wanted: an operation that needs no
-// frame of its own as long as it is done at once (Stream::read). Whatever takes a task takes it, too.
+// An operation is awaited like a Task<O::Value>, and becomes one where one is wanted. It needs no coroutine
+// frame of its own when it is awaited directly: sleep, yield, Event::wait, Semaphore::acquire, Stream::read
+// and Stream::write. Everything that takes a task takes an operation: `with_timeout(1s, event.wait())`,
+// `race(work(), sleep(10ms))`, `scope.spawn(sleep(1s))`, `loop.run(sleep(1s))`.
 template <class O>
 concept Operation = requires { typename O::Value; } && std::convertible_to<O, Task<typename O::Value>>;
 
@@ -373,51 +375,79 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
   return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
-struct ThisReactor {
-  class Awaiter {
-   public:
-    bool await_ready() noexcept { return false; }
-    template <class P>
-    bool await_suspend(std::coroutine_handle<P> awaiting) {
-      reactor_ = &awaiting.promise().reactor();
-      return false;
-    }
-    Reactor& await_resume() noexcept { return *reactor_; }
+// The task that awaits it, or (ThisReactor) its reactor, without suspending.
+class ThisTaskAwaiter : public Awaiter<ThisTaskAwaiter> {
+ public:
+  bool await_ready() noexcept { return false; }
+  bool suspend(PromiseBase& task) {
+    task_ = &task;
+    return false;
+  }
+  PromiseBase& await_resume() noexcept { return *task_; }
 
-   private:
-    Reactor* reactor_ = nullptr;
-  };
-  Awaiter operator co_await() const noexcept { return Awaiter(); }
+ protected:
+  PromiseBase* task_ = nullptr;
 };
-
 struct ThisTask {
-  class Awaiter {
-   public:
-    bool await_ready() noexcept { return false; }
-    template <class P>
-    bool await_suspend(std::coroutine_handle<P> awaiting) {
-      promise_ = &awaiting.promise();
-      return false;
-    }
-    PromiseBase& await_resume() noexcept { return *promise_; }
-
-   private:
-    PromiseBase* promise_ = nullptr;
-  };
-  Awaiter operator co_await() const noexcept { return Awaiter(); }
+  ThisTaskAwaiter operator co_await() const noexcept { return ThisTaskAwaiter(); }
+};
+struct ThisReactorAwaiter : ThisTaskAwaiter {
+  Reactor& await_resume() noexcept { return task_->reactor(); }
+};
+struct ThisReactor {
+  ThisReactorAwaiter operator co_await() const noexcept { return ThisReactorAwaiter(); }
 };
 
 // For combinators: the task they run in, which their children and timers make ready.
 inline constexpr ThisTask this_task;
 // For combinators: suspends until somebody makes the task ready. The reason is looked for afterwards.
-inline constexpr std::suspend_always until_made_ready;
+inline constexpr std::suspend_always suspend_until_ready;
 
-struct Yield {
-  bool await_ready() noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    awaiting.promise().reactor().ready_later(awaiting.promise());
+// Yields a Result of an operation that cannot fail, for code that treats all operations alike.
+template <class O>
+class [[nodiscard]] OperationResult : public Awaiter<OperationResult<O>> {
+ public:
+  explicit OperationResult(O&& operation) : operation_(std::move(operation)) {}
+  bool await_ready() { return operation_.await_ready(); }
+  auto suspend(PromiseBase& task) { return operation_.suspend(task); }
+  Result<typename O::Value> await_resume() {
+    if constexpr (std::is_void_v<typename O::Value>) {
+      operation_.await_resume();
+      return {};
+    } else {
+      return operation_.await_resume();
+    }
   }
+
+ private:
+  O operation_;
+};
+
+// The base of an operation that waits by itself and cannot fail. `O` has `suspend(PromiseBase&)`, which keeps
+// the task somewhere that makes it ready, and `await_resume`; its destructor forgets the task. It may be
+// moved until it is awaited.
+//
+//     class Wait : public OperationBase<Wait> {
+//      public:
+//       void suspend(PromiseBase& task) { ... }
+//       void await_resume() {}
+//     };
+template <class O, class T = void>
+class OperationBase : public Awaiter<O> {
+ public:
+  using Value = T;
+
+  bool await_ready() const noexcept { return false; }
+  OperationResult<O> result() && { return OperationResult<O>(std::move(static_cast<O&>(*this))); }
+  operator Task<T>() && { return run(std::move(static_cast<O&>(*this))); }
+
+ private:
+  static Task<T> run(O operation) { co_return co_await operation; }
+};
+
+class [[nodiscard]] Yield : public OperationBase<Yield> {
+ public:
+  void suspend(PromiseBase& task) { task.reactor().ready_later(task); }
   void await_resume() noexcept {}
 };
 
@@ -448,12 +478,12 @@ ESC_CORO_WRAPPER std::invoke_result_t<F&> as_task(F&& function) {
   return call_and_keep(std::move(function));
 }
 
-// A task that somebody other than a co_await has started: it is owned here, and makes `on_finish` ready
+// A child task, started by something other than a co_await: it is owned here, and makes `on_finish` ready
 // when it finishes later.
 template <class T>
-class Started {
+class ChildTask {
  public:
-  explicit Started(Task<T>&& task) : task_(std::move(task)) {}
+  explicit ChildTask(Task<T>&& task) : task_(std::move(task)) {}
   void start(Reactor& reactor, Runnable& on_finish) {
     if (!task_.promise().start(reactor)) task_.promise().set_continuation(on_finish, false);
   }
@@ -479,12 +509,12 @@ inline constexpr detail::ThisReactor this_reactor;
 
 // `co_await yield();` gives way: what is ready, events that have come and timers that are due run first. For
 // a task that computes for long: between two of them others wait no longer than reactor.h says.
-inline detail::Yield yield() { return {}; }
+inline detail::Yield yield() { return detail::Yield(); }
 
 template <class T>
 Result<T> Reactor::run(Task<T> task) {
   RunLoop loop(*this);
-  detail::Started<T> started(std::move(task));
+  detail::ChildTask<T> started(std::move(task));
   started.start(*this, loop);
   while (!started.finished()) {
     if (std::optional<Error> failure = loop.turn()) {

@@ -174,7 +174,7 @@ Task<std::unique_ptr<Stream>> connection_within(Duration limit, Instant began, s
 
 // A read that may be awaited. It waits by the stream's `watch` and tries again by itself; what only
 // `read_task` can say (the end, failures, and all of it where the stream has no `watch`) it leaves to that.
-class ReadOperation : private Runnable {
+class ReadOperation : private Runnable, public Awaiter<ReadOperation> {
  public:
   ReadOperation(const ReadOperation&) = delete;
 
@@ -182,10 +182,7 @@ class ReadOperation : private Runnable {
     ESC_CHECK(!into_.empty());
     return stream_.turns_ < Stream::turns_max && try_now();
   }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise());
-  }
+  bool suspend(PromiseBase& parent);
 
  protected:
   ReadOperation(Stream& stream, MutableBytes into, bool propagate)
@@ -212,7 +209,6 @@ class ReadOperation : private Runnable {
     stream_.count_turns(*count_);
     return true;
   }
-  bool suspend(PromiseBase& parent);
   bool watch();
   void stop_watching();
   bool start_task();
@@ -228,7 +224,7 @@ class ReadOperation : private Runnable {
 };
 
 // A write that may be awaited: what is not taken at once is left to `write_task`.
-class WriteOperation {
+class WriteOperation : public Awaiter<WriteOperation> {
  public:
   WriteOperation(const WriteOperation&) = delete;
 
@@ -240,10 +236,7 @@ class WriteOperation {
     stream_.count_turns(sent);
     return true;
   }
-  template <class P>
-  bool await_suspend(std::coroutine_handle<P> awaiting) {
-    return suspend(awaiting.promise());
-  }
+  bool suspend(PromiseBase& parent);
 
  protected:
   WriteOperation(Stream& stream, Bytes bytes, bool propagate)
@@ -256,8 +249,6 @@ class WriteOperation {
   Bytes bytes_;
 
  private:
-  bool suspend(PromiseBase& parent);
-
   std::optional<Task<>> task_;
   const bool propagate_;
 };

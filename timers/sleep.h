@@ -9,9 +9,10 @@
 
 namespace escapement {
 
-// What `sleep` returns: awaited once, at once. It holds its timer entry itself, so a sleep allocates nothing;
-// destroying the sleeping task takes the entry out of the wheel.
-class [[nodiscard]] Sleep {
+// What `sleep` returns: an operation (task.h), which cannot fail. It holds its timer entry itself, so a sleep
+// that is awaited directly allocates nothing; destroying the sleeping task takes the entry out of the wheel.
+// May be moved until it is awaited.
+class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
  public:
   struct For {
     Duration length;
@@ -21,15 +22,10 @@ class [[nodiscard]] Sleep {
   };
   explicit Sleep(For span) : length_(span.length), has_length_(true) {}
   explicit Sleep(Until until) : deadline_(until.deadline) {}
+  Sleep(Sleep&& other) noexcept
+      : length_(other.length_), deadline_(other.deadline_), has_length_(other.has_length_) {}
 
-  bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
-    suspend(awaiting.promise());
-  }
   void await_resume() const noexcept {}
-
- private:
   void suspend(detail::PromiseBase& task) {
     Reactor& reactor = task.reactor();
     if (has_length_) deadline_ = length_ > Duration() ? reactor.precise_now() + length_ : reactor.now();
@@ -37,14 +33,15 @@ class [[nodiscard]] Sleep {
     if (deadline_ != Instant::never()) timer_.arm(reactor.timers(), deadline_, task);
   }
 
+ private:
   Duration length_;
   Instant deadline_;
   bool has_length_ = false;
   TimerEntry timer_;
 };
 
-// `co_await sleep(100ms);` resumes when at least that long has passed since the call: never early, by any
-// clock the caller may hold against it, and with no bound on late. Zero or less arms no timer and gives
+// `co_await sleep(100ms);` resumes when at least that long has passed since it was awaited: never early, by
+// any clock the caller may hold against it, and with no bound on late. Zero or less arms no timer and gives
 // way like yield(). `Duration::max()` sleeps until it is cancelled.
 inline Sleep sleep(Duration length) { return Sleep(Sleep::For{length}); }
 

@@ -32,13 +32,13 @@ Task<T> within(Duration limit, LimitName name, Task<T> task, Instant began = Ins
   if (limit < Duration()) limit = Duration();
   if (began == Instant::never()) began = reactor.precise_now();
   const Instant deadline = began + limit;
-  Started<T> operation(std::move(task));
+  ChildTask<T> operation(std::move(task));
   operation.start(reactor, self);
   if (!operation.finished()) {
     const bool limited = deadline != Instant::never();
     TimerEntry timer;
     if (limited) timer.arm(reactor.timers(), deadline, self);
-    while (!operation.finished() && timer.armed() == limited) co_await until_made_ready;
+    while (!operation.finished() && timer.armed() == limited) co_await suspend_until_ready;
   }
   if (!operation.finished()) {
     operation.cancel();

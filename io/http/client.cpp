@@ -15,12 +15,12 @@ namespace escapement::http {
 
 namespace detail {
 
+using escapement::detail::ChildTask;
 using escapement::detail::LimitName;
 using escapement::detail::PromiseBase;
-using escapement::detail::Started;
+using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
 using escapement::detail::timeout_error;
-using escapement::detail::until_made_ready;
 using escapement::detail::within;
 
 namespace {
@@ -138,15 +138,13 @@ Task<std::unique_ptr<Lease>> lease_for(std::shared_ptr<Pool> pool, Url url, bool
   co_return std::move(lease);
 }
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
-
 // The request goes out; with Expect: 100-continue its body waits for the server's word, for a while.
 Task<> send_request(Connection& connection, std::string head, Body& body, Framing framing,
                     Event& may_continue, Duration patience) {
   if (!may_continue.is_set() && framing != Framing::none) {
     co_await connection.send_text(std::move(head));
     head.clear();
-    Result<> told = co_await with_timeout(patience, wait_for(may_continue)).result();
+    Result<> told = co_await with_timeout(patience, may_continue.wait()).result();
     (void)told;  // no word is a word too: send
   }
   co_await connection.send(std::move(head), body, framing);
@@ -222,7 +220,7 @@ class Exchange final : public Runnable {
   Body body_;
   int attempt_;
   Event may_continue_;
-  std::optional<Started<void>> sending_;
+  std::optional<ChildTask<void>> sending_;
   std::optional<Error> sending_failed_;
   PromiseBase* waiting_ = nullptr;  // for the head
   bool sent_whole_ = false;
@@ -239,7 +237,7 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
   if (!equal_ignoring_case(request.headers.get_or("expect", ""), "100-continue")) may_continue_.set();
 
   Instant heard;
-  Started<MessageHead> reading(
+  ChildTask<MessageHead> reading(
       read_final_head(connection(), request.method == Method::head(), may_continue_, heard));
   sending_.emplace(send_request(connection(), std::move(head), body_, framing, may_continue_,
                                 options.expect_continue_timeout));
@@ -269,7 +267,7 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
       }
       limit.arm(reactor.timers(), since + length, self);
     }
-    co_await until_made_ready;
+    co_await suspend_until_ready;
   }
   waiting_ = nullptr;
   Result<MessageHead> answer = reading.take();

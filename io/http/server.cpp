@@ -13,15 +13,14 @@ namespace {
 
 using escapement::detail::catching;
 using escapement::detail::PromiseBase;
+using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
-using escapement::detail::until_made_ready;
 
 constexpr Duration accept_pause = 50ms;  // when descriptors or memory have run out
 constexpr std::size_t spare_max = 16;    // of 16 KiB and what an answer took
 
 constexpr int backlog_rounds_max = 16;
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
 Task<> let_others_run() { co_await yield(); }
 
 ParserLimits limits_of(const ServerOptions& options) {
@@ -67,7 +66,7 @@ Task<> Server::serve(std::unique_ptr<Listener> listener) {
     Server& server_;
   };
   Owner owner(*this);
-  co_await race(accept_all(*listener, &owner), wait_for(stopping_));
+  co_await race(accept_all(*listener, &owner), stopping_.wait());
   co_await accept_backlog(*listener, &owner);
   listener.reset();
   close_idle();
@@ -90,7 +89,7 @@ Task<> Server::serve(std::unique_ptr<Listener> listener) {
   PromiseBase& self = co_await this_task;
   Close close(*this, &owner, self);
   self.reactor().ready(close);
-  co_await until_made_ready;
+  co_await suspend_until_ready;
 }
 
 Task<> Server::accept_all(Listener& listener, const void* owner) {
@@ -146,7 +145,7 @@ Task<> Server::serve_connection(std::unique_ptr<Stream> stream) {
   PromiseBase& self = co_await this_task;
   detail::ServerConnection::Guest guest(self);
   new detail::ServerConnection(*this, self.reactor(), std::move(stream), guest);
-  while (guest.served()) co_await until_made_ready;
+  while (guest.served()) co_await suspend_until_ready;
 }
 
 void Server::shutdown(Duration grace) {
@@ -164,7 +163,7 @@ Task<> Server::drain() {
   while (!connections_.empty()) {
     const Duration left = began + grace_ - reactor.now();
     if (left <= Duration()) break;
-    Result<> changed = co_await with_timeout(left, wait_for(changed_)).result();
+    Result<> changed = co_await with_timeout(left, changed_.wait()).result();
     if (!changed) break;
   }
   report_.cancelled += statistics_.open;

@@ -56,7 +56,7 @@ class FdBackend : public Backend {
 namespace detail {
 
 // Suspends until `which` of `watch` fires. Spurious wakes are possible: try the operation again.
-class [[nodiscard]] FdReadiness {
+class [[nodiscard]] FdReadiness : public Awaiter<FdReadiness> {
  public:
   // `place` is the watch's `readable` or `writable`.
   FdReadiness(FdWatch& watch, Runnable*& place) : watch_(watch), place_(place) {}
@@ -66,10 +66,9 @@ class [[nodiscard]] FdReadiness {
   }
 
   bool await_ready() const noexcept { return false; }
-  template <class P>
-  void await_suspend(std::coroutine_handle<P> awaiting) {
+  void suspend(PromiseBase& task) {
     ESC_CHECK(place_ == nullptr, "two readers, or two writers, of one descriptor at a time");
-    place_ = waiting_ = &awaiting.promise();
+    place_ = waiting_ = &task;
     watch_.news_only = false;
   }
   void await_resume() const noexcept {}

@@ -332,7 +332,7 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
                                              Duration delay) {
   detail::PromiseBase& self = co_await detail::this_task;
   Reactor& reactor = self.reactor();
-  std::deque<detail::Started<std::unique_ptr<Stream>>> attempts;
+  std::deque<detail::ChildTask<std::unique_ptr<Stream>>> attempts;
   std::size_t begun = 0;
   std::optional<Error> failure;
   TimerEntry next_attempt;
@@ -357,7 +357,7 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
       continue;
     }
     if (attempts.empty()) co_return *std::move(failure);
-    co_await detail::until_made_ready;
+    co_await detail::suspend_until_ready;
   }
 }
 

@@ -12,8 +12,6 @@ namespace escapement {
 
 namespace {
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
-
 // As a task from the start: a body that is no coroutine may throw before there is one.
 Task<> call(const std::function<Task<>(Loop&, std::size_t)>& body, Loop& loop, std::size_t index) {
   co_await body(loop, index);
@@ -100,7 +98,7 @@ void Threads::stop() noexcept {
 // What a thread runs: its body, and then nothing until all bodies have ended.
 Task<> Threads::work(Run& run, std::size_t index) {
   Worker& worker = *workers_[index];
-  Result<> ended = co_await race(call(run.body, *worker.loop, index), wait_for(worker.stopping)).result();
+  Result<> ended = co_await race(call(run.body, *worker.loop, index), worker.stopping.wait()).result();
   if (!ended) run.fail(std::move(ended).error(), *worker.loop);
   worker.body_ended = true;
   run.body_ended();

@@ -6,8 +6,6 @@ namespace escapement::http {
 
 namespace {
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
-
 void append_line(std::string& to, std::string_view name, std::string_view value) {
   to += name;
   for (const char c : value) {
@@ -29,7 +27,7 @@ class EventSource final : public BodySource {
       call_->start(reactor, finished_);
     }
     if (!call_->finished()) {
-      Result<> waited = co_await with_timeout(options_.heartbeat, wait_for(finished_.event)).result();
+      Result<> waited = co_await with_timeout(options_.heartbeat, finished_.event.wait()).result();
       if (!waited && !call_->finished()) co_return std::string(":\n\n");
     }
     Result<std::optional<ServerEvent>> event = call_->take();
@@ -51,7 +49,7 @@ class EventSource final : public BodySource {
   bool begun_ = false;
   bool ended_ = false;
   Finished finished_;
-  std::optional<escapement::detail::Started<std::optional<ServerEvent>>> call_;  // destroyed before `next_`
+  std::optional<escapement::detail::ChildTask<std::optional<ServerEvent>>> call_;  // destroyed before `next_`
 };
 
 }  // namespace

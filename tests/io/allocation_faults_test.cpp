@@ -97,7 +97,6 @@ constexpr std::string_view requests[] = {
     "GET /upgrade HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nthe first bytes",
 };
 
-Task<> nap() { co_await sleep(1us); }
 Task<> rest() { co_await sleep(3ms); }
 
 // Turns until the client's connection has ended; false: it does not.
@@ -131,7 +130,7 @@ struct World {
     std::unique_ptr<Listener> listener = *loop->network().listen("127.0.0.1:0");
     port = listener->port();
     serving.emplace(scope.spawn_joinable(server.serve(std::move(listener))));
-    REQUIRE(loop->run(nap()));
+    REQUIRE(loop->run(sleep(1us)));
   }
 
   void serves_on_and_ends() {

@@ -28,8 +28,6 @@ Task<> cancel_from_inside(Scope& scope) {
   co_return;
 }
 
-Task<> wait_for(Event& event) { co_await event.wait(); }
-
 Task<> run_again(Loop& loop) {
   (void)loop.run(run_again(loop));
   co_return;
@@ -37,7 +35,7 @@ Task<> run_again(Loop& loop) {
 
 Task<> set_from_another_thread(Loop& loop, Event& event) {
   Scope scope(loop.reactor());
-  scope.spawn(wait_for(event));
+  scope.spawn(event.wait());
   co_await sleep(1ms);
   std::thread other([&event] { event.set(); });
   other.join();

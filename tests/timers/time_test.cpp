@@ -16,18 +16,16 @@ Task<int> after(Duration length, int value) {
   co_await sleep(length);
   co_return value;
 }
-Task<> nap(Duration length) { co_await sleep(length); }
-
 }  // namespace
 
 TEST_CASE("sleep: as long as it says; zero, negative and for ever") {
   Sim sim;
-  REQUIRE(sim.run(nap(250ms)));
+  REQUIRE(sim.run(sleep(250ms)));
   CHECK(sim.elapsed() == 250ms);
-  REQUIRE(sim.run(nap(Duration())));
-  REQUIRE(sim.run(nap(-5s)));
+  REQUIRE(sim.run(sleep(Duration())));
+  REQUIRE(sim.run(sleep(-5s)));
   CHECK(sim.elapsed() == 250ms);
-  CHECK(sim.run(nap(Duration::max())).error() == Errc::internal);  // stalls: nothing will ever come
+  CHECK(sim.run(sleep(Duration::max())).error() == Errc::internal);  // stalls: nothing will ever come
   auto past = []() -> Task<> { co_await sleep_until(Instant()); };
   REQUIRE(sim.run(past()));
   CHECK(sim.elapsed() == 250ms);

@@ -11,10 +11,10 @@ namespace escapement::http::detail {
 
 namespace {
 
+using escapement::detail::ChildTask;
 using escapement::detail::PromiseBase;
-using escapement::detail::Started;
+using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
-using escapement::detail::until_made_ready;
 
 // What an idle connection of a server's pool may keep for the next one.
 constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
@@ -54,7 +54,7 @@ class NextPiece final : private Runnable {
   const void* code() const override { return task_.code(); }
 
   PromiseBase& task_;
-  Started<std::string> reading_;
+  ChildTask<std::string> reading_;
   bool waited_for_ = false;
 };
 
@@ -159,7 +159,7 @@ Task<Parser::Event> Connection::next_event() {
 Task<Parser::Event> Connection::next_event_in_time() {
   PromiseBase& self = co_await this_task;
   Reactor& reactor = self.reactor();
-  Started<Parser::Event> next(next_event());
+  ChildTask<Parser::Event> next(next_event());
   next.start(reactor, self);
   const bool limited = stall_timeout_ != Duration::max();
   TimerEntry timer;
@@ -176,7 +176,7 @@ Task<Parser::Event> Connection::next_event_in_time() {
       since = now;
       timer.arm(reactor.timers(), since + stall_timeout_, self);
     }
-    co_await until_made_ready;
+    co_await suspend_until_ready;
   }
   Result<Parser::Event> event = next.take();
   co_return std::move(event);
@@ -340,7 +340,7 @@ Task<> Connection::send_body(Body& body, Framing framing) {
       const bool limited = source_timeout_ != Duration::max();
       TimerEntry limit;
       if (limited) limit.arm(self.reactor().timers(), since + source_timeout_, self);
-      while (!next.there() && limit.armed() == limited) co_await until_made_ready;
+      while (!next.there() && limit.armed() == limited) co_await suspend_until_ready;
       if (!next.there()) {
         const Duration elapsed = self.reactor().precise_now() - since;
         Error error = timeout_error(source_stalled, source_timeout_, elapsed);

@@ -11,9 +11,10 @@ namespace {
 
 using escapement::detail::catching;
 using escapement::detail::PromiseBase;
+using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
 using escapement::detail::timeout_error;
-using escapement::detail::until_made_ready;
+using escapement::detail::suspend_until_ready;
 
 constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
 // Reads in a row that brought bytes, before others have their turn.
@@ -505,7 +506,7 @@ Task<> ServerConnection::converse(Next next) {
           continue;
         }
         waiting_ = &self;
-        co_await until_made_ready;
+        co_await suspend_until_ready;
         waiting_ = nullptr;
       }
       lift_limit(Limit::handler);

@@ -50,7 +50,7 @@ struct Exchange {
   ResponseOptions writing;
   CompactText target;  // where the request's does not lie in what has arrived
   std::shared_ptr<OpenBody> body;
-  std::optional<escapement::detail::Started<Response>> handling;
+  std::optional<escapement::detail::ChildTask<Response>> handling;
   std::optional<Response> response;  // where it is not the handler's, or its body takes time to send
   Framing framing = Framing::none;
   int informed = 0;  // informational answers of the handler's
@@ -226,7 +226,7 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   TimerEntry timer_;
   std::unique_ptr<Stream> stream_;              // null: handed over
   std::unique_ptr<Conversation> conversation_;  // while not idle
-  std::optional<escapement::detail::Started<void>> task_;
+  std::optional<escapement::detail::ChildTask<void>> task_;
   escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
   CompactText peer_;                                    // the stream's, once somebody asked
   std::uint64_t requests_ = 0;

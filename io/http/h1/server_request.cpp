@@ -44,7 +44,7 @@ Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
   });
   open->reading_.emplace(open->connection_->read_request_body(*open));
   open->reading_->start(self.reactor(), self);
-  while (!open->ended() && !open->reading_->finished()) co_await escapement::detail::until_made_ready;
+  while (!open->ended() && !open->reading_->finished()) co_await escapement::detail::suspend_until_ready;
   if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
   Result<std::string> bytes = open->reading_->take();
   if (bytes && bytes->empty()) open->trailers_ = open->connection_->take_trailers();

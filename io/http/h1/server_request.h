@@ -43,7 +43,7 @@ class OpenBody {
   bool expects_continue_;
   Headers trailers_;
   // The operation is owned here and not by whoever reads, so that `end` can end it.
-  std::optional<escapement::detail::Started<std::string>> reading_;
+  std::optional<escapement::detail::ChildTask<std::string>> reading_;
   escapement::detail::PromiseBase* reader_ = nullptr;
 };
 

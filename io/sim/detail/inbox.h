@@ -70,7 +70,7 @@ class Inbox {
    public:
     Waiting(const Waiting&) = delete;
     ~Waiting() { flag_ = false; }
-    Event::Awaiter wait() { return event_.wait(); }
+    Event::Wait wait() { return event_.wait(); }
 
    private:
     friend class Inbox;

@@ -80,18 +80,18 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Semaphore shaking_{1};
   bool established_ = false;
   bool receiving_ = false;
-  bool ended_ = false;                     // the peer's close_notify has come
-  bool cut_off_ = false;                   // the transport broke, or ended without it
-  bool shut_ = false;                      // ours has gone
-  bool write_unfinished_ = false;          // one is under way, or was cancelled
-  bool broken_on_purpose_ = false;         // reset_on_close
-  std::size_t ahead_ = 0;                  // bytes that write_now has encrypted and not yet called written
-  std::optional<Started<void>> greeting_;  // the handshake, where nobody but waiter_ waits for it
+  bool ended_ = false;                       // the peer's close_notify has come
+  bool cut_off_ = false;                     // the transport broke, or ended without it
+  bool shut_ = false;                        // ours has gone
+  bool write_unfinished_ = false;            // one is under way, or was cancelled
+  bool broken_on_purpose_ = false;           // reset_on_close
+  std::size_t ahead_ = 0;                    // bytes that write_now has encrypted and not yet called written
+  std::optional<ChildTask<void>> greeting_;  // the handshake, where nobody but waiter_ waits for it
   TimerEntry shrinking_;
   bool shrinks_ = false;        // until shrinking_ is due, and that was seen
   Runnable* waiter_ = nullptr;  // of `watch`, until the handshake is over
   std::string on_the_wire_;     // what sending_ is sending
-  std::optional<Started<void>> sending_;
+  std::optional<ChildTask<void>> sending_;
   std::optional<Error> sending_failed_;
   Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
 };
@@ -194,7 +194,7 @@ Task<TlsStreamOver::Step> TlsStreamOver::heavy_step() {
   if (step != Step::again) start_sending();
   TimerEntry next_turn;
   next_turn.arm(reactor_->timers(), reactor_->now(), self);
-  while (next_turn.armed()) co_await until_made_ready;
+  while (next_turn.armed()) co_await suspend_until_ready;
   co_return step;
 }
 

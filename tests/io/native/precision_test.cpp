@@ -77,8 +77,6 @@ struct Early {
   int early = 0;
 };
 
-Task<> nap(Duration length) { co_await sleep(length); }
-
 Task<> sleeper(int seed, Early& seen) {
   for (int i = 0; i < 6; ++i) {
     const Duration length = Duration(130us) * (1 + (seed * 7 + i * 13) % 90);
@@ -183,13 +181,13 @@ TEST_CASE("precision: the thread's slack is set at the first wait and put back")
   const Duration before = posix::timer_slack();
   {
     Rig rig(GENERATE(0, 1) == 0 ? epoll(plain) : poll(plain));
-    REQUIRE(rig.reactor.run(nap(1us)));
+    REQUIRE(rig.reactor.run(sleep(1us)));
     CHECK(posix::timer_slack() == before);
   }
   {
     Rig rig(GENERATE(0, 1) == 0 ? epoll(precise) : poll(precise));
     CHECK(posix::timer_slack() == before);
-    REQUIRE(rig.reactor.run(nap(1us)));
+    REQUIRE(rig.reactor.run(sleep(1us)));
     CHECK(posix::timer_slack() == Duration(1ns));
   }
   CHECK(posix::timer_slack() == before);
@@ -198,7 +196,7 @@ TEST_CASE("precision: the thread's slack is set at the first wait and put back")
 TEST_CASE("precision: a backend destroyed on another thread leaves that thread's slack alone", "[threads]") {
   auto rig = std::make_unique<Rig>(epoll(precise));
   const Duration before = posix::timer_slack();
-  std::thread([&] { CHECK(rig->reactor.run(nap(1us))); }).join();
+  std::thread([&] { CHECK(rig->reactor.run(sleep(1us))); }).join();
   CHECK(posix::timer_slack() == before);
   posix::set_timer_slack(60us);
   rig.reset();
@@ -213,7 +211,7 @@ TEST_CASE("precision: a kernel without epoll_pwait2, or a filter, is asked once 
   Duration best_of_the_machine = Duration::max();
   for (int i = 0; i < 20; ++i) {
     const Instant began = posix::monotonic_now();
-    REQUIRE(rig.reactor.run(nap(1300us)));
+    REQUIRE(rig.reactor.run(sleep(1300us)));
     const Duration took = posix::monotonic_now() - began;
     REQUIRE(took >= Duration(1300us));
     best = std::min(best, took);
@@ -257,7 +255,7 @@ TEST_CASE("precision: one far deadline is one long sleep, and a short one only w
     constexpr Duration window = 300us;  // of a process that is niced; of others a fifth
     Rig rig(epoll(plain, noting));
     const Instant began = posix::monotonic_now();
-    REQUIRE(rig.reactor.run(nap(50ms)));
+    REQUIRE(rig.reactor.run(sleep(50ms)));
     REQUIRE(!asked.empty());
     CHECK(asked.front() <= Duration(50ms) - Duration(49us));
     CHECK(asked.front() > began + Duration(50ms) - first_asked_at - window);
@@ -265,7 +263,7 @@ TEST_CASE("precision: one far deadline is one long sleep, and a short one only w
   }
   asked.clear();
   Rig rig(epoll(Precision{{}, 1ms, {}}, noting));
-  REQUIRE(rig.reactor.run(nap(50ms)));
+  REQUIRE(rig.reactor.run(sleep(50ms)));
   REQUIRE(asked.size() >= 1);
   CHECK(asked.front() <= Duration(49ms));
   for (std::size_t i = 1; i < asked.size(); ++i) CHECK(asked[i] <= Duration(2ms));

@@ -27,8 +27,6 @@ using test::write_all;
 
 namespace {
 
-Task<> nap(Duration length) { co_await sleep(length); }
-
 Task<> wait_for_ever() {
   Event never;
   co_await never.wait();
@@ -46,9 +44,9 @@ TEST_CASE("simulated time starts at zero and jumps to what is due") {
   Sim sim;
   CHECK(sim.elapsed() == Duration());
   CHECK(sim.reactor().now() == Instant());
-  CHECK(sim.run(nap(250ms)));
+  CHECK(sim.run(sleep(250ms)));
   CHECK(sim.elapsed() == 250ms);
-  CHECK(sim.run(nap(24h * 365)));
+  CHECK(sim.run(sleep(24h * 365)));
   CHECK(sim.elapsed() == Duration(250ms) + Duration(24h * 365));
 }
 
@@ -56,7 +54,7 @@ TEST_CASE("the simulated clock can start anywhere") {
   const SimClock clock{.start = Instant::from_nanoseconds(-5), .wall = SystemTime()};
   Sim sim(Seed{1}, {}, clock);
   CHECK(sim.reactor().now().nanoseconds() == -5);
-  CHECK(sim.run(nap(10s)));
+  CHECK(sim.run(sleep(10s)));
   CHECK(sim.elapsed() == 10s);
   CHECK(sim.backend().system_now().unix_milliseconds() == 10'000);
 }
@@ -64,14 +62,14 @@ TEST_CASE("the simulated clock can start anywhere") {
 TEST_CASE("the simulated wall clock follows") {
   Sim sim;
   CHECK(sim.backend().system_now().rfc3339() == "2026-01-01T00:00:00.000Z");
-  CHECK(sim.run(nap(1500ms)));
+  CHECK(sim.run(sleep(1500ms)));
   CHECK(sim.backend().system_now().rfc3339() == "2026-01-01T00:00:01.500Z");
 }
 
 TEST_CASE("time stands still while anything is ready") {
   Sim sim;
   Scope scope(sim.reactor());
-  scope.spawn(nap(1ms));
+  scope.spawn(sleep(1ms));
   struct Spin {
     static Task<> many() {
       for (int i = 0; i < 1000; ++i) co_await yield();
@@ -184,7 +182,7 @@ TEST_CASE("freeze lets time pass while nothing runs") {
     }
   };
   Scope scope(sim.reactor());
-  scope.spawn(nap(1ms));
+  scope.spawn(sleep(1ms));
   const Result<Duration> took = sim.run(Busy::compute(sim));
   CHECK(*took == 11s);
   CHECK(scope.empty());
