@@ -172,7 +172,7 @@ LifecycleWorld::LifecycleWorld(const LifecycleKind& k, std::uint64_t seed) : kin
     sim = std::make_unique<Sim>(Seed{seed}, network_of(random));
     sim->network().add_host("127.0.0.1");
   } else {
-    loop = make_loop(kind.backend.c_str());
+    loop = make_loop(kind.backend);
   }
   if (kind.tls) {
     const TlsVersion version = random.one_in(2) ? TlsVersion::tls12 : TlsVersion::tls13;

@@ -22,6 +22,7 @@
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 
+#include "support/backends.h"
 #include "support/connected_socket.h"
 #include "support/failing_calls.h"
 #include "support/loops.h"
@@ -126,7 +127,8 @@ void attempt(Attempt&& one) {
 
 // A server in a loop of its own.
 struct World {
-  explicit World(const char* backend) : loop(make_loop(backend)), server(handle), scope(loop->reactor()) {
+  explicit World(const std::string& backend)
+      : loop(make_loop(backend)), server(handle), scope(loop->reactor()) {
     std::unique_ptr<Listener> listener = *loop->network().listen("127.0.0.1:0");
     port = listener->port();
     serving.emplace(scope.spawn_joinable(server.serve(std::move(listener))));
@@ -162,7 +164,7 @@ Task<std::string> post(const http::Client& client, std::string url) {
 }  // namespace
 
 TEST_CASE("allocation faults: whichever fails, the server lives, lets go of the connection, and serves on") {
-  const char* const backend = GENERATE("epoll", "poll");
+  const std::string backend = ESC_EACH_BACKEND();
   const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4, 5)];
   CAPTURE(backend, request);
   bool failed = true;
@@ -188,7 +190,7 @@ TEST_CASE("allocation faults: whichever fails, the server lives, lets go of the 
 }
 
 TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the client's next one succeeds") {
-  const char* const backend = GENERATE("epoll", "poll");
+  const std::string backend = ESC_EACH_BACKEND();
   bool failed = true;
   for (long n = 0; failed; ++n) {
     CAPTURE(backend, n);
@@ -263,7 +265,7 @@ TEST_CASE(
 }
 
 TEST_CASE("allocation faults: without any memory for a while nothing ends but what needed it") {
-  const char* const backend = GENERATE("epoll", "poll");
+  const std::string backend = ESC_EACH_BACKEND();
   const std::string_view request = requests[GENERATE(0, 1, 2, 3, 4, 5)];
   CAPTURE(backend, request);
   for (long n = 0; n < 60; ++n) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include <catch2/catch_test_macros.hpp>
@@ -11,8 +12,8 @@
 
 namespace escapement::test {
 
-inline std::unique_ptr<Loop> make_loop(const char* backend, LoopOptions options = LoopOptions()) {
-  options.backend = backend;
+inline std::unique_ptr<Loop> make_loop(std::string backend, LoopOptions options = LoopOptions()) {
+  options.backend = std::move(backend);
   Result<std::unique_ptr<Loop>> loop = Loop::make(std::move(options));
   REQUIRE(loop);
   return *std::move(loop);

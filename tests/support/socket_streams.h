@@ -9,6 +9,7 @@
 
 #include <escapement/io/native/loop.h>
 
+#include "support/backends.h"
 #include "support/streams.h"
 
 namespace escapement::test {
@@ -35,8 +36,7 @@ inline StreamKind tcp_streams(std::string backend) {
 
 inline std::vector<StreamKind> socket_streams() {
   std::vector<StreamKind> kinds;
-  kinds.push_back(tcp_streams("epoll"));
-  kinds.push_back(tcp_streams("poll"));
+  for (const std::string& backend : backends()) kinds.push_back(tcp_streams(backend));
   return kinds;
 }
 

@@ -54,7 +54,8 @@ def run(command, log, **options):
 def check_shape(totals):
     began = time.monotonic()
     passed = failed = 0
-    for name, command in [("tidy", [sys.executable, "tools/dev/tidy.py"]), ("format", ["tools/dev/format", "--check"])]:
+    for name, command in [("tidy", [sys.executable, "tools/dev/tidy.py"]), ("format", ["tools/dev/format", "--check"]),
+                          ("picture", [sys.executable, "tools/dev/architecture_picture.py", "--check"])]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode == 0:
             passed += 1

@@ -17,6 +17,8 @@
 #include "fuzz/lifecycle_game.h"
 #include "fuzz/lifecycle_seeds.h"
 
+#include "support/backends.h"
+
 using namespace escapement::test;
 
 namespace {
@@ -41,7 +43,7 @@ void play(const LifecycleKind& kind, std::uint64_t seed, bool says) {
 }  // namespace
 
 TEST_CASE("lifecycle fuzz: random lives of servers and clients", "[lifecycle]") {
-  const std::string backend = GENERATE("sim", "epoll", "poll");
+  const std::string backend = ESC_EACH_BACKEND_AND_SIM();
   const bool tls = GENERATE(false, true);
   const LifecycleKind kind{backend, tls};
   const std::uint64_t first = from_environment("ESC_LIFECYCLE_FIRST", 1);

@@ -13,6 +13,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/backends.h"
 #include "support/failing_calls.h"
 #include "support/loops.h"
 #include "support/read_and_write.h"
@@ -133,7 +134,7 @@ http::ServerOptions idle_for(Duration limit) {
 }  // namespace
 
 TEST_CASE("lifecycle, TLS: bytes come in the turn in which the idle time ends") {
-  const std::string kind = GENERATE("epoll", "poll", "sim");
+  const std::string kind = ESC_EACH_BACKEND_AND_SIM();
   const TlsVersion version = GENERATE(TlsVersion::tls12, TlsVersion::tls13);
   // A part of a record, what is no TLS, and a whole request.
   const std::string bytes = GENERATE("\x17", "GET / HTTP/1.1\r\n\r\n", "");
@@ -170,7 +171,7 @@ TEST_CASE("lifecycle, TLS: bytes come in the turn in which the idle time ends") 
 }
 
 TEST_CASE("lifecycle, TLS: bytes come while a shutdown closes what is idle") {
-  const std::string kind = GENERATE("epoll", "poll", "sim");
+  const std::string kind = ESC_EACH_BACKEND_AND_SIM();
   const std::string bytes = GENERATE("\x17", "GET / HTTP/1.1\r\n\r\n", "");
   const int turns = GENERATE(0, 1, 2, 3, 5);
   CAPTURE(kind, bytes, turns);
@@ -199,7 +200,7 @@ TEST_CASE("lifecycle, TLS: bytes come while a shutdown closes what is idle") {
 }
 
 TEST_CASE("lifecycle, TLS: a record that never becomes whole keeps no connection open") {
-  const std::string kind = GENERATE("epoll", "poll", "sim");
+  const std::string kind = ESC_EACH_BACKEND_AND_SIM();
   const bool asks = GENERATE(true, false);  // before
   const int pieces = GENERATE(1, 100);      // of it, one every 20 ms
   CAPTURE(kind, asks, pieces);
@@ -225,7 +226,7 @@ TEST_CASE("lifecycle, TLS: a record that never becomes whole keeps no connection
 }
 
 TEST_CASE("lifecycle, TLS: a shutdown does not wait for a record that never becomes whole") {
-  const std::string kind = GENERATE("epoll", "poll", "sim");
+  const std::string kind = ESC_EACH_BACKEND_AND_SIM();
   CAPTURE(kind);
   World world(kind, http::ServerOptions());
   auto run = [](World& world) -> Task<> {
@@ -241,7 +242,7 @@ TEST_CASE("lifecycle, TLS: a shutdown does not wait for a record that never beco
 }
 
 TEST_CASE("lifecycle, TLS: a shutdown answers every client that has asked before it") {
-  const std::string kind = GENERATE("epoll", "poll", "sim");
+  const std::string kind = ESC_EACH_BACKEND_AND_SIM();
   CAPTURE(kind);
   World world(kind, http::ServerOptions());
   auto run = [](World& world) -> Task<> {
@@ -269,8 +270,8 @@ TEST_CASE("lifecycle, TLS: a shutdown answers every client that has asked before
 }
 
 TEST_CASE("lifecycle, TLS: connections are closed without memory") {
-  const std::string kind = GENERATE("epoll", "poll");  // a simulated network needs memory itself
-  const bool asks = GENERATE(true, false);             // else they have only said hello
+  const std::string kind = ESC_EACH_BACKEND();  // a simulated network needs memory itself
+  const bool asks = GENERATE(true, false);      // else they have only said hello
   const bool by_cancelling = GENERATE(true, false);
   CAPTURE(kind, asks, by_cancelling);
   World world(kind, http::ServerOptions());

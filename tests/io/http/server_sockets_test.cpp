@@ -17,6 +17,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/backends.h"
 #include "support/connected_socket.h"
 #include "support/loops.h"
 #include "support/scratch_folder.h"
@@ -66,7 +67,7 @@ constexpr std::string_view get = "GET / HTTP/1.1\r\nHost: s\r\n\r\n";
 }  // namespace
 
 TEST_CASE("server, sockets: a client that closes takes its handler with it; it need not be reset") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const bool reset = GENERATE(false, true);
   const bool more_behind = GENERATE(false, true);  // which nobody reads
   auto for_ever = [](http::Request) -> Task<http::Response> {
@@ -96,7 +97,7 @@ TEST_CASE("server, sockets: a client that closes takes its handler with it; it n
 }
 
 TEST_CASE("server, sockets: a body that comes later than its head, and in pieces, reaches the handler") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   auto length = [](http::Request request) -> Task<http::Response> {
     std::string body = co_await request.body.text(1 * MiB);
     co_return http::Response(200, std::to_string(body.size()));
@@ -152,7 +153,7 @@ class Lacking final : public Listener {
 
 TEST_CASE(
     "server, sockets: without descriptors it waits and does not spin; what waited is served afterwards") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   auto at_once = [](http::Request) -> Task<http::Response> { co_return http::Response(200, "x"); };
   http::Server server(at_once);
   int told = 0;
@@ -184,7 +185,7 @@ TEST_CASE(
 }
 
 TEST_CASE("server, sockets: a shutdown answers what has arrived before it, also whom it has not accepted") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   auto at_once = [](http::Request) -> Task<http::Response> { co_return http::Response(200, "x"); };
   http::Server server(at_once);
   auto run = [&](std::uint16_t port, std::unique_ptr<Listener> listener) -> Task<std::string> {
@@ -255,7 +256,7 @@ class InFile final : public http::BodySource {
 TEST_CASE(
     "server, sockets: a body that lies in a file goes out by sendfile, small ones and over others by "
     "reading") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const std::size_t size = GENERATE(100, 65'536, 65'537, 2'000'000);
   const test::ScratchFolder folder;
   std::string text;

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/native/epoll_backend.h>
 #include <escapement/io/native/loop.h>
 #include <escapement/timers/sleep.h>
 
+#include "support/backends.h"
 #include "support/loops.h"
 
 using namespace escapement;
@@ -24,7 +24,7 @@ using Clock = std::chrono::steady_clock;
 namespace {}  // namespace
 
 TEST_CASE("backend: sleeps are never early", "[threads]") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   for (int i = 0; i < 200; ++i) {
     const Duration length = Duration(100us) * (1 + i % 30);
     const Clock::time_point began = Clock::now();
@@ -34,7 +34,7 @@ TEST_CASE("backend: sleeps are never early", "[threads]") {
 }
 
 TEST_CASE("backend: 1,000 times sleep(100ms), none early", "[threads]") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   Scope scope(loop->reactor());
   int done = 0;
   int early = 0;
@@ -53,7 +53,7 @@ TEST_CASE("backend: 1,000 times sleep(100ms), none early", "[threads]") {
 }
 
 TEST_CASE("backend: what other threads post runs, all of it, in order per thread", "[threads]") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   constexpr int threads = 4;
   constexpr int each = 2'000;
   int seen = 0;
@@ -80,7 +80,7 @@ TEST_CASE("backend: what other threads post runs, all of it, in order per thread
 }
 
 TEST_CASE("backend: a post wakes a reactor that sleeps for ever", "[threads]") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   Event event;
   auto waits = [&]() -> Task<> { co_await event.wait(); };
   std::thread poster([&] {

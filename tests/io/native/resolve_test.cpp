@@ -6,6 +6,7 @@
 #include <escapement/timers/interval.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/backends.h"
 #include "support/dns_server.h"
 
 using namespace escapement;
@@ -21,11 +22,11 @@ constexpr Duration long_enough = 8s;
 struct World {
   explicit World(DnsScript script, Duration timeout = long_enough, int tries = 1,
                  AddressFamily family = AddressFamily::any)
-      : loop(*Loop::make(options(GENERATE("epoll", "poll")))),
+      : loop(*Loop::make(options(ESC_EACH_BACKEND()))),
         dns(*loop, std::move(script)),
         resolver(loop->backend(), loop->reactor(), asking(dns.address(), timeout, tries, family)) {}
 
-  static LoopOptions options(const char* backend) {
+  static LoopOptions options(const std::string& backend) {
     LoopOptions options;
     options.backend = backend;
     return options;
@@ -203,7 +204,7 @@ TEST_CASE("resolver: an answer that nobody waits for any more is dropped, and th
 }
 
 TEST_CASE("resolver: destroyed with questions under way") {
-  std::unique_ptr<Loop> loop = *Loop::make(World::options(GENERATE("epoll", "poll")));
+  std::unique_ptr<Loop> loop = *Loop::make(World::options(ESC_EACH_BACKEND()));
   DnsServer dns(*loop, [](const DnsQuestion&) { return Messages(); });
   Result<Addresses> outcome = Addresses();
   Scope scope(loop->reactor());
@@ -237,7 +238,7 @@ TEST_CASE("addresses: what is none") {
 }
 
 TEST_CASE("resolver: servers that are none") {
-  std::unique_ptr<Loop> loop = *Loop::make(World::options(GENERATE("epoll", "poll")));
+  std::unique_ptr<Loop> loop = *Loop::make(World::options(ESC_EACH_BACKEND()));
   Resolver resolver(loop->backend(), loop->reactor(), World::asking("not an address", 100ms, 1));
   Result<Addresses> outcome = loop->run(resolver.resolve("some.test", 80));
   REQUIRE(!outcome);

@@ -14,6 +14,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/backends.h"
 #include "support/failing_calls.h"
 #include "support/loops.h"
 
@@ -23,7 +24,7 @@ using test::FailingCall;
 using test::make_loop;
 
 TEST_CASE("system faults: accept that goes on failing is an error, after a bounded number of calls") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const int number =
       GENERATE(ECONNABORTED, EPROTO, EINTR, ENETDOWN, EACCES, EPERM, EINVAL, EMFILE, ENOMEM, EIO);
   CAPTURE(number);
@@ -44,7 +45,7 @@ TEST_CASE("system faults: accept that goes on failing is an error, after a bound
 }
 
 TEST_CASE("system faults: one connection that broke is passed over") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   auto run = [&]() -> Task<> {
     std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
     std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", listener->port());
@@ -57,7 +58,7 @@ TEST_CASE("system faults: one connection that broke is passed over") {
 }
 
 TEST_CASE("system faults: a server whose accept fails rests, shuts down when asked to, and recovers") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const int number = GENERATE(ECONNABORTED, EACCES, EINVAL);
   CAPTURE(number);
   http::Server server([](http::Request) -> Task<http::Response> { co_return http::Response(204); });
@@ -162,7 +163,7 @@ Task<> exchange(Loop& loop) {
 }  // namespace
 
 TEST_CASE("system faults: an interrupted call is made again, an option that cannot be set is done without") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const auto [call, number] = GENERATE(table<Call, int>({{Call::recv, EINTR},
                                                          {Call::send, EINTR},
                                                          {Call::setsockopt, ENOPROTOOPT},
@@ -173,7 +174,7 @@ TEST_CASE("system faults: an interrupted call is made again, an option that cann
 }
 
 TEST_CASE("system faults: without a socket nothing is listened at or connected to, and nothing was sent") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const int number = GENERATE(EMFILE, ENFILE, ENOBUFS, ENOMEM);
   {
     FailingCall fault(Call::socket, number);

@@ -18,6 +18,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/backends.h"
 #include "support/loops.h"
 #include "support/scratch_folder.h"
 
@@ -68,7 +69,7 @@ Task<> write_and_close(Stream& stream, const std::string& text) {
 }  // namespace
 
 TEST_CASE("tcp: bytes arrive whole, both ways at once, and half-close leaves the other way open") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const std::string big(3'000'000, 'b');
   auto run = [&]() -> Task<> {
     Ends ends;
@@ -85,7 +86,7 @@ TEST_CASE("tcp: bytes arrive whole, both ways at once, and half-close leaves the
 }
 
 TEST_CASE("tcp: errors say what happened, and cost no descriptor") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   REQUIRE(loop->run([](Loop& loop) -> Task<> {
     Ends ends;
     co_await connect_both(loop, ends);
@@ -132,7 +133,7 @@ TEST_CASE("tcp: errors say what happened, and cost no descriptor") {
 }
 
 TEST_CASE("tcp: accept under a lack of descriptors fails with overloaded and recovers") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   auto run = [&]() -> Task<> {
     std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
     std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", listener->port());
@@ -151,7 +152,7 @@ TEST_CASE("tcp: accept under a lack of descriptors fails with overloaded and rec
 }
 
 TEST_CASE("tcp: a read that waits without a task fails what awaits it, or says so, when the peer resets") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const bool looks = GENERATE(false, true);
   auto run = [&]() -> Task<> {
     Ends ends;
@@ -180,7 +181,7 @@ TEST_CASE("tcp: a read that waits without a task fails what awaits it, or says s
 }
 
 TEST_CASE("tcp: a stream that is always ready lets timers run") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   auto run = [&]() -> Task<> {
     Reactor& reactor = co_await this_reactor;
     Ends ends;
@@ -203,7 +204,7 @@ TEST_CASE("tcp: a stream that is always ready lets timers run") {
 }
 
 TEST_CASE("resolver: literals, overrides, names that do not exist, servers that are silent") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   CHECK(loop->run(loop->network().resolver().resolve("::1", 80))->front().text() == "[::1]:80");
   CHECK(loop->run(loop->network().resolver().resolve("fixed.test", 80))->front().text() == "127.0.0.1:80");
   CHECK(loop->run(loop->network().resolver().resolve("localhost", 7))->size() >= 1);
@@ -226,7 +227,7 @@ TEST_CASE("resolver: literals, overrides, names that do not exist, servers that 
 
 TEST_CASE("tcp: a name that nobody answers for has its own limit, and the error names it") {
   LoopOptions options;
-  options.backend = GENERATE("epoll", "poll");
+  options.backend = ESC_EACH_BACKEND();
   options.tcp.resolver.servers = "127.0.0.1:9";
   options.tcp.resolver.timeout = 20s;
   options.tcp.resolve_timeout = 60ms;
@@ -251,7 +252,7 @@ TEST_CASE("tcp: a name that nobody answers for has its own limit, and the error 
 }
 
 TEST_CASE("tcp: a connection that does not come has the limit of its caller, and the error the address") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   // A listener whose queue is full takes no more: the kernel drops what asks.
   const posix::Fd full(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -281,7 +282,7 @@ TEST_CASE("tcp: a connection that does not come has the limit of its caller, and
 
 TEST_CASE("tcp: without a descriptor to ask for a name with, that is what the error says") {
   LoopOptions options;
-  options.backend = GENERATE("epoll", "poll");
+  options.backend = ESC_EACH_BACKEND();
   options.tcp.resolver.servers = "127.0.0.1:9";
   options.tcp.resolver.timeout = 20ms;
   options.tcp.resolver.tries = 1;
@@ -300,7 +301,7 @@ TEST_CASE("tcp: without a descriptor to ask for a name with, that is what the er
 }
 
 TEST_CASE("signals: arrive as something to await") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   Result<std::unique_ptr<Signals>> signals = Signals::make(loop->backend(), {SIGUSR1});
   REQUIRE(signals);
   ::raise(SIGUSR1);
@@ -310,7 +311,7 @@ TEST_CASE("signals: arrive as something to await") {
 TEST_CASE(
     "tcp: a file goes out whole without being read; one that ends early, or a peer that is gone, is an "
     "error") {
-  std::unique_ptr<Loop> loop = make_loop(GENERATE("epoll", "poll"));
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   const test::ScratchFolder folder;
   std::string text;
   while (text.size() < 3'000'000) text += std::to_string(text.size()) + ' ';

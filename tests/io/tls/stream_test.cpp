@@ -55,8 +55,8 @@ TEST_CASE("TLS over networks keeps the Stream contract") {
   const SimNetworkOptions ragged{.latency = 2ms, .jitter = 5ms, .buffer = 3000, .chunk_max = 64};
   for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
     kinds.push_back(test::tls_over(test::sim_streams("sim, ragged", Seed{4}, ragged), version));
-    kinds.push_back(test::tls_over(test::tcp_streams("epoll"), version));
-    kinds.push_back(test::tls_over(test::tcp_streams("poll"), version));
+    for (const test::StreamKind& kind : test::socket_streams())
+      kinds.push_back(test::tls_over(kind, version));
   }
   test::check_stream_contract(kinds);
 }
@@ -65,8 +65,8 @@ TEST_CASE("upgrade: what comes behind the head belongs to the new protocol, over
   for (const TlsVersion version : {TlsVersion::tls12, TlsVersion::tls13}) {
     test::check_upgrades(over_pipes(version));
     std::vector<test::StreamKind> kinds;
-    kinds.push_back(test::tls_over(test::tcp_streams("epoll"), version));
-    kinds.push_back(test::tls_over(test::tcp_streams("poll"), version));
+    for (const test::StreamKind& kind : test::socket_streams())
+      kinds.push_back(test::tls_over(kind, version));
     test::check_upgrades(kinds);
   }
 }
