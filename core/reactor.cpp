@@ -62,7 +62,7 @@ Instant Reactor::step() {
 Reactor::Running::Running(Reactor& reactor) : reactor_(reactor), blocks_(reactor.blocks_) {
   ESC_CHECK(reactor.running_on_ == nullptr,
             "run() or step() of a reactor that runs already: inside a task use co_await; one thread runs it");
-  reactor.running_on_.store(detail::RecyclePool::this_thread(), std::memory_order_relaxed);
+  reactor.running_on_.store(detail::FramePool::this_thread(), std::memory_order_relaxed);
 }
 
 Reactor::RunLoop::RunLoop(Reactor& reactor) : reactor_(reactor), running_(reactor) {

@@ -38,7 +38,7 @@
 #include <optional>
 #include <utility>
 
-#include <escapement/core/detail/recycle.h>
+#include <escapement/core/detail/frame_pool.h>
 #include <escapement/core/error.h>
 #include <escapement/core/list.h>
 #include <escapement/core/random.h>
@@ -224,7 +224,7 @@ class Reactor {
   // Checks that no other thread is running this reactor: whoever wakes its tasks has to be on its thread.
   void check_thread() const {
     const void* thread = running_on_.load(std::memory_order_relaxed);
-    ESC_CHECK(thread == nullptr || thread == detail::RecyclePool::this_thread(),
+    ESC_CHECK(thread == nullptr || thread == detail::FramePool::this_thread(),
               "another thread touched what tasks of this reactor wait for; Reactor::post or a Remote gets it "
               "there");
   }
@@ -314,7 +314,7 @@ class Reactor {
   std::atomic<const void*> running_on_{nullptr};  // which thread takes turns now
   std::atomic<Posted*> posted_{nullptr};
   Posted* taken_ = nullptr;  // of those, what waits for the next turn, in order
-  detail::RecyclePool blocks_;
+  detail::FramePool blocks_;
   std::shared_ptr<const std::function<void(const Error&)>> on_unhandled_;
   friend class detail::HeldFailure;
   List<ListNode> held_failures_;  // of those whose loss is to be reported here
@@ -364,7 +364,7 @@ class Reactor::Running {
 
  private:
   Reactor& reactor_;
-  detail::RecyclePool::Use blocks_;
+  detail::FramePool::Use blocks_;
 };
 
 // What `run` does but for the task, whose end makes it ready.

@@ -38,7 +38,7 @@
 #include <utility>
 
 #include <escapement/core/detail/check.h>
-#include <escapement/core/detail/recycle.h>
+#include <escapement/core/detail/frame_pool.h>
 #include <escapement/core/error.h>
 #include <escapement/core/reactor.h>
 

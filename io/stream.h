@@ -80,10 +80,10 @@ class Stream {
   // this stream cannot tell. Not while a read is under way (checked).
   virtual bool watch(Reactor&, Runnable* /*waiter*/) { return false; }
   // Whether it is known that nothing more can be sent. The end of what the peer sends does not mean that.
-  virtual bool broken() const { return false; }
+  virtual bool write_closed() const { return false; }
   // Whether it is known, from `watch`, that the peer sends no more: it has ended its direction or closed the
   // connection, which look the same. What it sent before may still be unread.
-  virtual bool peer_ended() const { return broken(); }
+  virtual bool read_closed() const { return write_closed(); }
 
   // From now on destroying it tells the peer that the connection broke (TCP: RST), not that it ended. For
   // faults on purpose, and for cutting a peer off without waiting for it.

@@ -134,37 +134,37 @@ bool TimerWheel::stays(TimerCell& cell, Tick last_tick) {
 
 void TimerWheel::make_room() {
   int kept = 0;
-  for (const TimerEntry* entry : young_) {
-    if (entry != nullptr && entry->armed() && ++kept > young_max / 2) return settle();
+  for (const TimerEntry* entry : nursery_) {
+    if (entry != nullptr && entry->armed() && ++kept > nursery_max / 2) return flush_nursery();
   }
-  young_count_ = 0;
-  for (TimerCell& cell : young_) {
+  nursery_count_ = 0;
+  for (TimerCell& cell : nursery_) {
     TimerEntry* entry = std::exchange(cell, nullptr);
     if (entry == nullptr) continue;
     entry->forget_cell();
     if (!entry->armed()) continue;
-    entry->stand_in(young_[young_count_]);
-    notice(young_[young_count_++], *entry);
+    entry->stand_in(nursery_[nursery_count_]);
+    notice(nursery_[nursery_count_++], *entry);
   }
 }
 
-void TimerWheel::settle() {
-  place_young(Instant::never());
-  young_count_ = 0;
+void TimerWheel::flush_nursery() {
+  place_nursery(Instant::never());
+  nursery_count_ = 0;
 }
 
 // Gives those that are due at `now` places among the others.
-void TimerWheel::place_young(Instant now) {
-  forget_gone_young();
-  for (int i = 0; i < young_count_; ++i) {
-    TimerEntry* entry = young_[i];
+void TimerWheel::place_nursery(Instant now) {
+  forget_gone_nursery();
+  for (int i = 0; i < nursery_count_; ++i) {
+    TimerEntry* entry = nursery_[i];
     if (entry == nullptr || (entry->armed() && entry->deadline() > now)) continue;
     if (entry->armed()) {
       place(*entry);
     } else {
       entry->forget_cell();
     }
-    young_[i] = nullptr;
+    nursery_[i] = nullptr;
   }
 }
 
@@ -206,12 +206,12 @@ void TimerWheel::look_everywhere() {
   earliest_ = Instant::never();
   pool_.watched = nullptr;
   given_up_ = Instant::never();
-  forget_gone_young();
-  for (int i = 0; i < young_count_; ++i) {
-    if (young_[i] != nullptr && young_[i]->armed()) consider(young_[i]);
+  forget_gone_nursery();
+  for (int i = 0; i < nursery_count_; ++i) {
+    if (nursery_[i] != nullptr && nursery_[i]->armed()) consider(nursery_[i]);
   }
   int looks = step_max;
-  if (moving_down_ != 0 || !look_at_current(looks)) {
+  if (cascading_ != 0 || !look_at_current(looks)) {
     return give_up_looking(detail::start_of_tick(clock_));
   }
   look_on(0, looks);
@@ -261,17 +261,17 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
   earliest_ = given_up_ = now;
   Place first = first_place();
   // As far as no slot begins: the young that are due before go into the current tick.
-  if (moving_down_ == 0 && current_.empty()) clock_ = std::min(target, first.start - 1);
-  place_young(now);
+  if (cascading_ == 0 && current_.empty()) clock_ = std::min(target, first.start - 1);
+  place_nursery(now);
   int budget = step_max;
   while (budget > 0) {
-    if (moving_down_ != 0) {
+    if (cascading_ != 0) {
       move_down(budget);
     } else if (first.start <= clock_ || current_.empty()) {
       clock_ = std::min(target, first.start);
       if (first.start > target) break;
       open(first, now, due, budget);
-      if (moving_down_ != 0) continue;
+      if (cascading_ != 0) continue;
     } else if (!fire(now, due, budget)) {
       break;
     }
@@ -287,7 +287,7 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
 // The clock enters a slot.
 void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget) {
   const Spot spot = spot_at(place);
-  if (!spot.single()) return Block::move_list(spot.slot->list, moving_down_);
+  if (!spot.single()) return Block::move_list(spot.slot->list, cascading_);
   --budget;
   if (!stays(spot.slot->only, place.last())) return;
   TimerEntry& entry = *spot.slot->only;
@@ -302,7 +302,7 @@ void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget
 
 // Places the entries of the slot that the clock has entered: on lower levels, or in the current tick.
 void TimerWheel::move_down(int& budget) {
-  while (Block* block = Block::at(moving_down_)) {
+  while (Block* block = Block::at(cascading_)) {
     if (budget <= 0) return;
     if (const Block* following = block->next()) {
       __builtin_prefetch(following->next());
@@ -371,7 +371,7 @@ void TimerWheel::for_each(CellVisit visit, BlockVisit visit_block) {
       block = following;
     }
   };
-  for (TimerCell& cell : young_) visit(cell);
+  for (TimerCell& cell : nursery_) visit(cell);
   for (const std::unique_ptr<Ring>& ring : levels_) {
     if (!ring) continue;
     ring->for_each([&](int, Spot spot) {
@@ -382,7 +382,7 @@ void TimerWheel::for_each(CellVisit visit, BlockVisit visit_block) {
       }
     });
   }
-  walk(moving_down_);
+  walk(cascading_);
   current_.for_each(visit);
 }
 

@@ -69,7 +69,7 @@ class TimerWheel final : public TimerQueue {
  public:
   // The most entries that one `advance` or `next` looks at.
   static constexpr int step_max = 2048;
-  static constexpr int young_max = 32;
+  static constexpr int nursery_max = 32;
 
   // `start` is the time at which its clock begins.
   explicit TimerWheel(Instant start = Instant());
@@ -79,9 +79,9 @@ class TimerWheel final : public TimerQueue {
   ~TimerWheel() override;
 
   void insert(TimerEntry& entry) override {
-    forget_gone_young();
-    if (young_count_ == young_max) make_room();
-    detail::TimerCell& cell = young_[young_count_++];
+    forget_gone_nursery();
+    if (nursery_count_ == nursery_max) make_room();
+    detail::TimerCell& cell = nursery_[nursery_count_++];
     entry.stand_in(cell);
     if (entry.deadline() >= earliest_) return;
     earliest_ = entry.deadline();
@@ -97,7 +97,7 @@ class TimerWheel final : public TimerQueue {
   void advance(Instant now, List<Runnable>& due) override;
 
   // Gives the young their places in the levels now. For tests: it happens by itself when there are many.
-  void settle();
+  void flush_nursery();
 
   // How many entries are armed. Looks at all of them: for tests, and for a scrape now and then.
   std::size_t size() const;
@@ -132,11 +132,11 @@ class TimerWheel final : public TimerQueue {
   void put_into_list(detail::BlockLink& list, TimerEntry& entry);
   bool stays(detail::TimerCell& cell, detail::Tick last_tick);
 
-  void forget_gone_young() {
-    while (young_count_ > 0 && young_[young_count_ - 1] == nullptr) --young_count_;
+  void forget_gone_nursery() {
+    while (nursery_count_ > 0 && nursery_[nursery_count_ - 1] == nullptr) --nursery_count_;
   }
   void make_room();
-  void place_young(Instant now);
+  void place_nursery(Instant now);
 
   Instant look_for_earliest();
   void look_everywhere();
@@ -160,16 +160,16 @@ class TimerWheel final : public TimerQueue {
   void for_each(CellVisit cell, BlockVisit block);
   void validate_slot(Place place, Spot spot) const;
 
-  detail::TimerCell young_[young_max] = {};
-  int young_count_ = 0;
+  detail::TimerCell nursery_[nursery_max] = {};
+  int nursery_count_ = 0;
   detail::Tick clock_;                  // the current tick: what stands in slots is later
   detail::Tick higher_from_ = no_tick;  // no occupied slot above level 0 starts before this tick
   std::unique_ptr<Ring> levels_[level_count];
-  detail::BlockLink moving_down_ = 0;  // of the slot that the clock entered: not placed again yet
+  detail::BlockLink cascading_ = 0;  // of the slot that the clock entered: not placed again yet
   detail::CurrentTick current_;
   // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
   // use.
-  detail::CellPool pool_;
+  detail::BlockPool pool_;
   // What `next()` answered when it gave up looking: as long as it is earliest_, it answers it again.
   Instant given_up_ = Instant::never();
 };

@@ -54,7 +54,7 @@ ESC_IMPORT(log) void esc_host_log(int fd, const char* line, std::size_t length);
 // --- Imports: a task that JS ran (escapement.mjs: run) -----------------------------------------------------
 
 // It has finished: with its result, or (ok = 0) with an error's text.
-ESC_IMPORT(settle) void esc_host_settle(int ok, const char* text, std::size_t length);
+ESC_IMPORT(settle) void esc_host_resolve(int ok, const char* text, std::size_t length);
 // Reports a failure of which nobody else hears: an error's text.
 ESC_IMPORT(failed) void esc_host_failed(const char* text, std::size_t length);
 

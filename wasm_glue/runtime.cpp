@@ -27,7 +27,7 @@ void settle(const Result<std::string>& result) {
   const bool ok = static_cast<bool>(result);
   const std::string text = ok ? std::string() : to_string(result.error());
   const std::string& said = ok ? *result : text;
-  esc_host_settle(ok ? 1 : 0, said.data(), said.size());
+  esc_host_resolve(ok ? 1 : 0, said.data(), said.size());
 }
 
 Task<> report(Task<std::string> task) {

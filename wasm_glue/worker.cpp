@@ -117,8 +117,8 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
     if (!sendable) outcome = sendable.error();
   }
   if (request && !outcome) report_failure(outcome.error());
-  const int failure_status = !request ? 400 : exchange->stalled() ? 408 : 500;
-  http::Response response = outcome ? *std::move(outcome) : http::Response(failure_status);
+  const int error_status = !request ? 400 : exchange->stalled() ? 408 : 500;
+  http::Response response = outcome ? *std::move(outcome) : http::Response(error_status);
   if (!http::may_have_content(response.status)) response.body = http::Body();
   if (!outcome) {
     response.headers.add("Content-Type", "text/plain");
@@ -147,7 +147,7 @@ void Worker::begin(Context& context, Result<std::string> head, bool has_body) co
   respond(http::Response(503), "Service Unavailable\n", false);
 }
 
-void outlive(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
+void wait_until(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
 
 std::optional<std::string> env(Reactor&, std::string_view name) {
   std::string value(128, '\0');

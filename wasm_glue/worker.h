@@ -42,7 +42,7 @@ class Worker {
 
 // Lets `task` go on when the response has been sent: the host is asked to wait for it (waitUntil; Workers
 // give it 30 s). It ends early when the client goes away. Its failure is reported (console.error, onError).
-void outlive(Reactor& reactor, Task<> task);
+void wait_until(Reactor& reactor, Task<> task);
 
 // A variable of the Worker's env object that is a string; nullopt when there is none.
 // While its request is answered, and of a task that outlives that.

@@ -89,7 +89,7 @@ Task<> serve(http::Server& server, Network& network, const Mode& mode) {
   std::unique_ptr<Listener> listener = co_await network.listen("127.0.0.1:0");
   if (!mode.certificate_file.empty()) {
     TlsServer tls = co_await make_tls(mode);
-    listener = tls.over(std::move(listener));
+    listener = tls.wrap(std::move(listener));
   }
   std::printf("%u\n", listener->port());
   std::fflush(stdout);

@@ -12,7 +12,7 @@
 #include <functional>
 #include <thread>
 
-#include <escapement/io/native/threads.h>
+#include <escapement/io/native/loop_group.h>
 
 using namespace escapement;
 
@@ -56,7 +56,7 @@ double bare_round_trip() {
 
 // Runs `begin` on the first of two reactors; over when `done` is set there.
 void on_two_reactors(const std::function<void(Reactor& first, Reactor& second, Event& done)>& begin) {
-  std::unique_ptr<Threads> threads = *Threads::make(2, LoopOptions());
+  std::unique_ptr<LoopGroup> threads = *LoopGroup::make(2, LoopOptions());
   Event done;
   Result<> ended = threads->run([&](Loop&, std::size_t index) -> Task<> {
     if (index != 0) co_return;

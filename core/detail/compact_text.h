@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include <escapement/core/detail/check.h>
-#include <escapement/core/detail/recycle.h>
+#include <escapement/core/detail/frame_pool.h>
 
 namespace escapement {
 

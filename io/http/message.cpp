@@ -241,16 +241,16 @@ Task<std::string> Body::text(std::size_t max) {
   }
 }
 
-void Body::hold(std::unique_ptr<BodyGuard> guard) {
+void Body::attach(std::unique_ptr<BodyAttachment> guard) {
   if (!content_) content_.reset(new Content(std::string()));
   guard->next_ = std::move(content_->guards);
   content_->guards = std::move(guard);
 }
 
-void Body::hold_what(Body& other) {
+void Body::take_attachments(Body& other) {
   if (!other.content_ || !other.content_->guards) return;
   if (!content_) content_.reset(new Content(std::string()));
-  std::unique_ptr<BodyGuard>* last = &other.content_->guards;
+  std::unique_ptr<BodyAttachment>* last = &other.content_->guards;
   while (*last) last = &(*last)->next_;
   *last = std::move(content_->guards);
   content_->guards = std::move(other.content_->guards);

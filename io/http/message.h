@@ -18,7 +18,7 @@
 #include <escapement/core/detail/ascii.h>
 #include <escapement/core/detail/check.h>
 #include <escapement/core/detail/compact_text.h>
-#include <escapement/core/detail/recycle.h>
+#include <escapement/core/detail/frame_pool.h>
 #include <escapement/core/task.h>
 #include <escapement/io/file_range.h>
 #include <escapement/io/http/url.h>
@@ -242,13 +242,13 @@ bool idempotent(const Method& method, const Headers& headers);
 
 // Something that lives as long as a body does: a permit, a line for a log. Its destructor runs when the body
 // has been sent, or was given up.
-class BodyGuard {
+class BodyAttachment {
  public:
-  virtual ~BodyGuard() = default;
+  virtual ~BodyAttachment() = default;
 
  private:
   friend class Body;
-  std::unique_ptr<BodyGuard> next_;
+  std::unique_ptr<BodyAttachment> next_;
 };
 
 // The content of a message: nothing, bytes in memory, or a stream that can be read once.
@@ -286,9 +286,9 @@ class Body {
   Task<> take_over(std::unique_ptr<Stream> stream);  // only where `takes_over` says so (checked)
 
   // `guard` lives from now on exactly as long as this body does, wherever that moves.
-  void hold(std::unique_ptr<BodyGuard> guard);
+  void attach(std::unique_ptr<BodyAttachment> guard);
   // What `other` holds is held here from now on: for a layer that puts another body in its place.
-  void hold_what(Body& other);
+  void take_attachments(Body& other);
 
  private:
   // Apart, so that bodies move as one pointer, and most have none.
@@ -302,7 +302,7 @@ class Body {
       escapement::detail::free_block(content, size);
     }
 
-    std::unique_ptr<BodyGuard> guards;  // first: destroyed after the source
+    std::unique_ptr<BodyAttachment> guards;  // first: destroyed after the source
     std::string bytes;
     bool bytes_taken = false;
     std::unique_ptr<BodySource> source;

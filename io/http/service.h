@@ -1,7 +1,7 @@
 // Service: the one shape of everything that answers a request. Client, server handler, middleware, mock
 // and Worker are all a callable `Request -> Task<Response>`.
 //
-// Functions that a layer is given to call (the sink of a log or a trace, Retry::observer, CatchFailure::tell,
+// Functions that a layer is given to call (the sink of a log or a trace, Retry::observer, ErrorResponses::tell,
 // RateLimits::key) run within the task that the request belongs to. They must not destroy that task, nor
 // cancel the scope that it runs in: the program ends with a sentence that says so. Where a server tells of
 // something outside of its handlers, the observer may cancel what serves (server.h).
@@ -56,7 +56,7 @@ class Service {
   Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
 
   // Where the code of the callable begins, and of layers that of the innermost, to name it by
-  // (io/native/code_place.h); null where that cannot be said. A Router knows more (Request::server_side).
+  // (io/native/code_location.h); null where that cannot be said. A Router knows more (Request::server_side).
   const void* handler_code() const { return callable_->handler_code(); }
 
  private:

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include <escapement/core/bytes.h>
-#include <escapement/core/detail/recycle.h>
+#include <escapement/core/detail/frame_pool.h>
 #include <escapement/core/error.h>
 
 namespace escapement::http {

@@ -95,8 +95,8 @@ void EpollBackend::deliver(Reactor& reactor, const epoll_event& event) {
   std::uint32_t what = event.events;
   if ((what & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
     watch.ending = true;
-    watch.broken = watch.broken || (what & (EPOLLERR | EPOLLHUP)) != 0;
-    what |= watch.broken ? EPOLLIN | EPOLLOUT : EPOLLIN;
+    watch.write_closed = watch.write_closed || (what & (EPOLLERR | EPOLLHUP)) != 0;
+    what |= watch.write_closed ? EPOLLIN | EPOLLOUT : EPOLLIN;
   }
   if ((what & EPOLLIN) != 0) {
     watch.may_read = true;

@@ -23,11 +23,11 @@ struct FdWatch {
   std::uint32_t slot = 0;  // for the backend's own use
   Runnable* readable = nullptr;
   Runnable* writable = nullptr;
-  bool may_read = true;    // what could be read may be there; set with or without a waiter
-  bool may_write = true;   // there may be room; the same
-  bool ending = false;     // the peer's end or a failure was seen: reading comes to it
-  bool broken = false;     // nothing can be sent any more
-  bool news_only = false;  // `readable` waits for what comes next, not for what may be read already
+  bool may_read = true;       // what could be read may be there; set with or without a waiter
+  bool may_write = true;      // there may be room; the same
+  bool ending = false;        // the peer's end or a failure was seen: reading comes to it
+  bool write_closed = false;  // nothing can be sent any more
+  bool news_only = false;     // `readable` waits for what comes next, not for what may be read already
 
   void drained() { may_read = ending; }
   // EAGAIN: no end is there either.

@@ -28,7 +28,7 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
     if (broken || (events & (POLLIN | POLLRDHUP)) != 0) {
       watch.may_read = true;
       watch.ending = watch.ending || broken || (events & POLLRDHUP) != 0;
-      watch.broken = watch.broken || broken;
+      watch.write_closed = watch.write_closed || broken;
       if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
     }
     if (broken || (events & POLLOUT) != 0) {

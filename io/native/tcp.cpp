@@ -145,8 +145,8 @@ class TcpStream final : public Stream {
     return true;
   }
 
-  bool broken() const override { return socket_.watch().broken; }
-  bool peer_ended() const override { return socket_.watch().ending; }
+  bool write_closed() const override { return socket_.watch().write_closed; }
+  bool read_closed() const override { return socket_.watch().ending; }
 
   Task<> shutdown_write() override {
     if (::shutdown(socket_.fd(), SHUT_WR) != 0) co_await broken_off("half-close to ", errno);

@@ -21,7 +21,7 @@ class SimStream final : public Stream {
       : connection_(std::move(connection)), end_(end), peer_(std::move(peer)) {}
   ~SimStream() override {
     if (reset_on_close_) abort();
-    connection_->inbox_of(end_).forget_watcher();
+    connection_->receive_buffer_of(end_).forget_watcher();
     connection_->close(end_);
   }
 
@@ -30,8 +30,8 @@ class SimStream final : public Stream {
   Task<> shutdown_write() override;
   bool readable_or_closed() override {
     connection_->catch_up(end_);
-    const Inbox& inbox = connection_->inbox_of(end_);
-    return inbox.size() != 0 || inbox.ended || inbox.broken;
+    const ReceiveBuffer& inbox = connection_->receive_buffer_of(end_);
+    return inbox.size() != 0 || inbox.ended || inbox.write_closed;
   }
   std::string peer() const override { return peer_; }
   // Of a name, a number made of it: enough to tell simulated hosts apart.
@@ -49,14 +49,14 @@ class SimStream final : public Stream {
   std::optional<std::size_t> read_now(MutableBytes into) override;
   std::size_t write_now(Bytes bytes) override;
   bool watch(Reactor& reactor, Runnable* waiter) override {
-    connection_->inbox_of(end_).watch(reactor, waiter);
+    connection_->receive_buffer_of(end_).watch(reactor, waiter);
     return true;
   }
-  bool broken() const override { return connection_->inbox_of(end_).broken; }
-  bool peer_ended() const override { return broken() || connection_->inbox_of(end_).ended; }
+  bool write_closed() const override { return connection_->receive_buffer_of(end_).write_closed; }
+  bool read_closed() const override { return write_closed() || connection_->receive_buffer_of(end_).ended; }
   void reset_on_close() override { reset_on_close_ = true; }
   void abort() {
-    if (!broken()) connection_->send_reset(end_);
+    if (!write_closed()) connection_->send_reset(end_);
   }
 
  private:
@@ -72,12 +72,12 @@ class SimStream final : public Stream {
 Task<std::size_t> SimStream::read_task(MutableBytes into) {
   ESC_CHECK(!into.empty());
   if (!take_turn()) co_await yield();
-  Inbox& inbox = connection_->inbox_of(end_);
-  while (inbox.size() == 0 && !inbox.ended && !inbox.broken) {
-    Inbox::Waiting waiting = inbox.reads();
+  ReceiveBuffer& inbox = connection_->receive_buffer_of(end_);
+  while (inbox.size() == 0 && !inbox.ended && !inbox.write_closed) {
+    ReceiveBuffer::Waiting waiting = inbox.reads();
     co_await waiting.wait();
   }
-  if (inbox.broken) co_await reset_error();
+  if (inbox.write_closed) co_await reset_error();
   co_return take(into);
 }
 
@@ -86,21 +86,21 @@ std::size_t SimStream::take(MutableBytes into) {
   const std::size_t chunk_max = world.options.chunk_max;
   std::size_t count = into.size();
   if (chunk_max != 0) count = std::min<std::size_t>(count, 1 + world.random.up_to(chunk_max - 1));
-  count = connection_->inbox_of(end_).take(into.first(count));
+  count = connection_->receive_buffer_of(end_).take(into.first(count));
   world.backend.trace("read", connection_->id, count);
   return count;
 }
 
 std::optional<std::size_t> SimStream::read_now(MutableBytes into) {
-  const Inbox& inbox = connection_->inbox_of(end_);
-  if (inbox.broken || (inbox.ended && inbox.size() == 0)) return 0;
+  const ReceiveBuffer& inbox = connection_->receive_buffer_of(end_);
+  if (inbox.write_closed || (inbox.ended && inbox.size() == 0)) return 0;
   if (inbox.size() == 0) return std::nullopt;
   return take(into);
 }
 
 std::size_t SimStream::write_now(Bytes bytes) {
   std::size_t sent = 0;
-  if (broken() || connection_->end_sent(end_)) return sent;
+  if (write_closed() || connection_->end_sent(end_)) return sent;
   while (sent < bytes.size() && connection_->room(end_) != 0) {
     sent += connection_->send(end_, bytes.subspan(sent));
   }
@@ -110,19 +110,19 @@ std::size_t SimStream::write_now(Bytes bytes) {
 Task<> SimStream::write_task(Bytes bytes) {
   if (!take_turn()) co_await yield();
   for (;;) {
-    if (broken()) co_await reset_error();
+    if (write_closed()) co_await reset_error();
     if (connection_->end_sent(end_)) {
       co_await Error(Errc::reset, peer_ + ": write after shutdown_write");
     }
     bytes = bytes.subspan(write_now(bytes));
     if (bytes.empty()) break;
-    Inbox::Waiting waiting = connection_->writes(end_);
+    ReceiveBuffer::Waiting waiting = connection_->writes(end_);
     co_await waiting.wait();
   }
 }
 
 Task<> SimStream::shutdown_write() {
-  if (broken()) co_await reset_error();
+  if (write_closed()) co_await reset_error();
   if (!connection_->end_sent(end_)) connection_->send_end(end_);
 }
 
@@ -183,7 +183,7 @@ class SimListener final : public Listener {
       while (waiting_.empty()) co_await arrived_.wait();
       std::unique_ptr<SimStream> stream = std::move(waiting_.front());
       waiting_.pop_front();
-      if (!stream->broken()) co_return std::unique_ptr<Stream>(std::move(stream));
+      if (!stream->write_closed()) co_return std::unique_ptr<Stream>(std::move(stream));
     }
   }
   std::uint16_t port() const override { return at_.port; }

@@ -4,7 +4,7 @@
 //     http::Client client(network, http::ClientOptions{.encrypt = tls});
 //
 //     TlsServer tls = co_await TlsServer::make({.identities = {identity}});
-//     co_await server.serve(tls.over(std::move(listener)));
+//     co_await server.serve(tls.wrap(std::move(listener)));
 //
 // TLS 1.2 and 1.3, by mbedTLS, over any Stream: a socket, a pipe, the simulated network.
 //
@@ -169,7 +169,7 @@ class TlsServer {
 
   // A listener of TLS streams that does not wait for handshakes: each stream does its own when it is first
   // used. What http::Server::serve wants.
-  std::unique_ptr<Listener> over(std::unique_ptr<Listener> listener) const;
+  std::unique_ptr<Listener> wrap(std::unique_ptr<Listener> listener) const;
 
   const TlsServerStatistics& statistics() const;
 

@@ -18,22 +18,23 @@ Task<Response> only_attempt(Request request, const Service& next, bool idempoten
   Result<Response> outcome = co_await next(std::move(request)).result();
   if (outcome) co_return std::move(outcome);
   Reactor& reactor = co_await this_reactor;
-  const Verdict verdict = judge(idempotent, Attempt(outcome.error()), reactor.backend().system_now());
-  if (!verdict.again) co_return std::move(outcome);
+  const RetryDecision decision = decide(idempotent, Attempt(outcome.error()), reactor.backend().system_now());
+  if (!decision.again) co_return std::move(outcome);
   co_return std::move(outcome).error().context("not tried again, the body streams and cannot be sent twice");
 }
 
 }  // namespace
 
 // Nothing when the server asks for more than is waited for here.
-std::optional<Duration> Retry::delay_after(const Verdict& verdict, int retry, Random& drawn_from) const {
-  if (verdict.server_delay) {
-    if (*verdict.server_delay > server_delay_max) return std::nullopt;
-    return positive_jitter(*verdict.server_delay, drawn_from);
+std::optional<Duration> Retry::delay_after(const RetryDecision& decision, int retry,
+                                           Random& drawn_from) const {
+  if (decision.server_delay) {
+    if (*decision.server_delay > server_delay_max) return std::nullopt;
+    return positive_jitter(*decision.server_delay, drawn_from);
   }
-  if (verdict.backoff_min > Duration()) {
-    if (verdict.backoff_min > server_delay_max) return std::nullopt;
-    return positive_jitter(exponential_backoff(verdict.backoff_min, server_delay_max, retry), drawn_from);
+  if (decision.backoff_min > Duration()) {
+    if (decision.backoff_min > server_delay_max) return std::nullopt;
+    return positive_jitter(exponential_backoff(decision.backoff_min, server_delay_max, retry), drawn_from);
   }
   const Duration delay = exponential_backoff(backoff, backoff_max, retry);
   return jitter == Jitter::full ? full_jitter(delay, drawn_from) : delay;
@@ -49,9 +50,9 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
     Result<Response> outcome = co_await next(copy_of(request)).result();
     if (made >= attempts) co_return std::move(outcome);
     const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());
-    const Verdict verdict = judge(repeatable, attempt, reactor.backend().system_now());
-    if (!verdict.again) co_return std::move(outcome);
-    const std::optional<Duration> delay = delay_after(verdict, made - 1, drawn_from);
+    const RetryDecision decision = decide(repeatable, attempt, reactor.backend().system_now());
+    if (!decision.again) co_return std::move(outcome);
+    const std::optional<Duration> delay = delay_after(decision, made - 1, drawn_from);
     if (!delay || reactor.precise_now() + *delay >= request.deadline) co_return std::move(outcome);
     if (observer) observer(RetryNotice{attempt, made, *delay});
     outcome = Error::cancelled();  // gives up the failed answer's body before the wait

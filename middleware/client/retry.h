@@ -53,7 +53,7 @@ struct Retry {
   Task<Response> operator()(Request request, const Service& next) const;
 
  private:
-  std::optional<Duration> delay_after(const Verdict& verdict, int retry, Random& drawn_from) const;
+  std::optional<Duration> delay_after(const RetryDecision& decision, int retry, Random& drawn_from) const;
 };
 
 }  // namespace escapement::http

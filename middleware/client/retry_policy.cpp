@@ -9,8 +9,8 @@ namespace escapement::http {
 
 namespace {
 
-constexpr Verdict no;
-constexpr Verdict backoff{true};
+constexpr RetryDecision no;
+constexpr RetryDecision backoff{true};
 
 constexpr Duration unreadable = Duration::max();
 constexpr Duration too_many_requests_wait = 60s;
@@ -93,7 +93,7 @@ std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exh
   return longest;
 }
 
-Verdict judge_error(bool idempotent, const Error& error) {
+RetryDecision judge_error(bool idempotent, const Error& error) {
   switch (error.code()) {
     case Errc::unavailable:
     case Errc::overloaded:
@@ -103,7 +103,7 @@ Verdict judge_error(bool idempotent, const Error& error) {
   }
 }
 
-Verdict judge_status(bool idempotent, const Response& response, SystemTime now) {
+RetryDecision judge_status(bool idempotent, const Response& response, SystemTime now) {
   if (response.status < 400) return no;
   const Headers& headers = response.headers;
   std::optional<Duration> asked;
@@ -111,25 +111,25 @@ Verdict judge_status(bool idempotent, const Response& response, SystemTime now) 
   const std::optional<Duration> delay =
       asked ? asked : rate_limit_reset(headers, response.status == 429, now);
   switch (response.status) {
-    case 403: return delay ? Verdict{true, delay} : no;
+    case 403: return delay ? RetryDecision{true, delay} : no;
     case 408:
     case 500:
     case 502:
     case 504:
-    case 524: return idempotent ? Verdict{true, delay} : no;
-    case 413: return idempotent && asked ? Verdict{true, asked} : no;
-    case 425: return Verdict{true, delay.value_or(Duration())};
-    case 429: return Verdict{true, delay, too_many_requests_wait};
+    case 524: return idempotent ? RetryDecision{true, delay} : no;
+    case 413: return idempotent && asked ? RetryDecision{true, asked} : no;
+    case 425: return RetryDecision{true, delay.value_or(Duration())};
+    case 429: return RetryDecision{true, delay, too_many_requests_wait};
     case 521:
-    case 522: return Verdict{true, delay};
-    case 503: return idempotent || asked ? Verdict{true, delay} : no;
+    case 522: return RetryDecision{true, delay};
+    case 503: return idempotent || asked ? RetryDecision{true, delay} : no;
     default: return no;
   }
 }
 
 }  // namespace
 
-Verdict judge(bool idempotent, const Attempt& attempt, SystemTime now) {
+RetryDecision decide(bool idempotent, const Attempt& attempt, SystemTime now) {
   if (attempt.error() != nullptr) return judge_error(idempotent, *attempt.error());
   return judge_status(idempotent, *attempt.response(), now);
 }

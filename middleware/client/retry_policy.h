@@ -55,7 +55,7 @@ class Attempt {
 
 // Whether to try again, and the least time to wait when the server named one (zero means at once). Without
 // it, the backoff's delay is waited, which begins with `backoff_min` where that is not zero.
-struct Verdict {
+struct RetryDecision {
   bool again = false;
   std::optional<Duration> server_delay;
   Duration backoff_min = {};
@@ -64,7 +64,7 @@ struct Verdict {
 // (`idempotent`, for `judge`: message.h.)
 
 // The table above. `now` is the wall clock, for dates in a response that has no Date of its own.
-Verdict judge(bool idempotent, const Attempt& attempt, SystemTime now);
+RetryDecision decide(bool idempotent, const Attempt& attempt, SystemTime now);
 
 // What Retry-After asks for: seconds, also with decimals, or a date (SystemTime::parse_http_date, RFC 3339),
 // measured against the response's own Date so that a wrong clock on either side does not matter. A date in

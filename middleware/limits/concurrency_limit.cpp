@@ -19,7 +19,7 @@ struct ConcurrencyLimit::State {
 namespace {
 
 // A permit, with what it is given back to.
-class HeldPermit final : public BodyGuard {
+class HeldPermit final : public BodyAttachment {
  public:
   HeldPermit(std::shared_ptr<void> state, Semaphore::Permit permit)
       : state_(std::move(state)), permit_(std::move(permit)) {}
@@ -51,7 +51,7 @@ Task<Response> ConcurrencyLimit::operator()(Request request, const Service& next
   const std::shared_ptr<State> state = state_;
   const bool must_wait = state->permits.available() == 0 || state->waiting > 0;
   if (must_wait && state->waiting >= state->limits.waiting_max) co_return refusal();
-  std::unique_ptr<BodyGuard> held;
+  std::unique_ptr<BodyAttachment> held;
   {
     ++state->waiting;
     const Defer waited([&waiting = state->waiting] { --waiting; });

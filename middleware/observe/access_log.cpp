@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/observe/detail/counted_body.h>
-#include <escapement/middleware/observe/detail/failure_status.h>
+#include <escapement/middleware/observe/detail/error_status.h>
 #include <escapement/middleware/server/peer_address.h>
 
 namespace escapement::http {
@@ -73,7 +73,7 @@ std::string redacted(std::string_view target, LoggedQuery query) {
 }
 
 // A request's entry on its way. Written when this is destroyed, whichever way that comes about.
-class Pending final : public BodyGuard {
+class Pending final : public BodyAttachment {
  public:
   Pending(const AccessLog& log, Reactor& reactor, const Request& request)
       : log_(log), reactor_(reactor), began_(reactor.precise_now()) {
@@ -98,7 +98,7 @@ class Pending final : public BodyGuard {
   }
 
   void failed(const Error& error) {
-    entry_.status = failure_status(error);
+    entry_.status = error_status(error);
     entry_.error = to_string(error);
   }
   void answered(Response& response) {

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/observe/detail/counted_body.h>
-#include <escapement/middleware/observe/detail/failure_status.h>
+#include <escapement/middleware/observe/detail/error_status.h>
 
 namespace escapement::http {
 
@@ -30,7 +30,7 @@ std::string_view method_label(std::string_view method) {
 }
 
 // A request on its way. Counted when this is destroyed, whichever way that comes about.
-class InFlight final : public BodyGuard {
+class InFlight final : public BodyAttachment {
  public:
   InFlight(std::shared_ptr<MetricsSample> figures, Reactor& reactor, std::string_view method)
       : figures_(std::move(figures)), reactor_(reactor), began_(reactor.precise_now()), method_(method) {
@@ -51,7 +51,7 @@ class InFlight final : public BodyGuard {
     (void)escapement::detail::catching(count);  // a new series needs memory
   }
 
-  void failed(const Error& error) { status_ = failure_status(error); }
+  void failed(const Error& error) { status_ = error_status(error); }
   void answered(Response& response) {
     status_ = response.status;
     if (method_ != "HEAD") count_ = count(response.body);

@@ -39,9 +39,9 @@ std::optional<Preference> preference(std::string_view element) {
 
 }  // namespace
 
-GzipWish gzip_wish(const Headers& request_headers) {
+GzipPreference gzip_preference(const Headers& request_headers) {
   const std::optional<std::string> value = request_headers.joined("accept-encoding");
-  if (!value) return GzipWish::refused;
+  if (!value) return GzipPreference::refused;
   std::optional<int> gzip;
   std::optional<int> identity;
   std::optional<int> others;
@@ -60,11 +60,11 @@ GzipWish gzip_wish(const Headers& request_headers) {
     }
   }
   const int of_gzip = gzip.value_or(others.value_or(0));
-  if (of_gzip == 0) return GzipWish::refused;
+  if (of_gzip == 0) return GzipPreference::refused;
   // Without a word about it no coding is acceptable, unless "*;q=0" says otherwise.
   const bool identity_refused = identity == 0 || (!identity && others == 0);
-  if (identity_refused) return GzipWish::required;
-  return identity && *identity > of_gzip ? GzipWish::refused : GzipWish::welcome;
+  if (identity_refused) return GzipPreference::required;
+  return identity && *identity > of_gzip ? GzipPreference::refused : GzipPreference::welcome;
 }
 
 }  // namespace escapement::http

@@ -6,13 +6,13 @@
 
 namespace escapement::http {
 
-enum class GzipWish {
+enum class GzipPreference {
   refused,   // not asked for, refused, or liked less than no coding
   welcome,   // either will do
   required,  // "identity;q=0": only a coding will do
 };
 
 // "x-gzip" is gzip; "*" stands for what is not named; an element that is malformed counts as not there.
-GzipWish gzip_wish(const Headers& request_headers);
+GzipPreference gzip_preference(const Headers& request_headers);
 
 }  // namespace escapement::http

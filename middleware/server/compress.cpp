@@ -118,17 +118,17 @@ Request unconditional(const Request& request) {
 }  // namespace
 
 Task<Response> Compress::operator()(Request request, const Service& next) const {
-  const GzipWish wish = gzip_wish(request.headers);
+  const GzipPreference wish = gzip_preference(request.headers);
   const std::string if_none_match = request.headers.joined("if-none-match").value_or("");
   std::optional<Request> for_head;
-  if (wish != GzipWish::refused && asks_by_date(request.headers)) for_head.emplace(unconditional(request));
+  if (wish != GzipPreference::refused && asks_by_date(request.headers)) for_head.emplace(unconditional(request));
   Response response = co_await next(std::move(request));
   // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
   const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));
   const bool unchanged = response.status == 304;
   const bool is_file = response.headers.has("etag") || response.headers.has("last-modified");
   if (is_part || (unchanged && is_file)) add_vary(response.headers);
-  if (unchanged && wish != GzipWish::refused && is_of_compressed(if_none_match, response.headers)) {
+  if (unchanged && wish != GzipPreference::refused && is_of_compressed(if_none_match, response.headers)) {
     weaken_etag(response.headers);
   }
   if (unchanged && for_head && response.headers.get_or("etag", "").starts_with('"')) {
@@ -139,8 +139,9 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
   if (!is_candidate(response)) co_return std::move(response);
   add_vary(response.headers);
   const std::optional<std::uint64_t> length = response.body.length();
-  const bool too_short = length && (*length == 0 || (*length < length_min && wish != GzipWish::required));
-  if (wish == GzipWish::refused || too_short) co_return std::move(response);
+  const bool too_short =
+      length && (*length == 0 || (*length < length_min && wish != GzipPreference::required));
+  if (wish == GzipPreference::refused || too_short) co_return std::move(response);
   const bool at_once = response.body.replayable() && *length <= slice_max;
   if (!at_once && *streams >= streams_max) co_return std::move(response);
   std::unique_ptr<GzipEncoder> encoder = GzipEncoder::make(level);
@@ -150,7 +151,7 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
     std::string bytes;
     encoder->encode(bytes, response.body.bytes(), GzipEncoder::Flush::finish);
     Body compressed(std::move(bytes));
-    compressed.hold_what(response.body);
+    compressed.take_attachments(response.body);
     response.body = std::move(compressed);
   } else {
     response.body =

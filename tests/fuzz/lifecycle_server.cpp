@@ -35,7 +35,7 @@ class Pieces final : public http::BodySource {
 };
 
 // What an access log's entry is: told when the body goes.
-class Entry final : public http::BodyGuard {
+class Entry final : public http::BodyAttachment {
  public:
   explicit Entry(LifecycleWorld& world) : world_(world), alive_(world.alive) {}
   ~Entry() override { world_.told(); }

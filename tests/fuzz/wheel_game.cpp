@@ -93,7 +93,7 @@ class WheelGame {
       case 12: return thin_out();
       case 13:
       case 14: return react();
-      default: return pair_.wheel.wheel.settle();
+      default: return pair_.wheel.wheel.flush_nursery();
     }
   }
 
@@ -170,7 +170,7 @@ class WheelGame {
       case 1: return pair_.destroy(reaction.other);
       case 2: return arm(id, at(reaction.moment));
       case 3: return arm(reaction.other, now_);
-      case 4: return pair_.wheel.wheel.settle();
+      case 4: return pair_.wheel.wheel.flush_nursery();
       default: return arm(reaction.other, at(reaction.moment));
     }
   }

@@ -11,7 +11,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/native/threads.h>
+#include <escapement/io/native/loop_group.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/wheel.h>
 
@@ -128,7 +128,7 @@ TEST_CASE("no memory: threads and their loops; every allocation in turn, and all
     long works = 0;
     for (bool failed = true; failed; ++works) {
       FailingCall call(Call::allocate, 0, times, works);
-      Result<std::unique_ptr<Threads>> threads = Threads::make(2, {});
+      Result<std::unique_ptr<LoopGroup>> threads = LoopGroup::make(2, {});
       if (threads) {
         const std::function<Task<>(Loop&, std::size_t)> body = [](Loop&, std::size_t) -> Task<> {
           co_await sleep(100us);

@@ -15,7 +15,7 @@
 #include <escapement/middleware/limits/rate_limit.h>
 #include <escapement/middleware/observe/access_log.h>
 #include <escapement/middleware/observe/trace.h>
-#include <escapement/middleware/server/catch_failure.h>
+#include <escapement/middleware/server/error_responses.h>
 #include <escapement/timers/sleep.h>
 
 using namespace escapement;
@@ -54,7 +54,7 @@ struct World {
       return http::layered(later, retry, later, answer);
     }
     if (observer == "catch_failure") {
-      http::CatchFailure catch_failure;
+      http::ErrorResponses catch_failure;
       catch_failure.tell = told_of;
       return http::layered(later, catch_failure, answer);
     }
@@ -119,7 +119,7 @@ struct World {
     };
     auto by_server = [](World& world, const TlsServer& tls, http::Server& server) -> Task<> {
       std::unique_ptr<Listener> listener = co_await world.sim.network().listen("s:443");
-      co_await server.serve(tls.over(std::move(listener)));
+      co_await server.serve(tls.wrap(std::move(listener)));
     };
     if (by_hand) {
       scope->spawn(by_accept(*this, tls));

@@ -209,7 +209,7 @@ TEST_CASE("TimerWheel: an idle loop wakes for a deadline, and in vain at most on
     CAPTURE(offset);
     World world(1, 0);
     world.arm(0, offset);
-    world.wheel.settle();
+    world.wheel.flush_nursery();
     CHECK(idle_until_one_fires(world).wakes == 1);
   }
   // Far away, and too many in one slot to look for the earliest after it was cancelled.
@@ -218,7 +218,7 @@ TEST_CASE("TimerWheel: an idle loop wakes for a deadline, and in vain at most on
   World world(crowd + 1, 0);
   for (int id = 0; id < crowd; ++id) world.arm(id, deadline + id);
   world.arm(crowd, deadline - 1);
-  world.wheel.settle();
+  world.wheel.flush_nursery();
   world.disarm(crowd);
   const Idled idled = idle_until_one_fires(world);
   CHECK(idled.fired == std::vector<int>{0});
@@ -260,7 +260,7 @@ TEST_CASE("TimerWheel: a few entries need no level, and what many needed is give
   const std::size_t empty = wheel.memory();
   CHECK(empty <= 512);
   std::vector<std::unique_ptr<Timer>> timers;
-  for (int i = 0; i < TimerWheel::young_max; ++i) {
+  for (int i = 0; i < TimerWheel::nursery_max; ++i) {
     timers.push_back(std::make_unique<Timer>());
     timers.back()->entry.arm(wheel, Instant::from_nanoseconds(100'000'000 + i), timers.back()->fired);
   }
@@ -299,7 +299,7 @@ bool schedule_agrees(Enumerate& every, std::int64_t start, const std::vector<std
         now = std::max(now, at());
         if (!pair.advance(now)) return false;
     }
-    if (settled) pair.wheel.wheel.settle();
+    if (settled) pair.wheel.wheel.flush_nursery();
     if (!pair.agree()) return false;
   }
   pair.validate();
@@ -345,7 +345,7 @@ class RandomLife {
     } else if (what < 75) {
       pair.destroy(id);
     } else if (what < 80) {
-      pair.wheel.wheel.settle();
+      pair.wheel.wheel.flush_nursery();
     } else {
       now_ = saturated(now_, step());
       if (!pair.advance(now_)) return false;
@@ -408,10 +408,10 @@ TEST_CASE("TimerWheel: a tick that holds entries on several levels fires them in
       CAPTURE(later, settled);
       Pair pair(2);
       pair.arm(0, shared + 10);
-      pair.wheel.wheel.settle();
+      pair.wheel.wheel.flush_nursery();
       CHECK(pair.advance(near));
       pair.arm(1, shared + 10 + later);
-      if (settled) pair.wheel.wheel.settle();
+      if (settled) pair.wheel.wheel.flush_nursery();
       CHECK(pair.agree());
       CHECK(pair.advance(shared + 5 * tick));
       pair.validate();

@@ -28,7 +28,7 @@ double esc_host_wall() { return 1.7e12; }
 double esc_host_random() { return 0.5; }
 void esc_host_log(int, const char*, std::size_t) {}
 
-void esc_host_settle(int ok, const char* text, std::size_t length) {
+void esc_host_resolve(int ok, const char* text, std::size_t length) {
   js.settled = true;
   js.ok = ok != 0;
   js.result.assign(text, length);

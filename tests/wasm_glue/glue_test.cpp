@@ -85,7 +85,7 @@ Task<http::Response> serve(http::Request request) {
   if (path == "/endless") co_return http::Response(200, http::Body(std::make_unique<Endless>()));
   if (path == "/outlive") {
     Reactor& reactor = co_await this_reactor;
-    wasm::outlive(reactor, fetch_apart());
+    wasm::wait_until(reactor, fetch_apart());
     co_return http::Response(200, "sent");
   }
   if (path == "/answer") co_return *std::move(to_answer);

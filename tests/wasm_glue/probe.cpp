@@ -221,11 +221,11 @@ Task<http::Response> serve(http::Request request) {
   }
   if (path == "/odd-field") co_return http::Response(200, http::Headers{{"X", "\xe2\x82\xac"}}, "euro");
   if (path == "/outlive") {
-    wasm::outlive(reactor, leave_a_note(request.url.query_parameter("url")));
+    wasm::wait_until(reactor, leave_a_note(request.url.query_parameter("url")));
     co_return http::Response(200, "sent");
   }
   if (path == "/outlive-failing") {
-    wasm::outlive(reactor, fail_later());
+    wasm::wait_until(reactor, fail_later());
     co_return http::Response(200, "sent");
   }
   if (path == "/breaking") {

@@ -9,10 +9,10 @@ namespace escapement::detail {
 
 void Block::give_back() {
   unlink();
-  CellPool::slab_of(this)->pool->put_back(this);
+  BlockPool::slab_of(this)->pool->put_back(this);
 }
 
-CellPool::~CellPool() {
+BlockPool::~BlockPool() {
   while (partial_ != nullptr) {
     ESC_CHECK(partial_->used == 0);
     free_slab(partial_);
@@ -20,7 +20,7 @@ CellPool::~CellPool() {
   ESC_CHECK(memory_ == 0);
 }
 
-Block* CellPool::take() {
+Block* BlockPool::take() {
   if (partial_ == nullptr) add_slab();
   Slab* slab = partial_;
   Block* block = Block::at(slab->free);
@@ -31,7 +31,7 @@ Block* CellPool::take() {
   return block;
 }
 
-void CellPool::put_back(Block* block) {
+void BlockPool::put_back(Block* block) {
   Slab* slab = slab_of(block);
   if (slab->free == 0) link_slab(slab);
   block->link_ = slab->free;
@@ -40,7 +40,7 @@ void CellPool::put_back(Block* block) {
   if (++empty_slabs_ > 1) free_slab(slab);
 }
 
-void CellPool::free_slab(Slab* slab) {
+void BlockPool::free_slab(Slab* slab) {
   const auto begin = reinterpret_cast<std::uintptr_t>(slab);
   if (reinterpret_cast<std::uintptr_t>(watched) - begin < slab->bytes) watched = nullptr;
   unlink_slab(slab);
@@ -51,7 +51,7 @@ void CellPool::free_slab(Slab* slab) {
 
 // An eighth of what there is, up to a bound. A little less than whole pages: what malloc puts before an
 // aligned piece then fits in between. Its blocks come in the order of their addresses.
-void CellPool::add_slab() {
+void BlockPool::add_slab() {
   const std::size_t pages = std::clamp<std::size_t>(memory_ / 8 / page_size, 1, pages_max);
   const std::size_t size = pages * page_size - Block::size;
   auto* bytes = static_cast<std::byte*>(::operator new(size, std::align_val_t(page_size)));
@@ -73,14 +73,14 @@ void CellPool::add_slab() {
   link_slab(slab);
 }
 
-void CellPool::link_slab(Slab* slab) {
+void BlockPool::link_slab(Slab* slab) {
   slab->previous = nullptr;
   slab->next = partial_;
   if (partial_ != nullptr) partial_->previous = slab;
   partial_ = slab;
 }
 
-void CellPool::unlink_slab(Slab* slab) {
+void BlockPool::unlink_slab(Slab* slab) {
   (slab->previous != nullptr ? slab->previous->next : partial_) = slab->next;
   if (slab->next != nullptr) slab->next->previous = slab->previous;
 }

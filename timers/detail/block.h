@@ -24,7 +24,7 @@ namespace escapement::detail {
 
 using TimerCell = TimerEntry*;  // null: empty
 
-class CellPool;
+class BlockPool;
 
 // The address of the first block of a list; in the low six bits, of a block's own link, how many entries
 // that block holds.
@@ -95,7 +95,7 @@ class alignas(64) Block {
   TimerCell cells[capacity];
 
  private:
-  friend class CellPool;
+  friend class BlockPool;
   void give_back();
 
   BlockLink* back_;  // the word that leads here: a slot's, or the link of the block before
@@ -107,12 +107,12 @@ static_assert(sizeof(Block) == Block::size);
 // aligned pieces are what an allocator is worst at. Of slabs that hold nothing it keeps one.
 //
 //     slab --> [header|b|b|b| ... |b]  [header|b|b| ... |b]  ...        pages of 8 KiB (4 on wasm), aligned
-class CellPool {
+class BlockPool {
  public:
-  CellPool() = default;
-  CellPool(const CellPool&) = delete;
+  BlockPool() = default;
+  BlockPool(const BlockPool&) = delete;
   // All blocks must be out of use.
-  ~CellPool();
+  ~BlockPool();
 
   // A block with no entries, in no list.
   Block* take();
@@ -134,7 +134,7 @@ class CellPool {
   // At the beginning of a page; of the first page of a slab it is the slab itself.
   struct alignas(64) PageHeader {
     PageHeader* slab;
-    CellPool* pool;
+    BlockPool* pool;
     PageHeader* next;  // in the list of slabs with free blocks
     PageHeader* previous;
     BlockLink free;       // the first free block of the slab

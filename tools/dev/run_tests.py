@@ -17,7 +17,7 @@ BUILDS = ["native", "asan-debug", "asan", "clang-asan-debug", "clang-asan", "tsa
 MODULES = ["core", "timers", "io", "middleware", "wasm_glue"]
 BODIES = [f"{module}_test" for module in MODULES]
 OPTIONS = {"clang-asan": ["-DESC_BACKEND=poll"],
-           "tsan": ["-DESC_TEST_FILES=io/native/backend_contract_test.cpp;io/native/threads_test.cpp"]}
+           "tsan": ["-DESC_TEST_FILES=io/native/backend_contract_test.cpp;io/native/loop_group_test.cpp"]}
 TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan-debug": BODIES,
            "clang-asan": [*BODIES, "esc-serve", "esc-fetch"], "tsan": ["io_test"]}
 ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]

@@ -12,8 +12,8 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/io/address.h>
+#include <escapement/io/native/loop_group.h>
 #include <escapement/io/native/signals.h>
-#include <escapement/io/native/threads.h>
 #include <escapement/io/tls/tls.h>
 
 #include "tools/command_line.h"
@@ -78,7 +78,7 @@ Result<std::vector<TlsServer>> make_tls(const Options& options) {
 // Everything that runs: one site for each thread.
 class Program {
  public:
-  Program(Threads& threads, Signals& signals, std::vector<TlsServer> tls, const Options& options)
+  Program(LoopGroup& threads, Signals& signals, std::vector<TlsServer> tls, const Options& options)
       : threads_(threads),
         signals_(signals),
         tls_(std::move(tls)),
@@ -92,7 +92,7 @@ class Program {
     Result<std::unique_ptr<Site>> site = Site::make(loop, options, [this] { return all_metrics(); });
     if (!site) return std::move(site).error();
     sites_.push_back(*std::move(site));
-    listeners_.push_back(tls_.empty() ? std::move(listener) : tls_[index].over(std::move(listener)));
+    listeners_.push_back(tls_.empty() ? std::move(listener) : tls_[index].wrap(std::move(listener)));
     return {};
   }
 
@@ -168,7 +168,7 @@ class Program {
     co_return std::move(sum);
   }
 
-  Threads& threads_;
+  LoopGroup& threads_;
   Signals& signals_;
   std::vector<TlsServer> tls_;  // each only used by its thread
   const Options& options_;
@@ -218,7 +218,7 @@ int run(const Options& options) {
   LoopOptions loop_options;
   loop_options.backend = options.backend;
   loop_options.tcp.reuse_port = options.threads > 1;
-  Result<std::unique_ptr<Threads>> threads = Threads::make(options.threads, loop_options);
+  Result<std::unique_ptr<LoopGroup>> threads = LoopGroup::make(options.threads, loop_options);
   if (!threads) return fail(threads.error());
   Result<std::vector<TlsServer>> tls = make_tls(options);
   if (!tls) return fail(tls.error());

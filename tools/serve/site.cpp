@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include <escapement/io/native/code_place.h>
+#include <escapement/io/native/code_location.h>
 #include <escapement/middleware/files/static_files.h>
 #include <escapement/middleware/server/compress.h>
 
@@ -54,7 +54,7 @@ Result<http::Service> service_for(const SiteOptions& options, Site::AllMetrics a
 Site::Site(Loop& loop, Duration turn_max)
     : loop_(loop), turns_(turn_max, [](const Turn& turn) {
         std::fprintf(stderr, "esc-serve: %s, at %s\n", describe(turn).c_str(),
-                     code_place(turn.longest_code).c_str());
+                     code_location(turn.longest_code).c_str());
       }) {}
 
 http::AccessLog Site::access_log_of(const SiteOptions& options) {

@@ -9,8 +9,8 @@
 #include <escapement/io/http/server.h>
 #include <escapement/io/native/loop.h>
 #include <escapement/middleware/observe/access_log.h>
+#include <escapement/middleware/observe/loop_stats.h>
 #include <escapement/middleware/observe/metrics.h>
-#include <escapement/middleware/observe/turn_figures.h>
 
 namespace escapement {
 
@@ -50,7 +50,7 @@ class Site {
   void count_server();
 
   Loop& loop_;
-  TurnFigures turns_;
+  LoopStats turns_;
   http::Metrics metrics_;
   std::unique_ptr<http::Server> server_;
 };

@@ -65,10 +65,10 @@ inline constexpr Characters host_characters(0x21, 0x7e, "/?#@\\");
 // Of paths and queries: what means the same in every spelling.
 inline constexpr Characters plain_path_characters("-._~!$&'()*+,;=:@/?");
 
-// Eight characters at once, the first in the lowest byte.
-class Eight {
+// Swar8 characters at once, the first in the lowest byte.
+class Swar8 {
  public:
-  explicit Eight(const char* at) {
+  explicit Swar8(const char* at) {
     std::memcpy(&word_, at, sizeof word_);
     if constexpr (std::endian::native == std::endian::big) word_ = __builtin_bswap64(word_);
   }
@@ -98,16 +98,16 @@ inline bool is_usual(std::string_view text) {
   if (text.size() < 8) return false;
   const char* const last = text.data() + text.size() - 8;
   for (const char* at = text.data(); at < last; at += 8) {
-    if (Eight(at).unusual() != 0) return false;
+    if (Swar8(at).unusual() != 0) return false;
   }
-  return Eight(last).unusual() == 0;
+  return Swar8(last).unusual() == 0;
 }
 
 // The first byte from `at` on that is not printable ASCII; `end` where there is none.
 inline const char* find_unusual(const char* at, const char* end) {
   for (; end - at >= 8; at += 8) {
-    const std::uint64_t found = Eight(at).unusual();
-    if (found != 0) return at + Eight::place(found);
+    const std::uint64_t found = Swar8(at).unusual();
+    if (found != 0) return at + Swar8::place(found);
   }
   while (at != end && *at >= ' ' && *at < 0x7f) ++at;
   return at;

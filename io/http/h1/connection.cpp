@@ -17,7 +17,7 @@ using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
 
 // What an idle connection of a server's pool may keep for the next one.
-constexpr std::size_t out_kept_max = 2 * Connection::joined_max;
+constexpr std::size_t out_kept_max = 2 * Connection::coalesce_max;
 
 using escapement::detail::LimitName;
 using escapement::detail::timeout_error;
@@ -79,7 +79,7 @@ void Connection::detach() {
   out_.clear();
   if (out_.capacity() > out_kept_max) out_ = Output();
   complete_ = true;
-  parse_failed_ = ended_ = closed_unanswered_ = torn_ = false;
+  parse_failed_ = ended_ = closed_unanswered_ = write_aborted_ = false;
   waits_ = nullptr;
   stream_ = nullptr;
 }
@@ -233,7 +233,7 @@ std::string Connection::take_unread_bytes() {
 // --- sending ----------------------------------------------------------------------------------------------
 
 bool Connection::write_some() {
-  if (sending_ || torn_) return false;
+  if (sending_ || write_aborted_) return false;
   const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
   writes_ += sent > 0 ? 1 : 0;
   if (sent != out_.size()) {
@@ -246,9 +246,9 @@ bool Connection::write_some() {
 
 Task<> Connection::flush() {
   while (sending_) co_await sent_.wait();
-  if (!torn_ && flush_now()) co_return;
+  if (!write_aborted_ && flush_now()) co_return;
   // A write that is cancelled leaves an unknown part sent: nothing may follow it.
-  if (std::exchange(torn_, true)) co_await Error(Errc::reset, "a write before this one was given up");
+  if (std::exchange(write_aborted_, true)) co_await Error(Errc::reset, "a write before this one was given up");
   sending_ = true;
   const Defer sent([this] {
     sending_ = false;
@@ -256,11 +256,11 @@ Task<> Connection::flush() {
   });
   while (!out_.empty()) {
     const Output output = std::move(out_);
-    for (std::size_t at = 0; at < output.size(); at += joined_max) {
-      co_await write_slice(as_bytes(output.view().substr(at, joined_max)));
+    for (std::size_t at = 0; at < output.size(); at += coalesce_max) {
+      co_await write_slice(as_bytes(output.view().substr(at, coalesce_max)));
     }
   }
-  torn_ = false;
+  write_aborted_ = false;
 }
 
 Task<> Connection::write_slice(Bytes slice) {
@@ -288,9 +288,9 @@ Task<bool> Connection::send_slice_of(FileRange& file) {
     const Defer waited(
         [waits = waits_] { waits->end_wait(Waits::For::sending); });  // also where it cannot begin
     waits_->begin_wait(Waits::For::sending);
-    co_return co_await stream_->send_file(file, joined_max);
+    co_return co_await stream_->send_file(file, coalesce_max);
   }
-  Task<bool> sending = stream_->send_file(file, joined_max);
+  Task<bool> sending = stream_->send_file(file, coalesce_max);
   Result<bool> sent = co_await within(stall_timeout_, sending_stalled, std::move(sending)).result();
   if (!sent) co_return named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
   co_return *sent;
@@ -303,7 +303,7 @@ Task<> Connection::send_text(std::string text) {
 
 Task<> Connection::send_bytes(std::string_view bytes) {
   while (!sending_) {
-    const std::size_t room = joined_max - std::min(joined_max, out_.size());
+    const std::size_t room = coalesce_max - std::min(coalesce_max, out_.size());
     const std::string_view piece = bytes.substr(0, room);
     out_ += piece;
     bytes.remove_prefix(piece.size());
@@ -320,7 +320,7 @@ Task<> Connection::send_body(Body& body, Framing framing) {
   const std::uint64_t expected = framing == Framing::length ? *body.length() : 0;
   PromiseBase& self = co_await this_task;
   FileRange* const file = framing == Framing::length ? body.file_range() : nullptr;
-  if (file != nullptr && file->left > joined_max) {
+  if (file != nullptr && file->left > coalesce_max) {
     co_await flush();
     for (bool goes = true; goes && file->left > 0;) goes = co_await send_slice_of(*file);
     sent = expected - file->left;
@@ -355,7 +355,7 @@ Task<> Connection::send_body(Body& body, Framing framing) {
     if (framing == Framing::length && sent > expected) {
       co_await Error(Errc::invalid_argument, "the body is longer than it said");
     }
-    if (out_.size() + piece.size() > joined_max) co_await flush();
+    if (out_.size() + piece.size() > coalesce_max) co_await flush();
     if (framing == Framing::chunked) {
       write_chunk(out_, piece);
     } else {

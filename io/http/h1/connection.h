@@ -43,7 +43,7 @@ class Connection {
  public:
   static constexpr std::size_t read_size = 16 * KiB;
   // So much is put together before it is sent; a body in memory up to this size goes out with its head.
-  static constexpr std::size_t joined_max = 64 * KiB;
+  static constexpr std::size_t coalesce_max = 64 * KiB;
 
   // A client's: waiting for the peer fails with timed_out when there is no progress for `stall_timeout`,
   // waiting for a body's own source when that yields nothing for `source_timeout`.
@@ -111,7 +111,7 @@ class Connection {
   // What is going to be sent. Heads are written into it.
   Output& out() { return out_; }
   // Whether there is more to send, or an unknown part of it was.
-  bool unsent() const { return !out_.empty() || torn_; }
+  bool unsent() const { return !out_.empty() || write_aborted_; }
   // Sends what the stream takes at once. True when that was all.
   bool flush_now() { return out_.empty() || write_some(); }
   // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is
@@ -123,7 +123,7 @@ class Connection {
     if (framing == Framing::none) return true;
     if (!body.replayable() || framing == Framing::chunked) return false;
     const std::string_view bytes = body.bytes();
-    if (out_.size() + bytes.size() > joined_max) return false;
+    if (out_.size() + bytes.size() > coalesce_max) return false;
     out_ += bytes;
     return true;
   }
@@ -170,7 +170,7 @@ class Connection {
   bool closed_unanswered_ = false;
   bool sending_ = false;  // a flush() is under way
   Event sent_;            // pulsed when that is over
-  bool torn_ = false;     // and was given up: an unknown part was sent
+  bool write_aborted_ = false;     // and was given up: an unknown part was sent
 };
 
 }  // namespace escapement::http::detail

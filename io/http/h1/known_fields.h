@@ -39,7 +39,7 @@ struct KnownFields {
   std::string_view host, content_length, expect;  // the first of each
   int hosts = 0, content_lengths = 0;
   bool close = false, keep_alive = false, upgrade = false;  // in Connection
-  bool coded = false;                                       // there is a Transfer-Encoding
+  bool has_transfer_encoding = false;                       // there is a Transfer-Encoding
 
  private:
   void see_connection(std::string_view value);
@@ -65,7 +65,9 @@ ESC_INLINE KnownFields::KnownFields(std::string_view t, std::span<Headers::Place
       case field_sign(14, 'c'):
         if (is_field(name, "Content-Length") && content_lengths++ == 0) content_length = {value, size};
         break;
-      case field_sign(17, 't'): coded = coded || is_field(name, "Transfer-Encoding"); break;
+      case field_sign(17, 't'):
+        has_transfer_encoding = has_transfer_encoding || is_field(name, "Transfer-Encoding");
+        break;
       default: break;
     }
   }

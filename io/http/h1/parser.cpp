@@ -6,8 +6,8 @@
 
 #include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
+#include <escapement/io/http/h1/fast_head_parser.h>
 #include <escapement/io/http/h1/known_fields.h>
-#include <escapement/io/http/h1/plain_head.h>
 
 #include <llhttp.h>
 
@@ -137,7 +137,7 @@ class Parser::State {
   Part name_;
   Part value_;
   std::vector<Headers::Place> places_;
-  detail::PlainHead plain_;
+  detail::FastHeadParser plain_;
   // Of the trailers, the field that comes in.
   std::string trailer_name_;
   std::string trailer_value_;
@@ -319,15 +319,16 @@ bool Parser::State::check_protocol() {
 }
 
 bool Parser::State::check_framing(const Known& known) {
-  if (known.coded && known.content_lengths > 0)
+  if (known.has_transfer_encoding && known.content_lengths > 0)
     return !fail_later(400, "both Transfer-Encoding and Content-Length");
-  if (known.coded && head.minor_version == 0) return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
+  if (known.has_transfer_encoding && head.minor_version == 0)
+    return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
   if (known.content_lengths > 1) return !fail_later(400, "several Content-Length fields");
   if (known.content_lengths == 1) {
     head.content_length = parse_number<std::uint64_t>(known.content_length);
     if (!head.content_length) return !fail_later(400, "Content-Length is not a number");
   }
-  if (known.coded) {
+  if (known.has_transfer_encoding) {
     const std::string codings = known.codings();
     if (role_ == Role::request && !check_request_coding(codings)) return false;
     head.chunked = equal_ignoring_case(codings, "chunked");

@@ -3,7 +3,7 @@
 // llhttp does the grammar, with every lenient switch off. Alone it is not enough for a server on the open
 // internet: it takes HTTP/1.1 without Host, HTTP/1.0 with chunked coding, and knows no limits. What it
 // leaves open is refused here, so that what this parser passes is read in one way only. A request without
-// a body whose head is plain and has arrived as a whole is read without llhttp (plain_head.h), with the
+// a body whose head is plain and has arrived as a whole is read without llhttp (fast_head_parser.h), with the
 // same checks.
 
 #pragma once

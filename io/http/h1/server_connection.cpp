@@ -313,7 +313,7 @@ void ServerConnection::watch_for_loss() {
 }
 
 bool ServerConnection::gone() const {
-  return server_.options_.half_close ? stream().broken() : stream().peer_ended();
+  return server_.options_.half_close ? stream().write_closed() : stream().read_closed();
 }
 
 void ServerConnection::stop_watching() {
@@ -366,7 +366,7 @@ ServerConnection::Next ServerConnection::take_bytes() {
   }
   if (!wire().between_messages()) return Next::bytes;
   // The usual end: nothing was begun, and nobody has to know how it came.
-  if (arrived == Connection::Arrived::ask && stream().peer_ended()) return Next::cut;
+  if (arrived == Connection::Arrived::ask && stream().read_closed()) return Next::cut;
   const bool rests = arrived == Connection::Arrived::nothing && !stopping && stream().watch(reactor_, this);
   return rests ? Next::rest : Next::bytes;
 }
@@ -484,7 +484,7 @@ ServerConnection::Next ServerConnection::answered() {
   if (!another) return Next::farewell;
   conversation_->answer_begun = false;
   conversation_->body_waited = Duration();
-  return wire().out().size() >= Connection::joined_max ? Next::flush : Next::go_on;
+  return wire().out().size() >= Connection::coalesce_max ? Next::flush : Next::go_on;
 }
 
 // --- the conversation: what does --------------------------------------------------------------------------

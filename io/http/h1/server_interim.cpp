@@ -41,8 +41,8 @@ class ContinuedStream final : public Stream {
     return stream_->send_file(range, most);
   }
   bool watch(Reactor& reactor, Runnable* waiter) override { return stream_->watch(reactor, waiter); }
-  bool broken() const override { return stream_->broken(); }
-  bool peer_ended() const override { return stream_->peer_ended(); }
+  bool write_closed() const override { return stream_->write_closed(); }
+  bool read_closed() const override { return stream_->read_closed(); }
   void reset_on_close() override { stream_->reset_on_close(); }
   bool encrypted() const override { return stream_->encrypted(); }
   bool serves(std::string_view host) const override { return stream_->serves(host); }

@@ -144,7 +144,7 @@ void SimConnection::deliver(int end) {
 void SimConnection::deliver_data(int lane, std::string_view bytes) {
   const int receiver = 1 - lane;
   if (world->random.one_in(world->options.reset_one_in)) return break_now();
-  if (lanes_[lane].inbox.broken) return;
+  if (lanes_[lane].inbox.write_closed) return;
   if (gone(receiver)) return send_reset(receiver);
   const std::uint64_t limit = world->hosts[host].faults.reset_after_bytes;
   if (limit != 0) {
@@ -161,7 +161,7 @@ void SimConnection::deliver_data(int lane, std::string_view bytes) {
 
 // The end has received a reset: what it has not read is lost, and it cannot write.
 void SimConnection::reset_end(int end) {
-  inbox_of(end).reset();
+  receive_buffer_of(end).reset();
   lanes_[end].inbox.pulse_writer();
 }
 
@@ -176,8 +176,8 @@ void SimConnection::break_now() {
 }
 
 void SimConnection::close(int end) {
-  Inbox& inbox = inbox_of(end);
-  if (!inbox.broken) {
+  ReceiveBuffer& inbox = receive_buffer_of(end);
+  if (!inbox.write_closed) {
     if (inbox.size() != 0) {
       send_reset(end);
     } else if (!lanes_[end].end_sent) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include <escapement/core/random.h>
-#include <escapement/io/sim/detail/inbox.h>
+#include <escapement/io/sim/detail/receive_buffer.h>
 #include <escapement/io/sim/network.h>
 
 namespace escapement::detail {
@@ -62,11 +62,11 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
  public:
   SimConnection(std::shared_ptr<SimWorld> world, std::string host);
 
-  Inbox& inbox_of(int end) { return lanes_[1 - end].inbox; }
+  ReceiveBuffer& receive_buffer_of(int end) { return lanes_[1 - end].inbox; }
   // How many bytes the end may send now.
   std::size_t room(int end) const;
   // How the end waits when there is none.
-  Inbox::Waiting writes(int end) { return lanes_[end].inbox.writes(); }
+  ReceiveBuffer::Waiting writes(int end) { return lanes_[end].inbox.writes(); }
   // Delivers to the end what is due and nobody has been told of yet: a socket has it before its poller says
   // so.
   void catch_up(int end);
@@ -92,7 +92,7 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
     std::string bytes;
   };
   struct Lane {
-    Inbox inbox;  // at the far end
+    ReceiveBuffer inbox;  // at the far end
     std::deque<Packet> packets;
     std::size_t bytes_on_the_way = 0;
     Instant link_free;

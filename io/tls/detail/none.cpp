@@ -39,7 +39,7 @@ Task<std::unique_ptr<TlsStream>> TlsServer::accept(std::unique_ptr<Stream>) cons
   co_return not_built_in();
 }
 
-std::unique_ptr<Listener> TlsServer::over(std::unique_ptr<Listener> listener) const { return listener; }
+std::unique_ptr<Listener> TlsServer::wrap(std::unique_ptr<Listener> listener) const { return listener; }
 
 const TlsServerStatistics& TlsServer::statistics() const { return state_->statistics; }
 

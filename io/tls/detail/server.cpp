@@ -242,7 +242,7 @@ Task<std::unique_ptr<TlsStream>> TlsServer::accept(std::unique_ptr<Stream> strea
   co_return std::move(made);
 }
 
-std::unique_ptr<Listener> TlsServer::over(std::unique_ptr<Listener> listener) const {
+std::unique_ptr<Listener> TlsServer::wrap(std::unique_ptr<Listener> listener) const {
   class TlsListener final : public Listener {
    public:
     TlsListener(std::shared_ptr<State> state, std::unique_ptr<Listener> inner)

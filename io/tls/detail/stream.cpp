@@ -47,8 +47,8 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   bool serves(std::string_view host) const override { return engine_.speaks_for(host); }
   // Of the transport: records, and its end. What records hold is for `read` to say.
   bool watch(Reactor& reactor, Runnable* waiter) override;
-  bool broken() const override { return inner_->broken(); }
-  bool peer_ended() const override { return ended_ || inner_->peer_ended(); }
+  bool write_closed() const override { return inner_->write_closed(); }
+  bool read_closed() const override { return ended_ || inner_->read_closed(); }
   std::string peer() const override { return inner_->peer(); }
   std::optional<HostKey> peer_host() const override { return inner_->peer_host(); }
 
@@ -80,13 +80,14 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Semaphore shaking_{1};
   bool established_ = false;
   bool receiving_ = false;
-  bool ended_ = false;                       // the peer's close_notify has come
-  bool cut_off_ = false;                     // the transport broke, or ended without it
-  bool shut_ = false;                        // ours has gone
-  bool write_unfinished_ = false;            // one is under way, or was cancelled
-  bool broken_on_purpose_ = false;           // reset_on_close
-  std::size_t ahead_ = 0;                    // bytes that write_now has encrypted and not yet called written
-  std::optional<ChildTask<void>> greeting_;  // the handshake, where nobody but waiter_ waits for it
+  bool ended_ = false;              // the peer's close_notify has come
+  bool cut_off_ = false;            // the transport broke, or ended without it
+  bool shut_ = false;               // ours has gone
+  bool write_unfinished_ = false;   // one is under way, or was cancelled
+  bool broken_on_purpose_ = false;  // reset_on_close
+  std::size_t ahead_ = 0;           // bytes that write_now has encrypted and not yet called written
+  std::optional<ChildTask<void>>
+      background_handshake_;  // the handshake, where nobody but waiter_ waits for it
   TimerEntry shrinking_;
   bool shrinks_ = false;        // until shrinking_ is due, and that was seen
   Runnable* waiter_ = nullptr;  // of `watch`, until the handshake is over
@@ -117,7 +118,7 @@ TlsStreamOver::~TlsStreamOver() {
     if (engine_.close() == Step::done && !send_at_once()) start_sending();
   };
   if (whole && can_send) (void)catching(saying_goodbye);
-  greeting_.reset();
+  background_handshake_.reset();
   sending_.reset();
 }
 
@@ -132,10 +133,10 @@ void TlsStreamOver::run() {
       engine_.records().shrink();
     }
   }
-  if (!greeting_ || !greeting_->finished()) return;
-  Result<> outcome = greeting_->take();
+  if (!background_handshake_ || !background_handshake_->finished()) return;
+  Result<> outcome = background_handshake_->take();
   (void)outcome;  // `read` says it again
-  greeting_.reset();
+  background_handshake_.reset();
   if (waiter_ != nullptr) reactor_->ready(*std::exchange(waiter_, nullptr));
 }
 
@@ -259,14 +260,14 @@ bool TlsStreamOver::watch(Reactor& reactor, Runnable* waiter) {
     if (waiter != nullptr && engine_.grown() && !shrinks_) shrink_later();
     return inner_->watch(reactor, waiter);
   }
-  if (waiter != nullptr && !greeting_) start_greeting(reactor);
+  if (waiter != nullptr && !background_handshake_) start_greeting(reactor);
   return true;
 }
 
 void TlsStreamOver::start_greeting(Reactor& reactor) {
-  greeting_.emplace(handshake());
-  greeting_->start(reactor, *this);
-  if (greeting_->finished()) reactor.ready(*this);
+  background_handshake_.emplace(handshake());
+  background_handshake_->start(reactor, *this);
+  if (background_handshake_->finished()) reactor.ready(*this);
 }
 
 void TlsStreamOver::shrink_later() {

@@ -93,7 +93,7 @@ TEST_CASE("http message: methods, known or not, are their text") {
 }
 
 TEST_CASE("http message: bodies without bytes hold guards too") {
-  class Guard final : public BodyGuard {
+  class Guard final : public BodyAttachment {
    public:
     explicit Guard(int& gone) : gone_(gone) {}
     ~Guard() override { ++gone_; }
@@ -106,9 +106,9 @@ TEST_CASE("http message: bodies without bytes hold guards too") {
     Body empty;
     CHECK(empty.length() == 0u);
     CHECK(empty.replayable());
-    empty.hold(std::make_unique<Guard>(gone));
+    empty.attach(std::make_unique<Guard>(gone));
     Body other("x");
-    other.hold_what(empty);
+    other.take_attachments(empty);
     empty = Body();
     CHECK(gone == 0);
     CHECK(other.bytes() == "x");

@@ -58,7 +58,7 @@ struct World {
         scope(sim.reactor(), [](Error) {}),
         client(sim.network(), over(client_of(version))) {
     sim.network().add_host("b.test");
-    scope.spawn(server.serve(tls.over(*sim.network().listen(":443"))));
+    scope.spawn(server.serve(tls.wrap(*sim.network().listen(":443"))));
     sim.network().add_host("a.test");
     sim.settle();
   }

@@ -96,9 +96,9 @@ struct World {
     std::unique_ptr<Listener> listener = co_await host.network().listen("127.0.0.1:0");
     port = listener->port();
     if (joinable) {
-      serving_.emplace(scope.spawn_joinable(server.serve(tls.over(std::move(listener)))));
+      serving_.emplace(scope.spawn_joinable(server.serve(tls.wrap(std::move(listener)))));
     } else {
-      scope.spawn(server.serve(tls.over(std::move(listener))));
+      scope.spawn(server.serve(tls.wrap(std::move(listener))));
     }
     for (int i = 0; i < count; ++i) {
       Client made = co_await connect(host, client, port);

@@ -21,7 +21,7 @@ using namespace escapement;
 namespace {
 
 // What an access log's entry is: told when the last of a request goes.
-class Entry final : public http::BodyGuard {
+class Entry final : public http::BodyAttachment {
  public:
   explicit Entry(const std::function<void()>& sink) : sink_(sink) {}
   ~Entry() override { sink_(); }
@@ -87,19 +87,19 @@ struct World {
       std::string all = co_await request.body.text(1 * MiB);
     }
     http::Body guard(std::string("x"));
-    guard.hold(std::make_unique<Entry>(world.sink));
+    guard.attach(std::make_unique<Entry>(world.sink));
     if (path == "/pieces" || path == "/breaks") {
       http::Response streamed(200, test::pieces({"a", "b", "c"}, 1s, path == "/breaks"));
-      streamed.body.hold_what(guard);
+      streamed.body.take_attachments(guard);
       co_return std::move(streamed);
     }
     if (path == "/upgrade") {
       http::Response response = http::upgrade_to(request, "echo", echo);
-      response.body.hold_what(guard);
+      response.body.take_attachments(guard);
       co_return std::move(response);
     }
     http::Response response(200, path == "/big" ? std::string(1 * MiB, 'b') : "x");
-    response.body.hold_what(guard);
+    response.body.take_attachments(guard);
     co_return std::move(response);
   }
 

@@ -10,7 +10,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/native/loop.h>
-#include <escapement/io/native/threads.h>
+#include <escapement/io/native/loop_group.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
@@ -100,7 +100,7 @@ TEST_CASE("system faults: a loop that gets no descriptors is an error that says 
     CHECK(loop.error() == Errc::overloaded);
     CHECK(loop.error().os_number() == number);
     CHECK(loop.error().message().find("loop") != std::string::npos);
-    CHECK(Threads::make(3, options).error() == Errc::overloaded);
+    CHECK(LoopGroup::make(3, options).error() == Errc::overloaded);
   }
   const int next_afterwards = ::dup(0);
   ::close(next_afterwards);

@@ -1,4 +1,4 @@
-// ConcurrencyLimit, RateLimit, BodyLimit, RequestId, CatchFailure.
+// ConcurrencyLimit, RateLimit, BodyLimit, RequestId, ErrorResponses.
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -7,7 +7,7 @@
 #include <escapement/middleware/limits/concurrency_limit.h>
 #include <escapement/middleware/limits/rate_limit.h>
 #include <escapement/middleware/observe/request_id.h>
-#include <escapement/middleware/server/catch_failure.h>
+#include <escapement/middleware/server/error_responses.h>
 
 #include "support/answers.h"
 #include "support/from_peer.h"
@@ -214,7 +214,7 @@ TEST_CASE("catch failure: an answer for every failure but a reset") {
                                        {Errc::exception, 500},  {Errc::bad_message, 500}};
   for (const auto& [code, status] : rows) {
     std::string told;
-    CatchFailure layer;
+    ErrorResponses layer;
     layer.tell = [&](const Error& error) { told = error.message(); };
     MockService mock(sim, {Step(Error(code, "secret"))});
     const Answer answer = *sim.run(ask(layered(layer, mock), request("GET", "/")));
@@ -223,8 +223,8 @@ TEST_CASE("catch failure: an answer for every failure but a reset") {
     CHECK(told == "secret");
   }
   MockService resets(sim, {Step(Error(Errc::reset, "x"))});
-  CHECK(sim.run(layered(CatchFailure{}, resets)(request("GET", "/"))).error() == Errc::reset);
-  CatchFailure pages;
+  CHECK(sim.run(layered(ErrorResponses{}, resets)(request("GET", "/"))).error() == Errc::reset);
+  ErrorResponses pages;
   pages.page = [](int status) { return Response(status, "page " + std::to_string(status)); };
   MockService fails(sim, {Step(Error(Errc::internal, "x"))});
   CHECK(sim.run(ask(layered(pages, fails), request("GET", "/")))->body == "page 500");

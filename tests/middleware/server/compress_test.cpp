@@ -279,7 +279,7 @@ TEST_CASE("compress: the number of streams under way is bounded") {
 }
 
 TEST_CASE("compress: what the plain body held lives as long as the compressed one") {
-  class Flag final : public BodyGuard {
+  class Flag final : public BodyAttachment {
    public:
     explicit Flag(bool& gone) : gone_(gone) {}
     ~Flag() override { gone_ = true; }

@@ -7,7 +7,7 @@
 namespace escapement::http {
 
 // What a Server answers to that failure; 444, which no peer ever sees, where it resets the connection.
-inline int failure_status(const Error& error) {
+inline int error_status(const Error& error) {
   if (error == Errc::reset) return 444;
   return error == Errc::timed_out ? 503 : 500;
 }

@@ -1,4 +1,4 @@
-// Threads: one reactor for each of several threads, nothing shared.
+// LoopGroup: one reactor for each of several threads, nothing shared.
 //
 // Whatever lives on one loop (streams, servers, tasks, services with a state) stays on its thread. What has
 // to cross goes by `Reactor::post`, or by `gather` below. Several listeners at one address, one for each
@@ -19,14 +19,14 @@
 
 namespace escapement {
 
-class Threads {
+class LoopGroup {
  public:
   // Makes `count` loops, at least one, and starts no thread yet. Until `run`, all of them belong to the
   // calling thread: make listeners and Signals on them here. Errors: Loop::make.
-  static Result<std::unique_ptr<Threads>> make(std::size_t count, const LoopOptions& options);
-  Threads(const Threads&) = delete;
+  static Result<std::unique_ptr<LoopGroup>> make(std::size_t count, const LoopOptions& options);
+  LoopGroup(const LoopGroup&) = delete;
   // Nothing that was made on the loops may be left.
-  ~Threads();
+  ~LoopGroup();
 
   std::size_t size() const { return workers_.size(); }
   // Between the begin and the end of `run` only for that thread, except `reactor().post`.
@@ -55,7 +55,7 @@ class Threads {
   };
   struct Run;
 
-  Threads() = default;
+  LoopGroup() = default;
   void add_worker(std::unique_ptr<Loop> loop);
   Task<> work(Run& run, std::size_t index);
   Result<> start_and_join(Run& run);
@@ -84,7 +84,7 @@ struct Gathering {
 // Calls `read(index)` on every thread of a running `threads`, in one of its next turns, and yields what they
 // said, in order. From a task of any of them. `read` is copied to the threads. Giving up waiting is fine.
 template <class T>
-Task<std::vector<T>> gather(Threads& threads, std::function<T(std::size_t)> read) {
+Task<std::vector<T>> gather(LoopGroup& threads, std::function<T(std::size_t)> read) {
   Reactor& home = co_await this_reactor;
   auto gathering = std::make_shared<detail::Gathering<T>>(home, threads.size());
   for (std::size_t index = 0; index < threads.size(); ++index) {

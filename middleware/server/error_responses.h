@@ -1,4 +1,4 @@
-// CatchFailure: an answer in place of a failure.
+// ErrorResponses: an answer in place of a failure.
 
 #pragma once
 
@@ -14,7 +14,7 @@ namespace escapement::http {
 // is a handler's way to have the connection broken.
 //
 // What went wrong is for `tell`, not for the client.
-struct CatchFailure {
+struct ErrorResponses {
   std::function<void(const Error&)> tell = {};
   std::function<Response(int status)> page = {};
 

@@ -1,4 +1,4 @@
-// RecyclePool: where the frames of tasks live, and other small things that come and go with every request.
+// FramePool: where the frames of tasks live, and other small things that come and go with every request.
 //
 // A server makes and destroys the same few coroutine frames for every request, so a reactor keeps those that
 // were destroyed for the next ones of their size: a list per size, two pointers moved instead of a visit to
@@ -24,25 +24,25 @@
 namespace escapement::detail {
 
 // What one reactor keeps. Bounded: what is above `bytes_max` goes back to the general allocator.
-class RecyclePool {
+class FramePool {
  public:
   static constexpr std::size_t bytes_max = 256 * 1024;
 
-  RecyclePool() = default;
-  RecyclePool(const RecyclePool&) = delete;
-  RecyclePool& operator=(const RecyclePool&) = delete;
-  ~RecyclePool();
+  FramePool() = default;
+  FramePool(const FramePool&) = delete;
+  FramePool& operator=(const FramePool&) = delete;
+  ~FramePool();
 
   // Makes `pool` the current one of this thread, as long as it lives. They nest.
   class Use {
    public:
-    explicit Use(RecyclePool& pool) noexcept;
+    explicit Use(FramePool& pool) noexcept;
     Use(const Use&) = delete;
     Use& operator=(const Use&) = delete;
     ~Use();
 
    private:
-    [[maybe_unused]] RecyclePool* before_;  // not by recycle_nothing.cpp
+    [[maybe_unused]] FramePool* before_;  // not by recycle_nothing.cpp
   };
 
   std::size_t bytes_kept() const { return bytes_kept_; }
@@ -64,7 +64,7 @@ class RecyclePool {
   static constexpr std::size_t list_of(std::size_t size) { return (size - 1) / grain; }
   static constexpr std::size_t rounded(std::size_t size) { return (list_of(size) + 1) * grain; }
 
-  static constinit thread_local RecyclePool* current;
+  static constinit thread_local FramePool* current;
 
   std::array<Free*, lists> free_{};
   std::size_t bytes_kept_ = 0;
@@ -72,24 +72,24 @@ class RecyclePool {
 
 // Inline because the size is a constant wherever it is called.
 inline void* allocate_block(std::size_t size) {
-  RecyclePool* pool = RecyclePool::current;
-  const std::size_t list = RecyclePool::list_of(size);
-  if (pool == nullptr || list >= RecyclePool::lists || pool->free_[list] == nullptr) {
-    return ::operator new(RecyclePool::rounded(size));
+  FramePool* pool = FramePool::current;
+  const std::size_t list = FramePool::list_of(size);
+  if (pool == nullptr || list >= FramePool::lists || pool->free_[list] == nullptr) {
+    return ::operator new(FramePool::rounded(size));
   }
-  pool->bytes_kept_ -= RecyclePool::rounded(size);
+  pool->bytes_kept_ -= FramePool::rounded(size);
   return std::exchange(pool->free_[list], pool->free_[list]->next);
 }
 
 inline void free_block(void* frame, std::size_t size) noexcept {
-  RecyclePool* pool = RecyclePool::current;
-  const std::size_t list = RecyclePool::list_of(size);
-  if (pool == nullptr || list >= RecyclePool::lists || pool->bytes_kept_ >= RecyclePool::bytes_max) {
+  FramePool* pool = FramePool::current;
+  const std::size_t list = FramePool::list_of(size);
+  if (pool == nullptr || list >= FramePool::lists || pool->bytes_kept_ >= FramePool::bytes_max) {
     ::operator delete(frame);
     return;
   }
-  pool->bytes_kept_ += RecyclePool::rounded(size);
-  pool->free_[list] = ::new (frame) RecyclePool::Free{pool->free_[list]};
+  pool->bytes_kept_ += FramePool::rounded(size);
+  pool->free_[list] = ::new (frame) FramePool::Free{pool->free_[list]};
 }
 
 }  // namespace escapement::detail

@@ -1,4 +1,4 @@
-#include <escapement/io/native/threads.h>
+#include <escapement/io/native/loop_group.h>
 
 #include <pthread.h>
 
@@ -20,8 +20,9 @@ Task<> call(const std::function<Task<>(Loop&, std::size_t)>& body, Loop& loop, s
 }  // namespace
 
 // One call of run().
-struct Threads::Run {
-  Run(Threads& t, const std::function<Task<>(Loop&, std::size_t)>& b) : threads(t), body(b), left(t.size()) {}
+struct LoopGroup::Run {
+  Run(LoopGroup& t, const std::function<Task<>(Loop&, std::size_t)>& b)
+      : threads(t), body(b), left(t.size()) {}
 
   // Stops the others.
   void fail(Error error, Loop& loop) {
@@ -49,18 +50,18 @@ struct Threads::Run {
     if (!worker.body_ended) body_ended();
   }
 
-  Threads& threads;
+  LoopGroup& threads;
   const std::function<Task<>(Loop&, std::size_t)>& body;
   std::atomic<std::size_t> left;  // bodies that have not ended
   std::mutex mutex;
   std::optional<Error> failure;
 };
 
-Result<std::unique_ptr<Threads>> Threads::make(std::size_t count, const LoopOptions& options) {
-  std::unique_ptr<Threads> threads;
+Result<std::unique_ptr<LoopGroup>> LoopGroup::make(std::size_t count, const LoopOptions& options) {
+  std::unique_ptr<LoopGroup> threads;
   std::optional<Error> failure;
   auto make = [&] {
-    threads.reset(new Threads());
+    threads.reset(new LoopGroup());
     for (std::size_t i = 0; i < std::max<std::size_t>(1, count) && !failure; ++i) {
       Result<std::unique_ptr<Loop>> loop = Loop::make(options);
       if (loop) {
@@ -75,7 +76,7 @@ Result<std::unique_ptr<Threads>> Threads::make(std::size_t count, const LoopOpti
   return threads;
 }
 
-void Threads::add_worker(std::unique_ptr<Loop> loop) {
+void LoopGroup::add_worker(std::unique_ptr<Loop> loop) {
   auto made = std::make_unique<Worker>();
   Worker& worker = *made;
   worker.loop = std::move(loop);
@@ -88,15 +89,15 @@ void Threads::add_worker(std::unique_ptr<Loop> loop) {
   workers_.push_back(std::move(made));
 }
 
-Threads::~Threads() = default;
+LoopGroup::~LoopGroup() = default;
 
-void Threads::stop() noexcept {
+void LoopGroup::stop() noexcept {
   stopped_run_ = run_.load();
   for (const std::unique_ptr<Worker>& worker : workers_) worker->stop->send();
 }
 
 // What a thread runs: its body, and then nothing until all bodies have ended.
-Task<> Threads::work(Run& run, std::size_t index) {
+Task<> LoopGroup::work(Run& run, std::size_t index) {
   Worker& worker = *workers_[index];
   Result<> ended = co_await race(call(run.body, *worker.loop, index), worker.stopping.wait()).result();
   if (!ended) run.fail(std::move(ended).error(), *worker.loop);
@@ -105,7 +106,7 @@ Task<> Threads::work(Run& run, std::size_t index) {
   co_await worker.finished.wait();
 }
 
-Result<> Threads::run(const std::function<Task<>(Loop&, std::size_t)>& body) {
+Result<> LoopGroup::run(const std::function<Task<>(Loop&, std::size_t)>& body) {
   ++run_;
   for (const std::unique_ptr<Worker>& worker : workers_) {
     worker->stopping.reset();
@@ -119,7 +120,7 @@ Result<> Threads::run(const std::function<Task<>(Loop&, std::size_t)>& body) {
   return ended;
 }
 
-Result<> Threads::start_and_join(Run& run) {
+Result<> LoopGroup::start_and_join(Run& run) {
   struct Start {
     Run* run;
     std::size_t index;

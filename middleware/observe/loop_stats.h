@@ -1,4 +1,4 @@
-// TurnFigures: how long a reactor's turns take and how late its timers are, and a watchdog for long turns.
+// LoopStats: how long a reactor's turns take and how late its timers are, and a watchdog for long turns.
 
 #pragma once
 
@@ -14,9 +14,9 @@ namespace escapement {
 // `tell`, when it is over: everything else on this reactor has waited for it. Turn::longest_code is the
 // coroutine that went on or, where a Server called one in that turn, the handler: behind layers the
 // innermost, of a Router the one that it chose.
-class TurnFigures final : public TurnWatcher {
+class LoopStats final : public TurnWatcher {
  public:
-  explicit TurnFigures(Duration limit = Duration::max(), std::function<void(const Turn&)> tell = {})
+  explicit LoopStats(Duration limit = Duration::max(), std::function<void(const Turn&)> tell = {})
       : limit_(limit), tell_(std::move(tell)) {}
 
   void turn_ended(const Turn& turn) override;

@@ -1,4 +1,4 @@
-#include <escapement/middleware/server/catch_failure.h>
+#include <escapement/middleware/server/error_responses.h>
 
 namespace escapement::http {
 
@@ -15,7 +15,7 @@ int status_of(const Error& error) {
 
 }  // namespace
 
-Task<Response> CatchFailure::operator()(Request request, const Service& next) const {
+Task<Response> ErrorResponses::operator()(Request request, const Service& next) const {
   Result<Response> outcome = co_await next(std::move(request)).result();
   if (outcome || outcome.error() == Errc::reset) co_return std::move(outcome);
   if (tell) tell(outcome.error());

@@ -6,7 +6,7 @@
 #include <escapement/io/http/server.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/middleware/client/default_headers.h>
-#include <escapement/middleware/observe/turn_figures.h>
+#include <escapement/middleware/observe/loop_stats.h>
 #include <escapement/middleware/server/router.h>
 #include <escapement/timers/sleep.h>
 
@@ -63,7 +63,7 @@ TEST_CASE("turns: length, what ran, timers, lateness, and the one that took long
 TEST_CASE("turn figures: metrics, and a watchdog that names long turns only") {
   Sim sim;
   std::vector<std::string> told;
-  TurnFigures figures(20ms, [&](const Turn& turn) { told.push_back(describe(turn)); });
+  LoopStats figures(20ms, [&](const Turn& turn) { told.push_back(describe(turn)); });
   sim.reactor().watch_turns(&figures);
   const http::Metrics metrics;
   figures.add_to(metrics, sim.timers());

@@ -1,8 +1,8 @@
-// PlainHead: the plain request head, read in one go: what nearly every request begins with.
+// FastHeadParser: the plain request head, read in one go: what nearly every request begins with.
 //
 // A second implementation of what llhttp does, for the plainest heads alone. It never refuses anything: what
 // it does not take is for llhttp, which stays the one that says what is malformed, and how. What it takes,
-// llhttp takes too and reads the same way (tests/io/http/h1/plain_head_test.cpp).
+// llhttp takes too and reads the same way (tests/io/http/h1/fast_head_parser_test.cpp).
 //
 // Clients send the same fields with each of their requests, and often all clients of a service do. So fields
 // are remembered: what is the same byte for byte, up to the empty line, means the same.
@@ -20,7 +20,7 @@
 
 namespace escapement::http::detail {
 
-class PlainHead {
+class FastHeadParser {
  public:
   // The size of the head that `text` begins with, if it is plain and there to its end: a usual method, a
   // path, HTTP/1.0 or 1.1, lines that end with CRLF, names that are tokens, values without control

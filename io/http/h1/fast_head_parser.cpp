@@ -1,4 +1,4 @@
-#include <escapement/io/http/h1/plain_head.h>
+#include <escapement/io/http/h1/fast_head_parser.h>
 
 #include <cstring>
 
@@ -24,12 +24,12 @@ std::size_t method_size(const char* text) {
 // The first byte from `at` on that no field name has; there is one before `end`.
 const char* end_of_name(const char* at, const char* end) {
   while (end - at >= 8) {
-    const std::uint64_t others = Eight(at).others_than_letters();
+    const std::uint64_t others = Swar8(at).others_than_letters();
     if (others == 0) {
       at += 8;
       continue;
     }
-    at += Eight::place(others);
+    at += Swar8::place(others);
     if (!token_characters.has(*at)) return at;
     ++at;
   }
@@ -96,7 +96,7 @@ constexpr std::size_t remembered_max = 4 * KiB;
 
 }  // namespace
 
-std::size_t PlainHead::read(std::string_view text, const ParserLimits& limits, MessageHead& head) {
+std::size_t FastHeadParser::read(std::string_view text, const ParserLimits& limits, MessageHead& head) {
   const std::size_t last = !text.empty() && text.back() == '\n' ? text.size() - 1 : text.rfind('\n');
   if (last == text.npos) return 0;
   RequestLine line;
@@ -127,20 +127,21 @@ std::size_t PlainHead::read(std::string_view text, const ParserLimits& limits, M
   return size;
 }
 
-bool PlainHead::are_last(std::string_view text) const {
+bool FastHeadParser::are_last(std::string_view text) const {
   const std::size_t size = last_text_.size();
   return size != 0 && text.size() >= size + end_of_fields.size() && same(text.substr(0, size), last_text_) &&
          std::memcmp(text.data() + size, end_of_fields.data(), end_of_fields.size()) == 0;
 }
 
-bool PlainHead::read_fields(std::string_view text, const ParserLimits& limits, MessageHead& head,
-                            Meaning& meaning) {
+bool FastHeadParser::read_fields(std::string_view text, const ParserLimits& limits, MessageHead& head,
+                                 Meaning& meaning) {
   Headers::Place* end = nullptr;
   meaning.size = scan_fields(text.data(), text.data() + text.size(), places_, end);
   const std::span<Headers::Place> places(places_.data(), end);
   if (meaning.size == 0 || places.size() > limits.header_count_max) return false;
   const KnownFields known(text, places);
-  if (known.coded || known.content_lengths > 0 || known.hosts > 1 || known.upgrade) return false;
+  if (known.has_transfer_encoding || known.content_lengths > 0 || known.hosts > 1 || known.upgrade)
+    return false;
   if (known.hosts == 1 && !is_host(known.host)) return false;
   meaning.has_host = known.hosts == 1;
   meaning.host = known.host;
@@ -153,7 +154,7 @@ bool PlainHead::read_fields(std::string_view text, const ParserLimits& limits, M
   return true;
 }
 
-void PlainHead::remember(const Headers& fields, const Meaning& meaning, std::string_view text) {
+void FastHeadParser::remember(const Headers& fields, const Meaning& meaning, std::string_view text) {
   if (fields.empty() || meaning.size > remembered_max) return;
   last_ = fields;
   last_text_ = last_.as_received();
@@ -164,7 +165,7 @@ void PlainHead::remember(const Headers& fields, const Meaning& meaning, std::str
       last_text_.substr(static_cast<std::size_t>(meaning.host.data() - text.data()), meaning.host.size());
 }
 
-bool PlainHead::is_host(std::string_view host) {
+bool FastHeadParser::is_host(std::string_view host) {
   if (!host.empty() && same(host, last_host_)) return true;
   if (!valid_host(host)) return false;
   last_host_ = host;

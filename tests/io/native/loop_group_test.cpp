@@ -13,7 +13,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/server.h>
-#include <escapement/io/native/threads.h>
+#include <escapement/io/native/loop_group.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
@@ -21,10 +21,10 @@ using namespace escapement;
 
 namespace {
 
-std::unique_ptr<Threads> make(std::size_t count, bool reuse_port = false) {
+std::unique_ptr<LoopGroup> make(std::size_t count, bool reuse_port = false) {
   LoopOptions options;
   options.tcp.reuse_port = reuse_port;
-  return *Threads::make(count, options);
+  return *LoopGroup::make(count, options);
 }
 
 // Says when it is destroyed, and on which thread.
@@ -48,7 +48,7 @@ class Witness {
 
 TEST_CASE(
     "threads: every body runs on a thread of its own, the first on the calling one, and may run again") {
-  std::unique_ptr<Threads> threads = make(4);
+  std::unique_ptr<LoopGroup> threads = make(4);
   for (int round = 0; round < 3; ++round) {
     std::vector<std::thread::id> ids(4);
     Result<> ended = threads->run([&](Loop& loop, std::size_t index) -> Task<> {
@@ -61,14 +61,14 @@ TEST_CASE(
     CHECK(std::set<std::thread::id>(ids.begin(), ids.end()).size() == 4);
     CHECK(ids[0] == std::this_thread::get_id());
   }
-  CHECK((*Threads::make(0, {}))->size() == 1);
+  CHECK((*LoopGroup::make(0, {}))->size() == 1);
   LoopOptions wrong;
   wrong.backend = "none";
-  CHECK(Threads::make(2, wrong).error() == Errc::invalid_argument);
+  CHECK(LoopGroup::make(2, wrong).error() == Errc::invalid_argument);
 }
 
 TEST_CASE("threads: the first failure stops the others, each on its own thread") {
-  std::unique_ptr<Threads> threads = make(3);
+  std::unique_ptr<LoopGroup> threads = make(3);
   std::atomic<int> destroyed{0};
   std::array<bool, 3> same_thread{};
   Result<> ended = threads->run([&](Loop&, std::size_t index) -> Task<> {
@@ -85,7 +85,7 @@ TEST_CASE("threads: the first failure stops the others, each on its own thread")
 }
 
 TEST_CASE("threads: a body that throws before it is a task has failed like any other") {
-  std::unique_ptr<Threads> threads = make(3);
+  std::unique_ptr<LoopGroup> threads = make(3);
   Result<> ended = threads->run([](Loop&, std::size_t index) {
     if (index == 1) throw std::runtime_error("on purpose");
     return []() -> Task<> { co_await sleep(1h); }();
@@ -95,7 +95,7 @@ TEST_CASE("threads: a body that throws before it is a task has failed like any o
 }
 
 TEST_CASE("threads: stop, from a thread that is none of them") {
-  std::unique_ptr<Threads> threads = make(2);
+  std::unique_ptr<LoopGroup> threads = make(2);
   std::atomic<int> begun{0};
   std::thread outside([&] {
     while (begun < 2) std::this_thread::yield();
@@ -110,7 +110,7 @@ TEST_CASE("threads: stop, from a thread that is none of them") {
 }
 
 TEST_CASE("threads: a hand-off to every thread and back, while all of them do it") {
-  std::unique_ptr<Threads> threads = make(3);
+  std::unique_ptr<LoopGroup> threads = make(3);
   constexpr int rounds = 200;
   std::vector<std::size_t> calls(3);  // each only touched by its own thread
   std::vector<std::size_t> sums(3);
@@ -130,7 +130,7 @@ TEST_CASE("threads: a hand-off to every thread and back, while all of them do it
 }
 
 TEST_CASE("threads: whoever gives up a hand-off leaves nothing behind; one that has ended still answers") {
-  std::unique_ptr<Threads> threads = make(2);
+  std::unique_ptr<LoopGroup> threads = make(2);
   Result<> ended = threads->run([&](Loop&, std::size_t index) -> Task<> {
     if (index == 1) co_return;
     const std::function<std::string(std::size_t)> read = [](std::size_t at) {
@@ -147,7 +147,7 @@ TEST_CASE("threads: whoever gives up a hand-off leaves nothing behind; one that 
 }
 
 TEST_CASE("threads: servers at one address share the connections, and shut down together") {
-  std::unique_ptr<Threads> threads = make(2, true);
+  std::unique_ptr<LoopGroup> threads = make(2, true);
   std::vector<std::unique_ptr<Listener>> listeners;
   listeners.push_back(*threads->loop(0).network().listen("127.0.0.1:0"));
   const std::string address = listeners[0]->address();
@@ -182,7 +182,7 @@ TEST_CASE("threads: servers at one address share the connections, and shut down 
 }
 
 TEST_CASE("threads: one that cannot be started is an error, and stops the others") {
-  std::unique_ptr<Threads> threads = make(3);
+  std::unique_ptr<LoopGroup> threads = make(3);
   pthread_attr_t usual{};
   pthread_attr_t enormous{};
   ::pthread_getattr_default_np(&usual);
@@ -197,7 +197,7 @@ TEST_CASE("threads: one that cannot be started is an error, and stops the others
 
 TEST_CASE(
     "threads: a run after one that could not start, or that was stopped as it ended, is a run of its own") {
-  std::unique_ptr<Threads> threads = make(3);
+  std::unique_ptr<LoopGroup> threads = make(3);
   pthread_attr_t usual{};
   pthread_attr_t enormous{};
   ::pthread_getattr_default_np(&usual);
@@ -223,7 +223,7 @@ TEST_CASE(
 }
 
 TEST_CASE("threads: of several failures the first is the result, the others are reported") {
-  std::unique_ptr<Threads> threads = make(2);
+  std::unique_ptr<LoopGroup> threads = make(2);
   std::atomic<int> lost{0};
   for (std::size_t i = 0; i < 2; ++i) {
     threads->loop(i).reactor().on_unhandled_failure([&](const Error&) { ++lost; });

@@ -1,10 +1,10 @@
-#include <escapement/middleware/observe/turn_figures.h>
+#include <escapement/middleware/observe/loop_stats.h>
 
 #include <cstdio>
 
 namespace escapement {
 
-void TurnFigures::turn_ended(const Turn& turn) {
+void LoopStats::turn_ended(const Turn& turn) {
   ++turns_;
   timers_ += static_cast<std::uint64_t>(turn.timers);
   length_ += turn.length;
@@ -14,7 +14,7 @@ void TurnFigures::turn_ended(const Turn& turn) {
   if (tell_) tell_(turn);
 }
 
-void TurnFigures::add_to(const http::Metrics& metrics, const TimerWheel& timers) const {
+void LoopStats::add_to(const http::Metrics& metrics, const TimerWheel& timers) const {
   constexpr auto counter = http::MetricsSample::Kind::counter;
   metrics.add("reactor_turns_total", "Turns in which something ran.", counter,
               [this] { return static_cast<double>(turns_); });

@@ -1,4 +1,4 @@
-#include <escapement/io/native/code_place.h>
+#include <escapement/io/native/code_location.h>
 
 #include <dlfcn.h>
 
@@ -7,7 +7,7 @@
 
 namespace escapement {
 
-std::string code_place(const void* address) {
+std::string code_location(const void* address) {
   Dl_info found{};
   if (::dladdr(address, &found) == 0 || found.dli_fname == nullptr) return "unknown code";
   char offset[32];

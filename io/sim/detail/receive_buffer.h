@@ -1,4 +1,4 @@
-// Inbox: the receiving half of an in-process connection. What pipe.cpp and sim_network.cpp share.
+// ReceiveBuffer: the receiving half of an in-process connection. What pipe.cpp and sim_network.cpp share.
 
 #pragma once
 
@@ -15,7 +15,7 @@ namespace escapement::detail {
 
 // Bytes that have arrived and that nobody has read, and how the sequence ended. Whoever changes it wakes
 // whoever waits on the other side.
-class Inbox {
+class ReceiveBuffer {
  public:
   std::size_t size() const { return bytes_.size() - taken_; }
 
@@ -48,7 +48,7 @@ class Inbox {
   }
   // Everything is lost, in both directions.
   void reset() {
-    broken = true;
+    write_closed = true;
     bytes_.clear();
     taken_ = 0;
     something_arrived();
@@ -73,7 +73,7 @@ class Inbox {
     Event::Wait wait() { return event_.wait(); }
 
    private:
-    friend class Inbox;
+    friend class ReceiveBuffer;
     Waiting(bool& flag, Event& event) : flag_(flag), event_(event) {
       ESC_CHECK(!flag_);
       flag_ = true;
@@ -90,7 +90,7 @@ class Inbox {
   void pulse_writer() { drained_.pulse(); }
 
   bool ended = false;
-  bool broken = false;
+  bool write_closed = false;
 
  private:
   void something_arrived() {

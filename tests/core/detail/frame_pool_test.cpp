@@ -5,7 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <escapement/core/detail/recycle.h>
+#include <escapement/core/detail/frame_pool.h>
 #include <escapement/core/task.h>
 #include <escapement/io/sim/sim.h>
 
@@ -30,17 +30,17 @@ Task<int> sum(int count) {
 }  // namespace
 
 TEST_CASE("recycle: sizes from one byte to many, inside a pool and outside, in any order") {
-  detail::RecyclePool pool;
+  detail::FramePool pool;
   std::vector<std::pair<void*, std::size_t>> held;
   for (int round = 0; round < 3; ++round) {
     for (std::size_t size = 1; size < 5000; size += 37) {
-      std::optional<detail::RecyclePool::Use> use;
+      std::optional<detail::FramePool::Use> use;
       if (round != 1) use.emplace(pool);
       void* frame = detail::allocate_block(size);
       std::memset(frame, 0x5a, size);  // AddressSanitizer and valgrind see a block that is too small
       held.emplace_back(frame, size);
     }
-    std::optional<detail::RecyclePool::Use> use;
+    std::optional<detail::FramePool::Use> use;
     if (round != 2) use.emplace(pool);
     for (auto [frame, size] : held) detail::free_block(frame, size);
     held.clear();
@@ -48,12 +48,12 @@ TEST_CASE("recycle: sizes from one byte to many, inside a pool and outside, in a
 }
 
 TEST_CASE("recycle: what a pool keeps is bounded") {
-  detail::RecyclePool pool;
-  detail::RecyclePool::Use use(pool);
+  detail::FramePool pool;
+  detail::FramePool::Use use(pool);
   std::vector<void*> held;
   for (int i = 0; i < 2000; ++i) held.push_back(detail::allocate_block(1000));
   for (void* frame : held) detail::free_block(frame, 1000);
-  CHECK(pool.bytes_kept() <= detail::RecyclePool::bytes_max + 1024);
+  CHECK(pool.bytes_kept() <= detail::FramePool::bytes_max + 1024);
 }
 
 TEST_CASE("recycle: a reactor inside a turn of another one keeps its own") {

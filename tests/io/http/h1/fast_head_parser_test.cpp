@@ -6,8 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/random.h>
+#include <escapement/io/http/h1/fast_head_parser.h>
 #include <escapement/io/http/h1/parser.h>
-#include <escapement/io/http/h1/plain_head.h>
 
 #include "support/protocol_cases.h"
 
@@ -83,7 +83,7 @@ bool same(std::string_view bytes, const ParserLimits& limits) {
 }
 
 bool plain(std::string_view bytes) {
-  http::detail::PlainHead reader;
+  http::detail::FastHeadParser reader;
   MessageHead head;
   const Exact exact(bytes);
   return reader.read(exact.text(), ParserLimits(), head) != 0;
@@ -114,7 +114,7 @@ TEST_CASE("plain head: takes what is plain, and nothing that is not there to its
     }
   }
   for (const std::string& head : for_llhttp) CHECK(!plain(head));
-  http::detail::PlainHead reader;
+  http::detail::FastHeadParser reader;
   MessageHead head;
   REQUIRE(reader.read("GET /a HTTP/1.0\r\nA: b\t \r\n\r\nrest", ParserLimits(), head) == 27);
   CHECK(head.method == "GET");
@@ -198,7 +198,7 @@ TEST_CASE("plain head: heads changed at random are told as without it") {
 }
 
 TEST_CASE("plain head: fields that come again mean the same, whatever line they come with") {
-  http::detail::PlainHead reader;
+  http::detail::FastHeadParser reader;
   const auto told_by = [&reader](const std::string& bytes) {
     MessageHead head;
     const Exact exact(bytes);
