@@ -7,7 +7,7 @@
   size        no file past 600 lines, no line past 120 columns (160 in .mjs)
   quotes      what README.md quotes from tests/examples is what stands there
   words       no machine paths and no hosts of package registries
-  links       no symbolic links: they lead to one machine's folders
+  links       no symbolic links: they lead to one machine's folders; what a document links to in the tree is there
 
 Prints one line per finding and exits 1 if there is any. `--help` prints this.
 """
@@ -99,6 +99,14 @@ def check_links():
             finding(path, 1, "a symbolic link")
 
 
+def check_document(path, text):
+    text = re.sub(r"```.*?```", lambda code: "\n" * code.group().count("\n"), text, flags=re.S)
+    for match in re.finditer(r"\]\(([^)#\s]+)[^)]*\)", text):
+        target = match.group(1)
+        if "://" not in target and not (path.parent / target).exists():
+            finding(path, text.count("\n", 0, match.start()) + 1, f"links to {target}, which is not there")
+
+
 def check_quotes():
     """README: <!-- quote tests/examples/x.cpp --> ```cpp ... ``` must be the file, or the part between
     // [name] lines when the marker says x.cpp#name."""
@@ -144,6 +152,8 @@ def main():
             check_size(path, lines)
         if path.name != "tidy.py":
             check_words(path, text)
+        if path.suffix == ".md" and "cases" not in path.parts:
+            check_document(path, text)
     check_links()
     check_quotes()
     for line in findings:
