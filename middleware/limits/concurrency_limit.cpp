@@ -61,7 +61,7 @@ Task<Response> ConcurrencyLimit::operator()(Request request, const Service& next
     held = std::make_unique<HeldPermit>(state, *std::move(permit));
   }
   Response response = co_await next(std::move(request));
-  response.body.hold(std::move(held));
+  response.body.attach(std::move(held));
   co_return std::move(response);
 }
 

@@ -162,7 +162,7 @@ Task<Response> AccessLog::operator()(Request request, const Service& next) const
     co_await std::move(outcome).error();
   }
   pending->answered(*outcome);
-  outcome->body.hold(std::move(pending));
+  outcome->body.attach(std::move(pending));
   co_return std::move(outcome);
 }
 

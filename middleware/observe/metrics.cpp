@@ -162,7 +162,7 @@ Task<Response> Metrics::operator()(Request request, const Service& next) const {
     co_return std::move(outcome);
   }
   in_flight->answered(*outcome);
-  outcome->body.hold(std::move(in_flight));
+  outcome->body.attach(std::move(in_flight));
   co_return std::move(outcome);
 }
 

@@ -123,7 +123,7 @@ Task<http::Response> handle(LifecycleWorld& world, http::Request request) {
     length = 12'000;
     body = http::Body(std::make_unique<Pieces>(world, 12, path == "/breaks"));
   }
-  body.hold(std::make_unique<Entry>(world));
+  body.attach(std::make_unique<Entry>(world));
   co_return answer(request, length, std::move(body));
 }
 

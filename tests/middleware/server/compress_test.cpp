@@ -291,7 +291,7 @@ TEST_CASE("compress: what the plain body held lives as long as the compressed on
     bool gone = false;
     const Service service = [&](Request) -> Task<Response> {
       Response response(200, text_plain, long_text(size));
-      response.body.hold(std::make_unique<Flag>(gone));
+      response.body.attach(std::make_unique<Flag>(gone));
       co_return std::move(response);
     };
     Sim sim;
