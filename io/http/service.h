@@ -1,10 +1,10 @@
 // Service: the one shape of everything that answers a request. Client, server handler, middleware, mock
 // and Worker are all a callable `Request -> Task<Response>`.
 //
-// Functions that a layer is given to call (the sink of a log or a trace, Retry::observer, ErrorResponses::tell,
-// RateLimits::key) run within the task that the request belongs to. They must not destroy that task, nor
-// cancel the scope that it runs in: the program ends with a sentence that says so. Where a server tells of
-// something outside of its handlers, the observer may cancel what serves (server.h).
+// Functions that a layer is given to call (the sink of a log or a trace, Retry::observer,
+// ErrorResponses::tell, RateLimits::key) run within the task that the request belongs to. They must not
+// destroy that task, nor cancel the scope that it runs in: the program ends with a sentence that says so.
+// Where a server tells of something outside of its handlers, the observer may cancel what serves (server.h).
 
 #pragma once
 

@@ -121,7 +121,8 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
   const GzipPreference wish = gzip_preference(request.headers);
   const std::string if_none_match = request.headers.joined("if-none-match").value_or("");
   std::optional<Request> for_head;
-  if (wish != GzipPreference::refused && asks_by_date(request.headers)) for_head.emplace(unconditional(request));
+  if (wish != GzipPreference::refused && asks_by_date(request.headers))
+    for_head.emplace(unconditional(request));
   Response response = co_await next(std::move(request));
   // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
   const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));

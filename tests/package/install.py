@@ -2,7 +2,8 @@
 """Installs a build folder's project and looks at the prefix.
 
   install.py CMAKE BUILD PLACE --absent TEXT...   into PLACE/first, which is then moved to PLACE/moved; no file that
-                                                  CMake or pkg-config reads may name TEXT; licenses must be there
+                                                  CMake or pkg-config reads may name TEXT; licenses must be there,
+                                                  and of headers exactly those that installed_headers.txt lists
   install.py CMAKE BUILD PLACE --only FILE...     into PLACE/first; no other file may be there
 """
 import pathlib
@@ -22,8 +23,16 @@ if mode == "--only":
     wrong = [f"{name} is installed" for name in files if name not in rest]
     wrong += [f"{name} is missing" for name in rest if name not in files]
 else:
+    wasm = "share/escapement/escapement.mjs" in files
+    tree = pathlib.Path(__file__).resolve().parent.parent.parent
+    listed = {line for line in (tree / "tools/cmake/installed_headers.txt").read_text().splitlines()
+              if line and not line.startswith("#")}
+    there = {name.removeprefix("include/escapement/") for name in files if name.endswith(".h")}
+    wrong += [f"{name} is installed, but not listed" for name in sorted(there - listed)]
+    if not wasm:
+        wrong += [f"{name} is not installed" for name in sorted(listed - there) if not name.startswith("wasm_glue/")]
     for name in files:
-        if "wasm_glue" in name and "share/escapement/escapement.mjs" not in files:
+        if "wasm_glue" in name and not wasm:
             wrong.append(f"{name} is of no use here")
         if pathlib.Path(name).suffix in (".cmake", ".pc"):
             text = (first / name).read_text()

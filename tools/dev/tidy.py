@@ -2,7 +2,9 @@
 """Checks the shape of the source: what no compiler looks at.
 
   layering    a module includes only itself and the modules below it
+  siblings    io/native, io/sim, io/tls and io/http do not include each other, and io/ itself includes none of them
   includes    one spelling: #include <escapement/module/file.h>; every header has #pragma once and an essay
+  installed   tools/cmake/installed_headers.txt lists every public header, and those of detail/ that they include
   platforms   #if on platforms or compilers only where it may stand; CMake chooses files
   size        no file past 600 lines, no line past 120 columns (160 in .mjs)
   quotes      what README.md quotes from tests/examples is what stands there
@@ -24,6 +26,11 @@ BELOW = {
     "middleware": {"core", "timers", "io", "middleware"},
     "wasm_glue": {"core", "timers", "io", "wasm_glue"},
 }
+# What stands beside each other over io/stream.h.
+SIBLINGS = re.compile(r"io/(native|sim|tls|http)/")
+# What is not for users.
+INTERNAL = re.compile(r"/(detail|h1)/")
+INSTALLED = ROOT / "tools" / "cmake" / "installed_headers.txt"
 # Where a condition of the preprocessor may stand, and why.
 MAY_CHOOSE = {
     "core/detail/check.h": "what the compiler offers",
@@ -74,8 +81,32 @@ def check_include(path, number, module, bracket, target):
         to = target.split("/")[1]
         if module in BELOW and to not in BELOW[module]:
             finding(path, number, f"{module} must not include {to}")
+        from_part = SIBLINGS.match(str(path.relative_to(ROOT)))
+        to_part = SIBLINGS.match(target.removeprefix("escapement/"))
+        if module == "io" and to_part and (not from_part or from_part.group(1) != to_part.group(1)):
+            finding(path, number, f"{from_part.group(0) if from_part else 'io/'} must not include {to_part.group(0)}")
     elif bracket == '"' and module in BELOW:
         finding(path, number, 'write #include <escapement/module/file.h>, not "..."')
+
+
+def check_installed():
+    """The public headers and what they include, which is what tools/cmake/install.cmake installs."""
+    wanted = set()
+    headers = {str(path.relative_to(ROOT)): path for path in sources() if path.suffix == ".h"}
+    rest = [name for name in headers if name.split("/")[0] in BELOW and not INTERNAL.search(name)]
+    while rest:
+        name = rest.pop()
+        if name in wanted:
+            continue
+        wanted.add(name)
+        if name in headers:
+            rest += re.findall(r"#include <escapement/([^>]+)>", headers[name].read_text())
+    lines = INSTALLED.read_text().splitlines()
+    listed_headers = [line for line in lines if line and not line.startswith("#")]
+    for name in sorted(wanted - set(listed_headers)):
+        finding(INSTALLED, 1, f"{name} is public, or included by a public header, and not listed")
+    for name in sorted(set(listed_headers) - wanted):
+        finding(INSTALLED, lines.index(name) + 1, f"{name} is neither public nor included by a public header")
 
 
 def check_size(path, lines):
@@ -155,6 +186,7 @@ def main():
         if path.suffix == ".md" and "cases" not in path.parts:
             check_document(path, text)
     check_links()
+    check_installed()
     check_quotes()
     for line in findings:
         print(line)

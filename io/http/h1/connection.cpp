@@ -248,7 +248,8 @@ Task<> Connection::flush() {
   while (sending_) co_await sent_.wait();
   if (!write_aborted_ && flush_now()) co_return;
   // A write that is cancelled leaves an unknown part sent: nothing may follow it.
-  if (std::exchange(write_aborted_, true)) co_await Error(Errc::reset, "a write before this one was given up");
+  if (std::exchange(write_aborted_, true))
+    co_await Error(Errc::reset, "a write before this one was given up");
   sending_ = true;
   const Defer sent([this] {
     sending_ = false;

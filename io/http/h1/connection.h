@@ -168,9 +168,9 @@ class Connection {
   bool parse_failed_ = false;
   bool ended_ = false;  // the peer sends no more
   bool closed_unanswered_ = false;
-  bool sending_ = false;  // a flush() is under way
-  Event sent_;            // pulsed when that is over
-  bool write_aborted_ = false;     // and was given up: an unknown part was sent
+  bool sending_ = false;        // a flush() is under way
+  Event sent_;                  // pulsed when that is over
+  bool write_aborted_ = false;  // and was given up: an unknown part was sent
 };
 
 }  // namespace escapement::http::detail

@@ -14,7 +14,6 @@ using escapement::detail::PromiseBase;
 using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
 using escapement::detail::timeout_error;
-using escapement::detail::suspend_until_ready;
 
 constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
 // Reads in a row that brought bytes, before others have their turn.
