@@ -1,4 +1,4 @@
-// Bytes: spans for looking, units for saying how many.
+// Bytes: spans of bytes, and units for their sizes.
 
 #pragma once
 
@@ -11,8 +11,8 @@ namespace escapement {
 inline constexpr std::size_t KiB = 1024;
 inline constexpr std::size_t MiB = 1024 * KiB;
 
-using Bytes = std::span<const std::byte>;   // bytes somebody else owns, to be read
-using MutableBytes = std::span<std::byte>;  // room somebody else owns, to be filled
+using Bytes = std::span<const std::byte>;   // bytes to be read, owned by somebody else
+using MutableBytes = std::span<std::byte>;  // room to be filled, owned by somebody else
 
 inline Bytes as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};

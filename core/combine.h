@@ -1,4 +1,4 @@
-// all, race and select: several tasks as one. They take tasks and operations (task.h) alike.
+// all, race and select: run several tasks, or operations (task.h), as one task.
 //
 //     auto [user, repositories] = co_await all(get_user(), get_repositories());
 //     std::vector<Page> pages = co_await all(std::move(page_tasks));
@@ -21,7 +21,7 @@ namespace escapement {
 
 namespace detail {
 
-// What a task contributes to a tuple or a variant: a task that yields nothing contributes std::monostate.
+// The contribution of a task to a tuple or a variant: std::monostate for a task that yields nothing.
 template <class T>
 using NonVoid = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
@@ -35,7 +35,7 @@ NonVoid<T> take_nonvoid(ChildTask<T>& child) {
   }
 }
 
-// Starts it unless an earlier one failed at once. False when it failed at once.
+// Starts the child. Returns false if it failed at once.
 template <class T>
 bool start_child(ChildTask<T>& child, PromiseBase& parent) {
   child.start(parent.reactor(), parent);
@@ -47,20 +47,20 @@ void take_failure(ChildTask<T>& child, std::optional<Error>& failure) {
   if (!failure && child.failed()) failure = child.take().error();
 }
 
-// What the children of `all` over a vector share: the task that waits for them, and how many still run.
+// State shared by the children of `all` over a vector: the waiting task, and how many children still run.
 struct WaitForAll {
   PromiseBase* task = nullptr;
   std::size_t left = 0;
 };
 
-// One of many children. It wakes the task only when it failed or was the last, so that each of many costs no
-// more than each of few.
+// One of many children. Wakes the task only if it failed or was the last to finish, so that the cost per
+// child does not grow with their number.
 template <class T>
 class CountedChild final : public Runnable {
  public:
   CountedChild(Task<T>&& task, WaitForAll& wait) : child_(std::move(task)), wait_(wait) {}
 
-  // False when it failed at once.
+  // Returns false if the child failed at once.
   bool start() {
     child_.start(wait_.task->reactor(), *this);
     if (child_.finished()) --wait_.left;
@@ -79,7 +79,7 @@ class CountedChild final : public Runnable {
   WaitForAll& wait_;
 };
 
-// Starts them all; the first failure keeps the later ones from starting. True when there is one to wait for.
+// Starts the children in order, up to the first that fails at once. Returns false if one did.
 template <class T>
 bool start_all(std::deque<CountedChild<T>>& children) {
   for (CountedChild<T>& child : children) {
@@ -88,7 +88,7 @@ bool start_all(std::deque<CountedChild<T>>& children) {
   return true;
 }
 
-// The first failure, after all of them are cancelled.
+// Cancels all children if one has failed, and returns the first failure.
 template <class T>
 std::optional<Error> cancel_if_one_failed(std::deque<CountedChild<T>>& children) {
   std::optional<Error> failure;
@@ -108,7 +108,7 @@ void take_if_first(std::tuple<ChildTask<T>...>& children, std::optional<Result<O
   }
 }
 
-// The outcome of the first in the list that has finished.
+// Returns the outcome of the first child in the list that has finished, if any.
 template <class Outcome, class... T, std::size_t... I>
 std::optional<Result<Outcome>> take_first(std::tuple<ChildTask<T>...>& children, std::index_sequence<I...>) {
   std::optional<Result<Outcome>> outcome;
@@ -118,8 +118,8 @@ std::optional<Result<Outcome>> take_first(std::tuple<ChildTask<T>...>& children,
 
 }  // namespace detail
 
-// Runs all of them at once; yields their values in order. The first failure cancels the others, whose
-// frames are gone before it is reported. Destroying the task destroys them all.
+// Runs all tasks concurrently and yields their values in order. The first failure cancels the others and is
+// reported once their frames are destroyed. Destroying the returned task destroys them all.
 template <class... T>
 Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
   std::tuple<detail::ChildTask<T>...> children{detail::ChildTask<T>(std::move(tasks))...};
@@ -146,8 +146,8 @@ auto all(O... operations) {
   return all(detail::as_task(std::move(operations))...);
 }
 
-// The same for any number of one kind: yields their values in order; of none, an empty vector at once. They
-// all run at once; to run a few at a time, let each acquire a Semaphore (event.h).
+// Overload for any number of tasks of one type. Yields their values in order; no tasks yield an empty vector
+// at once. All of them run at once; to run a few at a time, let each acquire a Semaphore (event.h).
 template <class T>
   requires(!std::is_void_v<T>)
 Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
@@ -177,9 +177,9 @@ inline Task<> all(std::vector<Task<>> tasks) {
   if (failure) co_await Error(*std::move(failure));
 }
 
-// Runs all of them at once; the first to finish wins, with its value or its failure, the earlier in the
-// list where several finish in one turn. The others are destroyed before the winner is reported. None to
-// run: Errc::invalid_argument.
+// Runs all tasks concurrently. The first to finish wins, with its value or its failure; of several that
+// finish in one turn, the earliest in the list. The others are destroyed before the winner is reported. Fails
+// with Errc::invalid_argument if there are no tasks.
 template <class T>
 Task<T> race(std::vector<Task<T>> tasks) {
   if (tasks.empty()) co_await Error(Errc::invalid_argument, "race: no tasks");
@@ -205,7 +205,7 @@ Task<T> race(std::vector<Task<T>> tasks) {
   co_return co_await std::move(outcome);
 }
 
-// The same for a handful of tasks written out.
+// Overload for a handful of tasks written out.
 template <class T, class... More>
   requires(std::same_as<T, More> && ...)
 Task<T> race(Task<T> first, Task<More>... more) {
@@ -222,8 +222,8 @@ auto race(O... operations) {
   return race(detail::as_task(std::move(operations))...);
 }
 
-// race for tasks that yield different things, or where it matters which one won: the index of the variant is
-// the winner's place in the list. A failure of the winner is the failure of select.
+// Like race, for tasks of different types, or where it matters which one won: the index of the variant is the
+// winner's position in the list. If the winner fails, select fails.
 template <class... T>
   requires(sizeof...(T) > 0)
 Task<std::variant<detail::NonVoid<T>...>> select(Task<T>... tasks) {

@@ -76,7 +76,7 @@ Error::Error(Errc code, std::string message)
     : state_(new State{.code = code, .message = std::move(message), .peer = {}}) {}
 
 Error Error::out_of_memory() noexcept {
-  // A text short enough to need no memory.
+  // A text short enough to need no allocation.
   static State state{
       .code = Errc::overloaded, .os_number = ENOMEM, .message = "out of memory", .shared = true, .peer = {}};
   Error error(None{});

@@ -1,8 +1,8 @@
-// Errors are values. `Error` says why something failed, `Result<T>` is a value or an `Error`.
+// Errors are values: `Error` says why something failed, `Result<T>` is a value or an `Error`.
 //
-// The kinds (`Errc`) are named by what the caller may do next, not by what went wrong inside: a program
-// decides by the kind and prints the message. Inside coroutines errors travel by themselves: a failed
-// `co_await` fails the awaiting task, and `.result()` is where somebody looks (task.h).
+// The kinds (`Errc`) are named by what the caller can do next, not by what went wrong inside: a program acts
+// on the kind and prints the message. Inside coroutines errors propagate by themselves: a failed `co_await`
+// fails the awaiting task, up to the `.result()` that inspects the failure (task.h).
 
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace escapement {
 
-// What went wrong, by what can be done about it.
+// The kind of an error, named by what can be done about it.
 enum class Errc : std::uint8_t {
   invalid_argument,   // the caller's input is wrong (a malformed URL): correct it; repeating cannot help
   unsupported,        // this platform or build cannot do it: repeating cannot help
@@ -38,42 +38,42 @@ enum class Errc : std::uint8_t {
   internal,           // a bug, ours or the host's
 };
 
-// The kind's name as written above: "timed_out".
+// Returns the kind's name as written above: "timed_out".
 std::string_view name(Errc code);
 
-// Which time limit ended what failed with Errc::timed_out.
+// The time limit that ended an operation which failed with Errc::timed_out.
 enum class TimeLimit : std::uint8_t {
-  none,       // no limit, or one of which nothing is known
+  none,       // no limit, or an unknown one
   operation,  // with_timeout around any operation
   queue,      // waiting for a connection to become free
   resolve,    // looking up a name
-  connect,    // opening a connection, including what belongs to it (the name, the handshake)
+  connect,    // opening a connection, including the name look-up and the handshake that belong to it
   handshake,  // TLS
   write,      // sending without progress
   head,       // waiting for the response's head after the request was sent
   body,       // waiting for the next bytes of a body
   per_try,    // one attempt of several
   overall,    // the whole call, with all its attempts
-  handler,    // a server's: answering a request
+  handler,    // a server's handler producing a response
 };
 
-// The limit's name as written above: "per_try".
+// Returns the limit's name as written above: "per_try".
 std::string_view name(TimeLimit limit);
 
-// Why something failed: a kind and one sentence, and where known the system's number, whether the peer may
-// have seen any of it, which time limit ended it, whom it was about and which attempt it was. One pointer
-// wide; copying copies the text. An `Error` always holds a reason.
+// The reason for a failure: a kind and a one-sentence message, and where known the system's error number,
+// whether the peer may have received any of the request, the time limit that expired, the peer, and the
+// number of the attempt. One pointer wide; copying copies the text. An `Error` always holds a reason.
 class [[nodiscard]] Error {
  public:
-  // `message` is a sentence's worth for a person: "connect to 127.0.0.1:80: connection refused".
+  // `message` is one sentence for a person: "connect to 127.0.0.1:80: connection refused".
   explicit Error(Errc code, std::string message = {});
 
-  // From an errno-style number: picks the kind, and appends the system's text to `what` ("listen").
+  // Makes an error from an errno value: picks the kind and appends the system's text to `what` ("listen").
   static Error from_errno(int number, std::string_view what);
-  // The same with the kind chosen: a timeout of an open connection is a reset, of a new one unavailable.
+  // Overload with a given kind: a timeout of an open connection is a reset, of a new one unavailable.
   static Error from_errno(int number, std::string_view what, Errc code);
 
-  // Errc::overloaded, "out of memory": what may be said without any.
+  // Returns Errc::overloaded, "out of memory". Allocates nothing.
   static Error out_of_memory() noexcept;
   // Errc::cancelled, without a message. Needs no memory either.
   static Error cancelled() noexcept;
@@ -86,34 +86,34 @@ class [[nodiscard]] Error {
 
   Errc code() const { return state_->code; }
   const std::string& message() const { return state_->message; }
-  // The system's error number, 0 where there is none.
+  // Returns the system's error number, 0 if there is none.
   int os_number() const { return state_->os_number; }
 
-  // Whether the peer may have received any of the request. True unless somebody knows better: a retry of
-  // something that is not idempotent asks this.
+  // Returns whether the peer may have received any of the request; true unless it is known not to have.
+  // Decides whether a request that is not idempotent may be retried.
   bool maybe_sent() const { return state_->maybe_sent; }
   Error&& nothing_sent() &&;
   Error& nothing_sent() &;
 
-  // Which time limit ended it; TimeLimit::none for everything but timed_out.
+  // Returns the time limit that expired; TimeLimit::none for every kind but timed_out.
   TimeLimit limit() const { return state_->limit; }
-  // How long that limit was.
+  // Returns the length of that limit.
   Duration limit_length() const { return state_->limit_length; }
-  // How long the operation had gone on when the limit ended it: at least the limit's length.
+  // Returns how long the operation had run when the limit expired: at least the limit's length.
   Duration elapsed() const { return state_->elapsed; }
   Error&& ran_out(TimeLimit limit, Duration length, Duration elapsed) &&;
 
-  // Whom the operation was about: "https://api.test", or "10.0.0.1:443" below HTTP. Empty where unknown.
+  // Returns the peer of the operation: "https://api.test", or "10.0.0.1:443" below HTTP. Empty if unknown.
   const std::string& peer() const { return state_->peer; }
   Error&& with_peer(std::string_view peer) &&;
 
-  // Which of several attempts it was, from 1; 0 where nobody counts them.
+  // Returns the number of the attempt, from 1; 0 if attempts are not counted.
   int attempt() const { return state_->attempt; }
   Error&& in_attempt(int attempt) &&;
 
-  // "what: message", same kind: says what was being done when it failed.
+  // Prepends what was being done when it failed: "what: message". Keeps the kind.
   Error&& context(std::string_view what) &&;
-  // "message; what": adds what else is known.
+  // Appends what else is known: "message; what".
   Error&& remark(std::string_view what) &&;
 
   friend bool operator==(const Error& error, Errc code) { return error.code() == code; }
@@ -124,7 +124,7 @@ class [[nodiscard]] Error {
     bool maybe_sent = true;
     int os_number = 0;
     std::string message;
-    bool shared = false;  // by all that say it, and never changed
+    bool shared = false;  // by all copies, and never changed
     TimeLimit limit = TimeLimit::none;
     int attempt = 0;
     Duration limit_length;
@@ -148,7 +148,7 @@ class [[nodiscard]] Error {
   OwnState state_;
 };
 
-// A `T` or the reason why there is none. Reading the one that is not there is a bug and stops the program.
+// A `T`, or the reason why there is none. Reading the one that is not there is a bug and stops the program.
 template <class T = void>
 class [[nodiscard]] Result {
  public:
@@ -205,7 +205,7 @@ class [[nodiscard]] Result {
   };
 };
 
-// Nothing, or the reason why it failed.
+// Success, or the reason for the failure.
 template <>
 class [[nodiscard]] Result<void> {
  public:
@@ -236,14 +236,15 @@ class [[nodiscard]] Result<void> {
   Error error_;
 };
 
-// "timed_out: connect to 10.0.0.1:443: no connection within 10s (attempt 2)". The first attempt is not named.
+// Formats an error: "timed_out: connect to 10.0.0.1:443: no connection within 10s (attempt 2)". The first
+// attempt is not mentioned.
 std::string to_string(const Error& error);
 namespace detail {
-// "escapement: unhandled failure: reset: ..." to standard error, where there is one. Needs no memory.
+// Prints "escapement: unhandled failure: reset: ..." to standard error, if there is one. Allocates nothing.
 void print_unhandled(const Error& error) noexcept;
 }  // namespace detail
 
-// For test frameworks and logs.
+// Stream output for test frameworks and logs.
 std::ostream& operator<<(std::ostream& out, const Error& error);
 std::ostream& operator<<(std::ostream& out, Errc code);
 

@@ -1,4 +1,4 @@
-// Event and Semaphore: how tasks of one reactor wait for each other. One thread, so no atomics.
+// Event and Semaphore: let the tasks of one reactor wait for each other. Single-threaded, so without atomics.
 
 #pragma once
 
@@ -11,11 +11,11 @@ namespace escapement {
 
 // A flag that tasks can wait for. Once set it stays set until `reset`.
 //
-// A waiting task that is destroyed leaves the queue. Destroying an event that tasks wait for leaves them
-// waiting for ever: their owner is about to destroy them too.
+// A waiting task that is destroyed leaves the queue. Destroying an event leaves its waiting tasks suspended
+// for ever; this is for owners that are about to destroy those tasks too.
 class Event {
  public:
-  // What `wait` returns. May be moved until it is awaited.
+  // The operation that `wait` returns. Movable until it is awaited.
   class [[nodiscard]] Wait : public ListNode, public detail::OperationBase<Wait> {
    public:
     explicit Wait(Event& event) : event_(event) {}
@@ -35,18 +35,19 @@ class Event {
 
   bool is_set() const { return set_; }
 
-  // Makes every waiting task ready, in the order in which they came. On their reactor's thread (checked while
-  // they wait): another thread posts a function that does it (Reactor::post, Remote).
+  // Makes every waiting task ready, in the order in which they began to wait. Must be called on their
+  // reactor's thread (checked while tasks wait); other threads post a function that calls it (Reactor::post,
+  // Remote).
   void set() {
     set_ = true;
     wake_waiting();
   }
-  // Makes those ready that wait now, and leaves the event unset.
+  // Makes the tasks ready that are waiting now, without setting the event.
   void pulse() { wake_waiting(); }
   void reset() { set_ = false; }
 
-  // `co_await event.wait();` returns at once when it is set. An operation (task.h), which cannot fail. The
-  // event must outlive the wait.
+  // Waits until the event is set; `co_await event.wait();` returns at once if it is. An operation (task.h)
+  // that cannot fail. The event must outlive the wait.
   Wait wait() { return Wait(*this); }
 
  private:
@@ -62,10 +63,10 @@ class Event {
   bool set_ = false;
 };
 
-// A number of permits, handed out first come, first served.
+// A counting semaphore: hands out its permits first come, first served.
 class Semaphore {
  public:
-  // Gives its permit back when destroyed. The semaphore must outlive it.
+  // One permit, returned when this is destroyed. The semaphore must outlive it.
   class [[nodiscard]] Permit {
    public:
     explicit Permit(Semaphore& from) : from_(&from) {}
@@ -82,12 +83,12 @@ class Semaphore {
     Semaphore* from_;
   };
 
-  // What `acquire` returns. May be moved until it is awaited.
+  // The operation that `acquire` returns. Movable until it is awaited.
   class [[nodiscard]] Acquire : public ListNode, public detail::OperationBase<Acquire, Permit> {
    public:
     explicit Acquire(Semaphore& semaphore) : semaphore_(semaphore) {}
     Acquire(Acquire&& other) noexcept : semaphore_(other.semaphore_) {}
-    // Granted but destroyed before it could run: the permit goes to the next in line.
+    // Passes on a permit that was granted to a task destroyed before it could run.
     ~Acquire() {
       if (granted_) semaphore_.release();
     }
@@ -115,12 +116,12 @@ class Semaphore {
 
   std::size_t available() const { return available_; }
 
-  // `Semaphore::Permit permit = co_await semaphore.acquire();` Destroying the waiting task gives up the
-  // place in the queue. An operation (task.h), which cannot fail.
+  // Waits for a permit: `Semaphore::Permit permit = co_await semaphore.acquire();` An operation (task.h) that
+  // cannot fail. Destroying the waiting task gives up its place in the queue.
   Acquire acquire() { return Acquire(*this); }
 
  private:
-  // Nobody overtakes those who wait already.
+  // Takes a permit, unless others are already waiting: nobody overtakes them.
   bool try_take() {
     if (available_ == 0 || !waiting_.empty()) return false;
     --available_;

@@ -1,8 +1,8 @@
 // An intrusive doubly linked list whose nodes unlink themselves when they are destroyed.
 //
-// Inserting and removing never allocate and take constant time; a node is in at most one list. The list
-// does not own its nodes; destroying a list leaves them unlinked. This is what makes "destroying cancels"
-// cheap: whatever waits somewhere is a node there, and leaves by its destructor.
+// Inserting and removing never allocate and take constant time; a node is in at most one list. The list does
+// not own its nodes; destroying a list leaves them unlinked. This is what makes "destroying cancels" cheap:
+// everything that waits is a node in some list, and leaves it by its destructor.
 
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace escapement {
 
-// What a type derives from to be put into a `List<T>`. Neither copied nor moved: others point at it.
+// The base class of a type that can be put into a `List<T>`. Neither copied nor moved: others point at it.
 class ListNode {
  public:
   ListNode() = default;
@@ -67,7 +67,7 @@ class List {
   T& front() { return static_cast<T&>(*end_.next_); }
   T& back() { return static_cast<T&>(*end_.previous_); }
 
-  // The first node, unlinked; null when empty.
+  // Unlinks and returns the first node; null when empty.
   T* pop_front() {
     if (empty()) return nullptr;
     T& node = front();

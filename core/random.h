@@ -1,4 +1,4 @@
-// A small seeded generator: jitter, simulation, tests. Not for secrets.
+// A small seeded random generator for jitter, simulation and tests. Not for secrets.
 
 #pragma once
 
@@ -19,18 +19,18 @@ class Random {
     return z ^ (z >> 31);
   }
 
-  // Uniform in [0, bound]. Takes the same number of draws on every platform.
+  // Returns a uniformly distributed value in [0, bound]. Takes the same number of draws on every platform.
   std::uint64_t up_to(std::uint64_t bound) {
     if (bound == UINT64_MAX) return next();
     const std::uint64_t range = bound + 1;
-    const std::uint64_t unfair = (UINT64_MAX - bound) % range;  // the values a plain modulo would prefer
+    const std::uint64_t unfair = (UINT64_MAX - bound) % range;  // the values that a plain modulo would favour
     for (;;) {
       const std::uint64_t drawn = next();
       if (drawn >= unfair) return drawn % range;
     }
   }
 
-  // True once in `n` calls on average; never when n is zero.
+  // Returns true once in `n` calls on average; never if n is zero.
   bool one_in(std::uint64_t n) { return n != 0 && up_to(n - 1) == 0; }
 
  private:

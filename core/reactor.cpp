@@ -27,7 +27,7 @@ void Reactor::on_unhandled_failure(std::function<void(const Error&)> handler) {
 
 void Reactor::report_unhandled(const Error& error) noexcept {
   if (error == Errc::cancelled) return;
-  const auto handler = on_unhandled_;  // stays while it runs, even if it sets another
+  const auto handler = on_unhandled_;  // keeps it alive while it runs, even if it sets another
   if (!handler) return detail::print_unhandled(error);
   auto call = [&] { (*handler)(error); };
   std::optional<Error> thrown = detail::catching(call);
@@ -75,7 +75,7 @@ std::optional<Error> Reactor::RunLoop::turn() {
   auto turn = [&] {
     possible = reactor_.turn(reactor_.anything_queued() ? reactor_.now_ : reactor_.next_deadline());
   };
-  std::optional<Error> thrown = detail::catching(turn);  // by what runs and is no coroutine
+  std::optional<Error> thrown = detail::catching(turn);  // thrown by code that is not a coroutine
   if (thrown) return thrown;
   constexpr int tries = 1000;
   if (reactor_.starved_ >= tries) return Error::out_of_memory();
@@ -91,7 +91,7 @@ bool Reactor::turn(Instant until) {
   return possible || anything;
 }
 
-// What is due already runs first: a burst of timers is taken out of the queue as fast as it runs.
+// Does nothing while due entries are left to run: a burst of timers leaves the queue no faster than it runs.
 // Without memory the rest of them stays for the next turn.
 void Reactor::collect_due() {
   if (!due_.empty()) return;
@@ -99,7 +99,7 @@ void Reactor::collect_due() {
   starved_ = detail::catching(advance) ? starved_ + 1 : 0;
 }
 
-// Without memory to find it: it may be now.
+// Returns the current time if there is no memory to find the next deadline: it may be now.
 Instant Reactor::next_deadline() {
   Instant next = now_;
   auto look = [&] { next = timers_.next(); };
@@ -124,7 +124,8 @@ void Reactor::ready_later(Runnable& runnable) {
   if (!runnable.linked()) yielded_.push_back(runnable);
 }
 
-// A stack that any thread pushes onto and the reactor takes whole: no lock, and one wake-up for a batch.
+// Pushes onto a stack that any thread may push to and that the reactor takes as a whole: no lock, and one
+// wake-up for a batch.
 void Reactor::push_posted(Posted* posted) {
   Posted* head = posted_.load(std::memory_order_relaxed);
   do {

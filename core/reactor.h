@@ -8,26 +8,27 @@
 //     timers.advance(now, due)     due entries only mark things ready
 //     run what is ready, what is due, what yielded     the only place where coroutines are resumed
 //
-// Collect first, act second: nothing runs in the middle of somebody else's loop, and whatever runs may
-// cancel whatever else is waiting. Natively `run()` repeats turns that may sleep in `wait`; a host that
-// owns the loop (a JS engine, a GUI, another event library) calls `step()`, which never sleeps, and calls
-// again at the instant it returned or when something happened.
+// Collect first, act second: nothing runs in the middle of somebody else's loop, so whatever runs may cancel
+// whatever is waiting. Natively `run()` repeats turns that may sleep in `wait`. A host that owns the loop (a
+// JS engine, a GUI, another event library) calls `step()`, which never sleeps, and calls it again at the
+// instant it returned or when something happened.
 //
-// Order. What a finished task continues (`resume_next`) runs first, so an operation that completes beats
-// the timeout that is due in the same turn. Then what events made ready, then due timers, then what has
-// yielded, each in the order they came.
+// Order. The continuation of a finished task (`resume_next`) runs first, so an operation that completes beats
+// a timeout that is due in the same turn. Then come the things that events made ready, then due timers, then
+// the tasks that have yielded, each in the order of arrival.
 //
-// Bounds. A turn runs what was queued when it began, and its continuations. What becomes ready meanwhile, and
-// what yields, runs in the next turn, after the backend was asked and the timers were advanced. Of posted
-// functions and of each of the three queues it runs one at least, and then `budget` at most and as long as
-// `share`; the rest stays first in line. Time is looked at after every fourth thing that yielded and every
-// 32nd of the others, and after every single one once they turn out to be long. So beside tasks that compute
-// and yield, however many there are, an event waits and a timer is late by no more than `share` and what one
-// of them computes (at first four of them) in one go. A thing that runs is never interrupted.
+// Bounds. A turn runs what was queued when it began, and its continuations. Anything that becomes ready
+// meanwhile, or yields, runs in the next turn, after the backend was polled and the timers were advanced.
+// From the posted functions and from each of the three queues a turn runs at least one entry, then at most
+// `budget` of them within the time `share`; the rest stays first in line. The clock is read after every
+// fourth entry that yielded and every 32nd of the others, and after every single one once they turn out to be
+// long. So beside tasks that compute and yield, however many there are, an event waits and a timer is late by
+// no more than `share` plus the time that one of them (at first four of them) computes in one go. A running
+// entry is never interrupted.
 //
 // A reactor belongs to the thread that calls it. `post` and `wake` are the only members that other threads
-// may call, and while it lives; a Remote (remote.h) may be used after its end. It makes no thread, has no
-// global, and is cheap enough to live for one Worker request.
+// may call, and only while it lives; a Remote (remote.h) may be used after its end. A reactor starts no
+// thread, has no global state, and is cheap enough to live for one Worker request.
 
 #pragma once
 
@@ -58,11 +59,11 @@ namespace detail {
 class Notice;
 struct RemoteEnd;
 
-// How often to look at the clock: after every `most` things, and more often where that was too late.
+// Decides when to read the clock: after every `most` entries, and more often once that proved too late.
 class Looks {
  public:
   explicit Looks(int most) : most_(most), every_(most), left_(most) {}
-  // Whether this is the time to look.
+  // Returns whether to read the clock now.
   bool due() { return --left_ <= 0; }
   void looked(bool late) {
     every_ = late ? 1 : every_ * 2 < most_ ? every_ * 2 : most_;
@@ -75,24 +76,24 @@ class Looks {
   int left_;
 };
 
-// A failure that somebody may still take, and what to do if nobody does.
+// A failure that can still be taken, and that is reported if nobody takes it.
 class HeldFailure : public ListNode {
  public:
   explicit HeldFailure(Reactor& reactor);
-  // Nobody will take it. Printed where the reactor is gone.
+  // Reports the failure as unhandled; prints it if the reactor is gone.
   void lose(const Error& error) noexcept;
 
  private:
-  Reactor& reactor_;  // gone when the reactor has unlinked this
+  Reactor& reactor_;  // dangles once the reactor has unlinked this
 };
 
 }  // namespace detail
 
-// Something the run queue can run once. Destroying it while it waits there takes it out.
+// An entry of the run queue, run once each time it is queued. Destroying it while it is queued removes it.
 class Runnable : public ListNode {
  public:
   virtual void run() = 0;
-  // The address of the code that `run` enters, to name it by; null where that says nothing.
+  // Returns the address of the code that `run` enters, to name it by; null where that says nothing.
   virtual const void* code() const { return nullptr; }
 
  protected:
@@ -101,62 +102,62 @@ class Runnable : public ListNode {
 
 class TimerEntry;
 
-// Which deadlines fall due when. Implemented by the timer wheel (timers/wheel.h), and by the plain list that
-// tests compare it with. Entries are armed by themselves (timers/entry.h).
+// A queue of deadlines. Implemented by the timer wheel (timers/wheel.h), and by the plain list that tests
+// compare it with. TimerEntry::arm (timers/entry.h) fills it.
 class TimerQueue {
  public:
   virtual ~TimerQueue() = default;
 
-  // Takes in an entry that has just been armed and has no cell. A deadline that has passed is due at the next
-  // `advance`.
+  // Adds an entry that has just been armed and has no cell. An entry whose deadline has passed is due at the
+  // next `advance`.
   virtual void insert(TimerEntry& entry) = 0;
-  // The earliest deadline; `never()` when empty or when nothing is due before the end of time. May be
-  // earlier than that, which costs a turn, never later.
+  // Returns the earliest deadline; `never()` when empty or when nothing is due before the end of time. May
+  // return an earlier instant, which costs a turn, but never a later one.
   virtual Instant next() = 0;
-  // Takes out entries whose deadline is at or before `now`, in deadline order and, where equal, in the order
-  // in which they were armed, and calls `expire(due)` on each. It may leave some, or work that has to be done
-  // first, for the next call: then `next()` is not after `now`. `now` never goes back.
+  // Removes the entries whose deadline is at or before `now`, in deadline order and, where equal, in the
+  // order in which they were armed, and calls `expire(due)` on each. May leave some of them, or work that has
+  // to be done first, for the next call; then `next()` is not after `now`. `now` never goes back.
   virtual void advance(Instant now, List<Runnable>& due) = 0;
 
  protected:
   friend class TimerEntry;
-  Instant earliest_ = Instant::never();  // no armed entry is due before
+  Instant earliest_ = Instant::never();  // no armed entry is due before this
   std::uint32_t armed_ = 0;              // entries armed so far, modulo 2^32
 };
 
-// Where events come from: epoll, poll, a simulation, a JS host.
+// The source of events: epoll, poll, a simulation, a JS host.
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  // The monotonic clock, read now. Never goes back.
+  // Reads the monotonic clock, which never goes back.
   virtual Instant now() = 0;
-  // The wall clock, read now. May jump.
+  // Reads the wall clock, which may jump.
   virtual SystemTime system_now() = 0;
-  // 64 random bits to seed a generator with. Deterministic in a simulation.
+  // Returns 64 random bits to seed a generator with. Deterministic in a simulation.
   virtual std::uint64_t entropy() = 0;
 
-  // Collects events and marks what they concern ready (`reactor.ready`). Sleeps no longer than until
-  // `until` when it may sleep at all, and returns early when something happened or `wake` was called.
-  // Returns false when it knows that nothing can ever happen again, which only a simulation knows.
+  // Collects events and makes ready what they concern (`reactor.ready`). A backend that can sleep does so
+  // until `until` at most, and returns early when something happened or `wake` was called. Returns false if
+  // nothing can ever happen again, which only a simulation knows.
   virtual bool wait(Reactor& reactor, Instant until) = 0;
 
-  // Makes a current or the next `wait` return at once. Any thread.
+  // Makes the current or the next `wait` return at once. May be called from any thread.
   virtual void wake() noexcept = 0;
 };
 
-// What one turn was like.
+// The measurements of one turn.
 struct Turn {
-  Instant began;                       // when it had waited
-  Duration length;                     // of running what was ready
-  int resumed = 0;                     // things that ran
-  int timers = 0;                      // of those: made ready by a timer
-  Duration lateness;                   // of the timer that was due first; zero when none was due
-  Duration longest;                    // of the thing that ran longest
-  const void* longest_code = nullptr;  // of that: Runnable::code(), or the part that took most of it
+  Instant began;                       // after the wait
+  Duration length;                     // of running the entries
+  int resumed = 0;                     // entries that ran
+  int timers = 0;                      // of those, the ones made ready by a timer
+  Duration lateness;                   // of the timer that was due first; zero if none was due
+  Duration longest;                    // of the entry that ran longest
+  const void* longest_code = nullptr;  // its Runnable::code(), or the part of it that took most of the time
 };
 
-// Is told of every turn in which something ran. In the reactor's thread; must not destroy the reactor, nor
+// Called after every turn in which something ran, on the reactor's thread. Must not destroy the reactor, nor
 // throw.
 class TurnWatcher {
  public:
@@ -166,7 +167,8 @@ class TurnWatcher {
 
 class Reactor {
  public:
-  // How many things a turn resumes from each queue before the backend is asked again, and for how long.
+  // The limits for each queue in one turn, before the backend is polled again: a number of entries, and a
+  // time.
   static constexpr int budget = 128;
   static constexpr Duration share = 500us;
 
@@ -174,54 +176,56 @@ class Reactor {
   Reactor(Backend& backend, TimerQueue& timers);
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
-  // Every task that was given to it must be gone (checked for those of scopes), and none may be running
-  // (checked). What was posted and has not run is dropped.
+  // All tasks that were given to the reactor must be gone (checked for those of scopes), and none may be
+  // running (checked). Posted functions that have not run are destroyed.
   ~Reactor();
 
-  // The time of this turn: constant while things run, so that what happens in one turn agrees about it.
+  // Returns the time of this turn: constant while things run, so that all of a turn agrees on it.
   Instant now() const { return now_; }
-  // The time this very moment. What a deadline is counted from, so that a long computation before
-  // `sleep(10ms)` does not shorten the sleep.
+  // Reads the clock. Deadlines count from this time, so that a long computation before `sleep(10ms)` does not
+  // shorten the sleep.
   Instant precise_now();
 
-  // Runs `task` to its end, sleeping in between; the thread is the reactor's for as long. The task's
-  // failure is the result. Errc::internal when a simulation stalls: every task waits and nothing can come.
-  // Errc::overloaded when there is no memory to move timers on; they are not lost, and it may be run again.
-  // Not for hosts that own the loop: those use step(). Not inside a task of this reactor (checked): await
-  // there.
+  // Runs `task` to its end, sleeping in between; until then the thread belongs to the reactor. Returns the
+  // task's value or failure. Fails with Errc::internal when a simulation stalls (every task waits and nothing
+  // is scheduled), and with Errc::overloaded when there is no memory to advance the timers; none of them is
+  // lost, and run may be called again. Must not be called inside a task of this reactor (checked): await
+  // there. Hosts that own the loop call step() instead.
   template <class T>
   Result<T> run(Task<T> task);
-  // The same for an Operation, and for a function that returns a task, which is kept as long (task.h).
+  // Overload for an Operation, and for a function that returns a task; the function is kept as long as its
+  // task (task.h).
   template <class O>
   auto run(O operation);
 
-  // One turn that does not sleep. Returns when to call again if nothing happens before: `now()` when there
-  // is more to do at once, `never()` when only an event can bring work. Not inside a task (checked).
+  // Takes one turn that does not sleep. Returns when to call again if nothing happens before: `now()` when
+  // there is more to do at once, `never()` when only an event can bring work. Must not be called inside a
+  // task (checked).
   Instant step();
 
-  // Puts `runnable` at the end of the queue. Nothing happens if it is already queued.
+  // Puts `runnable` at the end of the queue. Does nothing if it is already queued.
   void ready(Runnable& runnable) {
     if (!runnable.linked()) ready_.push_back(runnable);
   }
-  // Puts it at the front: for what continues the task that runs now.
+  // Puts it at the front: for the continuation of the task that is running.
   void resume_next(Runnable& runnable) {
     if (!runnable.linked()) next_.push_front(runnable);
   }
-  // Puts it behind everything else: it runs in the next turn, after what is ready and due then.
+  // Puts it behind everything else: it runs in the next turn, after whatever is ready and due then.
   void ready_later(Runnable& runnable);
 
-  // Runs `function()` on the reactor's thread, in one of its next turns. Any thread; wakes a sleeping
-  // reactor. Not run, but destroyed, if the reactor is destroyed first. What it throws is an unhandled
-  // failure.
+  // Runs `function()` on the reactor's thread, in one of its next turns; wakes a sleeping reactor. May be
+  // called from any thread. If the reactor is destroyed first, `function` is destroyed without being called.
+  // An exception that it throws is an unhandled failure.
   template <class F>
   void post(F function) {
     push_posted(new PostedFunction<F>(std::move(function)));
   }
-  // Makes a sleeping reactor take another turn. Any thread.
+  // Makes a sleeping reactor take another turn. May be called from any thread.
   void wake() noexcept { backend_.wake(); }
-  // A handle for other threads, which may keep it longer than the reactor lives (remote.h).
+  // Returns a handle for other threads, which may outlive the reactor (remote.h).
   Remote remote();
-  // Checks that no other thread is running this reactor: whoever wakes its tasks has to be on its thread.
+  // Checks that no other thread is running this reactor: its tasks may be woken only on its own thread.
   void check_thread() const {
     const void* thread = running_on_.load(std::memory_order_relaxed);
     ESC_CHECK(thread == nullptr || thread == detail::FramePool::this_thread(),
@@ -229,26 +233,27 @@ class Reactor {
               "there");
   }
 
-  // From the next turn on. It must outlive the reactor or be replaced; null: nobody watches, which costs
-  // nothing but one branch a turn. A watched turn reads the clock once more for everything that it resumes.
+  // Calls `watcher` after each turn, from the next one on. It must outlive the reactor or be replaced; null
+  // turns this off, and then it costs one branch a turn. A watched turn reads the clock once more for each
+  // entry.
   void watch_turns(TurnWatcher* watcher);
   bool turns_watched() const { return watcher_ != nullptr; }
-  // For what runs now, in a watched turn: that it called `code` itself, by which `Runnable::code` cannot know
-  // it, and how long that took. Where it was most of the time, the turn names that instead.
+  // Notes, for the entry that runs in a watched turn, that it called `code` itself, which `Runnable::code`
+  // cannot know, and how long that took. If that was most of the entry's time, the turn names `code` instead.
   void note_part(const void* code, Duration took);
 
-  // `handler` is called with each failure that nobody took: of a task whose Scope is not joined or has an
-  // empty on_failure, of a JoinHandle that is not joined, of a posted function that throws. Errc::cancelled
-  // is no failure. Without a handler, or with an empty one, they are printed to standard error (on wasm there
-  // is none: the glue sets a handler). It runs on the reactor's thread where the failure is lost, often in a
-  // destructor; it must not destroy the reactor. What it throws is printed to standard error.
+  // Calls `handler` with each failure that nobody took: of a task whose Scope is not joined or has an empty
+  // on_failure, of a JoinHandle that is not joined, of a posted function that throws. Errc::cancelled is no
+  // failure. Without a handler, or with an empty one, failures are printed to standard error (wasm has none:
+  // the glue sets a handler). The handler runs on the reactor's thread where the failure is lost, often in a
+  // destructor; it must not destroy the reactor. An exception that it throws is printed to standard error.
   void on_unhandled_failure(std::function<void(const Error&)> handler);
-  // Passes a failure that nobody will take to that handler.
+  // Passes a failure that nobody will take to the handler.
   void report_unhandled(const Error& error) noexcept;
 
   Backend& backend() { return backend_; }
   TimerQueue& timers() { return timers_; }
-  // A generator seeded by the backend at first use: what jitter is drawn from.
+  // Returns the generator that jitter is drawn from, seeded by the backend at first use.
   Random& random();
 
  private:
@@ -270,25 +275,28 @@ class Reactor {
     F function;
   };
 
-  // One turn that sleeps until `until` at most. False: the backend knows that nothing can come.
+  // Takes one turn, sleeping until `until` at most. Returns false if the backend knows that no event can
+  // come.
   bool turn(Instant until);
   void collect_due();
   Instant next_deadline();
-  // False when there is nothing to run.
+  // Returns false if there was nothing to run.
   bool run_queues();
   bool run_queues_watched();
-  // What both do (turn.h): calls `run(runnable)` for what this turn is to run. Returns how many were due
-  // timers.
+  // Calls `run(runnable)` for each entry of this turn, watched or not (turn.h). Returns how many of them were
+  // due timers.
   template <class Run>
   int run_batches(Run run);
   template <class Run>
   int run_batch(List<Runnable>& batch, Instant end, detail::Looks& looks, Run& run);
-  // Whether the part of the turn that may last until `end` is over, as far as anybody has looked.
+  // Returns whether the part of the turn that may last until `end` has used up its time. Reads the clock only
+  // when `looks` says so.
   bool looks_over(detail::Looks& looks, Instant end) { return looks.due() && look(looks, end); }
   bool look(detail::Looks& looks, Instant end);
   void push_posted(Posted* posted);
   void run_posted();
-  // Also what came while earlier ones still ran: the wake-up for it has been used up by then.
+  // Returns whether posted functions wait, including those that came while earlier ones ran: their wake-up
+  // has been used up by then.
   bool posted_waits() const {
     return taken_ != nullptr || posted_.load(std::memory_order_relaxed) != nullptr;
   }
@@ -301,37 +309,37 @@ class Reactor {
   Backend& backend_;
   TimerQueue& timers_;
   Instant now_;
-  List<Runnable> next_;           // continuations of what has just finished: first
-  List<Runnable> ready_;          // what events and spawns made ready
-  List<Runnable> batch_;          // of those, what this turn runs, or left
-  List<Runnable> due_;            // what timers made ready
-  List<Runnable> yielded_;        // what gave way to all of these
-  List<Runnable> yielded_batch_;  // of those, what this turn runs, or left
+  List<Runnable> next_;           // continuations of the entry that has just finished: first
+  List<Runnable> ready_;          // made ready by events and spawns
+  List<Runnable> batch_;          // of those, the entries that this turn runs, or left
+  List<Runnable> due_;            // made ready by timers
+  List<Runnable> yielded_;        // gave way to all of these
+  List<Runnable> yielded_batch_;  // of those, the entries that this turn runs, or left
   detail::Looks looks_{32};
   detail::Looks yielded_looks_{4};
-  int starved_ = 0;                               // failed tries to move timers on, one after the other
+  int starved_ = 0;                               // consecutive failed attempts to advance the timers
   std::size_t spawned_ = 0;                       // tasks in scopes
-  std::atomic<const void*> running_on_{nullptr};  // which thread takes turns now
+  std::atomic<const void*> running_on_{nullptr};  // the thread that takes turns now
   std::atomic<Posted*> posted_{nullptr};
-  Posted* taken_ = nullptr;  // of those, what waits for the next turn, in order
+  Posted* taken_ = nullptr;  // of those, the ones left for the next turn, in order
   detail::FramePool blocks_;
   std::shared_ptr<const std::function<void(const Error&)>> on_unhandled_;
   friend class detail::HeldFailure;
-  List<ListNode> held_failures_;  // of those whose loss is to be reported here
+  List<ListNode> held_failures_;  // failures that are reported here if they are lost
   TurnWatcher* watcher_ = nullptr;
-  const void* part_code_ = nullptr;  // the longest part of what runs
+  const void* part_code_ = nullptr;  // the longest part of the running entry
   Duration part_length_;
-  bool (Reactor::*run_queues_watched_)() = nullptr;  // through watch_turns, or nothing links it
+  bool (Reactor::*run_queues_watched_)() = nullptr;  // set by watch_turns, so that nothing else links it
   std::shared_ptr<detail::RemoteEnd> remote_;
-  void (*close_remote_)(detail::RemoteEnd&) = nullptr;  // through remote, likewise
+  void (*close_remote_)(detail::RemoteEnd&) = nullptr;  // set by remote, likewise
   Random random_{0};
   bool random_seeded_ = false;
 };
 
 namespace detail {
 
-// A function that other threads ask for again and again, without memory. It runs once for all that asked
-// before.
+// A function that other threads request again and again, without allocating. One run serves all requests made
+// before it.
 class Notice final : public Reactor::Posted {
  public:
   // Must outlive the reactor.
@@ -355,7 +363,7 @@ class Notice final : public Reactor::Posted {
 
 }  // namespace detail
 
-// The thread that takes turns of `reactor`, as long as it lives.
+// Marks the calling thread as the one that takes turns of `reactor`, as long as this lives.
 class Reactor::Running {
  public:
   explicit Running(Reactor& reactor);
@@ -367,12 +375,12 @@ class Reactor::Running {
   detail::FramePool::Use blocks_;
 };
 
-// What `run` does but for the task, whose end makes it ready.
+// The part of `run` that does not depend on the task's type. The end of the task makes it ready.
 class Reactor::RunLoop final : public Runnable {
  public:
   explicit RunLoop(Reactor& reactor);
   void run() override {}
-  // Takes a turn. An error: it is of no use to take another.
+  // Takes a turn. Returns an error if taking another is of no use.
   std::optional<Error> turn();
 
  private:

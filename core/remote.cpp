@@ -2,7 +2,7 @@
 
 namespace escapement {
 
-// By itself, so that a program without a Remote does not link it.
+// In a file of its own, so that a program without a Remote does not link it.
 Remote Reactor::remote() {
   if (!remote_) {
     remote_ = std::make_shared<detail::RemoteEnd>();

@@ -1,8 +1,8 @@
-// Remote: how other threads reach a reactor that may be gone by then.
+// Remote: lets other threads reach a reactor that may be gone by then.
 //
-//     Remote remote = loop.remote();                 // on the loop's thread; copies go wherever they are
-//     wanted std::thread worker([remote, &done] {
-//       if (!remote.post([&done] { done.set(); })) return;      // the loop is gone
+//     Remote remote = loop.remote();  // on the loop's thread; may be copied to any other
+//     std::thread worker([remote, &done] {
+//       if (!remote.post([&done] { done.set(); })) return;  // the loop is gone
 //     });
 
 #pragma once
@@ -24,9 +24,10 @@ struct RemoteEnd {
 
 class Remote {
  public:
-  // Runs `function()` on the reactor's thread, in one of its next turns. Any thread, at any time. False: the
-  // reactor is gone, and `function` destroyed without a call. (Also destroyed, after true, if the reactor
-  // ends before its next turn.) What it throws is an unhandled failure of the reactor.
+  // Runs `function()` on the reactor's thread, in one of its next turns. May be called from any thread, at
+  // any time. Returns false if the reactor is gone; `function` is then destroyed without being called. (It is
+  // also destroyed, after true, if the reactor ends before its next turn.) An exception that it throws is an
+  // unhandled failure of the reactor.
   template <class F>
   [[nodiscard]] bool post(F function) const {
     return push(std::make_unique<Reactor::PostedFunction<F>>(std::move(function)));

@@ -31,7 +31,7 @@ void Scope::remove(detail::SpawnedBase& spawned) {
   if (tasks_.empty()) idle_.pulse();
 }
 
-// What is destroyed may cancel the scope itself, or be what owned it.
+// Destroying a task may cancel the scope again, or destroy it.
 void Scope::cancel() {
   ListNode alive;
   watch_end(alive);
@@ -53,7 +53,7 @@ void Scope::task_failed(Error error) {
 
 void Scope::tell(Error error) {
   Reactor& reactor = reactor_;
-  const auto on_failure = on_failure_;  // stays while it runs, even if the scope does not
+  const auto on_failure = on_failure_;  // keeps it alive while it runs, even if the scope ends
   if (!on_failure) return reactor.report_unhandled(error);
   auto call = [&] { (*on_failure)(std::move(error)); };
   if (std::optional<Error> thrown = detail::catching(call)) reactor.report_unhandled(*thrown);
@@ -70,7 +70,7 @@ Task<> Scope::join() {
 
 namespace detail {
 
-// Runs once to start the task and, where that did not finish it, once more when it has finished.
+// Runs once to start the task and, unless that finished it, once more when it has finished.
 void SpawnedBase::run() {
   if (!started_) {
     started_ = true;

@@ -1,7 +1,7 @@
 // Scope: owns running tasks. No task outlives its scope; destroying the scope cancels them.
 //
-// This is the only way to run something beside what one awaits, and the handle for "stop this": a server
-// owns a Scope of connections, the Worker glue one per request.
+// A scope is the only way to run something beside the task that one awaits, and the handle for stopping it: a
+// server owns a Scope of connections, the Worker glue one per request.
 
 #pragma once
 
@@ -27,28 +27,29 @@ struct Outcome;
 
 class Scope {
  public:
-  // A task's failure cancels the others and is what join() fails with. A failure that no join() took by the
-  // end of the scope is reported (Reactor::on_unhandled_failure).
+  // Makes a scope in which the failure of one task cancels the others and is the failure of join(). A failure
+  // that no join() has taken by the end of the scope is reported (Reactor::on_unhandled_failure).
   explicit Scope(Reactor& reactor);
-  // A task's failure is passed to `on_failure` and touches nobody else; join() does not fail. What a server
-  // wants of its connections. An empty function: it is reported as unhandled, and so is what it throws.
-  // It may spawn, cancel and destroy, the scope too.
+  // Makes a scope in which the failure of a task is passed to `on_failure` and affects no other task; join()
+  // does not fail. Suited to the connections of a server. If the function is empty, failures are reported as
+  // unhandled, and so is an exception that it throws. It may spawn, cancel and destroy, even this scope.
   Scope(Reactor& reactor, std::function<void(Error)> on_failure);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
-  // Cancels what still runs. Not from inside one of its tasks (checked), but a task that ends, or the
-  // destructor of one that is cancelled, may be what owned it.
+  // Cancels all running tasks. Must not run inside one of them (checked). May run when a task that owned the
+  // scope ends, or in a destructor of one that is being cancelled.
   ~Scope();
 
-  // Starts `task` with the next things that run, not inside this call. May be called from its own tasks.
+  // Queues `task`; it starts after this call, not inside it. May be called from the scope's own tasks.
   void spawn(Task<> task);
-  // The same for the task that `function()` returns. The function, a lambda with its captures, is kept as
-  // long as the task: `scope.spawn([name]() -> Task<> { ... });`
+  // Overload for a function that returns a task. The function, a lambda with its captures, is kept as long as
+  // the task: `scope.spawn([name]() -> Task<> { ... });`
   template <detail::TaskFunction F>
   void spawn(F function) {
     spawn(detail::call_and_keep(std::move(function)));
   }
-  // The same; the outcome goes to the handle. A handle that is dropped leaves the task to the scope.
+  // Spawns a task and returns the handle that receives its outcome. Dropping the handle leaves the task to
+  // the scope.
   template <class T>
   JoinHandle<T> spawn_joinable(Task<T> task);
   template <Operation O>
@@ -63,9 +64,9 @@ class Scope {
   // Waits until no task is left. Fails with the first failure, after the others were cancelled.
   Task<> join();
 
-  // Destroys all tasks, the youngest first; their frames are gone on return. Not from inside one of them
-  // (checked), but from the destructors of what is being cancelled. The scope can be used again. Needs no
-  // memory.
+  // Destroys all tasks, the youngest first; their frames are gone on return. Needs no memory. Must not be
+  // called from inside one of them (checked), but may be from the destructors of what is being cancelled. The
+  // scope can be used again.
   void cancel();
 
   bool empty() { return tasks_.empty(); }
@@ -86,7 +87,8 @@ class Scope {
   void remove(detail::SpawnedBase& spawned);
   void task_failed(Error error);
   void tell(Error error);
-  // `alive` is unlinked when the scope ends. (Out of line: g++ warns of the address of a local variable.)
+  // Arranges for `alive` to be unlinked when the scope ends. (Out of line: g++ warns of the address of a
+  // local variable.)
   ESC_NOINLINE void watch_end(ListNode& alive) { alive_.push_back(alive); }
 
   Reactor& reactor_;
@@ -96,12 +98,12 @@ class Scope {
   std::size_t size_ = 0;
   std::optional<FirstFailure> first_failure_;
   Event idle_;
-  List<ListNode> alive_;  // of those who have to know whether it still is: unlinked when it is not
+  List<ListNode> alive_;  // unlinked when the scope ends, for callers that may destroy it
 };
 
 namespace detail {
 
-// One task of a scope: queued, then running, then deleted by itself when the task has finished.
+// One task of a scope: queued, then running. Deletes itself when the task has finished.
 class SpawnedBase : public Runnable {
  public:
   explicit SpawnedBase(Scope& scope) : scope_(scope) { member_.task = this; }
@@ -110,7 +112,8 @@ class SpawnedBase : public Runnable {
   void run() final;
 
  protected:
-  // Before its frame is destroyed, whose destructors may destroy the scope, or cancel the task once more.
+  // Leaves the scope. Called before the frame is destroyed, whose destructors may destroy the scope, or
+  // cancel the task once more.
   void leave_scope() {
     if (member_.linked()) scope_.remove(*this);
   }
@@ -119,7 +122,7 @@ class SpawnedBase : public Runnable {
   friend class escapement::Scope;
   virtual void start(Reactor& reactor) = 0;
   virtual bool finished() const = 0;
-  // Destroys the frame of the finished task. Returns its failure where no handle takes it.
+  // Destroys the frame of the finished task. Returns its failure if no handle takes it.
   virtual std::optional<Error> settle(Reactor& reactor) = 0;
 
   Scope& scope_;
@@ -136,7 +139,7 @@ struct Outcome {
   }
 
   std::optional<Result<T>> result;
-  std::optional<HeldFailure> held;  // while a failure waits to be taken
+  std::optional<HeldFailure> held;  // set while a failure waits to be taken
   Event settled;
   SpawnedBase* running = nullptr;
 };
@@ -148,7 +151,7 @@ class Spawned final : public SpawnedBase {
       : SpawnedBase(scope), task_(std::move(task)), outcome_(std::move(outcome)) {
     if (outcome_) outcome_->running = this;
   }
-  // Destroyed unfinished: cancelled. The frame goes before anybody hears of it.
+  // Cancels an unfinished task. Its frame is destroyed before anybody is notified.
   ~Spawned() override {
     leave_scope();
     leave_handle();
@@ -186,22 +189,22 @@ class Spawned final : public SpawnedBase {
 
 }  // namespace detail
 
-// The outcome of one spawned task. Dropping it lets the task go on under its scope. A failure that it holds
-// when it is dropped is reported (Reactor::on_unhandled_failure).
+// The outcome of one spawned task. Dropping the handle leaves the task running in its scope; a failure that
+// the handle holds by then is reported (Reactor::on_unhandled_failure).
 template <class T>
 class [[nodiscard]] JoinHandle {
  public:
   explicit JoinHandle(std::shared_ptr<detail::Outcome<T>> outcome) : outcome_(std::move(outcome)) {}
 
-  // Waits for the task; yields its value or fails with its failure, Errc::cancelled when it was cancelled.
+  // Waits for the task. Yields its value or fails with its failure, with Errc::cancelled if it was cancelled.
   // Consumes the handle.
   ESC_CORO_WRAPPER Task<T> join() && {
     ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
     return wait(std::move(outcome_));
   }
 
-  // Destroys the task's frame at once. Not from inside the task (checked). Nothing if it has finished. Needs
-  // no memory.
+  // Destroys the task's frame at once; does nothing if it has finished. Needs no memory. Must not be called
+  // from inside the task (checked).
   void cancel() {
     ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
     delete std::exchange(outcome_->running, nullptr);

@@ -12,7 +12,7 @@ constexpr std::string_view day_names = "SunMonTueWedThuFriSat";
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::int64_t last_ms = 253'402'300'799'999;  // 9999-12-31T23:59:59.999Z
 
-// A moment taken apart.
+// A point in time, split into its fields.
 struct Parts {
   int year = 1970;
   int month = 1;
@@ -58,7 +58,7 @@ void append_number(std::string& text, int number, int digits) {
   for (int i = digits; i-- > 0;) text += reversed[i];
 }
 
-// Reads a text from the left; once something did not fit, stays failed.
+// Reads a text from the left. Once something does not match, it stays failed.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
@@ -86,22 +86,22 @@ class Reader {
     rest_.remove_prefix(literal.size());
     return true;
   }
-  // One digit, or two.
+  // Reads one digit, or two.
   int short_number() {
     const bool two = rest_.size() > 1 && rest_[1] >= '0' && rest_[1] <= '9';
     return number(two ? 2 : 1);
   }
   bool at_digit() const { return peek() >= '0' && peek() <= '9'; }
-  // How many digits come next.
+  // Returns how many digits come next.
   std::size_t digits() const { return std::min(rest_.find_first_not_of("0123456789"), rest_.size()); }
-  // Which of the three-letter names comes next, from 0.
+  // Reads one of the three-letter names; returns which, from 0.
   int name(std::string_view names) {
     const std::size_t at = rest_.size() < 3 ? names.npos : names.find(rest_.substr(0, 3));
     if (at == names.npos || at % 3 != 0) return fail();
     rest_.remove_prefix(3);
     return static_cast<int>(at / 3);
   }
-  // The rest of a long day name: "day", "sday", "nesday", ...
+  // Skips the rest of a long day name: "day", "sday", "nesday", ...
   void letters() {
     while (!rest_.empty() && rest_[0] >= 'a' && rest_[0] <= 'z') rest_.remove_prefix(1);
   }
@@ -133,7 +133,7 @@ void read_clock(Reader& reader, Parts& parts) {
   parts.second = reader.number(2);
 }
 
-// "+01:00"; `shortened` may be "+0100" as well.
+// The form of an offset: "+01:00"; `shortened` allows "+0100" as well.
 enum class Offset { full, shortened };
 
 std::int64_t read_offset(Reader& reader, Offset form) {
@@ -154,7 +154,8 @@ std::int64_t read_zone(Reader& reader) {
   return read_offset(reader, Offset::shortened);
 }
 
-// RFC 9110 5.6.7: a two-digit year that seems more than 50 years ahead is the most recent past one.
+// Returns the year that a two-digit one means: one that seems more than 50 years ahead is the most recent
+// past one (RFC 9110 section 5.6.7).
 int full_year(int two_digits, SystemTime now) {
   const int this_year = take_apart(std::clamp<std::int64_t>(now.unix_milliseconds(), 0, last_ms)).year;
   const int year = this_year - this_year % 100 + two_digits;

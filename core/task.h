@@ -1,4 +1,4 @@
-// Task<T>: a lazy coroutine that belongs to whoever holds it.
+// Task<T>: a lazy coroutine that belongs to its holder.
 //
 //     Task<int> answer() {
 //       co_await sleep(10ms);
@@ -6,29 +6,29 @@
 //     }
 //     Task<> caller() {
 //       int n = co_await answer();                        // a failure of answer() fails caller() too
-//       Result<int> r = co_await answer().result();       // a failure is looked at here instead
+//       Result<int> r = co_await answer().result();       // a failure is inspected here instead
 //     }
 //
-// - A task starts when it is awaited, spawned into a Scope or run by a reactor, not before. Starting it
-//   runs it on its parent's stack up to its first suspension; from then on only the reactor's loop resumes
-//   it. There is no symmetric transfer: it needs tail calls, which wasm and unoptimised builds lack, and a
-//   loop over a million finished children would overflow the stack there.
-// - Destroying a task cancels it: its frame's locals are destroyed innermost first, and by their
-//   destructors whatever it waited for forgets it. A task must not be destroyed from inside itself
-//   (checked). Destroying a chain of tasks recurses once per frame.
+// - A task starts when it is awaited, spawned into a Scope or run by a reactor, not before. Starting it runs
+//   it on its parent's stack up to its first suspension; from then on only the reactor's loop resumes it.
+//   There is no symmetric transfer: it needs tail calls, which wasm and unoptimised builds lack, and a loop
+//   over a million finished children would overflow the stack there.
+// - Destroying a task cancels it: its frame's locals are destroyed innermost first, and their destructors
+//   unregister it from whatever it waited for. A task must not be destroyed from inside itself (checked).
+//   Destroying a chain of tasks recurses once per frame.
 // - Failure needs no exception. `co_await Error(...)` (or `co_return` of one, where T is not void) fails the
-//   task: it is never resumed again, the failure passes to whoever awaits it, and on to the first
-//   `.result()`, `Reactor::run`, `Scope` or combinator. There the frames in between are destroyed, by the
-//   same path as cancellation, before the result is seen. A C++ exception that leaves user code
-//   becomes an Error of kind `exception` at that frame (std::bad_alloc: `overloaded`).
+//   task: it is never resumed again, and the failure propagates to the task that awaits it, and on to the
+//   first `.result()`, `Reactor::run`, `Scope` or combinator. There the frames in between are destroyed, by
+//   the same path as cancellation, before the result is seen. A C++ exception that leaves user code becomes
+//   an Error of kind `exception` at that frame (std::bad_alloc: `overloaded`).
 // - `co_await` a `Result<T>` yields its value or fails the task: `Url url = co_await Url::parse(text);`
 //
-// Write one co_await per statement, into a variable of a written type (or straight into co_return), and
-// give temporaries in it a constructor: g++ 12 destroys aggregate temporaries of such statements twice.
-// A coroutine keeps its parameters and nothing else: a lambda's captures die with the lambda, what a
-// string_view or reference parameter refers to with its owner. So pass the lambda itself where a task is
-// started, not the task it returns: `scope.spawn([name]() -> Task<> { ... })`, `loop.run(lambda)`, and let
-// parameters be values. With -DESC_CORO_CHECKS clang sees some such mistakes (check.h).
+// Write one co_await per statement, into a variable with a written type (or straight into co_return), and
+// give temporaries in it a constructor: g++ 12 destroys aggregate temporaries of such statements twice. A
+// coroutine keeps its parameters and nothing else: a lambda's captures die with the lambda, and the target of
+// a string_view or reference parameter with its owner. So where a task is started, pass the lambda itself,
+// not the task it returns: `scope.spawn([name]() -> Task<> { ... })`, `loop.run(lambda)`, and take parameters
+// by value. With -DESC_CORO_CHECKS clang finds some such mistakes (check.h).
 
 #pragma once
 
@@ -49,22 +49,23 @@ class Task;
 
 namespace detail {
 
-// What the exception that is being handled becomes.
+// Converts the exception that is being handled to an Error.
 Error error_from_current_exception() noexcept;
 
-// Calls `function()`. What that throws becomes an Error: for what calls the user's code and is no coroutine.
+// Calls `function()`; an exception that it throws becomes an Error. For code that calls the user's code and
+// is not a coroutine.
 std::optional<Error> catching(void (*function)(void*), void* argument);
 template <class F>
 std::optional<Error> catching(F& function) {
   return catching([](void* f) { (*static_cast<F*>(f))(); }, &function);
 }
 
-// The function that resuming `frame` enters: a frame begins with its address, with every compiler.
+// Returns the function that resuming `frame` enters: with every compiler a frame begins with its address.
 inline const void* code_of(std::coroutine_handle<> frame) {
   return *static_cast<const void* const*>(frame.address());
 }
 
-// The part of a coroutine frame that does not depend on what the task yields.
+// The part of a coroutine frame that does not depend on the type of the task's value.
 class PromiseBase : public Runnable {
  public:
   static void* operator new(std::size_t size) { return allocate_block(size); }
@@ -73,16 +74,18 @@ class PromiseBase : public Runnable {
   Reactor& reactor() const { return *reactor_; }
   bool finished() const { return finished_; }
   bool failed() const { return error_.has_value(); }
-  // Checked before a frame is destroyed, and not at its end: what a running frame holds must not be touched.
+  // Checks that the task is not running. Called before its frame is destroyed, not at the end of that: the
+  // contents of a running frame must not be touched.
   void check_destroyable() const {
     ESC_CHECK(!running_,
               "a task was destroyed from inside itself: by cancelling, or ending, the scope it runs in?");
   }
 
-  // Fails this suspended task, and every task that awaits it without looking.
+  // Fails this suspended task, and every task that awaits it without `.result()`.
   void fail(Error error);
 
-  // Who to wake when it finishes later; with `propagate`, `continuation` is a PromiseBase that fails too.
+  // Sets what to wake when the task finishes later. With `propagate`, `continuation` is a PromiseBase, which
+  // fails if this task does.
   void set_continuation(Runnable& continuation, bool propagate) {
     continuation_ = &continuation;
     propagate_ = propagate;
@@ -106,12 +109,12 @@ class PromiseBase : public Runnable {
     void await_resume() noexcept {}
   };
 
-  // The first run begins: a task is started once.
+  // Begins the first run. A task is started only once (checked).
   void begin(Reactor& reactor) {
     ESC_CHECK(reactor_ == nullptr, "a task was started twice");
     reactor_ = &reactor;
   }
-  // Not inside itself (check_destroyable).
+  // Resumes the frame, which must not be destroyed inside this call (check_destroyable).
   void resume(std::coroutine_handle<> frame) {
     running_ = true;
     frame.resume();
@@ -123,7 +126,7 @@ class PromiseBase : public Runnable {
  private:
   void finish() {
     finished_ = true;
-    if (continuation_ == nullptr) return;  // still inside start(): the starter looks
+    if (continuation_ == nullptr) return;  // still inside start(), whose caller checks finished()
     if (propagate_ && failed()) {
       static_cast<PromiseBase*>(continuation_)->fail(take_error());
     } else {
@@ -141,13 +144,13 @@ class PromiseBase : public Runnable {
 template <class T>
 class Promise final : public PromiseBase {
  public:
-  Promise() {}  // the value comes later
+  Promise() {}  // the value is constructed later
   ~Promise() {
     if (has_value_) value_.~T();
   }
 
   Task<T> get_return_object() noexcept;
-  // First run, for a starter that will look at finished() afterwards. Returns finished().
+  // Begins the first run, for a caller that checks finished() afterwards. Returns finished().
   bool start(Reactor& reactor) {
     begin(reactor);
     resume(std::coroutine_handle<Promise>::from_promise(*this));
@@ -204,7 +207,7 @@ template <>
 class Promise<void> final : public PromiseBase {
  public:
   Task<void> get_return_object() noexcept;
-  // First run, for a starter that will look at finished() afterwards. Returns finished().
+  // Begins the first run, for a caller that checks finished() afterwards. Returns finished().
   bool start(Reactor& reactor) {
     begin(reactor);
     resume(std::coroutine_handle<Promise>::from_promise(*this));
@@ -226,8 +229,8 @@ class Promise<void> final : public PromiseBase {
   }
 };
 
-// The base of everything that is awaited: what suspending a task means to `A` is a function of one task.
-// `bool suspend(PromiseBase&)`: false where there is nothing to wait for after all.
+// The base of everything that is awaited: `A` defines suspension as a function of one task, `bool
+// suspend(PromiseBase&)`, which returns false if there is nothing to wait for after all.
 template <class A>
 class Awaiter {
  public:
@@ -237,7 +240,7 @@ class Awaiter {
   }
 };
 
-// Awaits a task it owns. `Propagate`: a failure of the task fails the awaiting one.
+// Awaits a task that it owns. With `Propagate`, a failure of the task fails the awaiting one.
 template <class T, bool Propagate>
 class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
  public:
@@ -245,7 +248,7 @@ class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
 
   bool await_ready() noexcept { return false; }
 
-  // The task's frame is gone before its result is seen.
+  // Destroys the task's frame before its result is seen.
   auto await_resume() {
     Task<T> finished = std::move(task_);
     if constexpr (Propagate) {
@@ -270,7 +273,7 @@ class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
   Task<T> task_;
 };
 
-// In the messages of compilers that do not print why a function is deleted.
+// The name shown by compilers that do not print why a function is deleted.
 struct MoveItToAwaitIt;
 
 // `co_await error`: fails the awaiting task.
@@ -285,7 +288,7 @@ class [[nodiscard]] FailAwaiter : public Awaiter<FailAwaiter> {
   Error error_;
 };
 
-// `co_await result`: its value, or fails the awaiting task.
+// `co_await result`: yields its value, or fails the awaiting task.
 template <class T>
 class [[nodiscard]] ResultAwaiter : public Awaiter<ResultAwaiter<T>> {
  public:
@@ -316,7 +319,7 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
   // Cancels the task if it has not finished.
   ~Task() { reset(); }
 
-  // Cancels it now. The task is empty afterwards.
+  // Cancels the task now, and leaves this empty.
   void reset() {
     if (auto frame = std::exchange(frame_, nullptr)) {
       frame.promise().check_destroyable();
@@ -324,16 +327,16 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
     }
   }
 
-  // Runs the task; yields its value. Its failure fails the awaiting task.
+  // Runs the task and yields its value. Its failure fails the awaiting task.
   auto operator co_await() && { return detail::TaskAwaiter<T, true>(std::move(*this)); }
-  // Runs the task; yields its Result<T>.
+  // Runs the task and yields its Result<T>.
   auto result() && { return detail::TaskAwaiter<T, false>(std::move(*this)); }
   detail::MoveItToAwaitIt operator co_await() & =
       ESC_DELETE("awaiting consumes the task: co_await std::move(task)");
   detail::MoveItToAwaitIt result() & =
       ESC_DELETE("this consumes the task: co_await std::move(task).result()");
 
-  // For what starts tasks: scopes, combinators, reactors.
+  // Returns the promise, for whatever starts tasks: scopes, combinators, reactors.
   promise_type& promise() const {
     ESC_CHECK(frame_, "an empty Task: it was moved from, or awaited already");
     return frame_.promise();
@@ -347,10 +350,10 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
   std::coroutine_handle<promise_type> frame_;
 };
 
-// An operation is awaited like a Task<O::Value>, and becomes one where one is wanted. It needs no coroutine
-// frame of its own when it is awaited directly: sleep, yield, Event::wait, Semaphore::acquire, Stream::read
-// and Stream::write. Everything that takes a task takes an operation: `with_timeout(1s, event.wait())`,
-// `race(work(), sleep(10ms))`, `scope.spawn(sleep(1s))`, `loop.run(sleep(1s))`.
+// An operation is awaited like a Task<O::Value>, and converts to one where a task is expected. Awaited
+// directly it needs no coroutine frame of its own: sleep, yield, Event::wait, Semaphore::acquire,
+// Stream::read and Stream::write. Everything that takes a task also takes an operation: `with_timeout(1s,
+// event.wait())`, `race(work(), sleep(10ms))`, `scope.spawn(sleep(1s))`, `loop.run(sleep(1s))`.
 template <class O>
 concept Operation = requires { typename O::Value; } && std::convertible_to<O, Task<typename O::Value>>;
 
@@ -375,7 +378,7 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
   return Task<void>(std::coroutine_handle<Promise>::from_promise(*this));
 }
 
-// The task that awaits it, or (ThisReactor) its reactor, without suspending.
+// Yields the awaiting task or (ThisReactor) its reactor, without suspending.
 class ThisTaskAwaiter : public Awaiter<ThisTaskAwaiter> {
  public:
   bool await_ready() noexcept { return false; }
@@ -398,9 +401,9 @@ struct ThisReactor {
   ThisReactorAwaiter operator co_await() const noexcept { return ThisReactorAwaiter(); }
 };
 
-// For combinators: the task they run in, which their children and timers make ready.
+// The task that a combinator runs in, which its children and timers make ready.
 inline constexpr ThisTask this_task;
-// For combinators: suspends until somebody makes the task ready. The reason is looked for afterwards.
+// Suspends a combinator until something makes its task ready; it looks for the reason afterwards.
 inline constexpr std::suspend_always suspend_until_ready;
 
 // Yields a Result of an operation that cannot fail, for code that treats all operations alike.
@@ -423,9 +426,9 @@ class [[nodiscard]] OperationResult : public Awaiter<OperationResult<O>> {
   O operation_;
 };
 
-// The base of an operation that waits by itself and cannot fail. `O` has `suspend(PromiseBase&)`, which keeps
-// the task somewhere that makes it ready, and `await_resume`; its destructor forgets the task. It may be
-// moved until it is awaited.
+// The base of an operation that waits by itself and cannot fail. `O` defines `suspend(PromiseBase&)`, which
+// puts the task where something makes it ready, and `await_resume`; its destructor takes the task out again.
+// Movable until it is awaited.
 //
 //     class Wait : public OperationBase<Wait> {
 //      public:
@@ -468,7 +471,7 @@ inline constexpr bool is_task<Task<T>> = true;
 template <class F>
 concept TaskFunction = std::invocable<F&> && is_task<std::invoke_result_t<F&>>;
 
-// Keeps `function` as long as the task that it returns, which may use its captures.
+// Keeps `function` as long as the task that it returns, which may use the function's captures.
 template <TaskFunction F>
 std::invoke_result_t<F&> call_and_keep(F function) {
   co_return co_await function();
@@ -478,8 +481,8 @@ ESC_CORO_WRAPPER std::invoke_result_t<F&> as_task(F&& function) {
   return call_and_keep(std::move(function));
 }
 
-// A child task, started by something other than a co_await: it is owned here, and makes `on_finish` ready
-// when it finishes later.
+// A child task that is started by something other than a co_await. It is owned here, and makes `on_finish`
+// ready when it finishes later.
 template <class T>
 class ChildTask {
  public:
@@ -489,12 +492,12 @@ class ChildTask {
   }
   bool finished() const { return task_.promise().finished(); }
   bool failed() const { return finished() && task_.promise().failed(); }
-  // The outcome of the finished task, whose frame is gone when this returns.
+  // Returns the outcome of the finished task, whose frame is gone by then.
   Result<T> take() {
     Task<T> done = std::move(task_);
     return done.promise().take();
   }
-  // What it yielded, where it stands: of one that has finished and not failed.
+  // Returns a reference to the value of a task that has finished and not failed.
   std::add_lvalue_reference_t<T> value() { return task_.promise().value(); }
   void cancel() { task_.reset(); }
 
@@ -504,11 +507,11 @@ class ChildTask {
 
 }  // namespace detail
 
-// `Reactor& reactor = co_await this_reactor;` the reactor that runs this task. Does not suspend.
+// `Reactor& reactor = co_await this_reactor;` yields the reactor that runs this task. Does not suspend.
 inline constexpr detail::ThisReactor this_reactor;
 
-// `co_await yield();` gives way: what is ready, events that have come and timers that are due run first. For
-// a task that computes for long: between two of them others wait no longer than reactor.h says.
+// `co_await yield();` lets others run first: ready tasks, events that have arrived and timers that are due.
+// For a task that computes for long; reactor.h says how long others wait at most between two yields.
 inline detail::Yield yield() { return detail::Yield(); }
 
 template <class T>

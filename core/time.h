@@ -71,7 +71,7 @@ class Duration {
  public:
   constexpr Duration() = default;
 
-  // From any std::chrono length. Whole units saturate; fractions of a nanosecond are cut off.
+  // Converts any std::chrono length. Whole units saturate; fractions of a nanosecond are cut off.
   template <class Rep, class Period>
   constexpr Duration(std::chrono::duration<Rep, Period> length) : ns_(convert(length)) {}
 

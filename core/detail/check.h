@@ -1,4 +1,4 @@
-// The library's only macros: an assertion that stays on in release builds, and what the compiler is told.
+// The library's only macros: an assertion that stays on in release builds, and hints for the compiler.
 
 #pragma once
 
@@ -7,18 +7,18 @@ class Error;
 }
 
 namespace escapement::detail {
-// Prints `what` with its place to standard error (where there is one) and aborts. Never returns. `why` is a
-// sentence that says what was done wrong, or the error that stands where a value was expected.
+// Prints `what` with its location to standard error (if there is one) and aborts. Never returns. `why` is a
+// sentence that says what was done wrong, or the error that was found where a value was expected.
 [[noreturn]] void check_failed(const char* what, const char* file, int line) noexcept;
 [[noreturn]] void check_failed(const char* what, const char* file, int line, const char* why) noexcept;
 [[noreturn]] void check_failed(const char* what, const char* file, int line, const Error& why) noexcept;
 }  // namespace escapement::detail
 
 // ESC_CHECK(condition) or ESC_CHECK(condition, why): checks a condition that only a bug can break. Stays on
-// in release: a stopped program is better than a timer wheel that goes on corrupted. Not for operating
-// errors; those are `Error` values. What a user of the library can break has a `why`.
+// in release builds: a stopped program is better than a timer wheel that goes on corrupted. Not for operating
+// errors; those are `Error` values. A condition that a user of the library can break has a `why`.
 #if defined(__wasm__)
-// Nowhere to print to: the trap tells where, and the module need not carry the texts.
+// There is nowhere to print to: the trap shows where, and the module need not carry the texts.
 #define ESC_CHECK(condition, ...) \
   (__builtin_expect(static_cast<bool>(condition), 1) ? static_cast<void>(0) : __builtin_trap())
 #else
@@ -35,22 +35,22 @@ namespace escapement::detail {
 #define ESC_FILE __FILE__
 #endif
 
-// Kept out of line: the cold half of a function whose hot half should stay small.
+// Keeps a function out of line: the cold half of one whose hot half should stay small.
 #define ESC_NOINLINE [[gnu::noinline]]
 
-// Never a call: what it does is little where the compiler sees the arguments.
+// Forces inlining, for functions of which little is left where the compiler sees the arguments.
 #define ESC_INLINE [[gnu::always_inline]] inline
 
-// A deleted function, and what to write instead: compilers that can print the reason.
+// Deletes a function and says what to write instead, with compilers that can print the reason.
 #if defined(__cpp_deleted_function) && __cplusplus > 202302L
 #define ESC_DELETE(reason) delete (reason)
 #else
 #define ESC_DELETE(reason) delete
 #endif
 
-// With -DESC_CORO_CHECKS clang 17 and later warn (-Wdangling) of a Task that is kept longer than a temporary,
-// or a lambda with captures, that it refers to. Not by default: the attributes then forbid every function
-// that returns a Task and is no coroutine, those of std::function<Task<...>> included, unless it is marked
+// With -DESC_CORO_CHECKS clang 17 and later warn (-Wdangling) of a Task that outlives a temporary, or a
+// lambda with captures, that it refers to. Off by default: the attributes forbid every function that returns
+// a Task and is not a coroutine, those of std::function<Task<...>> included, unless it is marked
 // ESC_CORO_WRAPPER.
 #if defined(ESC_CORO_CHECKS) && defined(__clang__)
 #define ESC_CORO_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]

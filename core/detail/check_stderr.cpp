@@ -5,7 +5,7 @@
 
 #include <escapement/core/error.h>
 
-// Where there is a standard error: natively. (CMake picks this file or check_trap.cpp.)
+// Prints to standard error: the native variant. (CMake picks this file or check_trap.cpp.)
 namespace escapement::detail {
 
 void check_failed(const char* what, const char* file, int line) noexcept {

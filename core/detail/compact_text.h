@@ -1,5 +1,5 @@
-// CompactText: text that is written once, one pointer wide. For what most objects of a kind have none of, or
-// only hand on: empty text owns nothing, and moving any is moving a pointer.
+// CompactText: text that is written once, one pointer wide. For text that is mostly empty or only passed on:
+// empty text owns nothing, and a move copies one pointer.
 
 #pragma once
 
@@ -15,7 +15,7 @@
 
 namespace escapement {
 
-// Reads as a std::string_view, valid as long as the text is neither destroyed nor assigned to.
+// Converts to a std::string_view that is valid until the text is destroyed or assigned to.
 class CompactText {
  public:
   CompactText() = default;
@@ -40,7 +40,7 @@ class CompactText {
   operator std::string_view() const { return view(); }
 
  private:
-  // Its text follows.
+  // The header of the allocation, followed by the text.
   struct Block {
     std::size_t size;
     char* text() { return reinterpret_cast<char*>(this + 1); }

@@ -1,4 +1,4 @@
-// Defer: something to do at the end of a scope, whichever way that is left.
+// Defer: runs a function at the end of a block, however it is left.
 
 #pragma once
 
@@ -6,8 +6,8 @@
 
 namespace escapement {
 
-// Calls `f` when it is destroyed: at the end of the block, also when the block is left by return, by an
-// exception or because a coroutine is destroyed where it waits. `f` must not throw.
+// Calls `f` when it is destroyed: at the end of the block, even if that is left by a return or an exception,
+// or because a suspended coroutine is destroyed. `f` must not throw.
 //
 //     const Defer release([this] { in_use_ = false; });
 template <class F>

@@ -1,18 +1,18 @@
-// FramePool: where the frames of tasks live, and other small things that come and go with every request.
+// FramePool: recycles the frames of tasks, and other small blocks that come and go with every request.
 //
-// A server makes and destroys the same few coroutine frames for every request, so a reactor keeps those that
-// were destroyed for the next ones of their size: a list per size, two pointers moved instead of a visit to
+// A server makes and destroys the same few coroutine frames for every request, so a reactor keeps the
+// destroyed ones for the next of their size: one list per size, and two pointers moved instead of a call to
 // the general allocator.
 //
-// A task is made before anybody knows which reactor will run it, and a frame's operator delete is told its
-// size and nothing else; so the pool is found through the thread: a reactor that takes a turn is the thread's
-// current one for as long. That pointer is the library's only thread-local, and only this file and
-// recycle_*.cpp know it. Outside a turn blocks come from the general allocator and go back there; both may
+// A task is made before anybody knows which reactor will run it, and a frame's operator delete receives only
+// its size. The pool is therefore found through the thread: a reactor that takes a turn makes its pool the
+// thread's current one meanwhile. That pointer is the library's only thread-local, and only this file and
+// frame_pool*.cpp know it. Outside a turn blocks come from the general allocator and go back there; both may
 // free what the other made.
 //
-// With AddressSanitizer recycle_nothing.cpp is built instead of recycle_pool.cpp: no pool is ever the
-// current one, nothing is kept, and so a use of a destroyed frame is found. The same on wasm, where a reactor
-// lives for one request and bytes of code count.
+// With AddressSanitizer frame_pool_none.cpp is built instead of frame_pool.cpp: no pool is ever the current
+// one, nothing is kept, and so a use of a destroyed frame is found. The same on wasm, where a reactor lives
+// for one request and bytes of code count.
 
 #pragma once
 
@@ -23,7 +23,7 @@
 
 namespace escapement::detail {
 
-// What one reactor keeps. Bounded: what is above `bytes_max` goes back to the general allocator.
+// The free blocks of one reactor, at most `bytes_max` bytes; any more go back to the general allocator.
 class FramePool {
  public:
   static constexpr std::size_t bytes_max = 256 * 1024;
@@ -33,7 +33,7 @@ class FramePool {
   FramePool& operator=(const FramePool&) = delete;
   ~FramePool();
 
-  // Makes `pool` the current one of this thread, as long as it lives. They nest.
+  // Makes `pool` the current one of this thread, as long as this lives. May be nested.
   class Use {
    public:
     explicit Use(FramePool& pool) noexcept;
@@ -42,12 +42,12 @@ class FramePool {
     ~Use();
 
    private:
-    [[maybe_unused]] FramePool* before_;  // not by recycle_nothing.cpp
+    [[maybe_unused]] FramePool* before_;  // unused by frame_pool_none.cpp
   };
 
   std::size_t bytes_kept() const { return bytes_kept_; }
 
-  // Is another address in each thread.
+  // Returns an address that is different in each thread.
   static const void* this_thread() { return &current; }
 
  private:

@@ -1,5 +1,5 @@
-// For AddressSanitizer and wasm: no pool is ever the current one, so every frame goes back to the general
-// allocator at once.
+// The variant for AddressSanitizer and wasm: no pool is ever the current one, so every frame goes back to the
+// general allocator at once.
 
 #include <escapement/core/detail/frame_pool.h>
 

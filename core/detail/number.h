@@ -1,4 +1,4 @@
-// Reading numbers that are written in digits.
+// Parses numbers that are written in digits.
 
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace escapement {
 
-// Returns the number that the whole of `text` is, as std::from_chars reads it: no white space, no plus, a
-// minus only for a signed `Number`. `base` is 10 where it is left out; a floating-point `Number` takes none.
-// Nothing where `text` is something else, or the number does not fit.
+// Parses all of `text` as a number, in std::from_chars's form: no white space, no plus, a minus only for a
+// signed `Number`. `base` is 10 by default; a floating-point `Number` takes none. Returns nullopt if `text`
+// is something else, or the number does not fit.
 template <class Number, class... Base>
 std::optional<Number> parse_number(std::string_view text, Base... base) {
   Number number{};
@@ -21,7 +21,7 @@ std::optional<Number> parse_number(std::string_view text, Base... base) {
   return number;
 }
 
-// Like parse_number for digits alone, except that a number that does not fit is the largest that does.
+// Like parse_number for digits alone, but returns the largest number that fits instead of one that does not.
 template <class Number>
 std::optional<Number> parse_saturated(std::string_view text) {
   Number number{};

@@ -1,4 +1,4 @@
-// room_for: asks before memory is taken that others decide the size of.
+// room_for: checks for memory before an allocation whose size others decide.
 
 #pragma once
 
@@ -6,8 +6,8 @@
 
 namespace escapement {
 
-// Whether so many bytes could be allocated now. Where exceptions are off a failed allocation ends the
-// program, so that what others send has to be asked for first.
+// Returns whether so many bytes could be allocated now. Without exceptions a failed allocation ends the
+// program, so sizes that others decide have to be checked first.
 bool room_for(std::size_t bytes) noexcept;
 
 }  // namespace escapement

@@ -1,4 +1,4 @@
-// What a turn of the reactor runs, for reactor.cpp and watched_turn.cpp.
+// The queues that a turn of the reactor runs, for reactor.cpp and watched_turn.cpp.
 
 #pragma once
 

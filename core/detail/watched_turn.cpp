@@ -1,4 +1,4 @@
-// Turns that somebody watches. By itself, so that a program where nobody does is not made larger by it.
+// Turns with a watcher. In a file of their own, so that a program without one does not link them.
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ bool Reactor::run_queues_watched() {
   if (!anything_queued()) return false;
   Instant before = precise_now();
   turn.timers = run_batches([&](Runnable& runnable) {
-    const void* code = runnable.code();  // it may be gone afterwards
+    const void* code = runnable.code();  // the runnable may be gone afterwards
     part_length_ = Duration();
     part_code_ = nullptr;
     runnable.run();
