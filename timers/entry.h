@@ -1,4 +1,4 @@
-// TimerEntry: a place in a timer queue. What sleeps, timeouts and idle limits are made of.
+// TimerEntry: an entry of a timer queue. Sleeps, timeouts and idle limits are made of these.
 
 #pragma once
 
@@ -12,7 +12,7 @@ namespace escapement {
 
 namespace detail {
 
-// A value kept in 32-bit words, so that what holds it needs no more than their alignment.
+// A value kept in 32-bit words, so that its holder needs no more than their alignment.
 template <class T>
 class Words {
  public:
@@ -34,12 +34,12 @@ class Words {
 
 }  // namespace detail
 
-// At or after its deadline a target is made ready, once. 28 bytes, 20 on wasm; pinned, as its queue points
+// Makes a target ready once, at or after a deadline. 28 bytes, 20 on wasm; pinned, because its queue points
 // at it. Nothing is allocated for it.
 //
-// It is lazy, and that is what makes it fast. `disarm` is one store, and so is moving the deadline later:
-// the entry keeps its cell in the queue, and the queue finds out what has become of it when the time of
-// that cell comes. Destroying it empties the cell; nothing follows.
+// It is fast because it is lazy. `disarm` is one store, and so is moving the deadline later: the entry keeps
+// its cell in the queue, and the queue finds out what has become of it when the time of that cell comes.
+// Destroying an entry empties its cell; nothing follows.
 //
 // Queue and target must outlive an armed entry. A queue that is destroyed disarms its entries. An entry that
 // has been armed stays with that queue until it is due, or destroyed.
@@ -50,9 +50,9 @@ class TimerEntry {
   TimerEntry& operator=(const TimerEntry&) = delete;
   ~TimerEntry() { leave(); }
 
-  // `target` becomes ready at `deadline`. Re-arms when already armed: the earlier deadline is forgotten. An
-  // entry that is armed again comes after those that already have the same deadline. Where there is no memory
-  // (std::bad_alloc, rarely: when the queue's young entries get their places) it is not armed.
+  // Makes `target` ready at `deadline`. An armed entry is re-armed: its earlier deadline is forgotten, and it
+  // comes after the entries that already have the new one. Without memory (std::bad_alloc, rarely: when the
+  // queue's young entries get their places) the entry is not armed.
   template <class Queue>
   void arm(Queue& queue, Instant deadline, Runnable& target) {
     const bool keeps_cell = cell_ != 0 && (place() == young || deadline >= this->deadline());
@@ -71,34 +71,35 @@ class TimerEntry {
   }
   void disarm() { target_ = nullptr; }
 
-  // False before `arm` and from the moment it is due.
+  // Returns false before `arm`, and from the moment the entry is due.
   bool armed() const { return target_ != nullptr; }
-  // The last one armed.
+  // Returns the last deadline that was armed.
   Instant deadline() const { return Instant::from_nanoseconds(deadline_); }
 
   // --- For implementations of TimerQueue
 
-  // What kind of cell it stands in.
+  // The kind of cell that the entry stands in.
   enum Place : std::uintptr_t {
-    young,      // looked at whenever the queue looks: any new deadline will do
-    in_slot,    // of a slot, or of the current tick: a deadline earlier than the last one makes it leave
+    young,      // checked whenever the queue looks: any new deadline will do
+    in_slot,    // of a slot, or of the current tick: an earlier deadline than the last one makes the entry
+                // leave
     in_block,   // the same, in a Block
     place_mask  // two bits
   };
-  // `cell` is its cell from now on, which it empties when it leaves.
+  // Puts the entry into `cell`, which it empties when it leaves.
   void stand_in(detail::TimerCell& cell, Place place = young) {
     cell = this;
     cell_ = reinterpret_cast<std::uintptr_t>(&cell) | place;
   }
   bool stands_in(const detail::TimerCell& cell) const { return &cell == this->cell(); }
-  // The queue has emptied its cell, or is about to.
+  // Called when the queue has emptied the entry's cell, or is about to.
   void forget_cell() { cell_ = 0; }
-  // Empties its cell, if it has one.
+  // Empties the entry's cell, if it has one.
   void leave() {
     empty_cell(cell_);
     cell_ = 0;
   }
-  // Which cell it stands in, for `empty_cell` when it has moved to another.
+  // Returns the cell that the entry stands in, for `empty_cell` once it has moved to another.
   std::uintptr_t where() const { return cell_; }
   static void empty_cell(std::uintptr_t where) {
     if (where == 0) return;
@@ -109,7 +110,7 @@ class TimerEntry {
       cell = nullptr;
     }
   }
-  // It is due: no longer armed, its cell forgotten, its target ready.
+  // Expires the entry: disarms it, forgets its cell and makes its target ready.
   void expire(List<Runnable>& due) {
     Runnable* target = target_;
     target_ = nullptr;
@@ -117,8 +118,8 @@ class TimerEntry {
     if (!target->linked()) due.push_back(*target);
   }
   void prefetch_target() const { __builtin_prefetch(static_cast<Runnable*>(target_), 1); }
-  // Which of two entries with equal deadlines was armed first. Exact as long as fewer than 2^31 entries were
-  // armed in between.
+  // Tells which of two entries with equal deadlines was armed first. Exact as long as fewer than 2^31 entries
+  // were armed in between.
   std::uint32_t order() const { return order_; }
   bool armed_before(const TimerEntry& other) const {
     return static_cast<std::int32_t>(order_ - other.order_) < 0;

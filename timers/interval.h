@@ -7,18 +7,18 @@
 
 namespace escapement {
 
-// What an Interval does about ticks that fell due while nobody waited for them. It only applies to a tick
-// that is more than 5 ms late; a tick that is a little late is followed by the next one on schedule.
+// The treatment of ticks that fell due while nobody waited for them. Applies only to a tick that is
+// more than 5 ms late; a tick that is a little late is followed by the next one on schedule.
 enum class Missed {
   burst,  // all of them at once, then on schedule: `next due = due + period`
   delay,  // none of them; the schedule starts again from now: `next due = now + period`
   skip,   // none of them; on schedule: `next due = the next multiple of the period after now`
 };
 
-// `Interval tick(1s); for (;;) { co_await tick.next(); ... }`: the first tick at once, the n-th one
-// n periods after the first was due, however long the work in between takes.
+// Yields ticks: `Interval tick(1s); for (;;) { co_await tick.next(); ... }`. The first tick comes at once,
+// the n-th one n periods after the first was due, however long the work in between takes.
 //
-// Cancelling a wait for a tick loses no tick. Not copied while somebody waits.
+// Cancelling a wait for a tick loses no tick. Must not be copied while a task waits.
 class Interval {
  public:
   // `period` must be greater than zero (checked).
@@ -26,7 +26,7 @@ class Interval {
     ESC_CHECK(period > Duration(), "the period of an Interval must be greater than zero");
   }
 
-  // Waits for the next tick; yields the instant at which it was due.
+  // Waits for the next tick. Yields the instant at which it was due.
   Task<Instant> next() {
     Reactor& reactor = co_await this_reactor;
     if (!started_) schedule(reactor.precise_now());
@@ -36,13 +36,13 @@ class Interval {
     co_return due;
   }
 
-  // The next tick is due one period from now.
+  // Makes the next tick due one period from now.
   void reset(Instant now) { schedule(now + period_); }
-  // The next tick is due at once.
+  // Makes the next tick due at once.
   void reset_immediately(Instant now) { schedule(now); }
-  // The next tick is due after `length`.
+  // Makes the next tick due after `length`.
   void reset_after(Instant now, Duration length) { schedule(now + length); }
-  // The next tick is due at `deadline`.
+  // Makes the next tick due at `deadline`.
   void reset_at(Instant deadline) { schedule(deadline); }
 
   Duration period() const { return period_; }

@@ -1,4 +1,4 @@
-// sleep, sleep_until: a task waits for the clock.
+// sleep, sleep_until: wait for the clock.
 
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace escapement {
 
-// What `sleep` returns: an operation (task.h), which cannot fail. It holds its timer entry itself, so a sleep
+// The operation (task.h) that `sleep` returns. It cannot fail. It holds its timer entry itself, so a sleep
 // that is awaited directly allocates nothing; destroying the sleeping task takes the entry out of the wheel.
-// May be moved until it is awaited.
+// Movable until it is awaited.
 class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
  public:
   struct For {
@@ -41,11 +41,11 @@ class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
 };
 
 // `co_await sleep(100ms);` resumes when at least that long has passed since it was awaited: never early, by
-// any clock the caller may hold against it, and with no bound on late. Zero or less arms no timer and gives
-// way like yield(). `Duration::max()` sleeps until it is cancelled.
+// any clock the caller may hold against it, and with no bound on how late. Zero or less arms no timer and
+// lets others run first, like yield(). `Duration::max()` sleeps until it is cancelled.
 inline Sleep sleep(Duration length) { return Sleep(Sleep::For{length}); }
 
-// The same for a point in time. One that has passed behaves like sleep(0).
+// Sleeps until a point in time. One that has passed behaves like sleep(0).
 inline Sleep sleep_until(Instant deadline) { return Sleep(Sleep::Until{deadline}); }
 
 }  // namespace escapement

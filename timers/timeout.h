@@ -1,4 +1,4 @@
-// with_timeout: an operation and a limit; the first of the two wins.
+// with_timeout: runs an operation under a time limit; the first of the two wins.
 
 #pragma once
 
@@ -12,19 +12,19 @@ namespace escapement {
 
 namespace detail {
 
-// "250ms": exact, in the largest unit that needs no fraction.
+// Formats a length exactly, in the largest unit that needs no fraction: "250ms".
 std::string text_of(Duration length);
 
-// What a time limit is called where it ends something.
+// The name of a time limit, in the error when it expires.
 struct LimitName {
   TimeLimit which;
   const char* missing;  // "no connection" within 10s; lives as long as the program
 };
-// Errc::timed_out: "no connection within 10s". The message names the limit, so that nested ones can be told
-// apart.
+// Makes an error of kind Errc::timed_out: "no connection within 10s". The message names the limit, so that
+// nested ones can be told apart.
 Error timeout_error(LimitName name, Duration limit, Duration elapsed);
 
-// with_timeout, with a name for the limit, which counts from `began`; never(): from this task's start.
+// with_timeout, with a name for the limit, which counts from `began` (never(): from this task's start).
 template <class T>
 Task<T> within(Duration limit, LimitName name, Task<T> task, Instant began = Instant::never()) {
   PromiseBase& self = co_await this_task;
@@ -50,13 +50,13 @@ Task<T> within(Duration limit, LimitName name, Task<T> task, Instant began = Ins
 
 }  // namespace detail
 
-// Runs `task`; yields what it yields, or fails with Errc::timed_out (TimeLimit::operation) when `limit` has
-// passed since the call, never before. By then the task has been cancelled and its frame is gone.
+// Runs `task`. Yields its value, or fails with Errc::timed_out (TimeLimit::operation) when `limit` has passed
+// since the call, never before. By then the task has been cancelled and its frame is gone.
 //
-// The task wins ties: one that finishes at once wins even against a limit of zero (no timer is touched
-// then), and so does one that finishes in the turn in which the limit falls due. Nested limits act each for
-// itself, so the earliest one counts; its message says which. `Duration::max()` is no limit and arms no
-// timer. Nothing is interrupted: a task that computes without awaiting is looked at when it awaits.
+// The task wins ties: one that finishes at once wins even against a limit of zero (no timer is touched then),
+// and so does one that finishes in the turn in which the limit expires. Nested limits act independently, so
+// the earliest one counts; its message says which. `Duration::max()` is no limit and arms no timer. Nothing
+// is interrupted: the limit of a task that computes is checked only when it awaits.
 template <class T>
 Task<T> with_timeout(Duration limit, Task<T> task) {
   return detail::within(limit, {TimeLimit::operation, "nothing"}, std::move(task));

@@ -34,7 +34,7 @@ constexpr int index_of(int level, Tick tick) {
 
 }  // namespace
 
-// The slot of `level` that `tick` falls into.
+// Returns the slot of `level` that `tick` falls into.
 TimerWheel::Place TimerWheel::place_at(int level, Tick tick) const {
   return {tick >> (level * Ring::bits) << (level * Ring::bits), level};
 }
@@ -43,7 +43,7 @@ TimerWheel::Spot TimerWheel::spot_at(Place place) {
   return levels_[place.level]->at(index_of(place.level, place.start));
 }
 
-// A ring begins with the clock's own slot: what comes before that in the ring is a round later.
+// A ring begins with the clock's own slot: slots before that are a round later.
 TimerWheel::Place TimerWheel::first_place_on(int level) {
   const int own = index_of(level, clock_);
   const int found = levels_[level] ? levels_[level]->first_from(own) : -1;
@@ -52,7 +52,8 @@ TimerWheel::Place TimerWheel::first_place_on(int level) {
   return place_at(level, clock_ + (ahead << (level * Ring::bits)));
 }
 
-// The occupied slot that starts first; of two, the one on the higher level, which may hold what is due first.
+// Returns the occupied slot that starts first; of two, the one on the higher level, which may hold earlier
+// deadlines.
 TimerWheel::Place TimerWheel::first_place() {
   const Place lowest = first_place_on(0);
   if (lowest.start < higher_from_) return lowest;
@@ -81,7 +82,7 @@ inline void TimerWheel::put_into_list(BlockLink& list, TimerEntry& entry) {
   notice(cell, entry);
 }
 
-// Of a slot that is a cell by itself.
+// Turns a slot that is a single cell into a list.
 void TimerWheel::make_list(Spot spot) {
   pool_.reserve();
   spot.page->single &= ~spot.bit;
@@ -90,11 +91,11 @@ void TimerWheel::make_list(Spot spot) {
   put_into_list(spot.slot->list, entry);
 }
 
-// Without memory it throws and has changed nothing: the entry stands where it stood. So whoever moves one
-// gives it its new place first, and empties the old cell then.
+// Puts the entry on the lowest level whose ring reaches the deadline's tick. A deadline that has passed
+// belongs to the current tick.
 //
-// On the lowest level whose ring reaches the deadline's tick. A deadline that has passed belongs to the
-// current tick.
+// Without memory it throws and has changed nothing: the entry stands where it stood. So callers that move an
+// entry give it its new place first, and empty the old cell then.
 void TimerWheel::place(TimerEntry& entry) {
   const Tick tick = tick_of(entry.deadline());
   if (tick <= clock_) return current_.add(entry);
@@ -115,8 +116,8 @@ void TimerWheel::place(TimerEntry& entry) {
   notice(spot.slot->only, entry);
 }
 
-// What has become of an entry of a slot that ends with `last_tick`: false when it was disarmed, and is
-// dropped, or moved later, and is placed there.
+// Returns whether the entry still belongs in the slot that ends with `last_tick`. Drops it if it was
+// disarmed, and places it again if it was moved later.
 bool TimerWheel::stays(TimerCell& cell, Tick last_tick) {
   TimerEntry& entry = *cell;
   if (entry.armed() && tick_of(entry.deadline()) <= last_tick) return true;
@@ -153,7 +154,7 @@ void TimerWheel::flush_nursery() {
   nursery_count_ = 0;
 }
 
-// Gives those that are due at `now` places among the others.
+// Places the young entries that are due at `now` among the others.
 void TimerWheel::place_nursery(Instant now) {
   forget_gone_nursery();
   for (int i = 0; i < nursery_count_; ++i) {
@@ -192,7 +193,7 @@ void TimerWheel::give_up_looking(Instant bound) {
 }
 
 Instant TimerWheel::look_for_earliest() {
-  // Where looking fails for want of memory, what was known before stands: nothing is due before that.
+  // Restores what was known before if looking fails for want of memory: nothing is due before that.
   bool done = false;
   const Defer restore([this, &done, before = earliest_] {
     if (!done) earliest_ = given_up_ = before;
@@ -219,7 +220,7 @@ void TimerWheel::look_everywhere() {
   for (int level = 1; level < level_count; ++level) look_on(level, looks);
 }
 
-// The earliest on a level is in its first slot.
+// Looks at the first slot of a level, which holds the level's earliest entry.
 void TimerWheel::look_on(int level, int& looks) {
   for (;;) {
     const Place first = first_place_on(level);
@@ -231,7 +232,8 @@ void TimerWheel::look_on(int level, int& looks) {
   }
 }
 
-// Finds the earliest entry of a slot, and tidies the slot on the way. False: too many to look at.
+// Finds the earliest entry of a slot, and tidies the slot on the way. Returns false if there are too many to
+// look at.
 bool TimerWheel::look_into(Place place, int& looks) {
   const Spot spot = spot_at(place);
   if (spot.single()) {
@@ -257,10 +259,10 @@ bool TimerWheel::look_into(Place place, int& looks) {
 void TimerWheel::advance(Instant now, List<Runnable>& due) {
   if (now < earliest_) return;
   const Tick target = std::max(clock_, tick_of(now));
-  // There is more to do, until all of it is done; also where memory fails in the middle.
+  // There is more to do until all of it is done, even if memory fails in the middle.
   earliest_ = given_up_ = now;
   Place first = first_place();
-  // As far as no slot begins: the young that are due before go into the current tick.
+  // Moves the clock as far as no slot begins: the young entries due before that go into the current tick.
   if (cascading_ == 0 && current_.empty()) clock_ = std::min(target, first.start - 1);
   place_nursery(now);
   int budget = step_max;
@@ -281,10 +283,10 @@ void TimerWheel::advance(Instant now, List<Runnable>& due) {
   pool_.watched = nullptr;
   if (budget <= 0) return;
   given_up_ = Instant::never();
-  earliest_ = now + Duration::nanoseconds(1);  // a bound, until somebody asks
+  earliest_ = now + Duration::nanoseconds(1);  // a bound, until `next` is called
 }
 
-// The clock enters a slot.
+// Enters a slot.
 void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget) {
   const Spot spot = spot_at(place);
   if (!spot.single()) return Block::move_list(spot.slot->list, cascading_);
@@ -300,7 +302,7 @@ void TimerWheel::open(Place place, Instant now, List<Runnable>& due, int& budget
   spot.slot->only = nullptr;
 }
 
-// Places the entries of the slot that the clock has entered: on lower levels, or in the current tick.
+// Places the entries of the slot that the clock has entered on lower levels, or in the current tick.
 void TimerWheel::move_down(int& budget) {
   while (Block* block = Block::at(cascading_)) {
     if (budget <= 0) return;
@@ -324,7 +326,7 @@ void TimerWheel::move_down(int& budget) {
   }
 }
 
-// Fires what is due of the current tick, in order. False when the rest of it is later.
+// Fires the entries of the current tick that are due, in order. Returns false if the others are later.
 bool TimerWheel::fire(Instant now, List<Runnable>& due, int& budget) {
   for (; budget > 0 && !current_.empty(); --budget) {
     if (!current_.top_is_current()) {
@@ -338,8 +340,8 @@ bool TimerWheel::fire(Instant now, List<Runnable>& due, int& budget) {
   return true;
 }
 
-// Takes the first of the current tick out: it has been disarmed, destroyed or armed anew. A new deadline
-// counts from now on.
+// Removes the first entry of the current tick, which has been disarmed, destroyed or armed anew. A new
+// deadline counts from now on.
 void TimerWheel::drop_changed_top() {
   TimerCell& cell = current_.top();
   if (cell != nullptr && cell->armed()) {
@@ -350,7 +352,7 @@ void TimerWheel::drop_changed_top() {
   current_.pop();
 }
 
-// Finds the earliest entry of the current tick. False: there is too much to look at.
+// Finds the earliest entry of the current tick. Returns false if there are too many to look at.
 bool TimerWheel::look_at_current(int& looks) {
   for (; !current_.empty() && !current_.top_is_current(); drop_changed_top()) {
     if (--looks < 0) return false;
@@ -404,7 +406,8 @@ void TimerWheel::validate() {
       [&](TimerCell& cell) {
         if (cell == nullptr) return;
         ESC_CHECK(cell->stands_in(cell));
-        // What a call left for the next one is due before the time of that call, which stands for it.
+        // Entries that a call left for the next one are due before the time of that call, which stands for
+        // them.
         ESC_CHECK(!cell->armed() || cell->deadline() >= earliest_ || given_up_ == earliest_);
       },
       [](Block&) {});
@@ -417,8 +420,8 @@ void TimerWheel::validate() {
   }
 }
 
-// Entries stand no later than their deadlines, where the wheel looks for them in time; what is occupied says
-// so.
+// Checks that entries stand no later than their deadlines, where the wheel looks for them in time, and that
+// the bits say what is occupied.
 void TimerWheel::validate_slot(Place place, Spot spot) const {
   ESC_CHECK((spot.page->occupied & spot.bit) != 0);
   ESC_CHECK(place.level == 0 || place.start >= higher_from_);

@@ -20,7 +20,7 @@
 // placed again, lower. Wide levels make that rare and small: a deadline 30 s away moves once, and of a
 // million deadlines within the next minute a slot holds eleven hundred.
 //
-// What is unlike other wheels:
+// It differs from other wheels in these ways:
 //
 // - Exact. A wheel alone knows time only to a tick, and by slots. Here entries keep their nanoseconds, those
 //   of the current tick stand in a heap (current_tick.h), and equal deadlines fire in the order in which they
@@ -30,17 +30,18 @@
 //   holds more than 32 (a Worker's request, say) has no levels at all.
 // - Lazy. Cancelling and moving later are one store into the entry (entry.h); the wheel finds out when it
 //   comes by, and then drops the entry or places it anew. libuv, libev, libevent and asio keep heaps, where
-//   each change is a walk; tokio's and folly's wheels unlink from a list: two strangers' cache lines.
+//   each change is a walk; tokio's and folly's wheels unlink from a list, which touches the cache lines of
+//   two unrelated entries.
 // - Blocks. A slot is a list of cache lines full of pointers (block.h), not a list through the entries.
 // - Bounded. One call of `advance` looks at no more than `step_max` entries, whatever has to move or fire.
-//   What is left waits for the next call, and `next()` says that there is more at once, so a burst of a
-//   million timers or a cascade of as many lets I/O run in between. Nothing fires out of order meanwhile.
+//   The rest waits for the next call, and `next()` says that there is more at once, so a burst of a million
+//   timers or a cascade of as many lets I/O run in between. Nothing fires out of order meanwhile.
 //
 // The price: an entry is 28 bytes and its cell 11 (20 and 5 on wasm), and while it stands in the current tick
 // 32 more (20). The wheel itself is 0.5 KiB, then half a KiB for each 64 slots that are used. After the
 // earliest entry was cancelled, `next()` has to look for another, in one slot as a rule; where it would have
-// to look at more than `step_max` it answers with the start of that slot instead: the loop wakes once more
-// than it needed, once per level.
+// to look at more than `step_max` it returns the start of that slot instead: the loop wakes once more than it
+// needed, once per level.
 //
 // Memory. A call that gets none (std::bad_alloc) loses no entry and fires none twice or out of order: the
 // next call goes on where it stopped.
@@ -49,7 +50,7 @@
 // the clock gets there. A clock that jumps far (a suspended machine, a stopped process) costs what is due,
 // not what was passed. The clock must not go back.
 //
-// Pure arithmetic: no clock, no coroutine, no reactor. `advance` says what time it is.
+// The wheel is pure arithmetic: no clock, no coroutine, no reactor. `advance` says what time it is.
 
 #pragma once
 
@@ -67,7 +68,7 @@ namespace escapement {
 
 class TimerWheel final : public TimerQueue {
  public:
-  // The most entries that one `advance` or `next` looks at.
+  // The most entries that one call of `advance` or `next` looks at.
   static constexpr int step_max = 2048;
   static constexpr int nursery_max = 32;
 
@@ -75,7 +76,7 @@ class TimerWheel final : public TimerQueue {
   explicit TimerWheel(Instant start = Instant());
   TimerWheel(const TimerWheel&) = delete;
   TimerWheel& operator=(const TimerWheel&) = delete;
-  // Disarms whatever is still armed.
+  // Disarms all entries that are still armed.
   ~TimerWheel() override;
 
   void insert(TimerEntry& entry) override {
@@ -88,23 +89,24 @@ class TimerWheel final : public TimerQueue {
     pool_.watched = &cell;
   }
 
-  // The earliest deadline. In between `advance` calls that left something to do, an instant that has passed;
-  // rarely (see above) one that is earlier than the earliest deadline. Never one that is later.
+  // Returns the earliest deadline. Between `advance` calls that left something to do, returns an instant that
+  // has passed; rarely (see above) one that is earlier than the earliest deadline. Never returns a later one.
   Instant next() override;
 
-  // Expires what is due at `now`, in order, at most `step_max` of them: then `next()` has passed, and the
-  // rest comes with the next calls.
+  // Expires the entries that are due at `now`, in order, at most `step_max` of them. If any are left,
+  // `next()` has passed, and the next calls expire them.
   void advance(Instant now, List<Runnable>& due) override;
 
-  // Gives the young their places in the levels now. For tests: it happens by itself when there are many.
+  // Moves the young entries to their places in the levels now. For tests: this happens by itself when there
+  // are many.
   void flush_nursery();
 
-  // How many entries are armed. Looks at all of them: for tests, and for a scrape now and then.
+  // Returns how many entries are armed. Looks at all of them: for tests, and for a scrape now and then.
   std::size_t size() const;
-  // Bytes that the wheel occupies now, cells included, entries not.
+  // Returns the bytes that the wheel occupies now, with cells, without entries.
   std::size_t memory() const;
 
-  // Checks that everything stands where it belongs. For tests and debug builds; looks at all entries.
+  // Checks that every entry stands where it belongs. For tests and debug builds; looks at all of them.
   void validate();
 
  private:
@@ -112,7 +114,7 @@ class TimerWheel final : public TimerQueue {
   using Ring = detail::SlotRing;
   using Spot = detail::SlotRing::Spot;
 
-  // A slot by its time: from the tick `start`, which is not before the clock.
+  // A slot, named by its time: it begins with the tick `start`, which is not before the clock.
   struct Place {
     detail::Tick start;
     int level;
@@ -143,7 +145,7 @@ class TimerWheel final : public TimerQueue {
   void look_on(int level, int& looks);
   bool look_into(Place place, int& looks);
   bool look_at_current(int& looks);
-  // `entry` has moved to `cell`.
+  // Notes that `entry` has moved to `cell`.
   void notice(detail::TimerCell& cell, const TimerEntry& entry) {
     if (entry.deadline() == earliest_) pool_.watched = &cell;
   }
@@ -155,22 +157,22 @@ class TimerWheel final : public TimerQueue {
   bool fire(Instant now, List<Runnable>& due, int& budget);
   void drop_changed_top();
 
-  // Every cell that may hold an entry, and every block; `block` may give it back.
+  // Visits every cell that may hold an entry, and every block; `block` may give it back.
   template <class CellVisit, class BlockVisit>
   void for_each(CellVisit cell, BlockVisit block);
   void validate_slot(Place place, Spot spot) const;
 
   detail::TimerCell nursery_[nursery_max] = {};
   int nursery_count_ = 0;
-  detail::Tick clock_;                  // the current tick: what stands in slots is later
+  detail::Tick clock_;                  // the current tick: entries in slots are later
   detail::Tick higher_from_ = no_tick;  // no occupied slot above level 0 starts before this tick
   std::unique_ptr<Ring> levels_[level_count];
-  detail::BlockLink cascading_ = 0;  // of the slot that the clock entered: not placed again yet
+  detail::BlockLink cascading_ = 0;  // of the slot that the clock has entered: not placed again yet
   detail::CurrentTick current_;
-  // Its `watched` is the cell of an entry that was due at `earliest_`; what it says now is checked before
+  // Its `watched` is the cell of an entry that was due at `earliest_`; the cell's content is checked before
   // use.
   detail::BlockPool pool_;
-  // What `next()` answered when it gave up looking: as long as it is earliest_, it answers it again.
+  // The bound that `next()` returned when it gave up looking, and returns again as long as it is earliest_.
   Instant given_up_ = Instant::never();
 };
 

@@ -49,8 +49,8 @@ void BlockPool::free_slab(Slab* slab) {
   ::operator delete(slab, std::align_val_t(page_size));
 }
 
-// An eighth of what there is, up to a bound. A little less than whole pages: what malloc puts before an
-// aligned piece then fits in between. Its blocks come in the order of their addresses.
+// Adds an eighth of what there is, up to a bound, and a little less than whole pages, so that malloc's header
+// of an aligned block fits in between. The blocks are handed out in the order of their addresses.
 void BlockPool::add_slab() {
   const std::size_t pages = std::clamp<std::size_t>(memory_ / 8 / page_size, 1, pages_max);
   const std::size_t size = pages * page_size - Block::size;

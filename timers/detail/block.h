@@ -1,4 +1,4 @@
-// Blocks: where a timer wheel keeps its entries, six to a cache line.
+// Blocks: hold the entries of a timer wheel, six to a cache line.
 //
 // A slot of the wheel is a list of blocks, and a block a row of cells that point at entries. Compared with a
 // list through the entries themselves: firing and cascading stream through cells instead of chasing pointers
@@ -26,8 +26,8 @@ using TimerCell = TimerEntry*;  // null: empty
 
 class BlockPool;
 
-// The address of the first block of a list; in the low six bits, of a block's own link, how many entries
-// that block holds.
+// The address of the first block of a list. The low six bits of a block's own link hold its number of
+// entries.
 using BlockLink = std::uintptr_t;
 
 class alignas(64) Block {
@@ -41,7 +41,7 @@ class alignas(64) Block {
   }
   static Block* at(BlockLink link) { return reinterpret_cast<Block*>(link & ~count_mask); }
 
-  // Empties a cell; the block leaves its list and goes back to its pool when it was the last.
+  // Empties a cell. A block whose last cell this was leaves its list and goes back to its pool.
   static void vacate(TimerCell& cell) {
     cell = nullptr;
     Block& block = *of(cell);
@@ -53,15 +53,15 @@ class alignas(64) Block {
   bool full() const { return count() == capacity; }
   Block* next() const { return at(link_); }
 
-  // A free cell, which is counted as taken; the block must not be full.
+  // Returns a free cell and counts it as taken. The block must not be full.
   TimerCell& take_cell() {
-    int i = count();  // where cells are emptied in the order they were filled, the first guess is right
+    int i = count();  // if cells are emptied in the order they were filled, the first guess is right
     while (cells[i] != nullptr) i = i == 0 ? capacity - 1 : i - 1;
     ++link_;
     return cells[i];
   }
 
-  // Puts it at the front of the list that begins at `head`.
+  // Puts the block at the front of the list that begins at `head`.
   void link_in(BlockLink& head) {
     back_ = &head;
     link_ = (head & ~count_mask) | (link_ & count_mask);
@@ -79,13 +79,14 @@ class alignas(64) Block {
     if (Block* first = at(to)) first->back_ = &to;
   }
 
-  // A pin counts like an entry: what looks at the block's cells later keeps it from being given back.
+  // Keeps the block from being given back while its cells are still to be looked at. A pin counts like an
+  // entry.
   void pin() { ++link_; }
   void unpin() {
     --link_;
     if (count() == 0) give_back();
   }
-  // Gives it back whatever it holds. The entries have been told.
+  // Gives the block back with whatever it holds. Its entries have already left.
   void release() {
     for (TimerCell& cell : cells) cell = nullptr;
     link_ &= ~count_mask;
@@ -104,7 +105,7 @@ class alignas(64) Block {
 static_assert(sizeof(Block) == Block::size);
 
 // Makes blocks, in slabs that it asks the system for: small ones first, then larger ones, because many small
-// aligned pieces are what an allocator is worst at. Of slabs that hold nothing it keeps one.
+// aligned pieces are what an allocator is worst at. Keeps one empty slab.
 //
 //     slab --> [header|b|b|b| ... |b]  [header|b|b| ... |b]  ...        pages of 8 KiB (4 on wasm), aligned
 class BlockPool {
@@ -114,16 +115,16 @@ class BlockPool {
   // All blocks must be out of use.
   ~BlockPool();
 
-  // A block with no entries, in no list.
+  // Returns a block with no entries, in no list.
   Block* take();
-  // Makes sure that the next `take` needs no memory.
+  // Ensures that the next `take` needs no memory.
   void reserve() {
     if (partial_ == nullptr) add_slab();
   }
 
   std::size_t memory() const { return memory_; }
 
-  // A cell that its owner will look at again, whatever became of it: null once its slab is gone.
+  // A cell that its owner will look at again, whatever becomes of it. Set to null when its slab is freed.
   TimerCell* watched = nullptr;
 
  private:
@@ -131,7 +132,7 @@ class BlockPool {
   static constexpr std::size_t page_size = 1024 * sizeof(void*);
   static constexpr std::size_t pages_max = 32;
 
-  // At the beginning of a page; of the first page of a slab it is the slab itself.
+  // The header at the beginning of a page. That of a slab's first page is the slab itself.
   struct alignas(64) PageHeader {
     PageHeader* slab;
     BlockPool* pool;

@@ -2,7 +2,7 @@
 
 namespace escapement::detail {
 
-// What is at i fires before what is at 2 i + 1 and 2 i + 2.
+// Sifts the entry up the heap: the item at i fires before those at 2 i + 1 and 2 i + 2.
 void CurrentTick::add(TimerEntry& entry) {
   if (size_ == pages_.size() * page_items) pages_.push_back(std::make_unique_for_overwrite<Page>());
   std::size_t hole = size_++;

@@ -1,4 +1,4 @@
-// CurrentTick: the entries of the tick that the wheel's clock is in, in the order in which they fire.
+// CurrentTick: the entries of the tick that the wheel's clock is in, in firing order.
 
 #pragma once
 
@@ -12,25 +12,26 @@
 
 namespace escapement::detail {
 
-// A binary heap. Its items remember for which deadline and order an entry came in, and point at the cell
-// where the entry stands; an entry that is destroyed empties the cell, one that is armed anew has another
-// order, and either way that shows when the item's turn comes. It comes in pages, because a vector of a
-// million would move them all at once when it grows.
+// A binary heap. Its items remember the deadline and order with which an entry came in, and point at the cell
+// where the entry stands. An entry that is destroyed empties the cell, one that is armed anew has another
+// order; either shows when the item's turn comes. Stored in pages, because a vector of a million would move
+// them all at once when it grows.
 class CurrentTick {
  public:
   bool empty() const { return size_ == 0; }
   void add(TimerEntry& entry);
-  // What fires first: null if it is gone. Then, and if it is not `top_is_current`, there is nothing to fire.
+  // Returns the cell of the entry that fires first; null in it if the entry is gone. There is nothing to fire
+  // then, nor unless `top_is_current`.
   TimerCell& top() const { return *first().cell; }
   Instant deadline() const { return Instant::from_nanoseconds(first().deadline); }
-  // Whether the top's entry is there as it was when it came in.
+  // Returns whether the top's entry is there as it was when it came in.
   bool top_is_current() const {
     const TimerEntry* entry = top();
     return entry != nullptr && entry->armed() && entry->order() == first().order;
   }
-  // Takes the top out; null if it is gone.
+  // Removes and returns the top; null if it is gone.
   TimerEntry* pop();
-  // Gives back memory that nothing needs now: a part of it in each call.
+  // Gives back unneeded memory, a part of it in each call.
   void trim();
 
   template <class Visit>
@@ -42,7 +43,7 @@ class CurrentTick {
  private:
   struct Item {
     std::int64_t deadline;
-    TimerCell* cell;  // behind the heap's last item, up to used_: a free one
+    TimerCell* cell;  // in an item behind the heap's last one, up to used_: a free cell
     std::uint32_t order;
   };
   static constexpr std::size_t page_items = 64;

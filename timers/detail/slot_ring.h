@@ -1,4 +1,4 @@
-// SlotRing: one level of the timer wheel: 2,048 slots in a ring, and which of them hold entries.
+// SlotRing: one level of the timer wheel, a ring of 2,048 slots that knows which of them hold entries.
 
 #pragma once
 
@@ -10,16 +10,15 @@
 
 namespace escapement::detail {
 
-// Slots come in pages of 64, made when one of them is first used, each with a word of bits that says which of
-// its slots are occupied: finding the next one is counting zeros. A bit may be stale, because entries leave
-// by themselves; it is corrected when somebody looks.
+// Slots come in pages of 64, made when one of them is first used. Each page has a word of bits that says
+// which of its slots are occupied, so finding the next one is counting zeros. A bit may be stale, because
+// entries leave by themselves; the next search corrects it.
 class SlotRing {
  public:
   static constexpr int bits = 11;
   static constexpr int size = 1 << bits;
 
-  // A list of blocks; or a cell by itself where one entry is all there is, as in most slots of the lowest
-  // level.
+  // A list of blocks, or a single cell if there is only one entry, as in most slots of the lowest level.
   union Slot {
     BlockLink list = 0;
     TimerCell only;
@@ -27,11 +26,11 @@ class SlotRing {
   };
   struct Page {
     std::uint64_t occupied = 0;
-    std::uint64_t single = 0;  // which slots are a cell by themselves
+    std::uint64_t single = 0;  // the slots that are a single cell
     Slot slots[64];
   };
 
-  // A slot where it is.
+  // The location of a slot.
   struct Spot {
     Page* page;
     std::uint64_t bit;
@@ -39,26 +38,26 @@ class SlotRing {
     bool single() const { return (page->single & bit) != 0; }
   };
 
-  // The slot `index`, for something to be put into it.
+  // Returns the slot `index`, to put something into it.
   Spot use(int index) {
     std::unique_ptr<Page>& page = pages_[index / 64];
     if (!page) page = std::make_unique<Page>();
     return at(index);
   }
-  // An empty slot becomes a cell by itself, and occupied.
+  // Makes an empty slot a single cell, and occupied.
   void occupy(int index) {
     const Spot spot = at(index);
     spot.page->single |= spot.bit;
     spot.page->occupied |= spot.bit;
     occupied_ |= std::uint32_t{1} << (index / 64);
   }
-  // A slot that has been used before.
+  // Returns a slot that has been used before.
   Spot at(int index) {
     Page* page = pages_[index / 64].get();
     return {page, std::uint64_t{1} << (index % 64), &page->slots[index % 64]};
   }
 
-  // The first occupied slot from `from` on, around the ring; -1 when there is none.
+  // Returns the first occupied slot from `from` on, around the ring; -1 if there is none.
   int first_from(int from) {
     const int own = from / 64;
     const std::uint64_t from_there = ~std::uint64_t{0} << (from % 64);
@@ -71,7 +70,7 @@ class SlotRing {
     return first_in(own, ~from_there);
   }
 
-  // Every slot that has ever been used.
+  // Visits every slot that has ever been used.
   template <class Visit>
   void for_each(Visit visit) {
     for (int index = 0; index < size; ++index) {
