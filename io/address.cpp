@@ -62,7 +62,7 @@ std::string SocketAddress::text() const {
     *at++ = ']';
     *at++ = ':';
   } else {
-    // By hand: inet_ntop goes by way of sprintf, and every accepted connection is named.
+    // Formats IPv4 by hand: inet_ntop uses sprintf, and every accepted connection is named.
     std::array<unsigned char, 4> bytes;
     std::memcpy(bytes.data(), &v4_.sin_addr, bytes.size());
     for (const unsigned char byte : bytes) {

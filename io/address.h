@@ -1,4 +1,4 @@
-// SocketAddress: an IP address and a port, as the kernel wants them and as people write them.
+// SocketAddress: an IP address and a port, in the kernel's form and as text.
 
 #pragma once
 
@@ -21,7 +21,7 @@ class SocketAddress {
   SocketAddress() = default;
   SocketAddress(const sockaddr* address, socklen_t length);
 
-  // "127.0.0.1" or "::1" (no brackets) and a port; nullopt when `host` is a name.
+  // Parses "127.0.0.1" or "::1" (no brackets) and adds a port; nullopt if `host` is a name.
   static std::optional<SocketAddress> literal(std::string_view host, std::uint16_t port);
 
   const sockaddr* data() const { return &any_; }
@@ -30,9 +30,9 @@ class SocketAddress {
   std::uint16_t port() const;
   void set_port(std::uint16_t port);
 
-  // The address alone; that of IPv4 as ::ffff:1.2.3.4.
+  // Returns the address alone; an IPv4 one as ::ffff:1.2.3.4.
   std::array<std::byte, 16> host_key() const;
-  // "127.0.0.1:80", "[::1]:80"
+  // Formats the address: "127.0.0.1:80", "[::1]:80".
   std::string text() const;
 
  private:
@@ -51,7 +51,7 @@ struct HostAndPort {
   std::uint16_t port = 0;
 };
 
-// "HOST:PORT", "[v6]:PORT" or ":PORT". Errc::invalid_argument, with a sentence that shows the text.
+// Parses "HOST:PORT", "[v6]:PORT" or ":PORT". Fails with Errc::invalid_argument; the message shows the text.
 Result<HostAndPort> parse_host_and_port(std::string_view text);
 
 }  // namespace escapement

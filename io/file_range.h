@@ -1,4 +1,4 @@
-// FileRange: a part of an open file that is to be sent.
+// FileRange: a part of an open file to be sent.
 
 #pragma once
 
@@ -6,10 +6,10 @@
 
 namespace escapement {
 
-// Whoever sends it without reading it (Stream::send_file) moves `offset` on and `left` down as it goes, so
-// that others can see how far it came.
+// A sender that sends it without reading it (Stream::send_file) advances `offset` and reduces `left` as it
+// goes, so that others can see how far it came.
 struct FileRange {
-  int fd;  // owned by whoever made this
+  int fd;  // owned by the maker of this
   std::uint64_t offset;
   std::uint64_t left;
 };

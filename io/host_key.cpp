@@ -16,13 +16,13 @@ constexpr std::array<std::byte, 12> ipv4_prefix = {
 
 bool is_ipv4(const HostKey& host) { return std::equal(ipv4_prefix.begin(), ipv4_prefix.end(), host.begin()); }
 
-// The whole of `text` as a number of at most `digits_max` digits.
+// Parses all of `text` as a number of at most `digits_max` digits.
 std::optional<std::uint32_t> number(std::string_view text, int base, std::size_t digits_max) {
   if (text.size() > digits_max) return std::nullopt;
   return parse_number<std::uint32_t>(text, base);
 }
 
-// Four numbers to the end of `into`.
+// Parses four numbers into the last bytes of `into`.
 bool parse_ipv4(std::string_view text, HostKey& into) {
   for (std::size_t i = 0; i < 4; ++i) {
     const std::size_t dot = i < 3 ? text.find('.') : text.size();
@@ -35,7 +35,8 @@ bool parse_ipv4(std::string_view text, HostKey& into) {
   return true;
 }
 
-// Groups between colons into consecutive bytes; how many bytes, or none where they are no groups.
+// Parses groups between colons into consecutive bytes. Returns how many bytes; nullopt if the text is no list
+// of groups.
 std::optional<std::size_t> parse_groups(std::string_view text, HostKey& into) {
   std::size_t bytes = 0;
   while (!text.empty()) {

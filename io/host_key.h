@@ -1,4 +1,4 @@
-// HostKey: a peer's address as bytes, for limits that hold for each peer.
+// HostKey: a peer's address as bytes, for limits per peer.
 
 #pragma once
 
@@ -10,19 +10,19 @@
 
 namespace escapement {
 
-// An IPv6 address, or an IPv4 one as IPv6 writes it (::ffff:1.2.3.4).
+// An IPv6 address, or an IPv4 one in IPv6 form (::ffff:1.2.3.4).
 using HostKey = std::array<std::byte, 16>;
 
-// Reads "10.0.0.1" or "2001:db8::1", without brackets or port; what follows a '%' is ignored. None where it
-// is no address.
+// Parses "10.0.0.1" or "2001:db8::1", without brackets or port; anything after a '%' is ignored. nullopt if
+// the text is no address.
 std::optional<HostKey> parse_host_key(std::string_view address);
 
-// Returns what one peer has to itself: an IPv4 address, or the first 64 bits of an IPv6 one, because whoever
-// has one such address usually has all that begin like it. The one rule for every limit that holds for each
-// peer.
+// Returns the key that limits per peer count by: an IPv4 address, or the first 64 bits of an IPv6 one,
+// because a peer that has one such address usually has all that begin like it. The one rule for all these
+// limits.
 HostKey network_of(const HostKey& host);
 
-// "10.0.0.1" or "2001:db8:0:0::", of a network.
+// Formats a network: "10.0.0.1" or "2001:db8:0:0::".
 std::string network_text(const HostKey& network);
 
 }  // namespace escapement

@@ -32,13 +32,13 @@ bool ReadOperation::suspend(PromiseBase& parent) {
   return true;
 }
 
-// Something has happened, which may be nothing for a reader. What is awaited goes on within this call, as the
-// run queue would go on with it next; it destroys this.
+// Called at an event, which may not concern the reader. The awaiting task continues within this call, as the
+// run queue would continue with it next, and destroys this.
 void ReadOperation::run() {
   stream_.waited_for_ = watching_ = false;
   if (!try_now()) {
     if (!count_ && watch()) return;
-    // Nobody catches here what it throws for want of memory.
+    // Nobody else catches what this throws for want of memory.
     bool finished = false;
     auto starting = [&] { finished = start_task(); };
     if (std::optional<Error> thrown = catching(starting)) return parent_->fail(*std::move(thrown));
@@ -48,7 +48,7 @@ void ReadOperation::run() {
   static_cast<Runnable&>(*parent_).run();
 }
 
-// False when the stream cannot tell, or not now.
+// Returns false if the stream cannot watch, or not now.
 bool ReadOperation::watch() {
   if (!stream_.watch(parent_->reactor(), this)) return false;
   stream_.waits();
@@ -61,7 +61,7 @@ void ReadOperation::stop_watching() {
   stream_.waited_for_ = false;
 }
 
-// True when it has finished.
+// Returns true if the task has finished.
 bool ReadOperation::start_task() {
   Promise<std::size_t>& promise = task_.emplace(stream_.read_task(into_)).promise();
   if (promise.start(parent_->reactor())) return true;

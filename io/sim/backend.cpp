@@ -25,7 +25,8 @@ std::uint64_t mix(std::uint64_t hash, std::string_view text) {
 SimBackend::SimBackend(Seed seed, SimClock clock)
     : clock_(clock), now_(clock.start), entropy_(seed.value), trace_hash_(fnv_start) {}
 
-// One by one, out of the map: an event may own a stream, whose destructor schedules its close.
+// Destroys the events one by one, out of the map: an event may own a stream, whose destructor schedules its
+// close.
 SimBackend::~SimBackend() {
   while (!events_.empty()) events_.extract(events_.begin());
 }
@@ -46,8 +47,8 @@ SimBackend::EventId SimBackend::schedule(Instant at, Event event) {
   return id;
 }
 
-// Only what was scheduled before this call: an event that schedules another one at once must not keep the
-// reactor from running what it made ready. Those sort after the last one of now.
+// Runs only events that were scheduled before this call: an event that schedules another one at once must not
+// keep the reactor from running what it made ready. New events sort after the last one of now.
 bool SimBackend::run_due_events() {
   const EventId last(now_, scheduled_);
   bool any = false;

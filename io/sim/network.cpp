@@ -34,7 +34,7 @@ class SimStream final : public Stream {
     return inbox.size() != 0 || inbox.ended || inbox.write_closed;
   }
   std::string peer() const override { return peer_; }
-  // Of a name, a number made of it: enough to tell simulated hosts apart.
+  // Returns a hash for a host name: enough to tell simulated hosts apart.
   std::optional<HostKey> peer_host() const override {
     std::string_view host = std::string_view(peer_).substr(0, peer_.rfind(':'));
     if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
@@ -132,7 +132,7 @@ std::string join_address(std::string_view host, std::uint16_t port) {
   return text + ":" + std::to_string(port);
 }
 
-// Lower case, and one name for this machine.
+// Returns the name in lower case, and one name for this machine.
 std::string canonical(std::string_view host) {
   std::string name(host);
   for (char& c : name) {
@@ -172,7 +172,7 @@ class SimListener final : public Listener {
       : world_(std::move(world)), at_(std::move(at)) {
     world_->listeners.emplace(std::pair(at_.host, at_.port), this);
   }
-  // Nobody will accept them.
+  // Destroys the connections that nobody will accept.
   ~SimListener() override {
     world_->listeners.erase({at_.host, at_.port});
     for (std::unique_ptr<SimStream>& stream : waiting_) stream->abort();
@@ -206,8 +206,8 @@ class SimListener final : public Listener {
 
 namespace {
 
-// An attempt to connect. The task waits for `answered`; if it is destroyed first, what was opened for it is
-// closed when the answer arrives.
+// An attempt to connect. The task waits for `answered`; if it is destroyed first, the connection opened for
+// it is closed when the response arrives.
 struct Dial {
   std::shared_ptr<SimWorld> world;
   std::string host;
@@ -216,7 +216,8 @@ struct Dial {
   Event answered;
 };
 
-// The request has arrived at the host: opens the connection or refuses, and the answer travels back.
+// Called when the request has arrived at the host. Opens the connection or refuses it, and sends the response
+// back.
 void answer(const std::shared_ptr<Dial>& dial) {
   SimWorld& world = *dial->world;
   SimListener* listener = world.listener(dial->host, dial->port);

@@ -18,51 +18,53 @@ namespace detail {
 class SimWorld;
 }
 
-// How a simulated network behaves. The defaults are a perfect one: no latency, no limits, no faults. What
-// is random is drawn from the network's seed.
+// The behaviour of a simulated network. The defaults are a perfect one: no latency, no limits, no faults. All
+// randomness is drawn from the network's seed.
 struct SimNetworkOptions {
-  // One way. Opening a connection takes two of them.
+  // The latency one way. Opening a connection takes two of them.
   Duration latency;
-  // Added to each packet's latency, uniformly from zero to this. Packets of one connection keep their order.
+  // Jitter, added to each packet's latency, uniform from zero to this. Packets of one connection keep their
+  // order.
   Duration jitter;
   // Bytes per second in one direction of one connection. 0: no limit.
   std::uint64_t bandwidth = 0;
-  // Bytes one direction holds, on the way or unread; a write waits for room beyond. At least 1 (checked).
+  // Bytes that one direction holds, in flight or unread; a write of more waits for room. At least 1
+  // (checked).
   std::size_t buffer = 64 * KiB;
-  // Bytes travel in packets of 1 to this many, and a read yields 1 to this many. 0: as large as they come.
+  // The largest packet and the largest read, in bytes: their sizes are random, from 1 to this. 0: no limit.
   std::size_t chunk_max = 0;
-  // One packet in this many breaks its connection instead of arriving. 0: none.
+  // Breaks a connection once in this many packets; the packet does not arrive. 0: never.
   std::uint64_t reset_one_in = 0;
-  // One attempt to connect in this many is refused. 0: none.
+  // Refuses one in this many attempts to connect. 0: none.
   std::uint64_t refuse_one_in = 0;
-  // Connections that nobody has accepted, per listener; more are refused.
+  // Connections per listener that are not accepted yet; more are refused.
   std::size_t backlog = 128;
 };
 
-// What is wrong with a host, for tests to switch at any time. It applies to connections that exist and to
-// new ones alike, where it makes sense for them.
+// The faults of a host, which tests may switch at any time. They apply to existing and new connections alike,
+// where that makes sense.
 struct SimFaults {
-  // Nobody is known by this name: connecting fails with not_found.
+  // The name does not exist: connecting fails with not_found.
   bool unknown = false;
-  // Connecting is answered by a refusal: unavailable.
+  // Connections are refused: connecting fails with unavailable.
   bool refuse = false;
-  // Nothing reaches the host and nothing leaves it: connecting waits for ever, open connections fall
-  // silent. Nothing is lost: when this is switched off, what was on the way arrives.
+  // Nothing reaches the host and nothing leaves it: connecting waits for ever, open connections fall silent.
+  // Nothing is lost: when this is switched off, bytes in flight arrive.
   bool black_hole = false;
-  // A connection breaks when this many bytes have arrived on it, both directions counted. 0: never.
+  // Breaks a connection when this many bytes have arrived on it, both directions counted. 0: never.
   std::uint64_t reset_after_bytes = 0;
 };
 
-// Must outlive the tasks it returns; the backend must outlive its streams and listeners.
+// A simulated network. Must outlive the tasks it returns; the backend must outlive its streams and listeners.
 //
-// A host exists by its name once something has listened there or `add_host` was called; literal addresses
-// and "localhost" (which is 127.0.0.1) always exist. Connecting to a name that does not exist fails with
-// not_found; to a port where nobody listens, with unavailable. Names are compared without regard to case.
-// A listener on ":PORT", "0.0.0.0:PORT" or "[::]:PORT" answers for every host that exists.
+// A host exists by its name once something has listened there or `add_host` was called; literal addresses and
+// "localhost" (which is 127.0.0.1) always exist. Connecting to a name that does not exist fails with
+// not_found; to a port where nobody listens, with unavailable. Names are compared ignoring case. A
+// listener on ":PORT", "0.0.0.0:PORT" or "[::]:PORT" accepts for every host that exists.
 //
-// The streams behave as TCP does: what was written before a close still arrives, and then the end.
-// Destroying a stream with unread bytes resets the connection, and so does sending to a destroyed one,
-// once the packet has arrived there. A reset destroys what has not been read.
+// The streams behave like TCP: bytes written before a close still arrive, and then the end. Destroying a
+// stream with unread bytes resets the connection, and so does sending to a destroyed one, once the packet has
+// arrived there. A reset destroys what has not been read.
 class SimNetwork final : public Network {
  public:
   explicit SimNetwork(SimBackend& backend, Seed seed = Seed(),
@@ -78,12 +80,12 @@ class SimNetwork final : public Network {
 
   // Makes a name known without listening on it.
   void add_host(std::string_view host);
-  // Replaces the host's faults; `SimFaults()` makes it whole again.
+  // Replaces the host's faults; `SimFaults()` removes them.
   void set_faults(std::string_view host, SimFaults faults);
   // Breaks every open connection to the host now.
   void reset_connections(std::string_view host);
 
-  // Connections of which at least one end exists.
+  // Returns the number of connections of which at least one end exists.
   std::size_t connections() const;
 
  private:

@@ -18,7 +18,7 @@ class PipeStream final : public Stream {
              const PipeOptions& options)
       : in_(std::move(in)), out_(std::move(out)), options_(options) {}
 
-  // The other end may still read what it was sent; nobody will read what it sends.
+  // Lets the other end read what it was sent; nobody will read what it sends.
   ~PipeStream() override {
     in_->forget_watcher();
     if (reset_on_close_) out_->reset();

@@ -1,4 +1,4 @@
-// pipe: two connected Streams inside one process. No clock, no system call, nothing random.
+// pipe: two connected Streams inside one process. No clock, no system calls, no randomness.
 
 #pragma once
 
@@ -12,10 +12,10 @@
 namespace escapement {
 
 struct PipeOptions {
-  // How many bytes one direction holds that nobody has read; a write waits for room. At least 1 (checked).
+  // Unread bytes that one direction holds; a write of more waits for room. At least 1 (checked).
   std::size_t capacity = 64 * KiB;
-  // What a read yields at most, whatever room it was given: protocols are tested at 1, 2, 3 ... At least 1
-  // (checked).
+  // The most bytes that a read yields, whatever room it was given, so that protocols can be tested at 1, 2, 3
+  // ... At least 1 (checked).
   std::size_t read_max = static_cast<std::size_t>(-1);
 };
 
@@ -24,8 +24,9 @@ struct PipeEnds {
   std::unique_ptr<Stream> second;
 };
 
-// What is written to one end is read from the other, in the same reactor. Destroying an end lets the other
-// one read what was written before, then the end; writing to it fails with reset, also a write that waits.
+// Makes two connected streams: bytes written to one end are read from the other, in the same reactor.
+// Destroying an end lets the other one read what was written before, then the end; writing to it fails with
+// reset, even a write that is waiting.
 PipeEnds pipe(PipeOptions options = PipeOptions());
 
 }  // namespace escapement

@@ -6,8 +6,8 @@
 
 namespace escapement {
 
-// The network draws from a sequence of its own: how often the program asks for entropy must not change
-// what the network does.
+// Seeds the network with a sequence of its own: how often the program asks for entropy must not change what
+// the network does.
 Sim::Sim(Seed seed, SimNetworkOptions options, SimClock clock)
     : seed_(seed),
       backend_(seed, clock),

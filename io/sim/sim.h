@@ -6,8 +6,8 @@
 //       CHECK(sim.elapsed() == 250ms);
 //     }
 //
-// The code under test is the same as in production; only backend and network are others. Everything random
-// follows from the seed, also what Reactor::random() draws.
+// The code under test is the same as in production; only the backend and the network differ. Everything
+// random follows from the seed, including Reactor::random().
 
 #pragma once
 
@@ -27,8 +27,8 @@ class Sim {
   explicit Sim(Seed seed = Seed(), SimNetworkOptions options = SimNetworkOptions(),
                SimClock clock = SimClock());
 
-  // Runs `task` to its end; time passes as far as that takes. Errc::internal when it stalls: everything
-  // waits and nothing is scheduled.
+  // Runs `task` to its end; time passes as far as that takes. Fails with Errc::internal if it stalls:
+  // everything waits and nothing is scheduled.
   template <class T>
   Result<T> run(Task<T> task) {
     return reactor_.run(std::move(task));
@@ -38,14 +38,14 @@ class Sim {
     return reactor_.run(detail::as_task(std::move(operation)));
   }
 
-  // Lets time pass while whatever is spawned runs, each thing at its own instant. On return exactly that
-  // much has passed and nothing is left to do at that instant. Not from inside a task. A task that never
-  // stops being ready would make it endless: that is checked, after a million turns at one instant.
+  // Lets `length` pass while spawned tasks run, each at its own instant. On return exactly that much has
+  // passed, and nothing is left to do at that instant. Must not be called from inside a task. A task that
+  // never stops being ready would make this endless: that is checked, after a million turns at one instant.
   void advance(Duration length);
-  // The same without time passing.
+  // Runs everything that is due now, without time passing.
   void settle() { advance(Duration()); }
 
-  // Simulated since the start.
+  // Returns the time simulated since the start.
   Duration elapsed() const { return backend_.elapsed(); }
 
   Seed seed() const { return seed_; }

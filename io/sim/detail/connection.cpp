@@ -21,7 +21,7 @@ bool SimWorld::exists(const std::string& host) const {
   return is_literal(host) || (found != hosts.end() && found->second.known);
 }
 
-// The host's own listener, else one for every host, whose name is empty.
+// Returns the host's own listener, else the one for every host, whose name is empty.
 SimListener* SimWorld::listener(const std::string& host, std::uint16_t port) const {
   auto found = listeners.find({host, port});
   if (found == listeners.end()) found = listeners.find({std::string(), port});
@@ -64,7 +64,7 @@ void SimWorld::set_faults(const std::string& host, const SimFaults& faults) {
   for (std::function<void()>& event : held) arrive(host, backend.now(), std::move(event));
 }
 
-// What is held holds the connections it belongs to, and those hold this world.
+// Drops the held events: they hold the connections they belong to, and those hold this world.
 void SimWorld::abandon() {
   abandoned = true;
   std::vector<std::function<void()>> dropped;
@@ -149,7 +149,7 @@ void SimConnection::deliver_data(int lane, std::string_view bytes) {
   const std::uint64_t limit = world->hosts[host].faults.reset_after_bytes;
   if (limit != 0) {
     bytes = bytes.substr(0, limit > bytes_arrived_ ? limit - bytes_arrived_ : 0);
-    // Not at once: who waits for bytes gets those before the break.
+    // Breaks it later, not at once, so that a reader gets the bytes before the break.
     if (bytes_arrived_ + bytes.size() >= limit) {
       world->backend.schedule(world->backend.now(), [self = shared_from_this()] { self->break_now(); });
     }
@@ -159,7 +159,7 @@ void SimConnection::deliver_data(int lane, std::string_view bytes) {
   if (!bytes.empty()) lanes_[lane].inbox.put(as_bytes(bytes));
 }
 
-// The end has received a reset: what it has not read is lost, and it cannot write.
+// Resets an end: its unread bytes are lost, and it cannot write.
 void SimConnection::reset_end(int end) {
   receive_buffer_of(end).reset();
   lanes_[end].inbox.pulse_writer();

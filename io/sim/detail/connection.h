@@ -1,4 +1,4 @@
-// What a SimNetwork is made of inside: the world, its hosts, and the connections that cross it.
+// The inside of a SimNetwork: the world, its hosts, and the connections between them.
 
 #pragma once
 
@@ -26,7 +26,7 @@ class SimWorld {
   struct Host {
     bool known = false;
     SimFaults faults;
-    std::vector<std::function<void()>> held;  // what arrived while it was a black hole
+    std::vector<std::function<void()>> held;  // arrived while it was a black hole
   };
 
   SimWorld(SimBackend& on, Seed seed, const SimNetworkOptions& network)
@@ -34,15 +34,15 @@ class SimWorld {
 
   bool exists(const std::string& host) const;
   SimListener* listener(const std::string& host, std::uint16_t port) const;
-  // A port that nobody uses there.
+  // Returns a port that nobody uses there.
   std::uint16_t free_port(const std::string& host);
 
-  // When something sent now arrives.
+  // Returns when something sent now arrives.
   Instant arrival();
-  // Calls `event` at `at`, or later when the host is a black hole then.
+  // Calls `event` at `at`, or later if the host is a black hole then.
   void arrive(const std::string& host, Instant at, std::function<void()> event);
   void set_faults(const std::string& host, const SimFaults& faults);
-  // The network is gone: what black holes hold, and will hold, can never arrive.
+  // Called when the network is destroyed: events held by black holes, now or later, can never arrive.
   void abandon();
 
   SimBackend& backend;
@@ -63,21 +63,22 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
   SimConnection(std::shared_ptr<SimWorld> world, std::string host);
 
   ReceiveBuffer& receive_buffer_of(int end) { return lanes_[1 - end].inbox; }
-  // How many bytes the end may send now.
+  // Returns how many bytes the end may send now.
   std::size_t room(int end) const;
-  // How the end waits when there is none.
+  // Returns the end's wait for room to send.
   ReceiveBuffer::Waiting writes(int end) { return lanes_[end].inbox.writes(); }
-  // Delivers to the end what is due and nobody has been told of yet: a socket has it before its poller says
-  // so.
+  // Delivers bytes that are due for the end and have not been announced yet: a socket has them before its
+  // poller says so.
   void catch_up(int end);
-  // Sends one packet; returns how much of `bytes` it took. There is room, and bytes are not empty.
+  // Sends one packet and returns how much of `bytes` it took. There must be room, and `bytes` must not be
+  // empty.
   std::size_t send(int end, Bytes bytes);
   void send_end(int end);
   void send_reset(int end);
   bool end_sent(int end) const { return lanes_[end].end_sent; }
-  // The end is destroyed.
+  // Called when the end is destroyed.
   void close(int end);
-  // Both ends see a reset now.
+  // Resets both ends now.
   void break_now();
 
   std::shared_ptr<SimWorld> world;

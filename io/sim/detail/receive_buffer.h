@@ -1,4 +1,4 @@
-// ReceiveBuffer: the receiving half of an in-process connection. What pipe.cpp and sim_network.cpp share.
+// ReceiveBuffer: the receiving half of an in-process connection, shared by pipes and the simulated network.
 
 #pragma once
 
@@ -13,8 +13,8 @@
 
 namespace escapement::detail {
 
-// Bytes that have arrived and that nobody has read, and how the sequence ended. Whoever changes it wakes
-// whoever waits on the other side.
+// Bytes that have arrived and are unread, and how the sequence ended. A change wakes the waiter on the other
+// side.
 class ReceiveBuffer {
  public:
   std::size_t size() const { return bytes_.size() - taken_; }
@@ -41,12 +41,12 @@ class ReceiveBuffer {
     return count;
   }
 
-  // No more bytes will come.
+  // Ends the sequence: no more bytes will come.
   void end() {
     ended = true;
     something_arrived();
   }
-  // Everything is lost, in both directions.
+  // Drops everything, in both directions.
   void reset() {
     write_closed = true;
     bytes_.clear();
@@ -55,7 +55,7 @@ class ReceiveBuffer {
     drained_.pulse();
   }
 
-  // `next` becomes ready, once, when something arrives; null: nobody waits. Not while somebody reads.
+  // Makes `next` ready, once, when something arrives; null clears it. Must not be called during a read.
   void watch(Reactor& reactor, Runnable* next) {
     ESC_CHECK(!reading_);  // the same rule as a socket's
     reactor_ = &reactor;
@@ -64,8 +64,8 @@ class ReceiveBuffer {
 
   void forget_watcher() { watcher_ = nullptr; }
 
-  // A wait for one of the two events below, as long as it lives. Checked, as for a socket: one reader and one
-  // writer at a time, and nobody watches while somebody reads.
+  // A wait for one of the two events below, as long as it lives. Checked, as for a socket: at most one reader
+  // and one writer at a time, and no watch during a read.
   class Waiting {
    public:
     Waiting(const Waiting&) = delete;
@@ -86,7 +86,7 @@ class ReceiveBuffer {
     return Waiting(reading_, arrived_);
   }
   Waiting writes() { return Waiting(writing_, drained_); }
-  // Whoever waits for room looks again.
+  // Makes the writer that waits for room look again.
   void pulse_writer() { drained_.pulse(); }
 
   bool ended = false;
@@ -99,7 +99,7 @@ class ReceiveBuffer {
   }
 
   Event arrived_;  // for the reader: bytes, the end or a reset
-  Event drained_;  // for the writer on the other side: there is room, or no hope of any
+  Event drained_;  // for the writer on the other side: there is room, or never will be
   bool reading_ = false;
   bool writing_ = false;
   Reactor* reactor_ = nullptr;
