@@ -1,4 +1,4 @@
-// TLS: a Stream around a Stream. Clients that insist on knowing whom they talk to, and servers.
+// TLS client and server streams. Clients verify the server's certificate.
 //
 //     TlsClient tls = co_await TlsClient::make();
 //     http::Client client(network, http::ClientOptions{.encrypt = tls});
@@ -8,30 +8,30 @@
 //
 // TLS 1.2 and 1.3, by mbedTLS, over any Stream: a socket, a pipe, the simulated network.
 //
-// The end is never taken on trust: `read` yields 0 only after the peer's close_notify. A connection that ends
-// without it was cut by somebody, and fails with reset, as every fault after the handshake does. Destroying a
-// stream sends a close_notify if it can be sent without waiting, unless a write was cancelled half-way, the
-// peer has been cut off, or reset_on_close was called: what was cut short must not look finished.
+// End of stream. `read` yields 0 only after the peer's close_notify. A connection that ends without one was
+// cut off, and fails with reset, like every fault after the handshake. Destroying a stream sends a
+// close_notify if it can be sent without waiting, unless a write was cancelled half-way, the peer has been
+// cut off, or reset_on_close was called: a truncated stream must not look finished.
 //
-// A handshake is computed in steps, of those that compute with a public key at most one in each of the
-// reactor's turns for all connections of one TlsClient or TlsServer together, so a crowd of them delays a
-// timer by one step (about half a millisecond) and not by all of them.
+// Latency. A handshake is computed in steps. For all connections of one TlsClient or TlsServer together, each
+// turn of the reactor runs at most one step with a public-key operation. So a crowd of handshakes delays a
+// timer by one step (about half a millisecond), not by all of them.
 //
-// A connection holds some 40 KiB while it works, 33 of them for records that may be large, and after a second
-// or two without one it gives half of that back to the system until the next.
+// Memory. A connection holds some 40 KiB while it works, 33 of them for records that may be large. After a
+// second or two without a large record it gives half of that back to the system until the next.
 //
-// A peer's certificates are held to RFC 5280: signatures, times, usages and lengths along the path, name
-// constraints, critical extensions; where one path to a trusted certificate will not do, others are tried. A
-// server's name is looked for in the alternative names only, never in the subject (RFC 9525). A star stands
-// for one whole label and not in front of a top-level domain; the public suffixes below those ("co.uk") are
-// not known here. Certificate policies are not checked, nor is revocation.
+// Certificates. The peer's certificates are checked against RFC 5280: signatures, validity, usages and
+// lengths along the path, name constraints, critical extensions. If one path to a trusted certificate fails,
+// others are tried. A server's name is looked for in the alternative names only, never in the subject (RFC
+// 9525). A wildcard stands for one whole label, and not in front of a top-level domain; the public suffixes
+// below those ("co.uk") are not known here. Certificate policies and revocation are not checked.
 //
-// What mbedTLS cannot do: a ClientHello or another handshake message above 16 KiB ends the handshake (it
-// keeps a message in the buffer of one record), and so does a KeyUpdate after it. What a client sends ahead
-// of its handshake (0-RTT) is never read: up to 16 KiB of it are skipped.
+// Limits of mbedTLS. A ClientHello or another handshake message above 16 KiB ends the handshake (a message is
+// kept in the buffer of one record), and so does a KeyUpdate after it. Early data from a client (0-RTT) is
+// never read: up to 16 KiB of it are skipped.
 //
-// The time that certificates are held against is the system's, and secrets are drawn from the system, in a
-// simulation too. Everything here belongs to one thread.
+// Certificates are checked against the system's time, and secrets are drawn from the system, in a simulation
+// too. Everything here belongs to one thread.
 
 #pragma once
 
@@ -50,27 +50,28 @@ namespace escapement {
 
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
 
-// Who somebody is: a certificate, the ones that lead from it to a root, and its key, all in PEM.
+// An identity: a certificate, the intermediate certificates that lead from it to a root, and its key, all in
+// PEM.
 struct TlsIdentity {
   TlsIdentity(std::string chain, std::string secret)
       : certificates(std::move(chain)), key(std::move(secret)) {}
 
-  // From files. Errc::invalid_argument names the one that cannot be read. What is in them is looked at by
-  // TlsClient::make and TlsServer::make.
+  // Reads an identity from files. Errc::invalid_argument names the file that cannot be read. TlsClient::make
+  // and TlsServer::make check the contents.
   static Result<TlsIdentity> read(const std::string& certificates_file, const std::string& key_file);
 
-  std::string certificates;  // the own one first
+  std::string certificates;  // the identity's own one first
   std::string key;
-  // Where they are from, for messages; `read` sets the files' names.
+  // The origins, for messages; `read` sets them to the files' names.
   std::string certificates_from = "certificate";
   std::string key_from = "key";
 };
 
-// What a handshake has agreed on.
+// The outcome of a handshake.
 struct TlsInfo {
   TlsVersion version = TlsVersion::tls12;
   std::string cipher;
-  std::string alpn;          // empty: none agreed
+  std::string alpn;          // empty: none agreed on
   std::string server_name;   // client: the host; server: the name that the client asked for, if any
   std::string peer_subject;  // of the peer's certificate, "CN=..."; empty when it sent none
   bool resumed = false;      // by a ticket of an earlier connection: no certificates were sent
@@ -78,46 +79,47 @@ struct TlsInfo {
 
 class TlsStream : public Stream {
  public:
-  // Brings the handshake to its end; nothing when that was done. The first read, write or half-close does it
-  // too. Fails: untrusted, bad_message, unsupported, reset, timed_out; for a client nothing was sent then.
-  // A handshake that was cancelled goes on with the next call; its time limit counts from the first.
+  // Completes the handshake; does nothing if it is complete. The first read, write or half-close does this
+  // too. Fails with untrusted, bad_message, unsupported, reset or timed_out; a client has then sent nothing.
+  // A cancelled handshake goes on with the next call; its time limit counts from the first.
   virtual Task<> handshake() = 0;
-  // What it agreed on. Only after a handshake (checked).
+  // Returns the outcome. Only after a handshake (checked).
   virtual const TlsInfo& info() const = 0;
 };
 
 struct TlsClientOptions {
-  // The certificates to trust, as PEM: a file, or text. Both empty: the system's, which are read at the first
-  // handshake, from SSL_CERT_FILE and the folders in SSL_CERT_DIR (a:b) where one is set, else from where
+  // The trusted certificates, as PEM: a file, or text. Both empty: the system's, which are read at the first
+  // handshake, from SSL_CERT_FILE and the folders in SSL_CERT_DIR (a:b) if either is set, else from where
   // distributions have them.
   std::string trusted_file;
   std::string trusted_pem;
-  // Shown to servers that ask who the client is.
+  // The client's own identity, shown to servers that request one.
   std::optional<TlsIdentity> identity;
-  // What is offered, preferred first. Empty: no ALPN.
+  // The ALPN protocols to offer, preferred first. Empty: no ALPN.
   std::vector<std::string> alpn = {"http/1.1"};
   Duration handshake_timeout = 10s;
   TlsVersion oldest = TlsVersion::tls12;
   TlsVersion newest = TlsVersion::tls13;
-  // Hosts whose last ticket is kept, to resume by. 0: no tickets.
+  // The number of hosts whose last ticket is kept, to resume by. 0: no tickets.
   std::size_t tickets_max = 100;
-  // Talks to whoever answers. It protects from nobody who can touch the connection: for experiments.
+  // Disables certificate verification. Insecure: does not protect against anybody who can touch the
+  // connection. For experiments only.
   bool dangerously_accept_any_certificate = false;
 };
 
-// The client side of TLS: what may be trusted, and the tickets of earlier connections. Copies share both. A
-// TlsClient is what http::ClientOptions::encrypt wants.
+// The client side of TLS: the trusted certificates, and the tickets of earlier connections. Copies share
+// both. Can be used as http::ClientOptions::encrypt.
 class TlsClient {
  public:
-  // Fails with invalid_argument when a file or a PEM text is no good, and says which.
+  // Makes a client. Fails with invalid_argument if a file or a PEM text is invalid, and says which.
   static Result<TlsClient> make(TlsClientOptions options = TlsClientOptions());
 
-  // A stream to `host` (a name or a literal address, which its certificate must be for) over a connected one,
-  // after the handshake. Fails as TlsStream::handshake: untrusted for a certificate that is not to be
-  // believed (the message says why: another host's, expired, unknown issuer, ...).
+  // Returns a stream to `host` (a name or a literal address, which its certificate must be for) over a
+  // connected one, after the handshake. Fails like TlsStream::handshake: untrusted for a certificate that
+  // fails verification (the message says why: another host's, expired, unknown issuer, ...).
   Task<std::unique_ptr<TlsStream>> connect(std::unique_ptr<Stream> stream, std::string host) const;
 
-  // The same, for http::ClientOptions::encrypt.
+  // Overload for http::ClientOptions::encrypt.
   Task<std::unique_ptr<Stream>> operator()(std::unique_ptr<Stream> stream, std::string host) const;
 
  private:
@@ -127,29 +129,30 @@ class TlsClient {
 };
 
 struct TlsServerOptions {
-  // At least one. Which one a client sees is decided by the name it asks for and the names in the
-  // certificates: an exact one, else a wildcard, else the first identity.
+  // At least one. The name that a client asks for selects one by the names in the certificates: an exact
+  // match, else a wildcard, else the first identity.
   std::vector<TlsIdentity> identities;
-  // What is accepted, preferred first. A client that offers ALPN but none of these is refused.
+  // The ALPN protocols to accept, preferred first. A client that offers ALPN but none of these is refused.
   std::vector<std::string> alpn = {"http/1.1", "http/1.0"};
   Duration handshake_timeout = 10s;
   TlsVersion oldest = TlsVersion::tls12;
   TlsVersion newest = TlsVersion::tls13;
-  // How long a client may resume, up to 7 days, under the name that it asked for first. 0: no tickets.
+  // The time in which a client may resume, up to 7 days, under the name that it asked for first. 0: no
+  // tickets.
   Duration ticket_lifetime = 24h;
-  // Whose certificates clients may show, as PEM: a file, or text. Both empty: clients are not asked. Those
-  // who are asked get no tickets: who they are is proved each time.
+  // The issuers to trust for client certificates, as PEM: a file, or text. Both empty: no client certificate
+  // is requested. Clients that are asked for one get no tickets: they prove their identity each time.
   std::string clients_trusted_file;
   std::string clients_trusted_pem;
-  // False: a client may also show none. What it shows must be good.
+  // Requires a client certificate. If false, a client may send none, but one that it sends must be valid.
   bool client_certificate_required = true;
-  // Told of failed handshakes, from within the task that shakes hands: it must not destroy that task, nor
-  // what serves the connection (checked; Server::shutdown may be called). May be empty.
+  // Called when a handshake fails, from within the task of the handshake: it must not destroy that task, nor
+  // the owner of the connection (checked; Server::shutdown may be called). May be empty.
   std::function<void(const Error&)> on_failure;
 };
 
 struct TlsServerStatistics {
-  std::uint64_t handshakes = 0;  // finished, the resumed ones included
+  std::uint64_t handshakes = 0;  // completed, including the resumed ones
   std::uint64_t resumed = 0;
   std::uint64_t failed = 0;
 };
@@ -157,18 +160,19 @@ struct TlsServerStatistics {
 // The server side of TLS. Copies are handles to the same one.
 class TlsServer {
  public:
-  // Fails with invalid_argument: no identity, a bad file or PEM text, a key that is another certificate's.
+  // Makes a server. Fails with invalid_argument: no identity, an invalid file or PEM text, a key that belongs
+  // to another certificate.
   static Result<TlsServer> make(TlsServerOptions options);
 
-  // The other options from the next connection on; connections that exist keep theirs. On failure nothing
-  // changes. Tickets given out before are not honoured any more.
+  // Uses other options from the next connection on; existing connections keep theirs. If it fails nothing
+  // changes. Invalidates tickets issued before.
   Result<> reload(TlsServerOptions options);
 
-  // A TLS stream over an accepted one, after the handshake.
+  // Returns a TLS stream over an accepted one, after the handshake.
   Task<std::unique_ptr<TlsStream>> accept(std::unique_ptr<Stream> stream) const;
 
-  // A listener of TLS streams that does not wait for handshakes: each stream does its own when it is first
-  // used. What http::Server::serve wants.
+  // Returns a listener of TLS streams that does not wait for handshakes: each stream does its own when it is
+  // first used. Made for http::Server::serve.
   std::unique_ptr<Listener> wrap(std::unique_ptr<Listener> listener) const;
 
   const TlsServerStatistics& statistics() const;

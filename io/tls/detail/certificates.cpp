@@ -23,7 +23,7 @@ namespace {
 
 using Pem = Owned<mbedtls_pem_context, mbedtls_pem_init, mbedtls_pem_free>;
 
-// Where distributions have the certificates to trust: Debian, Fedora, openSUSE, RHEL, Alpine.
+// The files in which distributions keep the trusted certificates: Debian, Fedora, openSUSE, RHEL, Alpine.
 constexpr const char* bundles[] = {
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -32,7 +32,7 @@ constexpr const char* bundles[] = {
     "/etc/ssl/cert.pem",
 };
 
-// 4 or 16 bytes; empty for what is no literal address.
+// Returns 4 or 16 bytes; an empty text for anything but a literal address.
 std::string address_bytes(const std::string& text) {
   std::array<char, 16> bytes{};
   if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return std::string(bytes.data(), 4);
@@ -47,7 +47,7 @@ std::string address_text(std::string_view bytes) {
   return inet_ntop(family, bytes.data(), text.data(), text.size()) == nullptr ? "?" : text.data();
 }
 
-// How the certificates of a text fared.
+// The results of parsing the certificates of a text.
 struct Parsed {
   int good = 0;
   int bad = 0;
@@ -59,7 +59,8 @@ struct Parsed {
   }
 };
 
-// Whatever is critical in it: the paths that go through it are held to that (tls_verify.h).
+// Accepts every critical extension: they are checked for each path that goes through the certificate
+// (verify.h).
 int accept_extension(void*, const mbedtls_x509_crt*, const mbedtls_x509_buf*, int, const unsigned char*,
                      const unsigned char*) {
   return 0;
@@ -91,15 +92,15 @@ Parsed parse_certificates(mbedtls_x509_crt* chain, const std::string& text) {
   return parsed;
 }
 
-// "1d3472b9.0", as OpenSSL finds a certificate in a folder.
+// Returns whether a file is named as OpenSSL names certificates in a folder: "1d3472b9.0".
 bool is_hashed_name(std::string_view name) {
   constexpr std::size_t hash = 8;
   return name.size() > hash + 1 && name[hash] == '.' && name.find_first_not_of("0123456789abcdef") == hash &&
          name.find_first_not_of("0123456789", hash + 1) == name.npos;
 }
 
-// The certificates of a folder's files: of those with OpenSSL's names, where there are any, for the others
-// are the same ones again. What cannot be read is passed over.
+// Adds the certificates of a folder's files. If there are files with OpenSSL's names, adds only those,
+// because the others are the same certificates again. Skips what cannot be read.
 void add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory.c_str()), &::closedir);
   if (!opened) return;
@@ -114,7 +115,7 @@ void add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
   }
 }
 
-// A list, as in PATH.
+// Adds a list of folders, as in PATH.
 void add_directories(mbedtls_x509_crt* chain, std::string_view list) {
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(':'), list.size());
@@ -123,7 +124,7 @@ void add_directories(mbedtls_x509_crt* chain, std::string_view list) {
   }
 }
 
-// The value of a variable of the environment that is set and not empty.
+// Returns the value of an environment variable; null if it is unset or empty.
 const char* setting(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && *value != '\0' ? value : nullptr;

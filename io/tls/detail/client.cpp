@@ -10,7 +10,7 @@ namespace detail {
 
 namespace {
 
-// The last ticket of each host, the least recently used first. A ticket is used once (RFC 8446 appendix C.4).
+// The last ticket of each host, least recently used first. A ticket is used once (RFC 8446 appendix C.4).
 class TicketStore {
  public:
   explicit TicketStore(std::size_t most) : most_(most) {}
@@ -45,7 +45,7 @@ class TlsClientContext final : public TlsContext {
  private:
   Result<> prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) override;
   void established(mbedtls_ssl_context& ssl, TlsEngine& engine) override {
-    // TLS 1.2 brings its ticket within the handshake.
+    // A TLS 1.2 ticket arrives within the handshake.
     if (engine.info().version == TlsVersion::tls12) ticket(ssl, engine);
   }
   void ticket(mbedtls_ssl_context& ssl, TlsEngine& engine) override {
@@ -54,7 +54,7 @@ class TlsClientContext final : public TlsContext {
     tickets_.put(engine.host(), std::move(session));
   }
 
-  bool roots_missing_ = false;  // the system's, to be read at the first handshake
+  bool roots_missing_ = false;  // the system's are to be read at the first handshake
   std::unique_ptr<TlsOwnCertificate> identity_;
   TicketStore tickets_;
 };
@@ -64,8 +64,7 @@ Result<> TlsClientContext::begin(TlsClientOptions options) {
                                      std::move(options.alpn), options.handshake_timeout);
   if (!begun) return begun;
   const bool verify = !options.dangerously_accept_any_certificate;
-  // "Optional" looks at the certificates all the same, which is how a resumed handshake is told from a full
-  // one.
+  // "Optional" still looks at the certificates, which is how a resumed handshake is told from a full one.
   mbedtls_ssl_conf_authmode(config_.get(),
                             verify ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_OPTIONAL);
   mbedtls_ssl_conf_session_tickets(config_.get(), options.tickets_max == 0
@@ -98,16 +97,16 @@ Result<> TlsClientContext::prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) 
     if (!added) return added;
     roots_missing_ = false;
   }
-  // Always set, or the name would not be checked. An address is no server name: the engine checks it.
+  // Sets the name always, or it would not be checked. An address is no server name: the engine checks it.
   const std::string& host = engine.host();
   const int set = mbedtls_ssl_set_hostname(&ssl, is_literal_address(host) ? nullptr : host.c_str());
   if (set != 0) return Error(Errc::invalid_argument, "TLS: no host name: " + host);
   const std::unique_ptr<TlsSession> session = tickets_.take(host);
-  if (session) (void)mbedtls_ssl_set_session(&ssl, session->get());  // no good: a full handshake then
+  if (session) (void)mbedtls_ssl_set_session(&ssl, session->get());  // else a full handshake
   return {};
 }
 
-// As certificates and server names spell it.
+// Spells a host as certificates and server names do.
 std::string plain_host(std::string host) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   if (host.size() > 1 && host.back() == '.') host.pop_back();

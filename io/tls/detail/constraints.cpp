@@ -14,7 +14,7 @@ namespace {
 constexpr unsigned char oid_tag = 0x06, boolean_tag = 0x01, octets_tag = 0x04, sequence_tag = 0x30;
 constexpr unsigned char set_tag = 0x31, context_class = 0x80, constructed = 0x20, number_mask = 0x1f;
 
-// Of one certificate in another's constraints: more is an attack.
+// The limit on comparisons of one certificate's names with another's constraints: more is an attack.
 constexpr std::size_t comparisons_max = 100'000;
 
 using namespace std::string_view_literals;
@@ -23,8 +23,9 @@ constexpr auto alternative_name_oid = "\x55\x1d\x11"sv;
 constexpr auto name_constraints_oid = "\x55\x1d\x1e"sv;
 constexpr auto email_address_oid = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"sv;
 
-// Key usage, basic constraints, CRL distribution points, policies, their mappings and constraints, extended
-// key usage, the inhibition of any policy; Netscape's certificate type. What OpenSSL 3 counts as supported.
+// The extensions that OpenSSL 3 counts as supported: key usage, basic constraints, CRL distribution points,
+// policies, their mappings and constraints, extended key usage, the inhibition of any policy; Netscape's
+// certificate type.
 constexpr std::array known_oids = {alternative_name_oid,
                                    name_constraints_oid,
                                    "\x55\x1d\x0f"sv,
@@ -54,7 +55,7 @@ bool read_names(std::string_view der, std::vector<GeneralName>& names) {
 
 // --- Directory names: a list of sets of attributes
 
-// As OpenSSL compares: without regard to case and to how many spaces stand together.
+// Normalizes a text as OpenSSL compares it: ignoring case and runs of spaces.
 std::string canonical(std::string_view text) {
   std::string plain;
   for (const char c : text) {
@@ -73,7 +74,7 @@ bool is_text(unsigned char tag) {
   return text_tags.find(static_cast<char>(tag)) != text_tags.npos;
 }
 
-// One text for each set of attributes; none where it is no Name.
+// Returns one text for each set of attributes; nullopt if it is no Name.
 std::optional<std::vector<std::string>> parts_of(std::string_view name) {
   const std::optional<std::string_view> sequence = Der(name).take(sequence_tag);
   if (!sequence) return std::nullopt;
@@ -124,14 +125,14 @@ std::vector<std::string_view> email_addresses_in(std::string_view name) {
 
 // --- One name, and the base of one subtree
 
-// The base itself and what stands below it; with a leading dot only that.
+// Returns whether the name is the base or stands below it; with a leading dot in the base, only below.
 bool within_domain(std::string_view name, std::string_view base) {
   if (base.empty()) return true;
   if (!ends_ignoring_case(name, base)) return false;
   return name.size() == base.size() || base.front() == '.' || name[name.size() - base.size() - 1] == '.';
 }
 
-// A wildcard stands for every name with one label more: what excludes one of them excludes it.
+// A wildcard stands for every name with one more label: an exclusion of any of those excludes it.
 bool excluded_by_domain(std::string_view name, std::string_view base) {
   if (within_domain(name, base)) return true;
   if (!name.starts_with("*.")) return false;
@@ -140,7 +141,7 @@ bool excluded_by_domain(std::string_view name, std::string_view base) {
   return dot != base.npos && dot != 0 && equal_ignoring_case(base.substr(dot), parent);
 }
 
-// The rules of URIs and mailboxes: a host alone means only that host.
+// Applies the rules for URIs and mailboxes: a host alone means only that host.
 bool within_host(std::string_view host, std::string_view base) {
   if (base.starts_with('.')) return host.size() > base.size() && ends_ignoring_case(host, base);
   return equal_ignoring_case(host, base);
@@ -176,7 +177,7 @@ bool within_network(std::string_view address, std::string_view base) {
   return true;
 }
 
-// None where the question cannot be answered.
+// Returns nullopt if the question cannot be answered.
 std::optional<bool> within(GeneralName name, std::string_view base) {
   switch (name.kind) {
     case GeneralName::dns: return within_domain(name.bytes, base);
@@ -202,7 +203,7 @@ bool read_subtrees(std::string_view der, std::vector<GeneralName>& bases) {
   return true;
 }
 
-// Returns whether it is known here.
+// Returns whether the extension is known here.
 bool read_extension(std::string_view oid, std::string_view value, CertificateExtensions& into) {
   if (oid == alternative_name_oid) {
     into.well_formed = read_names(value, into.alternative_names) && into.well_formed;

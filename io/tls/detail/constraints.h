@@ -1,5 +1,5 @@
-// What mbedTLS does not read of a certificate: which extensions are critical, every kind of alternative name,
-// and name constraints (RFC 5280 section 4.2.1.10). Views into the certificate; no I/O.
+// The parts of a certificate that mbedTLS does not read: which extensions are critical, every kind of
+// alternative name, and name constraints (RFC 5280 section 4.2.1.10). Views into the certificate; no I/O.
 
 #pragma once
 
@@ -24,9 +24,9 @@ class Der {
   explicit Der(std::string_view bytes) : rest_(bytes) {}
 
   bool empty() const { return rest_.empty(); }
-  // The next element; none where the bytes are no DER.
+  // Returns the next element; nullopt if the bytes are not DER.
   std::optional<Element> next();
-  // The content of the next element, which must have this tag.
+  // Returns the content of the next element, which must have this tag.
   std::optional<std::string_view> take(unsigned char tag);
 
  private:
@@ -47,18 +47,18 @@ struct CertificateExtensions {
   std::optional<std::string_view> name_constraints;  // the DER of a NameConstraints
 };
 
-// Critical extensions are known as OpenSSL knows them: certificate policies count as known, and nothing is
-// demanded of them.
+// Reads a certificate's extensions. The set of known critical extensions is OpenSSL's: certificate policies
+// count as known, and nothing is demanded of them.
 CertificateExtensions extensions_of(const mbedtls_x509_crt& certificate);
 
 // The names that everything issued below a certificate must keep to.
 class NameConstraints {
  public:
-  // None where it is not well formed, or limits the depth of a subtree, which RFC 5280 forbids.
+  // Returns nullopt if the DER is malformed, or limits the depth of a subtree, which RFC 5280 forbids.
   static std::optional<NameConstraints> parse(std::string_view der);
 
-  // Whether the certificate's subject and alternative names are inside. A name of a kind that is constrained
-  // and not understood is outside.
+  // Returns whether the certificate's subject and alternative names are inside. A name of a kind that is
+  // constrained and not understood is outside.
   bool hold_for(const mbedtls_x509_crt& certificate, const CertificateExtensions& extensions) const;
 
  private:
@@ -69,8 +69,8 @@ class NameConstraints {
   std::vector<GeneralName> excluded_;
 };
 
-// Whether two names of mbedTLS's raw kind (issuer_raw, subject_raw) are the same, letter case, spaces and
-// kind of string apart.
+// Returns whether two names in mbedTLS's raw form (issuer_raw, subject_raw) are the same, apart from letter
+// case, spaces and kind of string.
 bool same_directory_name(std::string_view one, std::string_view other);
 
 }  // namespace escapement::detail

@@ -1,4 +1,4 @@
-// What the configurations of clients and servers have in common.
+// The part of the configuration that clients and servers have in common.
 
 #include <psa/crypto.h>
 
@@ -10,7 +10,7 @@ namespace detail {
 
 namespace {
 
-// P-256 first: mbedTLS computes it a fifth faster than X25519.
+// P-256 comes first: mbedTLS computes it a fifth faster than X25519.
 constexpr std::uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
                                     MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 
@@ -24,7 +24,8 @@ Result<> TlsContext::begin(int endpoint, TlsVersion oldest, TlsVersion newest, s
                            Duration handshake_timeout) {
   if (oldest > newest) return Error(Errc::invalid_argument, "TLS: the oldest version is above the newest");
   handshake_timeout_ = handshake_timeout;
-  // Does nothing but the first time. What it sets up is the library's own and lasts as long as the process.
+  // Does nothing after the first time. Its state belongs to the crypto library and lasts as long as the
+  // process.
   if (psa_crypto_init() != PSA_SUCCESS)
     return Error(Errc::internal, "TLS: the crypto library does not start");
   constexpr std::string_view name = "escapement";

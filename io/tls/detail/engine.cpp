@@ -13,15 +13,15 @@ namespace escapement::detail {
 
 namespace {
 
-constexpr std::size_t outgoing_enough = 64 * KiB;  // more is encrypted only when this has gone
-constexpr std::size_t outgoing_max = 128 * KiB;    // what the peer can make us answer on top of that
+constexpr std::size_t outgoing_enough = 64 * KiB;  // no more is encrypted until this has been sent
+constexpr std::size_t outgoing_max = 128 * KiB;    // limits what the peer can make us send on top of that
 constexpr std::uint64_t handshake_records_max = 1000;
 constexpr std::uint64_t idle_records_max = 100;  // in a row that carry no data: tickets, alerts, nothing
 
 constexpr unsigned char alert_record = 21;
-constexpr unsigned char encrypted_record = 23;  // may be one
+constexpr unsigned char encrypted_record = 23;  // may be an alert
 
-// What an alert means, for the ones that a person can do something about.
+// Explains an alert, if it is one that a person can act on.
 std::string alert_text(std::uint8_t alert) {
   switch (alert) {
     case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE: return "it accepts nothing of what we offer";
@@ -38,7 +38,7 @@ std::string alert_text(std::uint8_t alert) {
   }
 }
 
-// What to tell the peer about a failure of which mbedTLS itself has told it nothing (RFC 8446 section 6.2).
+// Returns the alert for a failure for which mbedTLS itself has sent none (RFC 8446 section 6.2).
 std::uint8_t alert_for(int failure, bool established) {
   switch (failure) {
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
@@ -54,7 +54,7 @@ std::uint8_t alert_for(int failure, bool established) {
     case MBEDTLS_ERR_SSL_BAD_INPUT_DATA:       // a key share of the wrong size
     case MBEDTLS_ERR_SSL_BUFFER_TOO_SMALL:     // a message that does not fit
     case MBEDTLS_ERR_SSL_FEATURE_UNAVAILABLE:  // the same
-    case MBEDTLS_ERR_ECP_BAD_INPUT_DATA:       // no point of the curve
+    case MBEDTLS_ERR_ECP_BAD_INPUT_DATA:       // not a point on the curve
     case MBEDTLS_ERR_ECP_INVALID_KEY: return MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER;
     default:
       return established ? MBEDTLS_SSL_ALERT_MSG_INTERNAL_ERROR : MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE;
@@ -91,7 +91,7 @@ struct TlsEngine::Ssl {
     return count == 0 ? MBEDTLS_ERR_SSL_WANT_READ : static_cast<int>(count);
   }
 
-  // Called for each certificate of the path that mbedTLS has found, the root first. The verdict is given with
+  // Called for each certificate of the path that mbedTLS has found, the root first. Gives the verdict with
   // the last, the peer's own.
   static int verify(void* engine_pointer, mbedtls_x509_crt* certificate, int depth, std::uint32_t* flags) {
     auto* engine = static_cast<TlsEngine*>(engine_pointer);
@@ -113,7 +113,7 @@ TlsEngine::TlsEngine(std::shared_ptr<TlsContext> context, std::string host, std:
 
 TlsEngine::~TlsEngine() = default;
 
-// The memory of a connection, some 40 KiB, is taken when its handshake begins.
+// Allocates a connection's memory, some 40 KiB. Called when the handshake begins.
 Result<> TlsEngine::set_up() {
   ssl_ = std::make_unique<Ssl>();
   const int made = mbedtls_ssl_setup(ssl_->get(), context_->config());
@@ -148,8 +148,8 @@ TlsEngine::Step TlsEngine::step() {
   return established();
 }
 
-// As mbedTLS 3.6 does it in ssl_tls12_*.c and ssl_tls13_*.c; its ClientHello and ServerHello hold a key in
-// TLS 1.3.
+// Follows mbedTLS 3.6's ssl_tls12_*.c and ssl_tls13_*.c, whose ClientHello and ServerHello hold a key in TLS
+// 1.3.
 bool TlsEngine::light_step_next() const {
   if (!ssl_) return true;
   const mbedtls_ssl_context& ssl = *ssl_->context.get();
@@ -178,7 +178,7 @@ bool TlsEngine::light_step_next() const {
 }
 
 TlsEngine::Step TlsEngine::established() {
-  // Where a certificate is optional, mbedTLS lets a bad one pass as well.
+  // If a certificate is optional, mbedTLS also lets an invalid one pass.
   const std::uint32_t flags = mbedtls_ssl_get_verify_result(ssl_->get());
   if (host_.empty() && ssl_->findings.any && flags != 0) {
     error_ = Error(Errc::untrusted, certificate_problem(ssl_->findings, flags, peer_name()));
@@ -187,7 +187,7 @@ TlsEngine::Step TlsEngine::established() {
     return Step::failed;
   }
   established_ = true;
-  grown_ = true;  // mbedTLS begins by clearing the whole of its buffers
+  grown_ = true;  // mbedTLS begins by clearing its whole buffers
   records_at_progress_ = records_.records();
   const bool newest = mbedtls_ssl_get_version_number(ssl_->get()) == MBEDTLS_SSL_VERSION_TLS1_3;
   info_.version = newest ? TlsVersion::tls13 : TlsVersion::tls12;
@@ -195,7 +195,7 @@ TlsEngine::Step TlsEngine::established() {
   const char* protocol = mbedtls_ssl_get_alpn_protocol(ssl_->get());
   if (protocol != nullptr) info_.alpn = protocol;
   info_.peer_subject = ssl_->findings.subject;
-  if (!host_.empty()) info_.resumed = !ssl_->findings.any;  // a server always shows a certificate otherwise
+  if (!host_.empty()) info_.resumed = !ssl_->findings.any;  // a full handshake shows a certificate
   context_->established(*ssl_->get(), *this);
   ssl_->findings = CertificateFindings();
   return Step::done;
@@ -205,8 +205,8 @@ bool TlsEngine::has_input() const {
   return records_.whole_record() || mbedtls_ssl_check_pending(ssl_->context.get()) != 0;
 }
 
-// What is left of a handshake that is over, a server's tickets in TLS 1.3, goes with the next read or write,
-// and calls the context back.
+// Prepares for the rest of a completed handshake, a server's tickets in TLS 1.3, which goes with the next
+// read or write and calls the context back.
 void TlsEngine::before_record() {
   if (ssl_->context.get()->MBEDTLS_PRIVATE(state) != MBEDTLS_SSL_HANDSHAKE_OVER) context_->before_step(*this);
 }
@@ -249,7 +249,7 @@ TlsEngine::Step TlsEngine::close() {
   return returned == 0 ? Step::done : outcome(returned);
 }
 
-// A client that names nobody has been shown the first certificate, and knows what it does.
+// A client that asks for no name has been shown the first certificate, and is trusted to know what it does.
 bool TlsEngine::speaks_for(std::string_view host) const {
   if (own_names_ == nullptr || info_.server_name.empty() || info_.server_name == host) return true;
   return std::any_of(own_names_->begin(), own_names_->end(),
@@ -267,7 +267,7 @@ bool TlsEngine::shrink() {
   return false;
 }
 
-// "Wants to read" is also what mbedTLS says when it holds something back that it has read already.
+// mbedTLS also returns "wants to read" when it holds back something that it has already read.
 TlsEngine::Step TlsEngine::outcome(int returned) {
   switch (returned) {
     case MBEDTLS_ERR_SSL_WANT_READ:
@@ -290,7 +290,7 @@ TlsEngine::Step TlsEngine::fail_with(int returned) {
   return Step::failed;
 }
 
-// Sends an alert, unless mbedTLS has sent one, or there is nobody to whom one could be sent.
+// Sends an alert, unless mbedTLS has sent one or the peer could not read it.
 void TlsEngine::tell(int failure) {
   if (told_ || records_.foreign()) return;
   switch (failure) {
@@ -302,13 +302,12 @@ void TlsEngine::tell(int failure) {
   }
   const std::uint8_t alert =
       records_.too_long() ? MBEDTLS_SSL_ALERT_MSG_RECORD_OVERFLOW : alert_for(failure, established_);
-  // Where something waits to be sent, the first call sends only that.
+  // If something waits to be sent, the first call sends only that.
   for (int i = 0; i < 2 && !told_; ++i)
     mbedtls_ssl_send_alert_message(ssl_->get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
 }
 
-// After the handshake whatever is wrong means that the connection broke: what was sent may have been acted
-// on.
+// After the handshake every fault means that the connection broke: the peer may have acted on what was sent.
 Error TlsEngine::broken(int returned) const {
   if (returned == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE) {
     return Error(Errc::reset, peer_name() + " ended the TLS connection with a fatal alert");

@@ -1,6 +1,6 @@
-// TlsEngine: one TLS connection without its transport. Bytes from the peer go into `records()`, bytes for it
-// come out of `outgoing()`, and each step says what it needs to go on. Pure but for randomness and the clock
-// that certificates are held against. tls_stream.cpp does the I/O.
+// TlsEngine: one TLS connection without its transport. Bytes from the peer go into `records()`, bytes for the
+// peer come out of `outgoing()`, and each step says what it needs to go on. Pure except for randomness and
+// the clock that certificates are checked against. stream.cpp does the I/O.
 
 #pragma once
 
@@ -22,57 +22,58 @@ class TlsContext;
 class TlsEngine {
  public:
   enum class Step : std::uint8_t {
-    done,         // it has happened
+    done,         // done
     again,        // call again: there is more to do and nothing to wait for
-    wants_input,  // nothing can happen before more bytes arrive
-    wants_room,   // nothing can happen before outgoing() is emptied
-    closed,       // the peer's close_notify: it sends no more
-    failed,       // error() says why; nothing else may be called but outgoing() (there may be an alert in it)
+    wants_input,  // needs more bytes from the peer
+    wants_room,   // needs outgoing() to be emptied
+    closed,       // the peer's close_notify has come: it sends no more
+    failed,       // error() says why; only outgoing() may be used (it may hold an alert)
   };
 
-  // `host`: whom a client wants to talk to; empty for a server. `peer`: the transport's name of it.
+  // `host`: the server that a client wants; empty for a server. `peer`: the transport's name for the peer.
   TlsEngine(std::shared_ptr<TlsContext> context, std::string host, std::string peer);
   TlsEngine(const TlsEngine&) = delete;
   ~TlsEngine();
 
-  // One step of the handshake; `done` when it is over. The context is told of a failure at once, before the
-  // peer can be: whoever waits for it may not wait to the end.
+  // Takes one step of the handshake; `done` when it is complete. Reports a failure to the context at once,
+  // before the peer hears of it: a task that waits for the handshake may not wait to the end.
   Step handshake();
-  // Whether the next one is known to need no operation with a public key, each of which takes longer than all
-  // else in a handshake.
+  // Returns whether the next step is known to need no public-key operation, each of which takes longer than
+  // all the rest of a handshake.
   bool light_step_next() const;
-  // After the handshake: whether `read` would find anything but `wants_input`.
+  // After the handshake: returns whether `read` would find anything but `wants_input`.
   bool has_input() const;
   // Decrypts up to `into.size()` bytes.
   Step read(MutableBytes into, std::size_t& count);
-  // Like read, but only finds out: `done` when bytes could be read.
+  // Like read, but only looks: `done` if bytes could be read.
   Step look();
-  // Encrypts a beginning of `bytes`, which are not empty. After `wants_room` the same bytes again.
+  // Encrypts a first part of `bytes`, which must not be empty. After `wants_room` pass the same bytes again.
   Step write(Bytes bytes, std::size_t& count);
   // Encrypts a close_notify.
   Step close();
 
-  // Whether it holds more memory than an idle connection has to, which a large record needed.
+  // Returns whether it holds more memory than an idle connection has to, because of a large record.
   bool grown() const { return grown_; }
-  // Gives that back, unless there is something in it. True, and nothing has happened: a large record has come
-  // or gone since the last call, so call again when it may have been idle for a while.
+  // Gives that memory back, unless there is something in it. Returns true, without doing so, if a large
+  // record has come or gone since the last call: call again when the connection may have been idle for a
+  // while.
   bool shrink();
 
   TlsRecords& records() { return records_; }
   std::string& outgoing() { return outgoing_; }
   TlsContext& context() { return *context_; }
   const std::string& host() const { return host_; }
-  // The peer for messages: the host, or the transport's name.
+  // Returns the peer's name for messages: the host, or the transport's name.
   const std::string& peer_name() const { return host_.empty() ? peer_ : host_; }
   TlsInfo& info() { return info_; }
-  // A server: the names of the certificate it shows, which the context keeps.
+  // Sets the names of the certificate that a server shows, which the context keeps.
   void shows(const std::vector<std::string>& names) { own_names_ = &names; }
-  // A server: whether a request for this host may come over this connection. `host` is in lower case, without
-  // brackets or a dot at its end.
+  // Returns whether a server may be asked for this host over this connection. `host` is in lower case,
+  // without brackets or a trailing dot.
   bool speaks_for(std::string_view host) const;
   bool failed() const { return error_.has_value(); }
   const Error& error() const { return *error_; }
-  // Fails it from outside: the transport ended, the time is up.
+  // Fails the connection from outside: the transport ended, the time limit expired.
   void fail(Error error) { error_ = std::move(error); }
 
  private:
@@ -101,7 +102,7 @@ class TlsEngine {
   bool established_ = false;
   bool told_ = false;  // the last record of this step may be an alert
   bool grown_ = false;
-  bool large_record_ = false;  // since `shrink` was called
+  bool large_record_ = false;  // since the last call of `shrink`
   std::uint64_t records_at_progress_ = 0;
 };
 

@@ -1,4 +1,5 @@
-// What the files of io/tls/detail share of mbedTLS. Private: not installed, and included nowhere else.
+// Declarations around mbedTLS that the files of io/tls/detail share. Private: not installed, and included
+// nowhere else.
 
 #pragma once
 
@@ -22,7 +23,7 @@ namespace escapement::detail {
 
 class TlsEngine;
 
-// A structure of mbedTLS with its beginning and its end.
+// Owns a structure of mbedTLS: initializes and frees it.
 template <class T, void (*Init)(T*), void (*Free)(T*)>
 class Owned {
  public:
@@ -44,33 +45,34 @@ using TlsTickets = Owned<mbedtls_ssl_ticket_context, mbedtls_ssl_ticket_init, mb
 using X509Chain = Owned<mbedtls_x509_crt, mbedtls_x509_crt_init, mbedtls_x509_crt_free>;
 using PrivateKey = Owned<mbedtls_pk_context, mbedtls_pk_init, mbedtls_pk_free>;
 
-// "X509 - Certificate verification failed, e.g. CRL, CA or signature check failed"
+// Returns mbedTLS's text for an error: "X509 - Certificate verification failed, e.g. CRL, CA or signature
+// check failed".
 std::string mbedtls_text(int error);
 
-// An identity as mbedTLS wants it, and the names it is for.
+// An identity in mbedTLS's form, and the names it is for.
 struct TlsOwnCertificate {
   X509Chain chain;
   PrivateKey key;
   std::vector<std::string> names;  // lower case
 };
 
-// What all connections of one configuration share; they keep it alive.
+// The state shared by all connections of one configuration, which keep it alive.
 class TlsContext {
  public:
   virtual ~TlsContext() = default;
 
   const mbedtls_ssl_config* config() const { return config_.get(); }
   Duration handshake_timeout() const { return handshake_timeout_; }
-  // Whom the peer's certificates have to come from: a list.
+  // Returns the issuers that the peer's certificates have to come from, as a list.
   const mbedtls_x509_crt* trusted() const { return trusted_.get(); }
-  // One permit: a heavy step of a handshake, until the turn is over.
+  // One permit: held during a heavy step of a handshake, until the turn ends.
   Semaphore& steps() { return steps_; }
-  // Before a connection's first step: what only its side of TLS needs.
+  // Called before a connection's first step. Does what only its side of TLS needs.
   virtual Result<> prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) = 0;
-  // Around each step of a handshake.
+  // Called before each step of a handshake, and when it is complete.
   virtual void before_step(TlsEngine&) {}
   virtual void established(mbedtls_ssl_context&, TlsEngine&) {}
-  // A ticket has come that can be taken.
+  // Called when a ticket has arrived.
   virtual void ticket(mbedtls_ssl_context&, TlsEngine&) {}
   virtual void failed(const Error&) {}
 
@@ -92,29 +94,30 @@ class TlsContext {
   Semaphore steps_{1};
 };
 
-// --- Certificates (tls_certificates.cpp)
+// --- Certificates (certificates.cpp)
 
-// Adds the certificates of a PEM text or file, or the one of a DER text. Some that are not understood are
-// passed over when `lenient`, if any is left. Errc::invalid_argument; `what` begins the message.
+// Adds the certificates of a PEM text or file, or the one of a DER text. If `lenient`, skips certificates
+// that are not understood, as long as any is left. Fails with Errc::invalid_argument; `what` begins the
+// message.
 Result<> add_certificates(mbedtls_x509_crt* chain, std::string_view pem, bool lenient, std::string_view what);
 Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, bool lenient);
-// From SSL_CERT_FILE and the folders of SSL_CERT_DIR where one of them is set, else from the distribution's
-// file.
+// Adds the certificates of SSL_CERT_FILE and the folders of SSL_CERT_DIR if either is set, else of the
+// distribution's file.
 Result<> add_system_roots(mbedtls_x509_crt* chain);
 Result<std::string> read_whole_file(const std::string& file);
 
-// The names that a certificate lists, DNS names in lower case and addresses.
+// Returns the names that a certificate lists, DNS names in lower case and addresses.
 std::vector<std::string> names_of(const mbedtls_x509_crt& certificate);
-// Whether it is for this host: a name or a literal address, without regard to case.
+// Returns whether it is for this host: a name or a literal address, ignoring case.
 bool is_for_host(const mbedtls_x509_crt& certificate, std::string_view host);
-// Whether the name of a certificate, which may begin with "*.", is for the host; both in lower case. The star
-// stands for one label, and not in front of a top-level domain: "*.test" covers nothing.
+// Returns whether the name of a certificate, which may begin with "*.", is for the host; both in lower case.
+// The star stands for one label, and not in front of a top-level domain: "*.test" covers nothing.
 bool covers(std::string_view name, std::string_view host);
 bool is_literal_address(std::string_view host);
 
 // --- Callbacks
 
-// What mbedTLS calls back: it is C, and no exception may pass through it.
+// Runs the body of a callback from mbedTLS, which is C: no exception may pass through it.
 template <class F>
 int guarded(F body) {
   int outcome = 0;

@@ -11,11 +11,12 @@ namespace escapement::detail {
 
 namespace {
 
-// Where mbedTLS keeps more than a record: the counter of records, a header, an IV.
+// The beginning of a buffer, where mbedTLS keeps more than a record: the record counter, a header, an IV.
 constexpr std::size_t beginning = 1024;
 static_assert(beginning >= small_record_max + 100);
 
-// Their sizes, or a little less. With MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH they are not always the largest.
+// Return the buffers' sizes, or a little less. With MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH they are not always
+// the largest.
 template <class Context>
 std::size_t in_size(const Context& ssl) {
   if constexpr (requires { ssl.MBEDTLS_PRIVATE(in_buf_len); }) return ssl.MBEDTLS_PRIVATE(in_buf_len);
@@ -27,8 +28,8 @@ std::size_t out_size(const Context& ssl) {
   return MBEDTLS_SSL_OUT_CONTENT_LEN;
 }
 
-// How many bytes there are of a handshake message that has come in part, which mbedTLS keeps where records
-// arrive.
+// Returns how many bytes have arrived of an incomplete handshake message, which mbedTLS keeps in the receive
+// buffer.
 template <class Context>
 std::size_t begun_message(const Context& ssl) {
   if constexpr (requires { ssl.MBEDTLS_PRIVATE(badmac_seen_or_in_hsfraglen); })
@@ -36,7 +37,8 @@ std::size_t begun_message(const Context& ssl) {
   return std::size_t{0};
 }
 
-// The whole pages behind its beginning. The memory stays the buffer's: only what is in it goes.
+// Gives back the whole pages behind the beginning. The buffer keeps its addresses and loses its contents
+// there.
 void give_back(unsigned char* buffer, std::size_t size) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto at = reinterpret_cast<std::uintptr_t>(buffer);

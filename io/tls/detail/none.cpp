@@ -1,4 +1,4 @@
-// Takes the place of TLS in a build without it: everything says so.
+// Replaces TLS in a build without it: everything fails and says so.
 
 #include <escapement/core/detail/check.h>
 #include <escapement/io/tls/tls.h>

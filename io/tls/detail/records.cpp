@@ -49,8 +49,8 @@ void TlsRecords::shrink() {
   next_room_ = room_min;
 }
 
-// The size of the first record if all of it is here, else 0. What cannot be a record counts as one, so that
-// whoever reads it finds that out.
+// Returns the size of the first record if all of it is here, else 0. Bytes that cannot be a record count as
+// one, so that their reader finds that out.
 std::size_t TlsRecords::first_record() const {
   const std::size_t here = end_ - begin_;
   if (here == 0) return 0;

@@ -3,7 +3,7 @@
 #include <cstring>
 
 extern "C" {
-#include <mbedtls/constant_time.h>  // the only one of its headers that does not say so itself
+#include <mbedtls/constant_time.h>  // the only one of its headers that lacks its own extern "C"
 }
 #include <mbedtls/md.h>
 
@@ -24,7 +24,8 @@ constexpr std::size_t server_name_max = 255;
 constexpr std::size_t ticket_seal_size = 32;
 using TicketSeal = std::array<unsigned char, ticket_seal_size>;
 
-// What a client sends ahead of a handshake whose answer it does not know, and may not use (0-RTT).
+// The most early data (0-RTT) that is skipped, in bytes. The client sends it before it knows the server's
+// response; it is never used.
 constexpr std::uint32_t early_data_skipped_max = 16 * KiB;
 
 template <class Session>
@@ -73,7 +74,7 @@ class TlsServerContext final : public TlsContext {
   std::array<unsigned char, ticket_seal_size> seal_key_{};
   std::shared_ptr<TlsServerStatistics> statistics_;
   std::function<void(const Error&)> on_failure_;
-  TlsEngine* stepping_ = nullptr;  // whose handshake calls back
+  TlsEngine* stepping_ = nullptr;  // the engine whose handshake calls back
 };
 
 Result<> TlsServerContext::begin(TlsServerOptions options) {
@@ -126,7 +127,7 @@ Result<> TlsServerContext::begin_client_certificates(const TlsServerOptions& opt
   return {};
 }
 
-// An exact name first, then a wildcard, then the first identity.
+// Prefers an exact name, then a wildcard, then the first identity.
 TlsOwnCertificate& TlsServerContext::identity_for(std::string_view name) {
   TlsOwnCertificate* by_wildcard = nullptr;
   for (const std::unique_ptr<TlsOwnCertificate>& identity : identities_) {
@@ -143,7 +144,7 @@ int TlsServerContext::choose(void* context, mbedtls_ssl_context* ssl, const unsi
   auto* self = static_cast<TlsServerContext*>(context);
   return guarded([&] {
     TlsEngine& engine = *self->stepping_;
-    // TLS 1.2 with the ticket before the name: it was given out to a client that named nobody.
+    // Refuses a TLS 1.2 ticket that comes before the name: it was issued to a client that asked for none.
     if (engine.info().resumed && engine.info().server_name.empty()) return MBEDTLS_ERR_SSL_UNRECOGNIZED_NAME;
     std::string wanted = lower({reinterpret_cast<const char*>(name), std::min(length, server_name_max)});
     TlsOwnCertificate& identity = self->identity_for(wanted);
@@ -153,14 +154,14 @@ int TlsServerContext::choose(void* context, mbedtls_ssl_context* ssl, const unsi
   });
 }
 
-// All of a ClientHello was read.
+// Called when a ClientHello was read completely.
 int TlsServerContext::hello_read(mbedtls_ssl_context* ssl) {
   skip_early_data(*ssl->MBEDTLS_PRIVATE(session_negotiate));
   return 0;
 }
 
-// A ticket is good for the name that it was given out under, and no other (RFC 6066 section 3).
-// Returns 0, or mbedTLS's error: the digest needs memory.
+// Seals a ticket: it is valid only for the name that it was issued under (RFC 6066 section 3). Returns 0 or
+// mbedTLS's error: the digest needs memory.
 int TlsServerContext::seal_of(const unsigned char* ticket, std::size_t size, TicketSeal& seal) const {
   std::string sealed(reinterpret_cast<const char*>(ticket), size);
   sealed += stepping_->info().server_name;
@@ -211,7 +212,7 @@ int TlsServerContext::parse_ticket(void* context, mbedtls_ssl_session* session, 
 }  // namespace detail
 
 struct TlsServer::State {
-  // What new connections use.
+  // The context for new connections.
   std::shared_ptr<detail::TlsServerContext> context;
   std::shared_ptr<TlsServerStatistics> statistics = std::make_shared<TlsServerStatistics>();
 

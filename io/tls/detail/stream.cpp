@@ -14,12 +14,12 @@ namespace escapement::detail {
 
 namespace {
 
-constexpr Duration rests_after = 1s;                // without a large record: its memory is given back
-constexpr std::size_t small_alert_max = 128;        // an alert's record
-constexpr std::size_t kept_capacity_max = 1 * KiB;  // of a buffer that is empty: a small answer fits
+constexpr Duration rests_after = 1s;                // without a large record, memory is given back
+constexpr std::size_t small_alert_max = 128;        // the size of an alert's record
+constexpr std::size_t kept_capacity_max = 1 * KiB;  // of an empty buffer: a small response fits
 
-// What is encrypted is sent by a task of the stream's own: whoever waits for it may be cancelled without
-// leaving half a record on the wire, and a read may answer the peer without owning a write.
+// Sends encrypted bytes by a task of its own: a waiting task may be cancelled without leaving half a record
+// on the wire, and a read may respond to the peer without owning a write.
 class TlsStreamOver final : public TlsStream, private Runnable {
  public:
   TlsStreamOver(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner, std::string host)
@@ -45,7 +45,7 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   }
   bool encrypted() const override { return true; }
   bool serves(std::string_view host) const override { return engine_.speaks_for(host); }
-  // Of the transport: records, and its end. What records hold is for `read` to say.
+  // Watches the transport for records, and for its end. `read` finds out what the records hold.
   bool watch(Reactor& reactor, Runnable* waiter) override;
   bool write_closed() const override { return inner_->write_closed(); }
   bool read_closed() const override { return ended_ || inner_->read_closed(); }
@@ -80,24 +80,23 @@ class TlsStreamOver final : public TlsStream, private Runnable {
   Semaphore shaking_{1};
   bool established_ = false;
   bool receiving_ = false;
-  bool ended_ = false;              // the peer's close_notify has come
-  bool cut_off_ = false;            // the transport broke, or ended without it
-  bool shut_ = false;               // ours has gone
-  bool write_unfinished_ = false;   // one is under way, or was cancelled
-  bool broken_on_purpose_ = false;  // reset_on_close
-  std::size_t ahead_ = 0;           // bytes that write_now has encrypted and not yet called written
-  std::optional<ChildTask<void>>
-      background_handshake_;  // the handshake, where nobody but waiter_ waits for it
+  bool ended_ = false;              // by the peer's close_notify
+  bool cut_off_ = false;            // the transport broke, or ended without a close_notify
+  bool shut_ = false;               // our close_notify has been sent
+  bool write_unfinished_ = false;   // a write is in progress, or was cancelled
+  bool broken_on_purpose_ = false;  // by reset_on_close
+  std::size_t ahead_ = 0;           // bytes that write_now has encrypted and not yet reported as written
+  std::optional<ChildTask<void>> background_handshake_;  // the handshake, if only waiter_ waits for it
   TimerEntry shrinking_;
-  bool shrinks_ = false;        // until shrinking_ is due, and that was seen
-  Runnable* waiter_ = nullptr;  // of `watch`, until the handshake is over
-  std::string on_the_wire_;     // what sending_ is sending
+  bool shrinks_ = false;        // until shrinking_ has been due, and run() has seen it
+  Runnable* waiter_ = nullptr;  // of `watch`, until the handshake is complete
+  std::string on_the_wire_;     // the bytes that sending_ is sending
   std::optional<ChildTask<void>> sending_;
   std::optional<Error> sending_failed_;
   Event sent_;  // pulsed when sending_ has taken what there is, and when it has finished
 };
 
-// True while the object lives, and afterwards unless `finished` was called.
+// Sets the flag for good, unless `finished` clears it.
 class Unfinished {
  public:
   explicit Unfinished(bool& flag) : flag_(flag) { flag_ = true; }
@@ -111,10 +110,10 @@ class Unfinished {
 TlsStreamOver::~TlsStreamOver() {
   const bool whole = established_ && !cut_off_ && !write_unfinished_ && !broken_on_purpose_;
   const bool can_send = !shut_ && !sending_ && !sending_failed_;
-  // What the transport does not take at once is not sent, nor what there is no memory for.
+  // Drops what the transport does not take at once, or what there is no memory for.
   auto saying_goodbye = [&] {
     engine_.outgoing().reserve(engine_.outgoing().size() +
-                               small_alert_max);  // nothing is thrown through mbedTLS
+                               small_alert_max);  // no exception may pass through mbedTLS
     if (engine_.close() == Step::done && !send_at_once()) start_sending();
   };
   if (whole && can_send) (void)catching(saying_goodbye);
@@ -122,7 +121,7 @@ TlsStreamOver::~TlsStreamOver() {
   sending_.reset();
 }
 
-// What was started here has finished, or the timer is due.
+// Called when a task that was started here has finished, or the timer is due.
 void TlsStreamOver::run() {
   if (sending_ && sending_->finished()) sending_finished();
   if (shrinks_ && !shrinking_.armed()) {
@@ -135,7 +134,7 @@ void TlsStreamOver::run() {
   }
   if (!background_handshake_ || !background_handshake_->finished()) return;
   Result<> outcome = background_handshake_->take();
-  (void)outcome;  // `read` says it again
+  (void)outcome;  // `read` reports it again
   background_handshake_.reset();
   if (waiter_ != nullptr) reactor_->ready(*std::exchange(waiter_, nullptr));
 }
@@ -175,18 +174,18 @@ Task<> TlsStreamOver::shake() {
     Step step = Step::again;
     while (step == Step::again && engine_.light_step_next()) step = engine_.handshake();
     if (step == Step::again) step = co_await heavy_step();
-    if (step != Step::again) start_sending();  // a flight goes out as a whole
+    if (step != Step::again) start_sending();  // a flight is sent as a whole
     if (step == Step::done) co_return;
     if (step == Step::wants_room) co_await all_sent();
     if (step == Step::wants_input) co_await receive();
     if (step != Step::failed) continue;
-    Result<> told = co_await all_sent().result();  // the alert that says why
+    Result<> told = co_await all_sent().result();  // sends the alert that says why
     (void)told;
     co_await Error(engine_.error());
   }
 }
 
-// One step, and then the end of the reactor's turn: nobody else's timer waits for two.
+// Takes one step and then waits for the next turn of the reactor, so that no timer is delayed by two steps.
 Task<TlsStreamOver::Step> TlsStreamOver::heavy_step() {
   PromiseBase& self = co_await this_task;
   Semaphore::Permit turn = co_await engine_.context().steps().acquire();
@@ -201,7 +200,7 @@ Task<TlsStreamOver::Step> TlsStreamOver::heavy_step() {
 
 // --- Receiving
 
-// No coroutine where a record is there or can be had, nor while none is.
+// Needs no coroutine if a record is there or can be read at once, nor if none is there.
 std::optional<std::size_t> TlsStreamOver::read_now(MutableBytes into) {
   if (ended_ || engine_.failed()) return 0;
   if (!established_) return std::nullopt;
@@ -247,13 +246,13 @@ Task<> TlsStreamOver::receive() {
   engine_.records().received(*count);
 }
 
-// The transport ended without a close_notify before it.
+// Returns the error for a transport that ended without a close_notify.
 Error TlsStreamOver::no_close_notify() const {
   if (established_) return Error(Errc::reset, engine_.peer_name() + " cut the TLS connection off");
   return Error(Errc::reset, "TLS handshake with " + engine_.peer_name() + ": it closed the connection");
 }
 
-// Before the handshake is over that is the next event.
+// Before the handshake is complete, its completion is the next event.
 bool TlsStreamOver::watch(Reactor& reactor, Runnable* waiter) {
   waiter_ = established_ ? nullptr : waiter;
   if (established_) {
@@ -275,8 +274,8 @@ void TlsStreamOver::shrink_later() {
   shrinking_.arm(reactor_->timers(), reactor_->now() + rests_after, *this);
 }
 
-// Takes what has arrived. False when nothing could be had without waiting. (Never by a task of its own:
-// somebody may watch the transport, and then nobody may wait for it.)
+// Takes what has arrived; returns false if nothing could be read without waiting. (Never uses a task of its
+// own: the transport may be watched, and must not be waited for then.)
 bool TlsStreamOver::receive_at_once() {
   const std::optional<std::size_t> count = inner_->read_now(engine_.records().room());
   if (count.value_or(0) == 0) return false;
@@ -284,7 +283,7 @@ bool TlsStreamOver::receive_at_once() {
   return true;
 }
 
-// Without memory to look it is taken for unusable.
+// Counts the stream as unusable if there is no memory to look.
 bool TlsStreamOver::readable_or_closed() {
   if (!established_ || receiving_) return inner_->readable_or_closed();
   if (ended_ || sending_failed_) return true;
@@ -293,7 +292,7 @@ bool TlsStreamOver::readable_or_closed() {
   return catching(looking) || found;
 }
 
-// What has arrived may be no more than a ticket: it is looked into.
+// Looks into what has arrived: it may be no more than a ticket.
 bool TlsStreamOver::look() {
   for (;;) {
     const Step step = engine_.look();
@@ -308,8 +307,8 @@ bool TlsStreamOver::look() {
 
 // --- Sending
 
-// All or nothing, as far as its caller can tell: what has been encrypted cannot be taken back. Where the
-// transport does not take it at once, it is on its way, and counts as written when it has gone.
+// Encrypts all or nothing, as far as its caller can tell: encryption cannot be undone. Bytes that the
+// transport does not take at once are in flight, and count as written when they have been sent.
 std::size_t TlsStreamOver::write_now(Bytes bytes) {
   if (!established_ || shut_ || engine_.failed() || sending_ || sending_failed_) return 0;
   const std::size_t gone = take_ahead(bytes.size());
@@ -363,7 +362,7 @@ Task<> TlsStreamOver::all_sent() {
   }
 }
 
-// More is encrypted while the last lot is being sent.
+// Waits until more can be encrypted, while the last batch is being sent.
 Task<> TlsStreamOver::room_for_more() {
   start_sending();
   if (sending_failed_) co_await Error(*sending_failed_);
@@ -385,7 +384,7 @@ std::size_t TlsStreamOver::take_ahead(std::size_t most) {
   return count;
 }
 
-// True when the transport has taken all there is.
+// Returns true if the transport has taken all there is.
 bool TlsStreamOver::send_at_once() {
   std::string& outgoing = engine_.outgoing();
   outgoing.erase(0, inner_->write_now(as_bytes(outgoing)));

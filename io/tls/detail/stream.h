@@ -1,4 +1,4 @@
-// The Stream over a TlsEngine: what moves its bytes. Internal; tls.h is for users.
+// The Stream over a TlsEngine, which moves the engine's bytes. Internal; tls.h is for users.
 
 #pragma once
 
@@ -11,7 +11,7 @@ namespace escapement::detail {
 
 class TlsContext;
 
-// Over a connected stream, before its handshake. `host` is empty for a server.
+// Makes a TLS stream over a connected one, before its handshake. `host` is empty for a server.
 std::unique_ptr<TlsStream> make_tls_stream(std::shared_ptr<TlsContext> context, std::unique_ptr<Stream> inner,
                                            std::string host);
 

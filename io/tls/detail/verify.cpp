@@ -21,8 +21,8 @@ namespace {
 using Certificate = mbedtls_x509_crt;
 using Path = std::vector<const Certificate*>;
 
-constexpr std::size_t path_max = 10;                    // what mbedTLS allows: eight intermediates
-constexpr int signatures_max = 20;                      // checked in search of another path
+constexpr std::size_t path_max = 10;                    // mbedTLS's limit: eight intermediates
+constexpr int signatures_max = 20;                      // checked in the search for another path
 constexpr std::uint32_t for_another_reason = 1U << 24;  // mbedTLS sends certificate_unknown for it
 
 constexpr std::uint32_t usage_flags =
@@ -61,7 +61,7 @@ bool self_issued(const Certificate& certificate) {
   return same_directory_name(view(certificate.issuer_raw), view(certificate.subject_raw));
 }
 
-// --- What has to hold along a path
+// --- Requirements along a path
 
 bool is_weak(const mbedtls_pk_context& key) {
   const mbedtls_x509_crt_profile& profile = mbedtls_x509_crt_profile_default;
@@ -78,7 +78,7 @@ bool is_weakly_signed(const Certificate& certificate) {
   return (profile.allowed_mds & MBEDTLS_X509_ID_FLAG(certificate.MBEDTLS_PRIVATE(sig_md))) == 0;
 }
 
-// What can be used for this, by all that it says about its uses.
+// Returns whether the certificate may be used for this, by everything it says about its uses.
 bool is_for(const Certificate& certificate, bool server, bool issuer) {
   const char* usage = server ? MBEDTLS_OID_SERVER_AUTH : MBEDTLS_OID_CLIENT_AUTH;
   if (mbedtls_x509_crt_check_extended_key_usage(&certificate, usage,
@@ -97,7 +97,7 @@ class PathCheck {
     for (const Certificate* certificate : path_) extensions_.push_back(extensions_of(*certificate));
   }
 
-  // All but the signatures, and that the last one is trusted.
+  // Checks everything but the signatures, and that the last certificate is trusted.
   Faults faults() {
     for (std::size_t i = 0; i < path_.size(); ++i) {
       check_alone(i);
@@ -123,7 +123,7 @@ class PathCheck {
       add(at, MBEDTLS_X509_BADCERT_EXT_KEY_USAGE, std::string(wrong_use));
     if (is_weak(certificate.pk) || (!last && is_weakly_signed(certificate)))
       add(at, MBEDTLS_X509_BADCERT_BAD_KEY, "has a key or a signature that is too weak");
-    // An old root has no extensions; whatever is below it needs them to say what it is.
+    // An old root has no extensions; certificates below it need them to say what they are.
     if (certificate.version < 3 && !(last && at > 0 && self_issued(certificate)))
       add(at, for_another_reason, "is of an old version that cannot say what it is for");
     if (!extensions_[at].well_formed) {
@@ -184,7 +184,7 @@ class PathSearch {
   PathSearch(const Certificate& own, const Certificate* trusted, bool server)
       : path_{&own}, trusted_(trusted), server_(server) {}
 
-  // Whether there is a path on which all holds. Those that end sooner come first.
+  // Returns whether there is a path that passes every check. Tries shorter paths first.
   bool find() { return ends() || (path_.size() < path_max - 1 && goes_on()); }
 
  private:
@@ -195,7 +195,7 @@ class PathSearch {
     return any_of(path_.front()->next, false, [this] { return find(); });
   }
 
-  // Whether `good` is true with one of these as the next issuer.
+  // Returns whether `good` is true with one of these as the next issuer.
   template <class F>
   bool any_of(const Certificate* list, bool trusted, F good) {
     for (const Certificate* issuer = list; issuer != nullptr; issuer = issuer->next) {
@@ -249,7 +249,7 @@ std::uint32_t PeerVerification::verdict(const Wanted& wanted, CertificateFinding
   Faults faults;
   if (!wanted.host.empty()) add_wrong_name(own, wanted.host, faults);
   Faults path = PathCheck(path_, wanted.server).faults();
-  // Names are looked at above.
+  // Names have been checked above.
   path.flags |= flags_ & ~static_cast<std::uint32_t>(MBEDTLS_X509_BADCERT_CN_MISMATCH);
   if (path.flags != 0 && !PathSearch(own, wanted.trusted, wanted.server).find()) {
     faults.flags |= path.flags;

@@ -1,10 +1,10 @@
-// Whether the certificates that a peer shows are to be believed: what mbedTLS finds, and what it does not
+// Decides whether the certificates that a peer shows can be trusted: what mbedTLS finds, and what it does not
 // look at. Private: not installed.
 //
-// mbedTLS puts one path together, from the peer's certificate to a trusted one, and checks its signatures.
-// Here each path is held to RFC 5280 besides: name constraints, critical extensions, usages and lengths along
-// the path, versions. Where that path will not do, others are tried, through what the peer sent and what is
-// trusted. The peer's own name is looked for in its alternative names only (RFC 9525).
+// mbedTLS builds one path, from the peer's certificate to a trusted one, and checks its signatures. Here each
+// path is also checked against RFC 5280: name constraints, critical extensions, usages and lengths along the
+// path, versions. If that path fails, others are tried, through the certificates that the peer sent and the
+// trusted ones. The peer's own name is looked for in its alternative names only (RFC 9525).
 
 #pragma once
 
@@ -17,24 +17,25 @@ struct mbedtls_x509_crt;
 
 namespace escapement::detail {
 
-// What the check of a peer's certificates found.
+// The findings of the check of a peer's certificates.
 struct CertificateFindings {
-  bool any = false;  // certificates came
+  bool any = false;  // the peer sent certificates
   std::string subject;
-  std::vector<std::string> problems;  // "expired on 2026-11-24"; empty: believed
+  std::vector<std::string> problems;  // "expired on 2026-11-24"; empty: trusted
 };
 
 class PeerVerification {
  public:
-  // A certificate of the path that mbedTLS has put together, the trusted one first, and its flags for it.
+  // Adds a certificate of the path that mbedTLS has built, the trusted one first, and its flags for it.
   void add(const mbedtls_x509_crt& certificate, int depth, std::uint32_t flags);
 
   struct Wanted {
     const mbedtls_x509_crt* trusted;  // a list
-    bool server = true;               // what the peer is
-    std::string_view host;            // whom the server's certificate must be for
+    bool server = true;               // the peer is a server
+    std::string_view host;            // the host that the server's certificate must be for
   };
-  // After the peer's own certificate was added: MBEDTLS_X509_BADCERT_* flags, 0 when it is to be believed.
+  // Returns MBEDTLS_X509_BADCERT_* flags, 0 if the peer can be trusted. Must be called after the peer's own
+  // certificate was added.
   std::uint32_t verdict(const Wanted& wanted, CertificateFindings& findings);
 
  private:
@@ -42,8 +43,8 @@ class PeerVerification {
   std::uint32_t flags_ = 0;
 };
 
-// "the certificate of a.test expired on 2026-11-24, and is for other names: b.test, *.b.test". `flags`: of
-// the whole handshake, with what mbedTLS has checked after `verdict`.
+// Returns a sentence: "the certificate of a.test expired on 2026-11-24, and is for other names: b.test,
+// *.b.test". `flags` are those of the whole handshake, including what mbedTLS has checked after `verdict`.
 std::string certificate_problem(const CertificateFindings& findings, std::uint32_t flags,
                                 std::string_view whose);
 
