@@ -9,6 +9,7 @@
   size        no file past 600 lines, no line past 120 columns (160 in .mjs)
   quotes      what README.md quotes from tests/examples is what stands there
   words       no machine paths and no hosts of package registries
+  prose       in PROSE_CHECKED: no comment begins with a bare clause ("What ..."), and none has a word of INSTEAD_OF
   links       no symbolic links: they lead to one machine's folders; what a document links to in the tree is there
 
 Prints one line per finding and exits 1 if there is any. `--help` prints this.
@@ -26,9 +27,9 @@ BELOW = {
     "middleware": {"core", "timers", "io", "middleware"},
     "wasm_glue": {"core", "timers", "io", "wasm_glue"},
 }
-# What stands beside each other over io/stream.h.
+# The folders beside each other over io/stream.h.
 SIBLINGS = re.compile(r"io/(native|sim|tls|http)/")
-# What is not for users.
+# The headers that are not for users.
 INTERNAL = re.compile(r"/(detail|h1)/")
 INSTALLED = ROOT / "tools" / "cmake" / "installed_headers.txt"
 # Where a condition of the preprocessor may stand, and why.
@@ -36,6 +37,27 @@ MAY_CHOOSE = {
     "core/detail/check.h": "what the compiler offers",
     "core/task.cpp": "whether exceptions exist",
 }
+# The folders whose comments are in plain English: add one when its prose is done. "x/*": the files of x itself.
+PROSE_CHECKED = ["core", "timers", "io/*", "io/sim", "io/tls"]
+BARE_CLAUSE = re.compile(r"(What|Whatever|Whoever|Who|Whom|Whose|Of)\b(?! course)")
+# Expressions that are not the field's, each with the one to write.
+INSTEAD_OF = {
+    r"whoever|whomever": "the caller, the owner, the task that ...",
+    r"strangers?": "untrusted clients",
+    r"homes": "hosts",
+    r"(tells?|told|telling) of": "report, log",
+    r"answer(s|ed)? (instead|with)": "respond with",
+    r"in work": "in-flight",
+    r"(limits?|times?|timeouts?|deadlines?) (is|are|was|were) over|time is up": "expires",
+    r"(is|are|was|were) no good": "is invalid",
+    r"will not do": "fails, is not enough",
+    r"(is|are|was|were) held to": "is checked against",
+    r"to be believed": "trusted",
+    r"(is|are) dear": "is expensive",
+    r"farewells?": "the last response, close_notify",
+    r"with no regard to|without regard to case": "ignoring case",
+}
+NOT_THE_FIELDS = {re.compile(rf"\b({words})\b", re.I): better for words, better in INSTEAD_OF.items()}
 LINES_MAX = 600
 COLUMNS_MAX = {".h": 120, ".cpp": 120, ".py": 120, ".mjs": 160}  # no formatter watches over .mjs
 
@@ -124,6 +146,30 @@ def check_words(path, text):
             finding(path, text.count("\n", 0, match.start()) + 1, f"names a machine's path or a registry: {word}")
 
 
+def prose_checked(path):
+    folder = f"{path.relative_to(ROOT).parent}/"
+    return any(folder == known[:-1] if known.endswith("/*") else folder.startswith(known + "/")
+               for known in PROSE_CHECKED)
+
+
+def check_prose(path, lines):
+    mark = "#" if path.suffix == ".py" else "//"
+    whole_line = re.compile(rf"\s*{mark}( (?P<text>.*)|$)")
+    at_end = re.compile(rf"\s{mark} (?P<text>.*)$")
+    in_block = False
+    for number, line in enumerate(lines, 1):
+        block = whole_line.match(line)
+        comment = block or at_end.search(line)
+        text = (comment["text"] or "") if comment else ""
+        opener = BARE_CLAUSE.match(text.lstrip("- "))
+        if block and not in_block and opener:
+            finding(path, number, f'a comment begins with "{opener.group()}": say what it does, or name it')
+        in_block = block is not None
+        for words, better in NOT_THE_FIELDS.items():
+            if match := words.search(text):
+                finding(path, number, f'"{match.group()}": write {better}')
+
+
 def check_links():
     for path in listed():
         if path.is_symlink():
@@ -181,6 +227,8 @@ def main():
             check_cpp(path, lines)
         if path.suffix in {".h", ".cpp", ".mjs", ".py"}:
             check_size(path, lines)
+        if path.suffix in {".h", ".cpp", ".mjs", ".py"} and prose_checked(path):
+            check_prose(path, lines)
         if path.name != "tidy.py":
             check_words(path, text)
         if path.suffix == ".md" and "cases" not in path.parts:
