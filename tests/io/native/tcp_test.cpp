@@ -26,7 +26,7 @@ using namespace escapement;
 
 namespace {
 
-std::unique_ptr<Loop> make_loop(const char* backend) {
+std::unique_ptr<Loop> make_loop(const std::string& backend) {
   LoopOptions options;
   options.tcp.resolver.overrides.emplace_back("fixed.test", 80, "127.0.0.1");
   return test::make_loop(backend, std::move(options));

@@ -374,7 +374,7 @@ TEST_CASE("TLS: a handshake that was cancelled goes on with the next operation")
       std::unique_ptr<Stream> stream_;
     };
     TlsServer server = make_server(serving("a"));
-    std::unique_ptr<Listener> listener = server.over(std::make_unique<One>(std::move(plain.second)));
+    std::unique_ptr<Listener> listener = server.wrap(std::make_unique<One>(std::move(plain.second)));
     std::unique_ptr<Stream> stream = co_await listener->accept();
     CHECK(stream->encrypted());
     std::string room(10, '\0');
