@@ -175,3 +175,16 @@ TEST_CASE("error: out of memory is said without any, and what one makes of it is
   CHECK(to_string(error) == "overloaded: out of memory");
   CHECK(error.maybe_sent());
 }
+
+TEST_CASE("Result holds a value or an error, and moves") {
+  Result<std::string> good = std::string("value");
+  Result<std::string> bad = Error(Errc::timed_out, "late");
+  Result<std::string> moved = std::move(bad);
+  CHECK(to_string(moved.error()) == "timed_out: late");
+  moved = std::move(good);
+  CHECK(*moved == "value");
+  Error error = Error(Errc::reset, "b").context("a").nothing_sent();
+  CHECK(error.message() == "a: b");
+  CHECK(!error.maybe_sent());
+  CHECK(Error::from_errno(EADDRINUSE, "listen") == Errc::address_in_use);
+}

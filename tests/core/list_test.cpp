@@ -155,3 +155,21 @@ TEST_CASE("Enumerate: each combination once, in order, with choices that depend 
   std::sort(seen.begin(), seen.end());
   CHECK(std::adjacent_find(seen.begin(), seen.end()) == seen.end());
 }
+
+TEST_CASE("List: nodes unlink themselves") {
+  struct Node : ListNode {
+    int id = 0;
+  };
+  List<Node> list;
+  Node a;
+  Node b;
+  {
+    Node gone;
+    list.push_back(a);
+    list.push_back(gone);
+    list.push_front(b);
+  }
+  CHECK(list.pop_front() == &b);
+  CHECK(list.pop_front() == &a);
+  CHECK(list.empty());
+}

@@ -120,3 +120,18 @@ TEST_CASE("Instant: never is later than everything, and stays") {
   CHECK(at(5) + Duration::max() == Instant::never());
   CHECK(at(least) - Duration(1s) == at(least));
 }
+
+TEST_CASE("Duration and Instant saturate") {
+  CHECK(Duration(std::chrono::hours::max()) == Duration::max());
+  CHECK(Duration(std::chrono::hours::min()) == Duration::min());
+  CHECK(Duration(std::chrono::duration<double>(1e300)) == Duration::max());
+  CHECK(Duration(std::chrono::duration<double>(0.25)) == Duration(250ms));
+  CHECK(Duration::max() + Duration(1ns) == Duration::max());
+  CHECK(Duration::min() - Duration(1ns) == Duration::min());
+  CHECK(Duration::max() * 2 == Duration::max());
+  CHECK(Duration::max() * -2 == Duration::min());
+  CHECK(Duration::min() / -1 == Duration::max());
+  CHECK(Instant() + Duration::max() == Instant::never());
+  CHECK(Instant::never() + Duration(1s) == Instant::never());
+  CHECK(Instant::never() - Instant::from_nanoseconds(-5) == Duration::max());
+}

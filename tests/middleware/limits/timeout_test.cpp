@@ -20,6 +20,10 @@ Request request(const char* method, Body body = {}) {
   return Request(method, *Url::parse("http://h/a"), {}, std::move(body));
 }
 
+std::string told(const Result<Response>& outcome) {
+  return outcome ? std::to_string(outcome->status) : std::string(name(outcome.error().code()));
+}
+
 Error failure(Sim& sim, const Service& service, Request request) {
   Result<Response> outcome = sim.run(service(std::move(request)));
   REQUIRE(!outcome);
@@ -136,4 +140,18 @@ TEST_CASE("timeout: a call that has ended waits for nothing") {
   CHECK(progress->waits_for == TimeLimit::none);
   CHECK(progress->reported);
   CHECK_FALSE(progress->maybe_sent);
+}
+
+TEST_CASE("timeout: exact; an answer in the same turn wins; the call is gone before it is reported") {
+  Sim sim;
+  MockService at_limit(sim, {Step(200, {}, 250ms)});
+  CHECK(told(sim.run(layered(Timeout{250ms}, at_limit)(request("GET")))) == "200");
+  MockService late(sim, {Step(200, {}, 251ms)});
+  auto run = [&]() -> Task<bool> {
+    const Service service = layered(Timeout{250ms}, late);
+    Result<Response> outcome = co_await service(request("GET")).result();
+    co_return !outcome && late.live() == 0;
+  };
+  CHECK(*sim.run(run()));
+  CHECK(sim.elapsed() == 500ms);
 }

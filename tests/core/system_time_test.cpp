@@ -1,31 +1,16 @@
-// Duration, Instant, SystemTime, Error, Result, List.
+// SystemTime: its texts and their limits.
+
+#include <escapement/core/system_time.h>
 
 #include <cerrno>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/error.h>
-#include <escapement/core/list.h>
 #include <escapement/core/random.h>
-#include <escapement/core/system_time.h>
 #include <escapement/core/time.h>
 
 using namespace escapement;
-
-TEST_CASE("Duration and Instant saturate") {
-  CHECK(Duration(std::chrono::hours::max()) == Duration::max());
-  CHECK(Duration(std::chrono::hours::min()) == Duration::min());
-  CHECK(Duration(std::chrono::duration<double>(1e300)) == Duration::max());
-  CHECK(Duration(std::chrono::duration<double>(0.25)) == Duration(250ms));
-  CHECK(Duration::max() + Duration(1ns) == Duration::max());
-  CHECK(Duration::min() - Duration(1ns) == Duration::min());
-  CHECK(Duration::max() * 2 == Duration::max());
-  CHECK(Duration::max() * -2 == Duration::min());
-  CHECK(Duration::min() / -1 == Duration::max());
-  CHECK(Instant() + Duration::max() == Instant::never());
-  CHECK(Instant::never() + Duration(1s) == Instant::never());
-  CHECK(Instant::never() - Instant::from_nanoseconds(-5) == Duration::max());
-}
 
 TEST_CASE("SystemTime: texts go there and back") {
   const SystemTime time = SystemTime::from_unix_milliseconds(784111777'250);
@@ -74,35 +59,4 @@ TEST_CASE("SystemTime: what is no date is refused") {
     CAPTURE(text);
     CHECK(!SystemTime::parse_rfc3339(text));
   }
-}
-
-TEST_CASE("Result holds a value or an error, and moves") {
-  Result<std::string> good = std::string("value");
-  Result<std::string> bad = Error(Errc::timed_out, "late");
-  Result<std::string> moved = std::move(bad);
-  CHECK(to_string(moved.error()) == "timed_out: late");
-  moved = std::move(good);
-  CHECK(*moved == "value");
-  Error error = Error(Errc::reset, "b").context("a").nothing_sent();
-  CHECK(error.message() == "a: b");
-  CHECK(!error.maybe_sent());
-  CHECK(Error::from_errno(EADDRINUSE, "listen") == Errc::address_in_use);
-}
-
-TEST_CASE("List: nodes unlink themselves") {
-  struct Node : ListNode {
-    int id = 0;
-  };
-  List<Node> list;
-  Node a;
-  Node b;
-  {
-    Node gone;
-    list.push_back(a);
-    list.push_back(gone);
-    list.push_front(b);
-  }
-  CHECK(list.pop_front() == &b);
-  CHECK(list.pop_front() == &a);
-  CHECK(list.empty());
 }

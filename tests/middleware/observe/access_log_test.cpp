@@ -1,4 +1,6 @@
-// AccessLog and Metrics: what they say of requests that end in every way.
+// AccessLog: its lines for requests that end in every way.
+
+#include <escapement/middleware/observe/access_log.h>
 
 #include <stdexcept>
 
@@ -6,8 +8,6 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/server.h>
-#include <escapement/middleware/observe/access_log.h>
-#include <escapement/middleware/observe/detail/counted_body.h>
 #include <escapement/middleware/observe/metrics.h>
 #include <escapement/timers/timeout.h>
 
@@ -157,94 +157,4 @@ TEST_CASE("access log: JSON with duration, bytes and how it ended") {
   says(MockService(sim, {Step::hang()}),
        "\"status\":499,\"bytes\":0,\"whole\":false,\"duration_ms\":2000.000", 2s);
   says(MockService(sim, {Step(304)}), "\"status\":304,\"bytes\":0,\"whole\":true");
-}
-
-TEST_CASE("counted body: memory, streams, and files that are sent without being read") {
-  class FileLike final : public BodySource {
-   public:
-    Task<std::string> read() override {
-      range_.left -= 10;
-      co_return std::string(10, 'x');
-    }
-    std::optional<std::uint64_t> length() const override { return 100; }
-    FileRange* file_range() override { return &range_; }
-
-   private:
-    FileRange range_{-1, 0, 100};
-  };
-  Sim sim;
-  Body memory("12345");
-  CHECK(count(memory)->bytes == 5);
-  CHECK(memory.replayable());
-  Body stream = pieces({"abc", "d"});
-  const std::shared_ptr<const BodyCount> of_stream = count(stream);
-  CHECK(of_stream->bytes == 0);
-  CHECK(*sim.run(stream.text(10)) == "abcd");
-  CHECK(of_stream->bytes == 4);
-  CHECK(of_stream->whole);
-  Body file(std::make_unique<FileLike>());
-  const std::shared_ptr<const BodyCount> of_file = count(file);
-  CHECK(sim.run(file.read()));
-  CHECK(of_file->bytes == 10);
-  file.file_range()->left = 25;  // what sendfile does
-  file = Body();
-  CHECK(of_file->bytes == 75);
-  CHECK(!of_file->whole);
-}
-
-TEST_CASE("metrics: requests by method and status, in flight, durations, bytes") {
-  Sim sim;
-  const Metrics metrics;
-  MockService mock(sim, {Step(200), Step(404, {}, 3ms), Step(Error(Errc::internal, "x")), Step::hang()});
-  const Service service = layered(metrics, mock);
-  for (const char* method : {"GET", "GET", "BREW"}) (void)sim.run(ask(service, request(method, "/")));
-  (void)sim.run(with_timeout(2s, ask(service, request("POST", "/"))));
-  const Service streams = [](Request) -> Task<Response> { co_return Response(200, pieces({"abc"}, 30ms)); };
-  Result<Response> held = sim.run(layered(metrics, streams)(request("GET", "/")));
-  std::string text = metrics.sample().text();
-  CAPTURE(text);
-  CHECK(has_line(text, "# TYPE http_requests_total counter"));
-  CHECK(has_line(text, "http_requests_total{method=\"GET\",status=\"200\"} 1"));
-  CHECK(has_line(text, "http_requests_total{method=\"GET\",status=\"404\"} 1"));
-  CHECK(has_line(text, "http_requests_total{method=\"other\",status=\"500\"} 1"));
-  CHECK(has_line(text, "http_requests_total{method=\"POST\",status=\"499\"} 1"));
-  CHECK(has_line(text, "http_requests_in_flight 1"));
-  CHECK(has_line(text, "http_request_duration_seconds_bucket{le=\"0.0001\"} 2"));
-  CHECK(has_line(text, "http_request_duration_seconds_bucket{le=\"0.0025\"} 2"));
-  CHECK(has_line(text, "http_request_duration_seconds_bucket{le=\"0.005\"} 3"));
-  CHECK(has_line(text, "http_request_duration_seconds_bucket{le=\"+Inf\"} 4"));
-  CHECK(has_line(text, "http_request_duration_seconds_sum 2.003"));
-  CHECK(has_line(text, "http_request_duration_seconds_count 4"));
-  CHECK(has_line(text, "http_response_bytes_total 16"));
-  CHECK(sim.run(held->body.text(10)));
-  held->body = Body();
-  text = metrics.sample().text();
-  CHECK(has_line(text, "http_requests_in_flight 0"));
-  CHECK(has_line(text, "http_requests_total{method=\"GET\",status=\"200\"} 2"));
-  CHECK(has_line(text, "http_response_bytes_total 19"));
-}
-
-TEST_CASE("metrics: others' figures, several samples in one, and the page") {
-  Sim sim;
-  double connections = 3;
-  const Metrics metrics;
-  metrics.add("server_connections", "Open\nnow \\.", MetricsSample::Kind::gauge, [&] { return connections; });
-  MockService mock(sim, {Step(200)});
-  (void)sim.run(ask(layered(metrics, mock), request("GET", "/")));
-  const Metrics other;
-  other.add("server_connections", "Open.", MetricsSample::Kind::gauge, [] { return 4; });
-  other.add("more_total", "More.", MetricsSample::Kind::counter, [] { return 123456789012345; });
-  (void)sim.run(ask(layered(other, mock), request("GET", "/")));
-  MetricsSample sum = metrics.sample();
-  sum.add(other.sample());
-  const std::string text = sum.text();
-  CAPTURE(text);
-  CHECK(has_line(text, "# HELP server_connections Open\\nnow \\\\."));
-  CHECK(has_line(text, "# TYPE server_connections gauge"));
-  CHECK(has_line(text, "server_connections 7"));
-  CHECK(has_line(text, "more_total 123456789012345"));
-  CHECK(has_line(text, "http_requests_total{method=\"GET\",status=\"200\"} 2"));
-  const Answer page = *sim.run(ask(metrics.page(), request("GET", "/metrics")));
-  CHECK(page.field("content-type") == "text/plain; version=0.0.4; charset=utf-8");
-  CHECK(has_line(page.body, "server_connections 3"));
 }
