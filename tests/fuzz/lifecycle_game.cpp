@@ -71,7 +71,7 @@ Task<> accept_by_hand(LifecycleWorld& world, std::unique_ptr<Listener> listener)
 Task<> begin(LifecycleWorld& world) {
   std::unique_ptr<Listener> listener = co_await world.network().listen("127.0.0.1:0");
   world.port = listener->port();
-  if (world.kind.tls) listener = world.tls_server->over(std::move(listener));
+  if (world.kind.tls) listener = world.tls_server->wrap(std::move(listener));
   const bool by_hand = !world.calm && world.random.one_in(4);
   if (by_hand) {
     world.serving->spawn(accept_by_hand(world, std::move(listener)));
