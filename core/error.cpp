@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <ostream>
 
 namespace escapement {
@@ -76,7 +77,7 @@ Error::Error(Errc code, std::string message)
     : state_(new State{.code = code, .message = std::move(message), .peer = {}}) {}
 
 Error Error::out_of_memory() noexcept {
-  // A text short enough to need no allocation.
+  // The first call allocates its text where a string holds only 10 characters itself (wasm).
   static State state{
       .code = Errc::overloaded, .os_number = ENOMEM, .message = "out of memory", .shared = true, .peer = {}};
   Error error(None{});
@@ -169,10 +170,28 @@ Error&& Error::remark(std::string_view what) && {
   return std::move(*this);
 }
 
+namespace {
+
+// Digits and nothing else: in a small wasm module std::to_string would be most of the code for errors.
+void append_digits(std::string& to, int number) {
+  char digits[std::numeric_limits<int>::digits10 + 1];
+  char* first = std::end(digits);
+  do {
+    *--first = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  to.append(first, static_cast<std::size_t>(std::end(digits) - first));
+}
+
+}  // namespace
+
 std::string to_string(const Error& error) {
   std::string text(name(error.code()));
   if (!error.message().empty()) text.append(": ", 2).append(error.message());
-  if (error.attempt() > 1) text.append(" (attempt ").append(std::to_string(error.attempt())).append(")");
+  if (error.attempt() > 1) {
+    append_digits(text.append(" (attempt "), error.attempt());
+    text.append(")");
+  }
   return text;
 }
 

@@ -73,7 +73,7 @@ class [[nodiscard]] Error {
   // Overload with a given kind: a timeout of an open connection is a reset, of a new one unavailable.
   static Error from_errno(int number, std::string_view what, Errc code);
 
-  // Returns Errc::overloaded, "out of memory". Allocates nothing.
+  // Returns Errc::overloaded, "out of memory". Allocates nothing, on wasm from the second call on.
   static Error out_of_memory() noexcept;
   // Errc::cancelled, without a message. Needs no memory either.
   static Error cancelled() noexcept;

@@ -18,22 +18,9 @@ Reactor::~Reactor() {
   drop_posted();
 }
 
-void Reactor::on_unhandled_failure(std::function<void(const Error&)> handler) {
-  on_unhandled_.reset();
-  if (handler) {
-    on_unhandled_ = std::make_shared<const std::function<void(const Error&)>>(std::move(handler));
-  }
-}
-
 void Reactor::report_unhandled(const Error& error) noexcept {
   if (error == Errc::cancelled) return;
-  const auto handler = on_unhandled_;  // keeps it alive while it runs, even if it sets another
-  if (!handler) return detail::print_unhandled(error);
-  auto call = [&] { (*handler)(error); };
-  std::optional<Error> thrown = detail::catching(call);
-  if (!thrown) return;
-  detail::print_unhandled(error);
-  detail::print_unhandled(*thrown);
+  report_(*this, error);
 }
 
 namespace detail {

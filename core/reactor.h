@@ -248,6 +248,8 @@ class Reactor {
   // the glue sets a handler). The handler runs on the reactor's thread where the failure is lost, often in a
   // destructor; it must not destroy the reactor. An exception that it throws is printed to standard error.
   void on_unhandled_failure(std::function<void(const Error&)> handler);
+  // The same for a function that throws nothing. Links less into a small module.
+  void report_unhandled_to(void (*function)(Reactor&, const Error&) noexcept) { report_ = function; }
   // Passes a failure that nobody will take to the handler.
   void report_unhandled(const Error& error) noexcept;
 
@@ -275,6 +277,8 @@ class Reactor {
     F function;
   };
 
+  static void print(Reactor&, const Error& error) noexcept { detail::print_unhandled(error); }
+  static void call_handler(Reactor& reactor, const Error& error) noexcept;
   // Takes one turn, sleeping until `until` at most. Returns false if the backend knows that no event can
   // come.
   bool turn(Instant until);
@@ -323,6 +327,7 @@ class Reactor {
   std::atomic<Posted*> posted_{nullptr};
   Posted* taken_ = nullptr;  // of those, the ones left for the next turn, in order
   detail::FramePool blocks_;
+  void (*report_)(Reactor&, const Error&) noexcept = print;
   std::shared_ptr<const std::function<void(const Error&)>> on_unhandled_;
   friend class detail::HeldFailure;
   List<ListNode> held_failures_;  // failures that are reported here if they are lost

@@ -2,11 +2,14 @@
 
 namespace escapement {
 
-Scope::Scope(Reactor& reactor) : reactor_(reactor) {}
+Scope::Scope(Reactor& reactor) : reactor_(reactor), task_failed_(cancel_others) {}
 
-Scope::Scope(Reactor& reactor, std::function<void(Error)> on_failure)
-    : reactor_(reactor), failures_are_separate_(true) {
-  if (on_failure) on_failure_ = std::make_shared<const std::function<void(Error)>>(std::move(on_failure));
+Scope::Scope(Reactor& reactor, std::nullptr_t) : reactor_(reactor), task_failed_(report) {}
+
+Scope::Scope(Reactor& reactor, std::function<void(Error)> on_failure) : Scope(reactor, nullptr) {
+  if (!on_failure) return;
+  on_failure_ = std::make_shared<const std::function<void(Error)>>(std::move(on_failure));
+  task_failed_ = tell;
 }
 
 Scope::~Scope() {
@@ -14,7 +17,29 @@ Scope::~Scope() {
   if (first_failure_) first_failure_->held.lose(first_failure_->error);
 }
 
-void Scope::spawn(Task<> task) { add(new detail::Spawned<void>(*this, std::move(task), nullptr)); }
+namespace {
+
+// A task without a handle.
+class Plain final : public detail::SpawnedBase {
+ public:
+  Plain(Scope& scope, Task<> task) : SpawnedBase(scope), task_(std::move(task)) {}
+  ~Plain() override { leave_scope(); }
+
+ private:
+  void start(Reactor& reactor) override { task_.start(reactor, *this); }
+  bool finished() const override { return task_.finished(); }
+  std::optional<Error> settle(Reactor&) override {
+    Result<> result = task_.take();
+    if (result) return std::nullopt;
+    return std::move(result).error();
+  }
+
+  detail::ChildTask<void> task_;
+};
+
+}  // namespace
+
+void Scope::spawn(Task<> task) { add(new Plain(*this, std::move(task))); }
 
 void Scope::add(detail::SpawnedBase* spawned) {
   reactor_.check_thread();
@@ -41,20 +66,20 @@ void Scope::cancel() {
   }
 }
 
-void Scope::task_failed(Error error) {
-  if (failures_are_separate_) return tell(std::move(error));
-  if (first_failure_) {
-    reactor_.report_unhandled(error);
+void Scope::cancel_others(Scope& scope, Error error) {
+  if (scope.first_failure_) {
+    scope.reactor_.report_unhandled(error);
   } else {
-    first_failure_.emplace(reactor_, std::move(error));
+    scope.first_failure_.emplace(scope.reactor_, std::move(error));
   }
-  cancel();
+  scope.cancel();
 }
 
-void Scope::tell(Error error) {
-  Reactor& reactor = reactor_;
-  const auto on_failure = on_failure_;  // keeps it alive while it runs, even if the scope ends
-  if (!on_failure) return reactor.report_unhandled(error);
+void Scope::report(Scope& scope, Error error) { scope.reactor_.report_unhandled(error); }
+
+void Scope::tell(Scope& scope, Error error) {
+  Reactor& reactor = scope.reactor_;
+  const auto on_failure = scope.on_failure_;  // keeps it alive while it runs, even if the scope ends
   auto call = [&] { (*on_failure)(std::move(error)); };
   if (std::optional<Error> thrown = detail::catching(call)) reactor.report_unhandled(*thrown);
 }
@@ -85,7 +110,7 @@ void SpawnedBase::run() {
   std::optional<Error> failure = settle(reactor);
   if (!failure) return;
   if (scope_alive.linked()) {
-    scope_.task_failed(*std::move(failure));
+    scope_.task_failed_(scope_, *std::move(failure));
   } else {
     reactor.report_unhandled(*failure);
   }

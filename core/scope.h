@@ -34,6 +34,8 @@ class Scope {
   // does not fail. Suited to the connections of a server. If the function is empty, failures are reported as
   // unhandled, and so is an exception that it throws. It may spawn, cancel and destroy, even this scope.
   Scope(Reactor& reactor, std::function<void(Error)> on_failure);
+  // The same as with an empty function.
+  Scope(Reactor& reactor, std::nullptr_t);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
   // Cancels all running tasks. Must not run inside one of them (checked). May run when a task that owned the
@@ -85,14 +87,15 @@ class Scope {
 
   void add(detail::SpawnedBase* spawned);
   void remove(detail::SpawnedBase& spawned);
-  void task_failed(Error error);
-  void tell(Error error);
+  static void cancel_others(Scope& scope, Error error);
+  static void report(Scope& scope, Error error);
+  static void tell(Scope& scope, Error error);
   // Arranges for `alive` to be unlinked when the scope ends. (Out of line: g++ warns of the address of a
   // local variable.)
   ESC_NOINLINE void watch_end(ListNode& alive) { alive_.push_back(alive); }
 
   Reactor& reactor_;
-  bool failures_are_separate_ = false;
+  void (*task_failed_)(Scope&, Error);  // what is not used is not linked
   std::shared_ptr<const std::function<void(Error)>> on_failure_;
   List<Member> tasks_;
   std::size_t size_ = 0;
@@ -117,6 +120,8 @@ class SpawnedBase : public Runnable {
   void leave_scope() {
     if (member_.linked()) scope_.remove(*this);
   }
+  // For what is spawned by itself: the scope owns it from now on.
+  void join_scope() { scope_.add(this); }
 
  private:
   friend class escapement::Scope;
@@ -149,7 +154,7 @@ class Spawned final : public SpawnedBase {
  public:
   Spawned(Scope& scope, Task<T> task, std::shared_ptr<Outcome<T>> outcome)
       : SpawnedBase(scope), task_(std::move(task)), outcome_(std::move(outcome)) {
-    if (outcome_) outcome_->running = this;
+    outcome_->running = this;
   }
   // Cancels an unfinished task. Its frame is destroyed before anybody is notified.
   ~Spawned() override {
