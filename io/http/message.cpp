@@ -315,6 +315,10 @@ std::string_view reason_phrase(int status) {
   }
 }
 
+int error_status(const Error& error) {
+  return error == Errc::timed_out || error == Errc::overloaded ? 503 : 500;
+}
+
 Request get(std::string_view url) {
   Result<Url> parsed = Url::parse(url);
   ESC_CHECK(parsed);

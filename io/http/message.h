@@ -391,6 +391,10 @@ constexpr bool may_have_content(int status) { return may_have_body(status) && st
 // "OK" for 200; empty for a status without a registered phrase (RFC 9110 section 15).
 std::string_view reason_phrase(int status);
 
+// Returns the status that a server answers with when a handler has failed: 503 where it took too long or ran
+// out of a local resource such as memory, 500 otherwise.
+int error_status(const Error& error);
+
 // A GET of `url`, which must parse (checked): for URLs in the program's text. For others: Url::parse.
 Request get(std::string_view url);
 

@@ -61,7 +61,7 @@ struct ServerStatistics {
   std::uint64_t turned_away = 0;      // of those: reset, as their peer had too many
   std::uint64_t requests = 0;         // given to the service
   std::uint64_t refused = 0;          // answered by the server itself: malformed, too large, too slow
-  std::uint64_t failed_handlers = 0;  // answered 500, or 503 when they took too long
+  std::uint64_t failed_handlers = 0;  // answered with error_status()
   std::uint64_t abandoned = 0;        // whose client was gone before they were done
   std::size_t open = 0;               // connections now
 };

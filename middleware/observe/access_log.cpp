@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/observe/detail/counted_body.h>
-#include <escapement/middleware/observe/detail/error_status.h>
+#include <escapement/middleware/observe/detail/logged_status.h>
 #include <escapement/middleware/server/peer_address.h>
 
 namespace escapement::http {
@@ -98,7 +98,7 @@ class Pending final : public BodyAttachment {
   }
 
   void failed(const Error& error) {
-    entry_.status = error_status(error);
+    entry_.status = logged_status(error);
     entry_.error = to_string(error);
   }
   void answered(Response& response) {

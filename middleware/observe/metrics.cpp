@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/observe/detail/counted_body.h>
-#include <escapement/middleware/observe/detail/error_status.h>
+#include <escapement/middleware/observe/detail/logged_status.h>
 
 namespace escapement::http {
 
@@ -51,7 +51,7 @@ class InFlight final : public BodyAttachment {
     (void)escapement::detail::catching(count);  // a new series needs memory
   }
 
-  void failed(const Error& error) { status_ = error_status(error); }
+  void failed(const Error& error) { status_ = logged_status(error); }
   void answered(Response& response) {
     status_ = response.status;
     if (method_ != "HEAD") count_ = count(response.body);

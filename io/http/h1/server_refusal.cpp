@@ -41,7 +41,7 @@ Response ServerConnection::failure_response(const Error& error) {
   }
   ++server_.statistics_.failed_handlers;
   tell(error);
-  const int status = error == Errc::timed_out ? 503 : 500;
+  const int status = error_status(error);
   return Response(status, std::string(reason_phrase(status)) + "\n");
 }
 

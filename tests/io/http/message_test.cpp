@@ -136,3 +136,9 @@ TEST_CASE("http::Headers: set and remove, given a view of a name in them") {
     CHECK(headers.get_or("X-One", "") == (set ? "new" : ""));
   }
 }
+
+TEST_CASE("error_status: what may be tried again is a 503") {
+  CHECK(http::error_status(Error::out_of_memory()) == 503);
+  CHECK(http::error_status(Error(Errc::timed_out)) == 503);
+  CHECK(http::error_status(Error(Errc::internal)) == 500);
+}
