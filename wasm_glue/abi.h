@@ -90,13 +90,13 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 // --- Exports ---------------------------------------------------------------------------------------------
 // Defined in runtime.cpp, host_fetch.cpp, worker.cpp and by ESC_TASK and ESC_WORKER.
 //
-//   esc_alloc(length) -> pointer    0 where there is no memory for it and for what is done with it: then 0
-//                                   is what the export gets, which fails its own call by `overloaded`
+//   esc_alloc(length) -> pointer    0 where there is no memory for it and for what is done with it: then JS
+//                                   fails its call by `overloaded`, or says so to the export below
 //   esc_out_of_memory() -> 0 or 1   whether that is what the module trapped for
-//   esc_open() -> context           a Reactor with all that belongs to it; 0 without memory; never at a
+//   esc_open(now) -> context        a Reactor with all that belongs to it; 0 without memory; never at a
 //                                   Worker's global scope
 //   esc_close(context)              destroys it and every task in it
-//   esc_step(context) -> f64        some turns; when to call again, in milliseconds from now: 0 at once,
+//   esc_step(context, now) -> f64   some turns; when to call again, in milliseconds from now: 0 at once,
 //                                   -1 only when something happens, -2 all tasks have ended: close it,
 //                                   -3 they wait, but for nothing that the host could bring
 //   esc_cancel(context)             destroys every task
@@ -104,8 +104,8 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 //   esc_task_NAME(context, pointer, length)          starts a task of ESC_TASK
 //   esc_fetch_head(context, id, pointer, length)
 //   esc_fetch_bytes(context, id, pointer, length)    length 0: the end
-//   esc_fetch_failed(context, id, kind, pointer, length)    kind: a FetchFailure; the text says more
+//   esc_fetch_failed(context, id, kind, pointer, length)    kind: a FetchFailure; the text says more, 0: none
 //   esc_request(context, has_body, pointer, length)  a request for the Worker's service
 //   esc_request_bytes(context, pointer, length)      length 0: the end
-//   esc_request_failed(context, pointer, length)
+//   esc_request_failed(context, pointer, length)     0: no memory for its bytes
 //   esc_response_wanted(context)

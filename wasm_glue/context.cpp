@@ -1,7 +1,8 @@
 #include <escapement/wasm_glue/context.h>
 
+#include <algorithm>
+
 #include <escapement/core/detail/defer.h>
-#include <escapement/timers/timeout.h>
 
 namespace escapement::wasm {
 
@@ -11,19 +12,20 @@ Task<> until_set(Event& event) { co_await event.wait(); }
 
 }  // namespace
 
-Context::Context(Host& host)
-    : backend_(host), wheel_(backend_.now()), reactor_(backend_, wheel_, *this), scope_(reactor_, nullptr) {
-  reactor_.on_unhandled_failure(report_failure);
+Context::Context(Host& host, double now)
+    : backend_(host), wheel_(backend_.at(now)), reactor_(backend_, wheel_, *this), scope_(reactor_, nullptr) {
+  reactor_.report_unhandled_to([](Reactor&, const Error& error) noexcept { report_failure(error); });
 }
 
-void report_failure(const Error& error) {
+void report_failure(const Error& error) noexcept {
   const std::string text = to_string(error);
   esc_host_failed(text.data(), text.size());
 }
 
 // What a turn wakes runs in the next one: several in a row, since each that the host is asked for costs a
 // timer of its own. Bounded, so that the host's events come in between.
-double Context::step() {
+double Context::step(double now) {
+  backend_.at(now);
   constexpr int turns_max = 8;
   Instant next = reactor_.step();
   for (int turns = 1; turns < turns_max && next <= reactor_.now(); ++turns) next = reactor_.step();
@@ -35,21 +37,30 @@ double Context::step() {
   return host_delay(later ? reactor_.precise_now() : reactor_.now(), next);
 }
 
-Task<> Context::wait_for_host(Event& reported, Duration limit, std::string_view what) {
+Task<> Context::wait_for_host(Event& reported, Duration limit, escapement::detail::LimitName name) {
   ++waits_for_host_;
   const Defer waited([this] { --waits_for_host_; });
-  Result<> in_time = co_await with_timeout(limit, until_set(reported)).result();
-  if (!in_time) co_await std::move(in_time).error().context(what);
+  co_await escapement::detail::within(limit, name, until_set(reported));
 }
 
 int Context::add_fetch(FetchEvents& fetch) {
-  fetches_.emplace(++last_fetch_, &fetch);
+  fetches_.push_back({++last_fetch_, &fetch});
   return last_fetch_;
 }
 
+std::vector<Context::Fetching>::iterator Context::find_fetch(int id) {
+  const auto at = std::ranges::lower_bound(fetches_, id, {}, &Fetching::id);
+  return at != fetches_.end() && at->id == id ? at : fetches_.end();
+}
+
+void Context::remove_fetch(int id) {
+  const auto at = find_fetch(id);
+  if (at != fetches_.end()) fetches_.erase(at);
+}
+
 FetchEvents* Context::fetch(int id) {
-  const auto at = fetches_.find(id);
-  return at == fetches_.end() ? nullptr : at->second;
+  const auto at = find_fetch(id);
+  return at == fetches_.end() ? nullptr : at->fetch;
 }
 
 }  // namespace escapement::wasm

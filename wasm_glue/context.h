@@ -3,12 +3,12 @@
 
 #pragma once
 
-#include <map>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include <escapement/core/event.h>
 #include <escapement/core/scope.h>
+#include <escapement/timers/timeout.h>
 #include <escapement/timers/wheel.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/host_backend.h>
@@ -16,7 +16,7 @@
 namespace escapement::wasm {
 
 // Tells the host of a failure of which nobody else hears (console.error, or options.onError).
-void report_failure(const Error& error);
+void report_failure(const Error& error) noexcept;
 
 // What a fetch is told by the host. (host_fetch.cpp implements it.)
 class FetchEvents {
@@ -42,14 +42,14 @@ class RequestEvents {
 
 class Context {
  public:
-  explicit Context(Host& host);
+  Context(Host& host, double now);
   Context(const Context&) = delete;
 
   // The context that a task runs in: every reactor of a wasm module belongs to one.
   static Context& of(Reactor& reactor) { return static_cast<Owned&>(reactor).context; }
 
-  // One turn; see esc_step in abi.h.
-  double step();
+  // Some turns, the first at `now`; see esc_step in abi.h.
+  double step(double now);
   // Destroys every task.
   void cancel() { scope_.cancel(); }
 
@@ -60,13 +60,13 @@ class Context {
 
   // Fetches under way, by their number.
   int add_fetch(FetchEvents& fetch);
-  void remove_fetch(int id) { fetches_.erase(id); }
+  void remove_fetch(int id);
   // Null once its task is gone: a late report is dropped.
   FetchEvents* fetch(int id);
 
-  // Waits until `reported` is set, which the host's word does. timed_out, `what` in its message, when that
-  // does not come within `limit`.
-  Task<> wait_for_host(Event& reported, Duration limit, std::string_view what);
+  // Waits until `reported` is set, which the host's word does. timed_out when that does not come within
+  // `limit`, which is called `name`.
+  Task<> wait_for_host(Event& reported, Duration limit, escapement::detail::LimitName name);
 
   RequestEvents* request = nullptr;
 
@@ -79,7 +79,13 @@ class Context {
   HostBackend backend_;
   TimerWheel wheel_;
   Owned reactor_;
-  std::map<int, FetchEvents*> fetches_;
+  struct Fetching {
+    int id;
+    FetchEvents* fetch;
+  };
+  std::vector<Fetching>::iterator find_fetch(int id);
+
+  std::vector<Fetching> fetches_;  // in the order of their numbers
   int last_fetch_ = 0;
   int waits_for_host_ = 0;
   Scope scope_;  // last: its tasks use all of the above until they are gone

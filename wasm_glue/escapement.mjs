@@ -33,13 +33,13 @@ const headOf = (bytes) => {
   const text = decoder.decode(bytes);
   if (ascii.test(text)) return text;
   try {
-    if (globalThis.Cloudflare) return strict.decode(bytes);
+    if (Cloudflare) return strict.decode(bytes);
   } catch {}
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 };
 const bytesOfHead = (head) => {
   if (ascii.test(head)) return head;
-  return globalThis.Cloudflare ? encoder.encode(head) : Uint8Array.from(head, (unit) => unit.charCodeAt(0));
+  return Cloudflare ? encoder.encode(head) : Uint8Array.from(head, (unit) => unit.charCodeAt(0));
 };
 
 const textOf = (error) => String(error?.message || error);
@@ -47,9 +47,17 @@ const textOf = (error) => String(error?.message || error);
 // The module's "kind: sentence" as an Error, and as one what somebody threw at us.
 const errorOf = (text, cause) => Object.assign(new Error(text, cause && { cause }), { code: text.split(":", 1)[0] });
 const thrown = (cause) => errorOf("exception: " + textOf(cause), cause);
+const noMemory = (cause) => errorOf("overloaded: out of memory", cause);
 
-// The content codings that fetch() undoes without a word in the fields.
-const undone = globalThis.Cloudflare ? /^(gzip|br)$/i : /^((x-)?gzip|deflate|br)( *, *((x-)?gzip|deflate|br))*$/i;
+// The content codings that fetch() undoes without a word in the fields. Where zstd is among them that depends on the
+// host's version: the body tells, which begins with zstd's or gzip's own bytes as long as nobody has decoded it.
+const { Cloudflare } = globalThis;
+const flags = Cloudflare?.compatibilityFlags;
+const workerds = flags?.brotli_content_encoding === false ? /^gzip$/i : /^(gzip|br)$/i;
+const undone = Cloudflare ? workerds : /^((x-)?gzip|deflate|br)( *, *((x-)?gzip|deflate|br))*$/i;
+const isCoded = ({ done, value }) => !done && /^(40,181,47,253|31,139)\b/.test(bytesOf(value).subarray(0, 4));
+// A reader from which one piece has been taken.
+const after = (piece, reader) => ({ read: () => (piece ? [piece, (piece = null)][0] : reader.read()), cancel: () => reader.cancel() });
 
 // Why a fetch failed, as far as the host says: its number in abi.h (FetchFailure), and the text. Node has codes, of
 // the cause, and sometimes one for each address; others have sentences.
@@ -86,7 +94,7 @@ const quietly = (call) => {
 };
 
 // Tells of a failure, outside the module and of whatever is being done.
-const tell = ({ onError = (error) => console.error(error) }, error) =>
+const tell = ({ onError = console.error }, error) =>
   queueMicrotask(() => {
     try {
       onError(error);
@@ -99,9 +107,9 @@ const tell = ({ onError = (error) => console.error(error) }, error) =>
 // destructors would not run: it fails its context, once the module has returned.
 const guarded =
   (call) =>
-  (...all) => {
+  (a, b, c, d, e, f) => {
     try {
-      return call.apply(current, all);
+      return call.call(current, a, b, c, d, e, f);
     } catch (error) {
       current.fate ??= { error: thrown(error) };
     }
@@ -146,26 +154,26 @@ function sweep(app) {
 
 // Never at a Worker's global scope: clocks show 0 there and timers throw.
 class Context {
-  at = 0; // in the module's memory
-  timer = 0; // of the host, armed for `due`; an object while a message is on its way
-  due = 0;
-  latest = 0; // when it fires, by the global clock
-  overdue = false;
-  patient = false; // can wait for nothing but being aborted
-  running = false; // the module, for this context
-  calls = null; // the next ones to it
-  fate = null; // {error}: that it has failed or was aborted, and why
-  fetches = null; // number -> {abort, reader}
-  env = null; // of the Worker
-  body = null; // of the request
-  reader = null; // of that
-  controller = null; // of the response's stream
-  answered = false; // with `answer`, which where it failed is the error
-  answer = null;
-  failed = false;
-  wake = null; // whoever waits for that
-  finish = null; // of what the host was told to wait for
-  unfollow = null;
+  at; // in the module's memory
+  timer; // of the host, armed for `due`; an object while a message is on its way
+  due;
+  latest; // when it fires, by the global clock
+  overdue;
+  patient; // can wait for nothing but being aborted
+  running; // the module, for this context
+  calls; // the next ones to it
+  fate; // {error}: that it has failed or was aborted, and why
+  fetches; // number -> {abort, reader}
+  env; // of the Worker
+  body; // of the request
+  reader; // of that
+  controller; // of the response's stream
+  answered; // with `answer`, which where it failed is the error
+  answer;
+  failed;
+  wake; // whoever waits for that
+  finish; // of what the host was told to wait for
+  unfollow;
 
   constructor(module, options) {
     this.module = module;
@@ -187,9 +195,6 @@ class Context {
   bytes(at, length) {
     return new Uint8Array(this.app.exports.memory.buffer, at, length);
   }
-  copy(at, length) {
-    return this.app.exports.memory.buffer.slice(at, at + length);
-  }
   text(at, length) {
     return decoder.decode(this.bytes(at, length));
   }
@@ -197,13 +202,11 @@ class Context {
     return headOf(this.bytes(at, length)).split("\n");
   }
 
-  // Passes bytes, or ASCII text, to the module, which takes them over.
+  // Passes bytes, or ASCII text, to the module, which takes them over. 0: there is no memory for them.
   place(data) {
     const at = this.app.exports.esc_alloc(data.length);
-    if (!at) return 0; // no memory: the export is told so, and fails its call
-    const to = this.bytes(at, data.length);
-    if (typeof data === "string") encoder.encodeInto(data, to);
-    else to.set(data);
+    const to = at && this.bytes(at, data.length);
+    if (at) typeof data === "string" ? encoder.encodeInto(data, to) : to.set(data);
     return at;
   }
 
@@ -216,7 +219,7 @@ class Context {
 
   // The timer that is set stays when it fires no later than needed: a step then asks for the rest.
   arm(delay) {
-    if (delay === -3 && !this.patient) return this.end({ error: errorOf("internal: it waits for what can never come: no timer, no fetch, no body") });
+    if (delay === -3 && !this.patient) return this.end({ error: errorOf("internal: it waits for what can never come") });
     const idle = delay < 0;
     delay = idle ? beat : Math.min(delay, beat);
     const next = this.now() + delay;
@@ -254,9 +257,9 @@ class Context {
     current = this;
     try {
       const result = call(app.exports);
-      return steps ? app.exports.esc_step(this.at) : result;
+      return steps && this.at ? app.exports.esc_step(this.at, imports.now()) : result;
     } catch (trap) {
-      const error = app.exports.esc_out_of_memory() ? Object.assign(errorOf("overloaded: out of memory"), { cause: trap }) : trap;
+      const error = app.exports.esc_out_of_memory() ? noMemory(trap) : trap;
       if (apps.get(module) === app) apps.delete(module);
       app.lost = true;
       for (const context of app.live) context.end({ error });
@@ -265,13 +268,20 @@ class Context {
     }
   }
 
-  start(call) {
+  // Opens it, and calls the export with `first` and `data`.
+  start(call, first, data) {
     this.app.live.add(this);
     this.enter((x) => {
-      this.at = x.esc_open();
-      if (this.at) call(x);
-      else this.fate = { error: errorOf("overloaded: out of memory") };
+      this.at = x.esc_open(imports.now());
+      if (!this.at || !this.pass(call, data, first)) this.fate = { error: noMemory() };
     });
+  }
+
+  // Inside the module: calls an export with `first` and `data`. False: there is no memory for that.
+  pass(call, data, first) {
+    const at = this.place(data);
+    if (at) call(this.at, ...first, at, data.length);
+    return at;
   }
 
   // Runs `call` and a step, and waits for what the step asks for.
@@ -359,14 +369,21 @@ class Context {
       await 0; // reported in a later turn
       if (!fetch) return this.fetchFailed(id, state, [1, ""]);
       let response = await ask("manual");
-      const coded = response.body && init.method !== "HEAD" && undone.test(response.headers.get("content-encoding"));
+      const coding = response.headers.get("content-encoding");
+      let coded = response.body && init.method !== "HEAD" && undone.test(coding);
+      state.reader = response.body?.getReader();
+      if (state.reader && /\bzstd\b/i.test(coding)) {
+        const piece = await state.reader.read();
+        coded = !isCoded(piece);
+        state.reader = after(piece, state.reader);
+      }
       let head = response.status + "\n" + noted(response.headers, coded ? /^content-(encoding|length)$/i : null);
       if (response.type === "opaqueredirect") {
         if (!/^(GET|HEAD)$/.test(init.method)) return this.fetchFailed(id, state, [8, "this browser hides redirects"]);
         response = await ask("follow");
+        state.reader = response.body?.getReader();
         head = "307\nlocation: " + response.url;
       }
-      state.reader = response.body?.getReader();
       this.report(id, state, "head", bytesOfHead(head));
     } catch (error) {
       const why = whyOf(error);
@@ -388,7 +405,7 @@ class Context {
   // Nothing is told of a fetch that has been dropped.
   report(id, state, what, data, ...kind) {
     if (this.fetches.get(id) !== state) return;
-    this.enter((x) => x["esc_fetch_" + what](this.at, id, ...kind, this.place(data), data.length));
+    this.enter((x) => this.pass(x["esc_fetch_" + what], data, [id, ...kind]) || x.esc_fetch_failed(this.at, id, 9, 0, 0));
   }
 
   // --- Requests.
@@ -399,9 +416,7 @@ class Context {
     // One that neither has a body nor says so is not asked for it: some hosts make it at that moment.
     if (!/^(GET|HEAD)\n/.test(head) || /\n(content-length|transfer-encoding): /.test(head)) this.body = request.body;
     const data = bytesOfHead(head);
-    this.start((x) => {
-      x.esc_request(this.at, this.body ? 1 : 0, this.place(data), data.length);
-    });
+    this.start(this.app.exports.esc_request, [this.body ? 1 : 0], data);
   }
 }
 
@@ -431,13 +446,14 @@ const imports = {
   },
 
   settle(ok, at, length) {
+    const bytes = this.bytes(at, length);
     if (this.fate) return;
-    if (!ok) return this.deliver(errorOf(this.text(at, length)), true);
-    if (this.options.bytes) return this.deliver(this.bytes(at, length).slice());
+    if (!ok) return this.deliver(errorOf(decoder.decode(bytes)), true);
+    if (this.options.bytes) return this.deliver(bytes.slice());
     try {
-      this.deliver(strict.decode(this.bytes(at, length)));
+      this.deliver(strict.decode(bytes));
     } catch {
-      this.deliver(errorOf("bad_message: the result is not UTF-8 text; {bytes: true} asks for bytes"), true);
+      this.deliver(errorOf("bad_message: the result is not UTF-8; {bytes: true} asks for bytes"), true);
     }
   },
   failed(at, length) {
@@ -465,7 +481,8 @@ const imports = {
   },
 
   request_read() {
-    const give = (what, data) => this.enter((x) => x["esc_request_" + what](this.at, this.place(data), data.length));
+    const give = (what, data) =>
+      this.enter((x) => this.pass(x["esc_request_" + what], data, []) || x.esc_request_failed(this.at, 0, 0));
     const failed = (error) => give("failed", encoder.encode(textOf(error)));
     read(() => (this.reader ??= this.body.getReader()), (bytes) => give("bytes", bytes), failed);
   },
@@ -480,7 +497,7 @@ const imports = {
   },
   respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength, streams) {
     if (this.fate) return;
-    let body = bodyLength ? this.copy(bodyAt, bodyLength) : null;
+    let body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : null;
     if (streams) {
       body = new ReadableStream({
         start: (controller) => void (this.controller = controller),
@@ -520,33 +537,37 @@ export async function run(module, name, input = "", options) {
   if (signal?.aborted) throw signal.reason;
   context.patient = Boolean(signal);
   context.follow(signal);
-  context.start(() => task(context.at, context.place(data), data.length));
+  context.start(task, [], data);
   return context.result();
 }
 
 // Whether a host's requests can be aborted at all: workerd says where not, and there the look costs.
-const abortable = globalThis.Cloudflare?.compatibilityFlags?.enable_request_signal !== false;
+const abortable = flags?.enable_request_signal !== false;
 
 // A Worker's handlers for a module that has an ESC_WORKER.
 export function worker(module, options) {
   return {
-    async fetch(request, env, ctx) {
+    // The response itself where the handler waited for nothing: a promise costs more than the handler.
+    fetch(request, env, ctx) {
       let context;
-      if (abortable && request.signal?.aborted) throw request.signal.reason;
+      const failed = (error) => {
+        context?.end({ error });
+        if (context?.fate?.aborted) throw error;
+        tell(options ?? {}, error);
+        const status = context?.app.lost || error?.code === "overloaded" ? 503 : 500;
+        return new Response(status > 500 ? "Service Unavailable\n" : "Internal Server Error\n", { status });
+      };
       try {
+        if (abortable && request.signal?.aborted) return Promise.reject(request.signal.reason);
         context = new Context(module, options);
         context.answerTo(request, env);
         if (context.alive) {
           context.follow(request.signal);
           ctx?.waitUntil?.(new Promise((finish) => (context.finish = finish)));
         }
-        return context.answered && !context.failed ? context.answer : await context.result();
+        return context.answered && !context.failed ? context.answer : context.result().catch(failed);
       } catch (error) {
-        context?.end({ error });
-        if (context?.fate?.aborted) throw error;
-        tell(options ?? {}, error);
-        if (context?.app.lost || error?.code === "overloaded") return new Response("Service Unavailable\n", { status: 503 });
-        return new Response("Internal Server Error\n", { status: 500 });
+        return failed(error);
       }
     },
   };

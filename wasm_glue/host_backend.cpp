@@ -4,9 +4,16 @@
 
 namespace escapement {
 
-Instant HostBackend::now() {
-  const Duration since = std::chrono::duration<double, std::milli>(host_.now());
+Instant HostBackend::at(double now) {
+  const Duration since = std::chrono::duration<double, std::milli>(now);
   latest_ = std::max(latest_, Instant() + since);
+  told_ = true;
+  return latest_;
+}
+
+Instant HostBackend::now() {
+  if (!told_) at(host_.now());
+  told_ = false;
   return latest_;
 }
 

@@ -12,19 +12,24 @@ namespace escapement {
 // What the host offers. Implemented on the ABI's imports (wasm_glue/runtime.cpp) and by tests.
 class Host {
  public:
-  virtual ~Host() = default;
   // Milliseconds from any fixed point. May stand still for a while; where it goes back, that is ignored.
   virtual double now() = 0;
   // Milliseconds since 1970.
   virtual double wall() = 0;
   // A random number in [0, 1).
   virtual double random() = 0;
+
+ protected:
+  ~Host() = default;
 };
 
 class HostBackend final : public Backend {
  public:
   // `host` must outlive it.
   explicit HostBackend(Host& host) : host_(host) {}
+
+  // The host has said that it is `now`, which the next call of now() returns without asking it again.
+  Instant at(double now);
 
   // The host's clock, never going back. Fractions of a nanosecond are cut off, so a deadline is not reached
   // before the host says so.
@@ -38,6 +43,7 @@ class HostBackend final : public Backend {
  private:
   Host& host_;
   Instant latest_;
+  bool told_ = false;  // by the host, what now() returns next
 };
 
 // How long the host's timer is to run, in whole milliseconds, so that `deadline` has come when it fires on

@@ -1,6 +1,7 @@
 #include <escapement/wasm_glue/host_fetch.h>
 
 #include <escapement/core/detail/number.h>
+#include <escapement/io/http/detail/progress.h>
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
@@ -28,6 +29,25 @@ Error error_of(FetchFailure kind, const std::string& why) {
   return Error(Errc::reset, text);
 }
 
+constexpr escapement::detail::LimitName no_head{TimeLimit::head, "no head"};
+constexpr escapement::detail::LimitName body_stalled{TimeLimit::body, "nothing"};
+
+// Whom a call is for and which attempt it is, for its failures.
+struct Call {
+  explicit Call(const http::Request& request) : origin(request.url.origin()), attempt(request.attempt) {}
+
+  // `error` with both, and where our own limit ended it with what was being done.
+  Error told(Error error, const escapement::detail::LimitName& limit, std::string_view doing) const {
+    if (error.limit() == limit.which) error = std::move(error).context(std::string(doing) + origin);
+    error = std::move(error).with_peer(origin);
+    if (attempt != 0) error = std::move(error).in_attempt(attempt);
+    return error;
+  }
+
+  std::string origin;
+  int attempt;
+};
+
 // One fetch: what the host has reported, for the task that waits for it. Destroying it aborts the fetch.
 class Fetch final : public FetchEvents {
  public:
@@ -41,12 +61,12 @@ class Fetch final : public FetchEvents {
   // The response's head.
   Task<std::string> begin(std::string head, std::string body, Duration limit) {
     if (reply_.must_ask()) esc_host_fetch(id_, head.data(), head.size(), body.data(), body.size());
-    return reply_.answer(limit, "no response head");
+    return reply_.answer(limit, no_head);
   }
   // The next bytes of its body.
   Task<std::string> read(Duration limit) {
     if (reply_.must_ask()) esc_host_fetch_read(id_);
-    return reply_.answer(limit, "reading the body");
+    return reply_.answer(limit, body_stalled);
   }
 
   void head(std::string text) override { reply_.arrived(std::move(text)); }
@@ -62,16 +82,22 @@ class Fetch final : public FetchEvents {
 // Holds the host to the length that the server stated: not every fetch() notices a body that broke off.
 class FetchBody final : public http::BodySource {
  public:
-  FetchBody(std::unique_ptr<Fetch> fetch, std::optional<std::uint64_t> stated, Duration stall_timeout)
-      : fetch_(std::move(fetch)), stated_(stated), stall_timeout_(stall_timeout) {}
+  FetchBody(std::unique_ptr<Fetch> fetch, Call call, std::optional<std::uint64_t> stated,
+            Duration stall_timeout)
+      : fetch_(std::move(fetch)), call_(std::move(call)), stated_(stated), stall_timeout_(stall_timeout) {}
 
   Task<std::string> read() override {
     if (!fetch_) co_return std::string();
-    std::string bytes = co_await fetch_->read(stall_timeout_);
+    Result<std::string> read = co_await fetch_->read(stall_timeout_).result();
+    if (!read) co_return call_.told(std::move(read).error(), body_stalled, "reading the body from ");
+    std::string bytes = *std::move(read);
     received_ += bytes.size();
     if (bytes.empty()) {
       fetch_.reset();
-      if (stated_ && received_ != *stated_) co_return Error(Errc::reset, "the response's body broke off");
+      if (stated_ && received_ != *stated_) {
+        Error broken(Errc::reset, "the response's body broke off");
+        co_return call_.told(std::move(broken), body_stalled, {});
+      }
     }
     co_return std::move(bytes);
   }
@@ -79,6 +105,7 @@ class FetchBody final : public http::BodySource {
 
  private:
   std::unique_ptr<Fetch> fetch_;
+  Call call_;
   std::optional<std::uint64_t> stated_;
   std::uint64_t received_ = 0;
   Duration stall_timeout_;
@@ -102,6 +129,12 @@ Task<std::string> collected(http::Body& body, std::size_t max) {
 Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   Reactor& reactor = co_await this_reactor;
   co_await http::check_request(request);
+  const Call call(request);
+  const std::shared_ptr<http::CallProgress> progress = request.progress;
+  if (progress) {
+    progress->reported = true;
+    progress->attempt = request.attempt;
+  }
   std::string body = co_await collected(request.body, options.streamed_body_max);
   std::string head(request.method.text());
   head += '\n';
@@ -111,15 +144,22 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   const Duration limit =
       options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body.size() / (64 * KiB));
   auto fetch = std::make_unique<Fetch>(Context::of(reactor));
-  const std::string answer = co_await fetch->begin(std::move(head), std::move(body), limit);
-  std::string_view rest = answer;
+  if (progress) {  // from here on only the host knows
+    progress->maybe_sent = true;
+    progress->waits_for = TimeLimit::head;
+  }
+  Result<std::string> answer = co_await fetch->begin(std::move(head), std::move(body), limit).result();
+  if (progress) progress->waits_for = TimeLimit::none;
+  if (!answer) co_return call.told(std::move(answer).error(), no_head, "waiting for the response of ");
+  std::string_view rest = *answer;
   const std::string_view line = take_line(rest);
   const int status = parse_number<int>(line).value_or(0);
   http::Response response(status, parse_fields(rest), http::Body());
   if (request.method == http::Method::head() || !http::may_have_content(status))
     co_return std::move(response);
   const std::optional<std::uint64_t> stated = body_length(response.headers);
-  response.body = http::Body(std::make_unique<FetchBody>(std::move(fetch), stated, options.stall_timeout));
+  response.body =
+      http::Body(std::make_unique<FetchBody>(std::move(fetch), call, stated, options.stall_timeout));
   co_return std::move(response);
 }
 
@@ -132,7 +172,6 @@ Task<http::Response> HostFetch::operator()(http::Request request) const {
 
 }  // namespace escapement::wasm
 
-using escapement::Result;
 using escapement::wasm::Context;
 using escapement::wasm::FetchEvents;
 using escapement::wasm::FetchFailure;
@@ -141,25 +180,19 @@ using escapement::wasm::take_text;
 extern "C" {
 
 ESC_EXPORT(esc_fetch_head) void esc_fetch_head(Context* context, int id, char* text, std::size_t length) {
-  Result<std::string> head = take_text(text, length);
-  FetchEvents* fetch = context->fetch(id);
-  if (fetch == nullptr) return;
-  head ? fetch->head(*std::move(head)) : fetch->failed(FetchFailure::no_memory, {});
+  std::string head = take_text(text, length);
+  if (FetchEvents* fetch = context->fetch(id)) fetch->head(std::move(head));
 }
 
 ESC_EXPORT(esc_fetch_bytes) void esc_fetch_bytes(Context* context, int id, char* text, std::size_t length) {
-  Result<std::string> bytes = take_text(text, length);
-  FetchEvents* fetch = context->fetch(id);
-  if (fetch == nullptr) return;
-  bytes ? fetch->bytes(*std::move(bytes)) : fetch->failed(FetchFailure::no_memory, {});
+  std::string bytes = take_text(text, length);
+  if (FetchEvents* fetch = context->fetch(id)) fetch->bytes(std::move(bytes));
 }
 
 ESC_EXPORT(esc_fetch_failed)
 void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length) {
-  Result<std::string> why = take_text(text, length);
-  FetchEvents* fetch = context->fetch(id);
-  if (fetch == nullptr) return;
-  why ? fetch->failed(FetchFailure(kind), *std::move(why)) : fetch->failed(FetchFailure::no_memory, {});
+  std::string why = text == nullptr ? std::string() : take_text(text, length);
+  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(FetchFailure(kind), std::move(why));
 }
 
 }  // extern "C"

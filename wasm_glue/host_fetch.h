@@ -25,8 +25,8 @@ struct HostFetchOptions {
 // where the browser itself ends up (which costs a request more); for other methods it is Errc::unsupported.
 // The request's body is sent as a whole: one that streams is collected first, up to `streamed_body_max`.
 //
-// Where the host has decoded a body (gzip, deflate, br), its Content-Encoding and Content-Length are not
-// shown.
+// Where the host has decoded a body (gzip, deflate, br, zstd), its Content-Encoding and Content-Length are
+// not shown.
 //
 // Fails, with the host's text: invalid_argument for what fetch() refuses to send (a GET with a body, a
 // blocked port), not_found for a name that does not exist, unavailable when no connection came about,
@@ -34,7 +34,8 @@ struct HostFetchOptions {
 // those above, named; bad_message. Hosts that do not say why, as browsers and workerd: reset, and how far the
 // request came is unknown (Error::maybe_sent). Unsupported when the host has no fetch(); limit_exceeded, with
 // nothing sent, for a streaming body that is too large. A read of the body that was given up loses nothing:
-// the next one gets its bytes.
+// the next one gets its bytes. As with Client an Error says which limit it was (Error::limit: head or body),
+// whom it was about and which attempt it was, and a Timeout layer what the call was doing.
 class HostFetch {
  public:
   explicit HostFetch(HostFetchOptions options = HostFetchOptions()) : options_(options) {}

@@ -4,8 +4,8 @@
 
 namespace escapement::wasm {
 
-Task<std::string> HostReply::answer(Duration limit, std::string_view what) {
-  if (!failure_) co_await context_.wait_for_host(reported_, limit, what);
+Task<std::string> HostReply::answer(Duration limit, escapement::detail::LimitName name) {
+  if (!failure_) co_await context_.wait_for_host(reported_, limit, name);
   if (failure_) co_return *failure_;
   reported_.reset();
   open_ = false;

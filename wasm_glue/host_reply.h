@@ -19,9 +19,9 @@ class HostReply {
 
   // True when the host has to be asked; false while a question is open, and after a failure.
   bool must_ask() { return !failure_ && !std::exchange(open_, true); }
-  // Waits for the answer. timed_out, `what` in its message, when none comes within `limit`; the question
+  // Waits for the answer. timed_out when none comes within `limit`, which is called `name`; the question
   // stays open. Fails as the host said, now and ever after.
-  Task<std::string> answer(Duration limit, std::string_view what);
+  Task<std::string> answer(Duration limit, escapement::detail::LimitName name);
 
   // What the host says.
   void arrived(std::string bytes);

@@ -23,17 +23,28 @@ ImportedHost& imported_host() {
   return host;
 }
 
-void settle(const Result<std::string>& result) {
-  const bool ok = static_cast<bool>(result);
-  const std::string text = ok ? std::string() : to_string(result.error());
-  const std::string& said = ok ? *result : text;
-  esc_host_resolve(ok ? 1 : 0, said.data(), said.size());
-}
+// A task that JS runs, and is told the outcome of. (A task around it would cost a small module more.)
+class HostTask final : public escapement::detail::SpawnedBase {
+ public:
+  HostTask(Scope& scope, Task<std::string> task) : SpawnedBase(scope), task_(std::move(task)) {
+    join_scope();
+  }
+  ~HostTask() override { leave_scope(); }
 
-Task<> report(Task<std::string> task) {
-  const Result<std::string> result = co_await std::move(task).result();
-  settle(result);
-}
+ private:
+  void start(Reactor& reactor) override { task_.start(reactor, *this); }
+  bool finished() const override { return task_.finished(); }
+  std::optional<Error> settle(Reactor&) override {
+    const Result<std::string> result = task_.take();
+    const bool ok = static_cast<bool>(result);
+    const std::string text = ok ? std::string() : to_string(result.error());
+    const std::string& said = ok ? *result : text;
+    esc_host_resolve(ok ? 1 : 0, said.data(), said.size());
+    return std::nullopt;
+  }
+
+  escapement::detail::ChildTask<std::string> task_;
+};
 
 // Beside a text that JS passes in there has to be room for its copy, and for what its turn begins with.
 constexpr std::size_t turn_room = 64 * KiB;
@@ -47,16 +58,14 @@ void trap_for_memory() {
 
 }  // namespace
 
-Result<std::string> take_text(char* text, std::size_t length) {
-  if (text == nullptr) return Error::out_of_memory();
+std::string take_text(char* text, std::size_t length) {
   std::string taken(text, length);
   std::free(text);
   return taken;
 }
 
-void run_for_host(Context& context, Result<std::string> input, Task<std::string> (*task)(std::string)) {
-  if (!input) return settle(input);
-  context.scope().spawn(report(task(*std::move(input))));
+void run_for_host(Context& context, char* text, std::size_t length, Task<std::string> (*task)(std::string)) {
+  new HostTask(context.scope(), task(take_text(text, length)));  // the scope owns it
 }
 
 }  // namespace escapement::wasm
@@ -72,17 +81,17 @@ ESC_EXPORT(esc_alloc) void* esc_alloc(std::size_t length) {
   return nullptr;
 }
 
-ESC_EXPORT(esc_open) Context* esc_open() {
+ESC_EXPORT(esc_open) Context* esc_open(double now) {
   std::set_new_handler(escapement::wasm::trap_for_memory);
   if (!escapement::room_for(sizeof(Context) + escapement::wasm::turn_room)) return nullptr;
-  return new Context(escapement::wasm::imported_host());
+  return new Context(escapement::wasm::imported_host(), now);
 }
 
 ESC_EXPORT(esc_out_of_memory) int esc_out_of_memory() { return escapement::wasm::trapped_for_memory ? 1 : 0; }
 
 ESC_EXPORT(esc_close) void esc_close(Context* context) { delete context; }
 
-ESC_EXPORT(esc_step) double esc_step(Context* context) { return context == nullptr ? -2 : context->step(); }
+ESC_EXPORT(esc_step) double esc_step(Context* context, double now) { return context->step(now); }
 
 ESC_EXPORT(esc_cancel) void esc_cancel(Context* context) { context->cancel(); }
 

@@ -16,11 +16,11 @@
 
 namespace escapement::wasm {
 
-// Takes over text that JS has put into memory. overloaded where there was no memory for it.
-Result<std::string> take_text(char* text, std::size_t length);
+// Takes over text that JS has put into memory.
+std::string take_text(char* text, std::size_t length);
 
-// Starts `task`; its result or its error is reported to JS, as that of `input` is.
-void run_for_host(Context& context, Result<std::string> input, Task<std::string> (*task)(std::string));
+// Starts `task` with text that JS has put into memory. Its result or its error is reported to JS.
+void run_for_host(Context& context, char* text, std::size_t length, Task<std::string> (*task)(std::string));
 
 }  // namespace escapement::wasm
 
@@ -28,6 +28,6 @@ void run_for_host(Context& context, Result<std::string> input, Task<std::string>
 #define ESC_TASK(function)                                                                                \
   extern "C" ESC_EXPORT(esc_task_##function) void esc_task_##function(escapement::wasm::Context* context, \
                                                                       char* text, std::size_t length) {   \
-    escapement::wasm::run_for_host(*context, escapement::wasm::take_text(text, length),                   \
+    escapement::wasm::run_for_host(*context, text, length,                                                \
                                    [](std::string input) { return function(std::move(input)); });         \
   }

@@ -8,6 +8,9 @@ namespace escapement::wasm {
 
 namespace {
 
+constexpr escapement::detail::LimitName body_stalled{TimeLimit::body, "nothing"};
+constexpr escapement::detail::LimitName sending_stalled{TimeLimit::write, "no progress"};
+
 // One request being answered: what the host reports about both bodies, for the tasks that wait for it.
 class Exchange final : public RequestEvents {
  public:
@@ -21,8 +24,9 @@ class Exchange final : public RequestEvents {
   // The next bytes of the request's body.
   Task<std::string> read() {
     if (body_.must_ask()) esc_host_request_read();
-    Result<std::string> bytes = co_await body_.answer(options_.body_idle, "reading the body").result();
+    Result<std::string> bytes = co_await body_.answer(options_.body_idle, body_stalled).result();
     stalled_ = !bytes && bytes.error() == Errc::timed_out;
+    if (stalled_) co_return std::move(bytes).error().context("reading the request's body");
     co_return co_await std::move(bytes);
   }
   // Whether the last read of it took too long.
@@ -30,7 +34,7 @@ class Exchange final : public RequestEvents {
 
   // Until the response's reader asks for more.
   Task<> until_wanted() {
-    co_await context_.wait_for_host(wanted_, options_.write_stall, "sending");
+    co_await context_.wait_for_host(wanted_, options_.write_stall, sending_stalled);
     wanted_.reset();
   }
 
@@ -117,8 +121,9 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
     if (!sendable) outcome = sendable.error();
   }
   if (request && !outcome) report_failure(outcome.error());
-  const int error_status = !request ? 400 : exchange->stalled() ? 408 : 500;
-  http::Response response = outcome ? *std::move(outcome) : http::Response(error_status);
+  int status = 400;
+  if (request && !outcome) status = exchange->stalled() ? 408 : http::error_status(outcome.error());
+  http::Response response = outcome ? *std::move(outcome) : http::Response(status);
   if (!http::may_have_content(response.status)) response.body = http::Body();
   if (!outcome) {
     response.headers.add("Content-Type", "text/plain");
@@ -138,13 +143,8 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
 
 }  // namespace
 
-void Worker::begin(Context& context, Result<std::string> head, bool has_body) const {
-  if (head) {
-    context.scope().spawn(answer(context, service_, options_, *std::move(head), has_body));
-    return;
-  }
-  report_failure(head.error());
-  respond(http::Response(503), "Service Unavailable\n", false);
+void Worker::begin(Context& context, std::string head, bool has_body) const {
+  context.scope().spawn(answer(context, service_, options_, std::move(head), has_body));
 }
 
 void wait_until(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
@@ -164,23 +164,20 @@ std::optional<std::string> env(Reactor&, std::string_view name) {
 
 using escapement::Errc;
 using escapement::Error;
-using escapement::Result;
 using escapement::wasm::Context;
 using escapement::wasm::take_text;
 
 extern "C" {
 
 ESC_EXPORT(esc_request_bytes) void esc_request_bytes(Context* context, char* text, std::size_t length) {
-  Result<std::string> bytes = take_text(text, length);
-  if (context->request == nullptr) return;
-  bytes ? context->request->bytes(*std::move(bytes)) : context->request->failed(std::move(bytes).error());
+  std::string bytes = take_text(text, length);
+  if (context->request != nullptr) context->request->bytes(std::move(bytes));
 }
 
 ESC_EXPORT(esc_request_failed) void esc_request_failed(Context* context, char* text, std::size_t length) {
-  Result<std::string> why = take_text(text, length);
-  if (context->request == nullptr) return;
-  const std::string said = why ? "the request's body: " + *why : std::string();
-  context->request->failed(why ? Error(Errc::reset, said) : std::move(why).error());
+  Error why = text == nullptr ? Error::out_of_memory()
+                              : Error(Errc::reset, "the request's body: " + take_text(text, length));
+  if (context->request != nullptr) context->request->failed(std::move(why));
 }
 
 ESC_EXPORT(esc_response_wanted) void esc_response_wanted(Context* context) {

@@ -33,7 +33,7 @@ class Worker {
       : service_(std::move(service)), options_(options) {}
 
   // Answers a request that JS has put into memory. It must outlive the context's tasks.
-  void begin(Context& context, Result<std::string> head, bool has_body) const;
+  void begin(Context& context, std::string head, bool has_body) const;
 
  private:
   http::Service service_;

@@ -11,9 +11,9 @@ using escapement::wasm::Context;
 extern "C" {
 
 void* esc_alloc(std::size_t length);
-Context* esc_open();
+Context* esc_open(double now);
 void esc_close(Context* context);
-double esc_step(Context* context);
+double esc_step(Context* context, double now);
 void esc_cancel(Context* context);
 void esc_request(Context* context, int has_body, char* text, std::size_t length);
 void esc_fetch_head(Context* context, int id, char* text, std::size_t length);
@@ -80,9 +80,9 @@ std::size_t FakeJs::count(std::string_view call) const {
   return static_cast<std::size_t>(std::ranges::count(calls, call));
 }
 
-FakeContext::FakeContext() : context_((js = FakeJs(), esc_open())) {}
+FakeContext::FakeContext() : context_((js = FakeJs(), esc_open(js.now))) {}
 
-void FakeContext::step() { delay = esc_step(context_); }
+void FakeContext::step() { delay = esc_step(context_, js.now); }
 void FakeContext::advance(double milliseconds) {
   js.now += milliseconds;
   step();

@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/io/http/detail/progress.h>
+#include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 #include <escapement/wasm_glue/host_fetch.h>
@@ -55,6 +57,34 @@ Task<std::string> sent(std::string) {
   co_return outcome ? std::string("sent") : to_string(outcome.error());
 }
 
+// The last failure of a fetch of what the test has made, with `to_report` as its progress.
+std::optional<Error> failure;
+std::shared_ptr<http::CallProgress> to_report;
+Task<std::string> failing(std::string) {
+  http::Request request = *std::move(to_send);
+  request.progress = to_report;
+  const wasm::HostFetch service;
+  Result<http::Response> outcome = co_await service(std::move(request)).result();
+  if (!outcome) co_return *(failure = std::move(outcome).error());
+  Result<std::string> body = co_await outcome->body.text(1 * MiB).result();
+  if (!body) co_return *(failure = std::move(body).error());
+  co_return std::string();
+}
+
+// The same under a limit of 10 ms.
+Task<std::string> hasty(std::string) {
+  const http::Service service = http::layered(http::Timeout{10ms}, wasm::HostFetch());
+  Result<http::Response> outcome = co_await service(*std::move(to_send)).result();
+  if (!outcome) co_return *(failure = std::move(outcome).error());
+  co_return std::string();
+}
+class Silent final : public http::BodySource {
+  Task<std::string> read() override {
+    co_await sleep(Duration::max());
+    co_return std::string();
+  }
+};
+
 std::optional<http::Response> to_answer;
 
 class Stated final : public http::BodySource {
@@ -89,6 +119,8 @@ Task<http::Response> serve(http::Request request) {
     co_return http::Response(200, "sent");
   }
   if (path == "/answer") co_return *std::move(to_answer);
+  if (path == "/overloaded") co_return Error::out_of_memory();
+  if (path == "/late") co_return Error(Errc::timed_out);
   if (path == "/onward") {
     http::Request onward("POST", *http::Url::parse("http://h/"), request.headers, std::move(request.body));
     co_return co_await wasm::HostFetch()(std::move(onward));
@@ -109,6 +141,8 @@ ESC_TASK(hurried)
 ESC_TASK(patient)
 ESC_TASK(forever)
 ESC_TASK(sent)
+ESC_TASK(failing)
+ESC_TASK(hasty)
 ESC_WORKER(serve)
 
 TEST_CASE("glue: a context is closed with a fetch under way, at its head and at its body") {
@@ -134,7 +168,7 @@ TEST_CASE("glue: a fetch that is not answered, and a body that stops, end at the
     context.advance(29999);
     CHECK_FALSE(js.settled);
     context.advance(1);
-    CHECK(js.result.starts_with("timed_out: no response head"));
+    CHECK(js.result == "timed_out: waiting for the response of http://h: no head within 30s");
   }
   SECTION("3 of 10 bytes") {
     context.fetch_head("200\ncontent-length: 10\n");
@@ -142,7 +176,7 @@ TEST_CASE("glue: a fetch that is not answered, and a body that stops, end at the
     context.advance(29999);
     CHECK_FALSE(js.settled);
     context.advance(1);
-    CHECK(js.result.starts_with("timed_out: reading the body"));
+    CHECK(js.result == "timed_out: reading the body from http://h: nothing within 30s");
   }
   SECTION("slow, but never for so long") {
     context.fetch_head("200\ncontent-length: 10\n");
@@ -156,6 +190,71 @@ TEST_CASE("glue: a fetch that is not answered, and a body that stops, end at the
   CHECK(js.settled);
   CHECK(js.count("fetch_drop 1") == 1);
   CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: a fetch that failed says which limit it was, how long, to whom and in which attempt") {
+  to_send.emplace("POST", *http::Url::parse("https://h:8443/a"), http::Headers(), "x");
+  to_send->attempt = 2;
+  to_report = std::make_shared<http::CallProgress>();
+  FakeContext context;
+  context.run(esc_task_failing, "");
+  CHECK(to_report->reported);
+  CHECK(to_report->maybe_sent);
+  CHECK(to_report->attempt == 2);
+  CHECK(to_report->waits_for == TimeLimit::head);
+  TimeLimit limit = TimeLimit::none;
+  SECTION("the head") {
+    context.advance(30001);
+    limit = TimeLimit::head;
+  }
+  SECTION("the body") {
+    context.fetch_head("200\ncontent-length: 10\n");
+    CHECK(to_report->waits_for == TimeLimit::none);
+    context.fetch_bytes("abc");
+    context.advance(30001);
+    limit = TimeLimit::body;
+  }
+  SECTION("the host says nothing") { context.fetch_failed("gone"); }
+  SECTION("the body breaks off") {
+    context.fetch_head("200\ncontent-length: 10\n");
+    context.fetch_bytes("");
+  }
+  REQUIRE(js.settled);
+  CHECK(failure->limit() == limit);
+  CHECK(failure->limit_length() == (limit == TimeLimit::none ? 0s : 30s));
+  CHECK(failure->elapsed() == (limit == TimeLimit::none ? 0ms : 30001ms));
+  CHECK(failure->peer() == "https://h:8443");
+  CHECK(failure->attempt() == 2);
+  CHECK(failure->maybe_sent());
+}
+
+TEST_CASE("glue: a call that is given up says what it was doing, and what was not sent") {
+  to_report = nullptr;
+  SECTION("while the host has it") {
+    to_send.emplace("GET", *http::Url::parse("http://h/"));
+    FakeContext context;
+    context.run(esc_task_hasty, "");
+    context.advance(10);
+    CHECK(js.result == "timed_out: http://h: no response within 10ms; it was waiting for the response");
+    CHECK(failure->maybe_sent());
+  }
+  SECTION("while its body is collected") {
+    to_send.emplace("POST", *http::Url::parse("http://h/"), http::Headers(),
+                    http::Body(std::make_unique<Silent>()));
+    FakeContext context;
+    context.run(esc_task_hasty, "");
+    context.advance(10);
+    CHECK(js.result == "timed_out: http://h: no response within 10ms");
+    CHECK_FALSE(failure->maybe_sent());
+  }
+}
+
+TEST_CASE("glue: a handler that ran out of memory or time is answered as by the native server") {
+  FakeContext context;
+  context.request("GET\nhttp://h/overloaded\n", false);
+  CHECK(js.response_head.starts_with("503\n"));
+  context.request("GET\nhttp://h/late\n", false);
+  CHECK(js.response_head.starts_with("503\n"));
 }
 
 TEST_CASE("glue: the limits of a fetch can be set") {

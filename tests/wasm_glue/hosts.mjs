@@ -37,8 +37,9 @@ export async function startServer(program, args) {
   return { url, stop: () => child.kill() };
 }
 
-// workerd with one Worker: `modules` is {name: text or Uint8Array}, the first one is the main module.
-export async function startWorkerd(modules) {
+// workerd with one Worker: `modules` is {name: text or Uint8Array}, the first one is the main module; `flags` are
+// compatibility flags.
+export async function startWorkerd(modules, flags = []) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-workerd-"));
   const port = await freePort();
   const entries = Object.entries(modules).map(([name, content]) => {
@@ -51,6 +52,7 @@ export async function startWorkerd(modules) {
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = (modules = [${entries.join(", ")}], compatibilityDate = "2025-10-01",
+      compatibilityFlags = ${JSON.stringify(flags)},
       bindings = [(name = "GREETING", text = "from env")])),
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);

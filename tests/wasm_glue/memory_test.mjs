@@ -27,8 +27,8 @@ await test("a task's input that does not fit is refused, and nothing else", asyn
 
 await test("a request's body that does not fit fails its own request, in one piece and in many", async () => {
   const sleeper = ask("/slept?ms=50");
-  that((await ask("/collect", { method: "POST", body: pieces(1, 1000000) })).startsWith("500 "), "in one piece");
-  that((await ask("/collect", { method: "POST", body: pieces(200, 10000) })).startsWith("500 "), "in many");
+  that((await ask("/collect", { method: "POST", body: pieces(1, 1000000) })).startsWith("503 "), "in one piece");
+  that((await ask("/collect", { method: "POST", body: pieces(200, 10000) })).startsWith("503 "), "in many");
   equal(await ask("/collect", { method: "POST", body: "fits" }), "200 fits");
   that((await sleeper).startsWith("200 "), "the sleeper");
   equal(await run(module, "hold", "0"), "1200000", "the same instance");

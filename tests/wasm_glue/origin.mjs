@@ -25,6 +25,10 @@ export async function startOrigin() {
       const bytes = zlib.gzipSync(text);
       return void response.writeHead(200, { "content-encoding": "gzip", "content-length": bytes.length }).end(request.method === "HEAD" ? undefined : bytes);
     }
+    if (pathname === "/zstd") {
+      const frame = Buffer.from("28b52ffd200d690000" + Buffer.from("zstd's plain!").toString("hex"), "hex"); // stored
+      return void response.writeHead(200, { "content-encoding": "zstd", "content-length": frame.length }).end(frame);
+    }
     if (pathname === "/odd-coding") return void response.writeHead(200, { "content-encoding": "rot13", "content-length": 4 }).end("four");
     if (pathname === "/name") return void response.writeHead(200, { "x-name": "caf\u00c3\u00a9" }).end("ok"); // UTF-8 on the wire
     if (pathname === "/left") return void response.end(String(seen.left));

@@ -10,6 +10,16 @@ import { root, startWorkerd } from "./hosts.mjs";
 const source = `import { worker } from "./escapement.mjs";
 import module from "./probe.wasm";
 let live = 0, most = 0;
+let contexts = 0, memory;
+const { Instance } = WebAssembly;
+WebAssembly.Instance = function (...all) {
+  const { exports } = new Instance(...all);
+  memory = exports.memory;
+  contexts = 0; // those of an instance that trapped are gone with it
+  const esc_open = (now) => (++contexts, exports.esc_open(now));
+  const esc_close = (context) => (--contexts, exports.esc_close(context));
+  return { exports: { ...exports, esc_open, esc_close } };
+};
 const inner = worker(module, {
   setTimeout: (call, delay) => { most = Math.max(most, ++live); return setTimeout(() => { --live; call(); }, delay); },
   clearTimeout: (timer) => { --live; clearTimeout(timer); },
@@ -21,6 +31,7 @@ export default {
       most = live;
       return new Response(text);
     }
+    if (new URL(request.url).pathname === "/contexts") return new Response(contexts + " " + memory.buffer.byteLength);
     return inner.fetch(request, env, ctx);
   },
 };
@@ -70,6 +81,24 @@ await test("a failed handler is a 500, a trap a 503, and the next request is ser
   equal(await ask("/fail"), "500 Internal Server Error\n");
   equal(await ask("/trap"), "503 Service Unavailable\n");
   equal(await ask("/env"), "200 from env");
+});
+
+await test("2,000 requests that would wait for ever fail at once and leave nothing", async () => {
+  const hundred = () => Promise.all(Array.from({ length: 100 }, () => ask("/forever")));
+  await hundred();
+  const before = await ask("/contexts");
+  that(before.startsWith("200 0 "), before);
+  for (let i = 0; i < 20; ++i) that((await hundred()).every((answer) => answer.startsWith("500 ")), "an answer");
+  equal(await ask("/contexts"), before);
+});
+
+await test("requests whose clients leave end with their work and leave nothing", async () => {
+  const leave = async (target) => ask(target, { signal: AbortSignal.timeout(30) }).catch(() => {});
+  const left = ["/slept?ms=200", `/sfs?ms=100&backend=${encodeURIComponent(backendUrl)}`, "/breaking?status=200&ms=200"];
+  await Promise.all(Array.from({ length: 200 }, (_, i) => leave(left[i % left.length])));
+  let now;
+  for (let i = 0; i < 100 && !(now = await ask("/contexts")).startsWith("200 0 "); ++i) await new Promise((resolve) => setTimeout(resolve, 50));
+  that(now.startsWith("200 0 "), now);
 });
 
 await test("cookies stay apart", async () => {
