@@ -1,4 +1,4 @@
-// Where code lies, for a person: what names a task that ran too long.
+// Names a place in the program's code, for people to read: used to report a task that ran too long.
 
 #pragma once
 
@@ -6,9 +6,9 @@
 
 namespace escapement {
 
-// "/usr/bin/esc-serve+0x3a41c": the file that holds the code at `address`, and the offset that addr2line and
-// gdb take (`addr2line -Cfpe FILE 0x3a41c`). Names are not looked up here: a program knows those of its
-// exported functions only, and the nearest of them would often be the wrong one.
+// Returns "/usr/bin/esc-serve+0x3a41c": the file that holds the code at `address`, and the offset within it
+// that addr2line and gdb accept (`addr2line -Cfpe FILE 0x3a41c`). Does not look up symbol names: a program
+// knows only those of its exported functions, and the nearest of them would often be the wrong one.
 std::string code_location(const void* address);
 
 }  // namespace escapement

@@ -60,7 +60,7 @@ bool EpollBackend::wait(Reactor& reactor, Instant until) {
     timeout = plan_.ask(until - now());
   }
   const int count = collect(events, timeout);
-  // EINTR is an early return like any other: the reactor looks at the clock and comes back.
+  // Treat EINTR like any other early return: the reactor reads the clock and waits again.
   for (int i = 0; i < count; ++i) deliver(reactor, events[i]);
   return true;
 }
@@ -134,7 +134,7 @@ void EpollBackend::unwatch(FdWatch& watch) {
   unwatch_closing(watch);
 }
 
-// Events that still come are of another generation.
+// Invalidates pending events: they carry the old generation.
 void EpollBackend::unwatch_closing(FdWatch& watch) {
   Slot& slot = slots_[watch.slot];
   ESC_CHECK(slot.watch == &watch);
@@ -143,7 +143,7 @@ void EpollBackend::unwatch_closing(FdWatch& watch) {
   free_slots_.push_back(watch.slot);
 }
 
-// Reading is armed from the start; writing from the first time it had to wait, for good.
+// Arms writing the first time a write has to wait, and for good. Reading is armed from the start.
 Result<> EpollBackend::watch_writes(FdWatch& watch) {
   Slot& slot = slots_[watch.slot];
   if (slot.writes_armed) return {};

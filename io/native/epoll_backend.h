@@ -15,27 +15,28 @@ struct epoll_event;
 
 namespace escapement {
 
-// epoll_pwait2(2) without its last argument: returns the number of events, or -1 and errno.
+// The signature of epoll_pwait2(2) without its last argument: returns the number of events, or -1 and errno.
 using EpollWait = int (*)(int epoll, epoll_event* events, int room, const timespec* timeout);
 int epoll_pwait2_of_the_kernel(int epoll, epoll_event* events, int room, const timespec* timeout);
 
 struct EpollOptions {
   Precision precision;
-  // What stands in for the system call: for tests of kernels that do not have it, or refuse it.
+  // Replaces the system call in tests, to imitate kernels that lack or refuse it.
   EpollWait pwait2 = epoll_pwait2_of_the_kernel;
 };
 
-// One epoll_ctl per descriptor's life, a second one when a write first has to wait: edge-triggered, so that
-// the steady state needs none, and one connection's events do not delay another's (level-triggered epoll
-// puts every ready descriptor back into its list: 1.5 times the p99 at 64 connections).
+// Edge-triggered: costs one epoll_ctl per descriptor, and a second one when a write first has to wait. The
+// steady state needs none, and one connection's events do not delay another's (level-triggered epoll puts
+// every ready descriptor back into its list: 1.5 times the p99 at 64 connections).
 //
-// Sleeps with nanosecond timeouts (epoll_pwait2; how exactly: precision.h). Kernels before 5.11 have no such
-// call, and filters that do not know it answer EPERM: then, from the first refusal on, epoll_wait sleeps the
-// whole milliseconds and ppoll on the epoll descriptor the rest. As exact, for one wake-up and one call more
-// before a deadline. A timeout that the kernel ends early is no event; the reactor looks at its own clock.
+// Sleeps with nanosecond timeouts (epoll_pwait2; precision.h has the details). Kernels before 5.11 lack that
+// call, and seccomp filters that do not know it answer EPERM. From the first refusal on, epoll_wait sleeps
+// the whole milliseconds and ppoll on the epoll descriptor the remainder. That is as exact, but costs one
+// more wake-up and one more call before a deadline. A timeout that the kernel ends early is not an event: the
+// reactor reads its own clock.
 class EpollBackend final : public FdBackend {
  public:
-  // Fails: overloaded when there are no descriptors or no memory for it.
+  // Errors: overloaded when descriptors or memory run out.
   static Result<std::unique_ptr<FdBackend>> make(EpollOptions options);
   ~EpollBackend() override;
   EpollBackend(const EpollBackend&) = delete;
@@ -54,13 +55,13 @@ class EpollBackend final : public FdBackend {
 
  private:
   EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake);
-  // How many events there are, after sleeping for `timeout` at most; Duration::max() is for ever.
+  // Sleeps for at most `timeout` (Duration::max(): for ever) and returns the number of events.
   int collect(epoll_event* events, Duration timeout);
   int collect_without_pwait2(epoll_event* events, Duration timeout);
   void deliver(Reactor& reactor, const epoll_event& event);
 
-  // What the kernel hands back is a slot and its generation, so that an event of a watch that ended in the
-  // same batch cannot touch what took its place.
+  // One entry of the table that the kernel's events refer to, by slot and generation: an event for a watch
+  // that ended in the same batch cannot reach the watch that replaced it.
   struct Slot {
     FdWatch* watch = nullptr;
     std::uint32_t generation = 0;

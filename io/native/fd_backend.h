@@ -1,5 +1,5 @@
-// FdBackend: a Backend that can also watch file descriptors. What lets tcp.cpp and resolve.cpp ignore
-// which poller runs.
+// FdBackend: a Backend that can also watch file descriptors. Lets tcp.cpp and resolve.cpp ignore which poller
+// runs.
 
 #pragma once
 
@@ -9,53 +9,54 @@
 
 namespace escapement {
 
-// One watched descriptor. The owner tries the operation first and waits only after EAGAIN; the watcher
-// says when to try again. `readable` and `writable` are what to make ready then: set while waiting, null
-// otherwise. Errors and hang-ups wake both. The entry in the backend is made by `watch` and lasts until
+// One watched descriptor. The owner tries the operation first and waits only after EAGAIN; the backend
+// signals when to try again, by making `readable` or `writable` ready. Those are set while somebody waits and
+// null otherwise. Errors and hang-ups wake both. `watch` creates the entry in the backend; it lasts until
 // `unwatch`, which the owner calls before it closes the descriptor.
 //
-// A reader that has taken all there was (a read shorter than its room, or EAGAIN) says so by `drained`, and
-// need not try again before the backend has `may_read` set: that saves the read that would fail. Not where
-// the peer's end was seen already: no further event would tell of it. A writer that got EAGAIN may clear
-// `may_write` likewise.
+// A reader that has drained the descriptor (a read shorter than its buffer, or EAGAIN) calls `drained`, and
+// need not try again until the backend sets `may_read`: this saves the read that would fail. Once the peer's
+// end has been seen, `may_read` stays set, because no further event would report the end. A writer that got
+// EAGAIN may clear `may_write` in the same way.
 struct FdWatch {
   int fd = -1;
   std::uint32_t slot = 0;  // for the backend's own use
   Runnable* readable = nullptr;
   Runnable* writable = nullptr;
-  bool may_read = true;       // what could be read may be there; set with or without a waiter
-  bool may_write = true;      // there may be room; the same
-  bool ending = false;        // the peer's end or a failure was seen: reading comes to it
-  bool write_closed = false;  // nothing can be sent any more
-  bool news_only = false;     // `readable` waits for what comes next, not for what may be read already
+  bool may_read = true;       // there may be something to read; set whether or not somebody waits
+  bool may_write = true;      // there may be room to write; likewise
+  bool ending = false;        // the peer's end or an error was seen: reading will reach it
+  bool write_closed = false;  // nothing more can be sent
+  bool news_only = false;     // `readable` waits for new events only, not for bytes that are already readable
 
   void drained() { may_read = ending; }
-  // EAGAIN: no end is there either.
+  // Called after EAGAIN, which shows that the end has not been reached either.
   void drained_for_now() { may_read = false; }
 };
 
 class FdBackend : public Backend {
  public:
-  // Begins to watch; `watch` stays where it is until `unwatch`. Fails: overloaded when the system has no
-  // room (ENOSPC, ENOMEM); the reactor lives on.
+  // Starts watching; `watch` must stay where it is until `unwatch`. Errors: overloaded when the system has no
+  // room (ENOSPC, ENOMEM); the reactor keeps running.
   virtual Result<> watch(FdWatch& watch) = 0;
   virtual void unwatch(FdWatch& watch) = 0;
-  // The same where the owner closes the descriptor next: epoll forgets it then by itself, which saves a
-  // system call. A duplicate in another process may cause events still; they concern nobody.
+  // Like `unwatch`, when the owner closes the descriptor next: epoll then forgets it by itself, which saves a
+  // system call. A duplicate in another process may still cause events; they are ignored.
   virtual void unwatch_closing(FdWatch& watch) { unwatch(watch); }
-  // Before `writable` is set. (epoll, edge-triggered, arms it the first time, for good; poll rebuilds its
-  // interest at every wait.) Fails as `watch` does; what is watched already still is.
+  // Enables write events; call it before setting `writable`. (Edge-triggered epoll arms them once, for good;
+  // poll rebuilds its interest at every wait.) Errors: as `watch`; existing watches are not affected.
   virtual Result<> watch_writes(FdWatch& watch) = 0;
 
-  // A descriptor that becomes readable when this backend has events, to embed the reactor in somebody
-  // else's loop: wait for it or for the deadline that `Reactor::step` returned, then call `step` again.
-  // -1 where there is none (poll).
+  // Returns a descriptor that becomes readable when this backend has events, for embedding the reactor in
+  // another event loop: wait for it or for the deadline that `Reactor::step` returned, then call `step`
+  // again. Returns -1 where there is none (poll).
   virtual int pollable_fd() const = 0;
 };
 
 namespace detail {
 
-// Suspends until `which` of `watch` fires. Spurious wakes are possible: try the operation again.
+// Suspends until `watch` becomes readable or writable. Spurious wake-ups are possible: try the operation
+// again.
 class [[nodiscard]] FdReadiness : public Awaiter<FdReadiness> {
  public:
   // `place` is the watch's `readable` or `writable`.
@@ -80,7 +81,7 @@ class [[nodiscard]] FdReadiness : public Awaiter<FdReadiness> {
 };
 
 inline FdReadiness until_readable(FdWatch& watch) { return FdReadiness(watch, watch.readable); }
-// After watch_writes.
+// Requires a successful `watch_writes` first.
 inline FdReadiness until_writable(FdWatch& watch) { return FdReadiness(watch, watch.writable); }
 
 }  // namespace detail

@@ -7,7 +7,7 @@ namespace escapement {
 
 namespace {
 
-// The one place that chooses. ESC_DEFAULT_BACKEND comes from CMake.
+// Chooses the backend; no other code knows which ones exist. ESC_DEFAULT_BACKEND comes from CMake.
 Result<std::unique_ptr<FdBackend>> make_backend(std::string_view name, Precision precision) {
   if (name.empty()) name = ESC_DEFAULT_BACKEND;
   if (name == "epoll") return EpollBackend::make(EpollOptions{precision});

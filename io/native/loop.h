@@ -1,5 +1,5 @@
-// Loop: a reactor with a timer wheel, the best backend of this machine, and its network. What a native
-// program begins with.
+// Loop: a reactor with a timer wheel, the platform's best backend and its network. The starting point of a
+// native program.
 
 #pragma once
 
@@ -16,27 +16,27 @@
 namespace escapement {
 
 struct LoopOptions {
-  // "epoll" or "poll"; empty: the one this library was built for (CMake option ESC_BACKEND).
+  // "epoll" or "poll"; empty: the default chosen when the library was built (CMake option ESC_BACKEND).
   std::string backend;
-  // How exactly timers fire; the default costs nothing.
+  // How precisely timers fire; the default costs nothing.
   Precision precision;
   TcpOptions tcp;
 };
 
-// One thread's loop; several may live in one program, each on its thread.
+// One thread's loop. A program may have several, each on its own thread.
 class Loop {
  public:
-  // Errc::invalid_argument for a backend that does not exist, or a precision out of its bounds; overloaded
-  // when there are no descriptors (two with epoll, one with poll) or no memory for it.
+  // Errors: invalid_argument for an unknown backend or a precision outside its bounds; overloaded when
+  // descriptors (epoll needs two, poll one) or memory run out.
   static Result<std::unique_ptr<Loop>> make(LoopOptions options);
-  // The default backend. Where `make` would fail, for want of descriptors, the program stops.
+  // Uses the default backend. Aborts the program where `make` would fail, for want of descriptors.
   Loop();
-  // Everything that uses it must be gone (checked for tasks of scopes, and for what watches descriptors:
-  // streams, listeners, clients, servers, resolvers).
+  // Destroy everything that uses the loop first (checked for tasks of scopes, and for everything that watches
+  // descriptors: streams, listeners, clients, servers, resolvers).
   ~Loop();
   Loop(const Loop&) = delete;
 
-  // Runs `task` to its end; see Reactor::run.
+  // Runs `task` to completion and returns its result; see Reactor::run.
   template <class T>
   Result<T> run(Task<T> task) {
     return reactor_.run(std::move(task));
@@ -45,19 +45,20 @@ class Loop {
   auto run(O operation) {
     return reactor_.run(detail::as_task(std::move(operation)));
   }
-  // A lambda that is a coroutine is kept as long as it runs: `loop.run([&]() -> Task<> { ... });`
+  // Runs a coroutine lambda, which is kept alive until it completes: `loop.run([&]() -> Task<> { ... });`
   template <detail::TaskFunction F>
   auto run(F function) {
     return reactor_.run(std::move(function));
   }
 
-  // To embed it in somebody else's loop: call `step` (it never sleeps) when `pollable_fd` is readable and
-  // when the instant that the last step returned has come. -1: this backend has no such descriptor.
+  // Embeds the loop in another event loop: call `step` (it never sleeps) when `pollable_fd` is readable, and
+  // when the instant that the last step returned is reached. `pollable_fd` is -1 if this backend has no such
+  // descriptor.
   Instant step() { return reactor_.step(); }
   int pollable_fd() const { return backend_->pollable_fd(); }
 
   Reactor& reactor() { return reactor_; }
-  // For other threads, also after the loop's end.
+  // For use by other threads; remains valid after the loop is destroyed.
   Remote remote() { return reactor_.remote(); }
   FdBackend& backend() { return *backend_; }
   TimerWheel& timers() { return wheel_; }

@@ -12,19 +12,19 @@ namespace escapement {
 
 namespace {
 
-// As a task from the start: a body that is no coroutine may throw before there is one.
+// Calls `body` inside a task, because a body that is not a coroutine may throw before it returns one.
 Task<> call(const std::function<Task<>(Loop&, std::size_t)>& body, Loop& loop, std::size_t index) {
   co_await body(loop, index);
 }
 
 }  // namespace
 
-// One call of run().
+// The state of one call of run().
 struct LoopGroup::Run {
   Run(LoopGroup& t, const std::function<Task<>(Loop&, std::size_t)>& b)
       : threads(t), body(b), left(t.size()) {}
 
-  // Stops the others.
+  // Records the failure if it is the first, and stops the other threads.
   void fail(Error error, Loop& loop) {
     bool first = false;
     {
@@ -40,7 +40,7 @@ struct LoopGroup::Run {
     threads.finished_run_ = threads.run_.load();
     for (const std::unique_ptr<Worker>& worker : threads.workers_) worker->finish->send();
   }
-  // What a thread does.
+  // Runs on each thread.
   void work(std::size_t index) {
     Worker& worker = *threads.workers_[index];
     Result<> ended;
@@ -52,7 +52,7 @@ struct LoopGroup::Run {
 
   LoopGroup& threads;
   const std::function<Task<>(Loop&, std::size_t)>& body;
-  std::atomic<std::size_t> left;  // bodies that have not ended
+  std::atomic<std::size_t> left;  // bodies that have not ended yet
   std::mutex mutex;
   std::optional<Error> failure;
 };
@@ -96,7 +96,7 @@ void LoopGroup::stop() noexcept {
   for (const std::unique_ptr<Worker>& worker : workers_) worker->stop->send();
 }
 
-// What a thread runs: its body, and then nothing until all bodies have ended.
+// Runs the body, then waits until all bodies have ended.
 Task<> LoopGroup::work(Run& run, std::size_t index) {
   Worker& worker = *workers_[index];
   Result<> ended = co_await race(call(run.body, *worker.loop, index), worker.stopping.wait()).result();
@@ -139,7 +139,7 @@ Result<> LoopGroup::start_and_join(Run& run) {
     if (number == 0) continue;
     auto say = [&] { run.fail(Error::from_errno(number, "start a thread", Errc::overloaded), loop(0)); };
     if (detail::catching(say)) run.fail(Error::out_of_memory(), loop(0));
-    for (std::size_t i = started; i < size(); ++i) run.body_ended();  // those that never will be
+    for (std::size_t i = started; i < size(); ++i) run.body_ended();  // bodies that were never started
     break;
   }
   enter(&starts[0]);

@@ -1,9 +1,9 @@
 // LoopGroup: one reactor for each of several threads, nothing shared.
 //
-// Whatever lives on one loop (streams, servers, tasks, services with a state) stays on its thread. What has
-// to cross goes by `Reactor::post`, or by `gather` below. Several listeners at one address, one for each
-// thread, need TcpOptions::reuse_port: the kernel then spreads new connections over them by a hash of their
-// addresses, blindly, so a few connections may meet on one thread while another is idle.
+// Streams, servers, tasks and services with state stay on the thread of their loop. Use `Reactor::post`, or
+// `gather` below, to cross threads. Several listeners at one address, one for each thread, need
+// TcpOptions::reuse_port: the kernel then spreads new connections over them by a hash of their addresses,
+// regardless of load, so a few connections may meet on one thread while another is idle.
 
 #pragma once
 
@@ -21,35 +21,37 @@ namespace escapement {
 
 class LoopGroup {
  public:
-  // Makes `count` loops, at least one, and starts no thread yet. Until `run`, all of them belong to the
-  // calling thread: make listeners and Signals on them here. Errors: Loop::make.
+  // Makes `count` loops, at least one, without starting a thread. Until `run`, all of them belong to the
+  // calling thread: make listeners and Signals on them here. Errors: as Loop::make.
   static Result<std::unique_ptr<LoopGroup>> make(std::size_t count, const LoopOptions& options);
   LoopGroup(const LoopGroup&) = delete;
-  // Nothing that was made on the loops may be left.
+  // Destroy everything that was made on the loops first.
   ~LoopGroup();
 
   std::size_t size() const { return workers_.size(); }
-  // Between the begin and the end of `run` only for that thread, except `reactor().post`.
+  // Returns one of the loops. While `run` is running, only that loop's thread may use it, except for
+  // `reactor().post`.
   Loop& loop(std::size_t index) { return *workers_[index]->loop; }
 
   // Runs `body(loop, index)` on every thread, index 0 on the calling one, and returns when all have ended.
-  // The first failure is the result; it stops the others: their bodies are destroyed, each on its own thread.
-  // Loops whose body has ended go on until all have, so that whatever is posted to them is still run.
-  // What fails after it is reported (Reactor::on_unhandled_failure of that loop). Errc::overloaded when a
-  // thread cannot be started, or there is no memory; then too all others are stopped. May be called again
-  // afterwards.
+  // May be called again afterwards.
+  //
+  // The first failure becomes the result and stops the other bodies: each is destroyed on its own thread.
+  // Later failures are reported (Reactor::on_unhandled_failure of that loop). A loop whose body has ended
+  // keeps running until all bodies have, so functions posted to it still run. Errors: overloaded when a
+  // thread cannot be started or memory runs out; that also stops all others.
   Result<> run(const std::function<Task<>(Loop&, std::size_t)>& body);
 
-  // Stops all: `run` returns when their bodies are destroyed. Any thread, while `run` runs; without effect on
-  // a later one. Needs no memory.
+  // Stops all threads: `run` returns once their bodies are destroyed. May be called from any thread while
+  // `run` is running; has no effect on a later run. Needs no memory.
   void stop() noexcept;
 
  private:
   struct Worker {
-    std::optional<detail::Notice> stop;    // of its thread, by another one
-    std::optional<detail::Notice> finish;  // likewise: all bodies have ended
+    std::optional<detail::Notice> stop;    // posted to this thread by another one
+    std::optional<detail::Notice> finish;  // likewise, once all bodies have ended
     std::unique_ptr<Loop> loop;
-    Event stopping;  // touched by its own thread only, as are the others
+    Event stopping;  // touched only by its own thread, like the members below
     Event finished;
     bool body_ended = false;
   };
@@ -61,7 +63,8 @@ class LoopGroup {
   Result<> start_and_join(Run& run);
 
   std::vector<std::unique_ptr<Worker>> workers_;
-  // A notice may arrive after the run that it was for: what it says is for the run with that number.
+  // The number of the current run. A notice may arrive after the run it was meant for; the number tells them
+  // apart.
   std::atomic<std::uint64_t> run_{0};
   std::atomic<std::uint64_t> stopped_run_{0};
   std::atomic<std::uint64_t> finished_run_{0};
@@ -69,7 +72,7 @@ class LoopGroup {
 
 namespace detail {
 
-// The values of a gather under way. They are only touched on the thread that asked.
+// The values that one `gather` collects; touched only on the thread that asked.
 template <class T>
 struct Gathering {
   Gathering(Reactor& h, std::size_t count) : home(h), values(count), left(count) {}
@@ -81,8 +84,9 @@ struct Gathering {
 
 }  // namespace detail
 
-// Calls `read(index)` on every thread of a running `threads`, in one of its next turns, and yields what they
-// said, in order. From a task of any of them. `read` is copied to the threads. Giving up waiting is fine.
+// Calls `read(index)` on every thread of a running `threads`, each in one of its next turns, and returns the
+// values in the order of the threads. Call it from a task on any of them. `read` is copied to every thread.
+// The returned task may be destroyed at any time.
 template <class T>
 Task<std::vector<T>> gather(LoopGroup& threads, std::function<T(std::size_t)> read) {
   Reactor& home = co_await this_reactor;

@@ -47,7 +47,7 @@ void PollBackend::list_interest() {
     if (watch->readable == nullptr && watch->writable == nullptr) continue;
     int interest = watch->writable != nullptr ? POLLOUT : 0;
     if (watch->readable != nullptr) {
-      // What is known already poll would say again at once.
+      // Do not ask for what is already known: poll would report it again at once.
       if (!watch->news_only || !watch->may_read) interest |= POLLIN;
       if (!watch->news_only || !watch->ending) interest |= POLLRDHUP;
     }
@@ -63,7 +63,7 @@ bool PollBackend::collect(Reactor& reactor, Instant until) {
   return ::ppoll(polled_.data(), polled_.size(), until == Instant::never() ? nullptr : &timeout, nullptr) > 0;
 }
 
-// For all three, so that `wait` needs no memory.
+// Reserves room in all three lists, so that `wait` needs no memory.
 void PollBackend::make_room(std::size_t watches) {
   polled_.reserve(watches + 1);
   waiting_.reserve(watches);

@@ -1,4 +1,5 @@
-// PollBackend: POSIX poll, level-triggered. For systems without epoll, and as the second opinion in tests.
+// PollBackend: POSIX poll, level-triggered. For systems without epoll, and as a second implementation in
+// tests.
 
 #pragma once
 
@@ -18,11 +19,12 @@ struct PollOptions {
   Precision precision;
 };
 
-// Costs a walk over all watched descriptors per turn. Interest is set only while somebody waits, so what is
-// ready and not wanted does not spin. Sleeps with nanosecond timeouts (ppoll; how exactly: precision.h).
+// Walks over all watched descriptors in every turn. Sets interest only while somebody waits, so a descriptor
+// that is ready but unwanted does not make the loop spin. Sleeps with nanosecond timeouts (ppoll; precision.h
+// has the details).
 class PollBackend final : public FdBackend {
  public:
-  // Fails: overloaded when there is no descriptor for it.
+  // Errors: overloaded when no descriptor is left.
   static Result<std::unique_ptr<FdBackend>> make(PollOptions options);
   ~PollBackend() override;
   PollBackend(const PollBackend&) = delete;
@@ -43,9 +45,9 @@ class PollBackend final : public FdBackend {
     make_room(16);
   }
   void make_room(std::size_t watches);
-  // Fills polled_ and waiting_ with what somebody waits for.
+  // Fills polled_ and waiting_ with the descriptors that somebody waits for.
   void list_interest();
-  // Whether there are events, after sleeping as the plan says.
+  // Sleeps as the plan says and returns whether there are events.
   bool collect(Reactor& reactor, Instant until);
 
   posix::WakeFd wake_;

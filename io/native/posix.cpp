@@ -31,7 +31,8 @@ SystemTime wall_now() {
 
 std::uint64_t entropy() {
   std::uint64_t bits = 0;
-  // Fails only before the kernel's generator is ready; the clock then has to do, as this is not for secrets.
+  // getrandom fails only until the kernel's generator is ready. The clock suffices then: this is not for
+  // secrets.
   if (::getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) {
     bits = static_cast<std::uint64_t>(monotonic_now().nanoseconds());
   }
@@ -53,7 +54,8 @@ void WakeFd::wake() noexcept {
 void WakeFd::clear() noexcept {
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t taken = ::read(fd_.get(), &count, sizeof count);
-  // An exchange, not a store: what was posted before a wake that found this still set is seen afterwards.
+  // Exchange rather than store: functions posted before a wake that found the flag still set are then
+  // visible.
   pending_.exchange(false, std::memory_order_acq_rel);
 }
 

@@ -1,4 +1,4 @@
-// The few system calls that both pollers need.
+// System calls shared by both pollers.
 
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace escapement::posix {
 
-// Owns a descriptor; closes it.
+// Owns a file descriptor and closes it when destroyed.
 class Fd {
  public:
   Fd() = default;
@@ -32,34 +32,35 @@ class Fd {
   ~Fd() { reset(); }
 
   int get() const { return fd_; }
-  // Whoever asks closes it.
+  // Releases ownership; the caller must close the descriptor.
   int release() { return std::exchange(fd_, -1); }
   explicit operator bool() const { return fd_ >= 0; }
-  // Not retried after EINTR: on Linux the descriptor is gone by then, and the number may be somebody else's.
+  // Closes the descriptor. Does not retry after EINTR: on Linux the descriptor is closed by then, and its
+  // number may already belong to another file.
   void reset();
 
  private:
   int fd_ = -1;
 };
 
-// CLOCK_MONOTONIC: does not run while the machine is suspended, and never goes back.
+// Reads CLOCK_MONOTONIC, which stops while the machine is suspended and never goes back.
 Instant monotonic_now();
-// CLOCK_REALTIME.
+// Reads CLOCK_REALTIME.
 SystemTime wall_now();
-// From the kernel's generator.
+// Returns 64 bits from the kernel's random generator.
 std::uint64_t entropy();
 
-// An eventfd that other threads write to so that a sleeping poller returns. Many wakes before the poller
-// looks are one.
+// An eventfd that other threads write to in order to wake a sleeping poller. Several wakes before the poller
+// looks count as one.
 class WakeFd {
  public:
-  // The descriptor that one is made of. Fails: overloaded.
+  // Opens the descriptor that a WakeFd is made of. Errors: overloaded.
   static Result<Fd> open();
   explicit WakeFd(Fd opened) : fd_(std::move(opened)) {}
   int fd() const { return fd_.get(); }
-  // Any thread.
+  // Wakes the poller; may be called from any thread.
   void wake() noexcept;
-  // By the poller, when the descriptor is readable.
+  // Called by the poller when the descriptor is readable.
   void clear() noexcept;
 
  private:
@@ -67,18 +68,19 @@ class WakeFd {
   std::atomic<bool> pending_{false};
 };
 
-// What ppoll and epoll_pwait2 take. `length` is not negative.
+// Converts a non-negative duration for ppoll and epoll_pwait2.
 timespec to_timespec(Duration length);
 
-// sendfile, which unlike send cannot be told to raise no SIGPIPE: that one is kept from being delivered.
+// Calls sendfile without raising SIGPIPE. sendfile has no flag for that, as send does, so the signal is
+// blocked and discarded.
 ssize_t send_file(int socket, int file, off_t offset, std::size_t most);
 
-// How late the kernel may make this thread's sleeps so that wake-ups fall together.
+// How much the kernel may delay this thread's sleeps in order to merge wake-ups.
 Duration timer_slack();
 void set_timer_slack(Duration slack);
-// Whether this thread's nice value is above 0.
+// Returns whether this thread's nice value is above 0.
 bool niced();
-// The kernel's number of this thread.
+// Returns the kernel's id of this thread.
 int thread_id();
 
 }  // namespace escapement::posix

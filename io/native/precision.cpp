@@ -12,8 +12,8 @@ namespace {
 constexpr Duration slack_max = 1s;
 constexpr Duration stretch_max = 10ms;
 
-// What it takes to wake up on a core that is awake, at the least: sleeping for less only makes a timer late,
-// and costs more than asking for events until it is due.
+// The shortest time in which a running core wakes up. Sleeping for less only makes a timer late, and costs
+// more than polling for events until it is due.
 constexpr Duration wake_up_least = 5us;
 
 bool within(Duration value, Duration least, Duration most) { return value >= least && value <= most; }

@@ -44,7 +44,7 @@ struct Precision {
   // comes due.
   Duration spin;
 
-  // What programs that measure or play in time want.
+  // The settings for programs that measure or play in time.
   static constexpr Precision precise() { return {Duration(1ns), 200us, Duration()}; }
 };
 
@@ -53,7 +53,7 @@ Result<> check(const Precision& precision);
 
 namespace detail {
 
-// What the pollers share: how long to ask the kernel to sleep. Begins with the first wait on a thread.
+// How long the pollers ask the kernel to sleep. Begins with the first wait on a thread.
 class SleepPlan {
  public:
   // `precision` is within its bounds (checked).

@@ -34,7 +34,8 @@ Error failure(int status, const std::string& host) {
   }
 }
 
-// RFC 6761 section 6.3: "localhost" and every name below it is this machine, and never asked of DNS.
+// Returns whether `host` is "localhost" or a name below it: this machine, never looked up in DNS (RFC 6761
+// section 6.3).
 bool is_localhost(std::string_view host) {
   constexpr std::string_view name = "localhost";
   if (host.ends_with('.')) host.remove_suffix(1);
@@ -49,8 +50,8 @@ std::vector<SocketAddress> loopback(AddressFamily family, std::uint16_t port) {
   return addresses;
 }
 
-// A question that c-ares has. It outlives the task that asked: c-ares cannot forget a single question, so
-// when the task is gone the answer is dropped when it comes.
+// A query in c-ares. Outlives the task that asked, because c-ares cannot cancel a single query: once the task
+// is destroyed, the reply is dropped when it arrives.
 struct Query {
   bool abandoned = false;
   int status = ARES_SUCCESS;
@@ -73,7 +74,7 @@ void on_answer(void* argument, int status, int, ares_addrinfo* info) {
   if (info != nullptr) ares_freeaddrinfo(info);
 }
 
-// Leaves the query to on_answer if its answer has not come.
+// Frees the query, or leaves it to on_answer if the reply has not arrived yet.
 struct QueryOwner {
   void operator()(Query* query) const {
     if (query->answered.is_set()) {
@@ -86,7 +87,7 @@ struct QueryOwner {
 
 }  // namespace
 
-// c-ares's channel, its sockets in the backend and its timeouts in the timer queue.
+// The c-ares channel, with its sockets in the backend and its timeouts in the timer queue.
 class Resolver::Channel final : public Runnable {
  public:
   Channel(FdBackend& backend, Reactor& reactor) : backend_(backend), reactor_(reactor) {}
@@ -118,13 +119,13 @@ class Resolver::Channel final : public Runnable {
     ares_addrinfo_hints hints{};
     hints.ai_family = as_system(family);
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags =
-        ARES_AI_NUMERICSERV;  // otherwise it reads /etc/services, by glibc, which may abort without memory
+    hints.ai_flags = ARES_AI_NUMERICSERV;  // otherwise c-ares reads /etc/services through glibc, which may
+                                           // abort without memory
     ares_getaddrinfo(channel_, host.c_str(), std::to_string(port).c_str(), &hints, on_answer, query);
     arm_timer();
   }
 
-  // A timeout of c-ares's fell due.
+  // Called when a timeout of c-ares expires.
   void run() override { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }
 
  private:
@@ -154,7 +155,7 @@ class Resolver::Channel final : public Runnable {
       if (!readable && !writable) return;
       at = sockets_.emplace(sockets_.end(), *this);
       at->watch.fd = fd;
-      if (!backend_.watch(at->watch)) {  // no room: the question runs into its timeout
+      if (!backend_.watch(at->watch)) {  // no room: the query runs into its timeout
         sockets_.erase(at);
         return;
       }
@@ -165,12 +166,12 @@ class Resolver::Channel final : public Runnable {
       return;
     }
     at->watch.readable = readable ? &at->readable : nullptr;
-    // No room for it: the question runs into its timeout.
+    // If there is no room, the query runs into its timeout.
     at->watch.writable = writable && backend_.watch_writes(at->watch) ? &at->writable : nullptr;
   }
 
-  // The backend tells of an edge once, and c-ares may leave bytes of a TCP answer: look again while there
-  // are.
+  // The backend reports an edge once, and c-ares may leave bytes of a TCP reply unread: repeat while there
+  // are any.
   void on_readable(Watched& watched) {
     const ares_socket_t fd = watched.watch.fd;
     process(fd, ARES_SOCKET_BAD);

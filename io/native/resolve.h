@@ -1,4 +1,4 @@
-// Resolver: names to addresses, by c-ares, without ever blocking the loop.
+// Resolver: resolves host names by c-ares, without blocking the loop.
 
 #pragma once
 
@@ -16,12 +16,12 @@ namespace escapement {
 enum class AddressFamily { any, v4, v6 };
 
 struct ResolverOptions {
-  // "127.0.0.1:5353,[::1]:53"; empty: those of /etc/resolv.conf.
+  // DNS servers, as "127.0.0.1:5353,[::1]:53"; empty: those of /etc/resolv.conf.
   std::string servers;
-  // Of one try, and how many tries there are per server.
+  // The timeout of one try, and the number of tries per server.
   Duration timeout = 2s;
   int tries = 2;
-  // Answers that are known beforehand: for `host` and `port`, `address` (a literal) is used instead.
+  // Fixed addresses: for `host` and `port`, `address` (a literal) is used instead of a look-up.
   struct Override {
     Override(std::string h, std::uint16_t p, std::string a)
         : host(std::move(h)), port(p), address(std::move(a)) {}
@@ -30,22 +30,22 @@ struct ResolverOptions {
     std::string address;
   };
   std::vector<Override> overrides;
-  // Addresses of the other one do not count, those given literally neither.
+  // Drops addresses of the other family, including literal ones.
   AddressFamily family = AddressFamily::any;
 };
 
 class Resolver {
  public:
-  // Both must outlive it.
+  // Both arguments must outlive the resolver.
   Resolver(FdBackend& backend, Reactor& reactor, ResolverOptions options);
   Resolver(const Resolver&) = delete;
-  // Queries that are under way fail with cancelled.
+  // Fails the queries in flight with cancelled.
   ~Resolver();
 
-  // The addresses of `host`, IPv6 and IPv4, in the order of RFC 6724; at least one. Literal addresses are
-  // answered at once, and so are "localhost" and the names below it (this machine: RFC 6761); names in
-  // /etc/hosts from there. Fails, naming the host: not_found when there is no such name or it has no address,
-  // unavailable when no server answered. Destroying the task drops a late answer.
+  // Returns the addresses of `host`, IPv6 and IPv4, at least one, in the order of RFC 6724. Literal
+  // addresses, "localhost" and the names below it (this machine: RFC 6761) need no look-up; names in
+  // /etc/hosts are taken from there. Errors name the host: not_found when there is no such name or it has no
+  // address, unavailable when no server replied. Destroying the task drops a late reply.
   Task<std::vector<SocketAddress>> resolve(std::string host, std::uint16_t port);
 
  private:

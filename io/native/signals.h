@@ -1,4 +1,4 @@
-// Signals: SIGINT and SIGTERM as something to await.
+// Signals: SIGINT, SIGTERM and the like as something to await.
 
 #pragma once
 
@@ -10,17 +10,17 @@
 
 namespace escapement {
 
-// Takes the signals it is given away from their default effect, for the whole process, as long as it lives;
-// afterwards they are as before. Make it before other threads are started: it blocks the signals in the
-// calling thread, and new threads inherit that.
+// Takes the given signals from their default effect, for the whole process and as long as this lives, then
+// restores it. Make it before starting other threads: it blocks the signals in the calling thread, and new
+// threads inherit that.
 class Signals {
  public:
-  // The backend must outlive it. Errc::overloaded when no descriptor is left.
+  // `backend` must outlive the result. Errors: overloaded when no descriptor is left.
   static Result<std::unique_ptr<Signals>> make(FdBackend& backend, std::initializer_list<int> numbers);
   ~Signals();
 
-  // The number of the next one of them that arrives. Several of the same number that arrive before they are
-  // awaited may count as one. One waiter at a time.
+  // Waits for the next of the signals and returns its number. Signals of the same number that arrive before
+  // they are awaited may count as one. Only one task may wait at a time.
   Task<int> next();
 
  private:

@@ -13,10 +13,10 @@ namespace escapement {
 
 namespace {
 
-constexpr int accepts_in_a_row_max = 32;  // then others run
+constexpr int accepts_in_a_row_max = 32;  // then other tasks run
 
-// A socket, and the backend's watch over it: begun when it first has to wait, so that a connection that never
-// has to costs no entry; ended before it is closed.
+// A socket and the backend's watch over it. The watch starts when the socket first has to wait, so a
+// connection that never waits costs no entry; it ends before the socket is closed.
 class Socket {
  public:
   Socket(FdBackend& backend, posix::Fd fd) : backend_(backend) { watch_.fd = fd.release(); }
@@ -43,14 +43,15 @@ class Socket {
     writes_watched_ = static_cast<bool>(watched);
     return watched;
   }
-  // After begin_watch.
+  // Requires begin_watch first.
   detail::FdReadiness readable() { return detail::until_readable(watch_); }
-  // After begin_watch_writes (checked: nobody would wake the waiter).
+  // Requires begin_watch_writes first (checked: otherwise nothing would wake the waiter).
   detail::FdReadiness writable() {
     ESC_CHECK(writes_watched_);
     return detail::until_writable(watch_);
   }
-  // `waiter` becomes ready at the next event. Nobody reads (checked: that one would never be woken).
+  // Makes `waiter` ready at the next event. Nobody may be reading (checked: that reader would never be
+  // woken).
   void at_next_event(Runnable* waiter) {
     ESC_CHECK(watch_.readable == nullptr || watch_.news_only);
     watch_.readable = waiter;
@@ -156,7 +157,7 @@ class TcpStream final : public Stream {
     char byte = 0;
     const ssize_t count = ::recv(socket_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-    socket_.watch().may_read = true;  // whatever the poller has told of so far
+    socket_.watch().may_read = true;  // whatever the poller has reported so far
     return true;
   }
 
@@ -172,10 +173,10 @@ class TcpStream final : public Stream {
 
  private:
   static constexpr ssize_t none_yet = -1;
-  static constexpr ssize_t failed = -2;  // read_failed_ says how
+  static constexpr ssize_t failed = -2;  // read_failed_ holds the errno
 
-  // How many bytes were there, 0 at the end; or one of the two above. A read that brings less than it has
-  // room for has taken all there was.
+  // Returns the number of bytes read, 0 at the end, or one of the two values above. A read that returns less
+  // than it has room for has drained the socket.
   ssize_t receive(MutableBytes into) {
     if (read_failed_ != 0) return failed;
     for (;;) {
@@ -192,7 +193,7 @@ class TcpStream final : public Stream {
     }
   }
 
-  // One call of sendfile. False where the kernel cannot do it for this file.
+  // Calls sendfile once. Returns false if the kernel cannot do it for this file.
   bool send_from(FileRange& range, std::uint64_t most) {
     const ssize_t count = posix::send_file(socket_.fd(), range.fd, static_cast<off_t>(range.offset),
                                            static_cast<std::size_t>(most));
@@ -217,7 +218,7 @@ class TcpStream final : public Stream {
 
   Socket socket_;
   SocketAddress peer_;
-  // The errno of what failed and nobody has been told yet: the kernel says it once.
+  // The errno of a failure that has not been reported yet; the kernel reports it only once.
   int read_failed_ = 0;
   int write_failed_ = 0;
 };
@@ -244,7 +245,7 @@ class TcpListener final : public Listener {
         co_await socket_->readable();
         continue;
       }
-      if (!fd && broke_before(number) && ++broken <= accepts_in_a_row_max) continue;  // the next one
+      if (!fd && broke_before(number) && ++broken <= accepts_in_a_row_max) continue;  // take the next one
       if (!fd) co_return Error::from_errno(number, "accept", Errc::overloaded);
       co_return std::make_unique<TcpStream>(backend_, std::move(fd),
                                             SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
@@ -255,8 +256,9 @@ class TcpListener final : public Listener {
   std::string address() const override { return address_.text(); }
 
  private:
-  // What accept(2) says of the one connection that it took off the queue. Whatever else it says, of our
-  // descriptors, memory, filters or socket, may go on: the caller rests.
+  // Returns whether `number`, from accept(2), concerns only the connection that it took off the queue. Any
+  // other error (descriptors, memory, filters, the socket) may persist: the caller pauses before it tries
+  // again.
   static bool broke_before(int number) {
     switch (number) {
       case ECONNABORTED:
@@ -291,7 +293,8 @@ Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress addre
   if (number == EINPROGRESS || number == EINTR) {
     Result<> watched = socket.begin_watch_writes();
     if (!watched) co_return std::move(watched).error().nothing_sent();
-    // Woken before it is decided? Then it is not writable yet and SO_ERROR says nothing: ask for the peer.
+    // A wake-up before the connection is decided leaves SO_ERROR at 0; only getpeername shows that it
+    // succeeded.
     for (;;) {
       co_await socket.writable();
       socklen_t length = sizeof number;
@@ -307,7 +310,7 @@ Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress addre
   co_return std::move(stream);
 }
 
-// RFC 8305 section 4: the families alternate, the first stays first.
+// Alternates the address families, starting with the first (RFC 8305 section 4).
 std::vector<SocketAddress> interleaved(std::vector<SocketAddress> addresses) {
   std::vector<SocketAddress> result;
   std::deque<SocketAddress> other;
@@ -326,8 +329,8 @@ std::vector<SocketAddress> interleaved(std::vector<SocketAddress> addresses) {
   return result;
 }
 
-// Starts one attempt after the other: when the last failed, or after `delay`. The first success wins and the
-// others are destroyed; when all have failed, the first failure is reported.
+// Starts one attempt after the other: when the last one failed, or after `delay`. The first success wins and
+// the others are destroyed. If all fail, reports the first failure.
 Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<SocketAddress> addresses,
                                              Duration delay) {
   detail::PromiseBase& self = co_await detail::this_task;
@@ -361,7 +364,7 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
   }
 }
 
-// The resolver only says that no server answered, also where it had no descriptor to ask with.
+// Restores the real error: the resolver reports `unavailable` even when it had no descriptor to ask with.
 Error without_descriptors(Error error, const std::string& host) {
   if (error != Errc::unavailable) return error;
   const posix::Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -369,7 +372,7 @@ Error without_descriptors(Error error, const std::string& host) {
   return Error::from_errno(errno, "resolve " + host).nothing_sent();
 }
 
-// "10.0.0.1:443", or where there are several "a.test:443 (10.0.0.1:443 and 2 more)".
+// Returns "10.0.0.1:443", or for several addresses "a.test:443 (10.0.0.1:443 and 2 more)".
 std::string name_of(const std::vector<SocketAddress>& addresses, const std::string& host) {
   const std::string first = addresses.front().text();
   if (addresses.size() == 1) return first;
@@ -414,10 +417,10 @@ namespace {
 
 struct Bound {
   posix::Fd fd;
-  std::string what;  // for messages
+  std::string what;  // for error messages
 };
 
-// A socket bound to `address`, but not listening; `shared`: beside others that share it.
+// Binds a socket to `address` without listening. `shared` lets other sockets share the address.
 Result<Bound> bind_to(std::string_view address, bool shared) {
   Result<HostAndPort> parsed = parse_host_and_port(address);
   if (!parsed) return std::move(parsed).error();
