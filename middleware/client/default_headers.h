@@ -1,4 +1,4 @@
-// DefaultHeaders: fields that every request carries unless it says otherwise.
+// DefaultHeaders: header fields for every request that does not set them itself.
 
 #pragma once
 
@@ -6,8 +6,8 @@
 
 namespace escapement::http {
 
-// Adds each of `headers` whose name the request does not have. A request's own values are never touched.
-// Inside a Redirect layer it acts on every hop: keep credentials out of it, or put it outside.
+// Adds each of `headers` whose name the request does not have; never changes the request's own values. Inside
+// a Redirect layer it acts on every hop: keep credentials out of it, or put it outside.
 struct DefaultHeaders {
   Headers headers;
 

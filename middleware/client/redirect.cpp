@@ -31,7 +31,7 @@ void strip_credentials(Headers& headers) {
   }
 }
 
-// "GET http://a/ -> http://b/ -> ...": what a person needs to see the mistake.
+// Returns "GET http://a/ -> http://b/ -> ...", for error messages.
 std::string history_text(const std::vector<std::string>& history) {
   std::string text;
   for (const std::string& hop : history) {

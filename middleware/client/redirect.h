@@ -6,7 +6,7 @@
 
 namespace escapement::http {
 
-// Follows redirects until another answer comes.
+// Follows redirects until a response is not one.
 //
 //     status     method                           body
 //     301, 302   POST becomes GET, others stay    dropped when the method changed
@@ -14,15 +14,17 @@ namespace escapement::http {
 //     307, 308   stays                            sent again; one that cannot be: the 3xx is returned
 //
 // A 3xx without Location or with an empty one, and every other 3xx, is returned. Location is relative to the
-// URL that answered and read as browsers do (Url::resolve); userinfo in it is dropped. A hop to another
+// URL that responded and read as browsers do (Url::resolve); userinfo in it is dropped. A hop to another
 // origin (scheme, host or port) strips Authorization, Cookie, Cookie2, Proxy-Authorization, WWW-Authenticate
-// and Host, and they stay stripped on a later hop back (the lesson of CVE-2024-45336). From https to http is
-// refused unless allowed. The same URL may come again: a cookie, or time, may change its answer. A
+// and Host, and they stay stripped on a later hop back (the lesson of CVE-2024-45336). A hop from https to
+// http is refused unless allowed. The same URL may come again: a cookie, or time, may change its response.
 // Retry-After is not waited for, as in browsers.
 //
-// Fails: limit_exceeded after `hops_max` hops, naming the URLs on the way; bad_message for a Location that
-// is no http URL, or a refused downgrade.
-// RFC 9110 section 15.4; Fetch "HTTP-redirect fetch"; the behaviour of Go and tower-http where those differ.
+// Errors: limit_exceeded after `hops_max` hops, naming the URLs on the way; bad_message for a Location that
+// is not an http URL, or for a refused downgrade.
+//
+// Sources: RFC 9110 section 15.4; Fetch "HTTP-redirect fetch"; the behaviour of Go and tower-http where those
+// differ.
 struct Redirect {
   int hops_max = 10;
   bool allow_https_to_http = false;

@@ -6,7 +6,7 @@ namespace escapement::http {
 
 namespace {
 
-// What to send when there may be another attempt afterwards.
+// Returns the copy to send while another attempt may follow.
 Request copy_of(const Request& request) {
   Request copy = request.copy_without_body();
   copy.body = request.body.copy();
@@ -25,7 +25,7 @@ Task<Response> only_attempt(Request request, const Service& next, bool idempoten
 
 }  // namespace
 
-// Nothing when the server asks for more than is waited for here.
+// Returns no delay when the server asks for a longer wait than this layer allows.
 std::optional<Duration> Retry::delay_after(const RetryDecision& decision, int retry,
                                            Random& drawn_from) const {
   if (decision.server_delay) {
@@ -55,7 +55,7 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
     const std::optional<Duration> delay = delay_after(decision, made - 1, drawn_from);
     if (!delay || reactor.precise_now() + *delay >= request.deadline) co_return std::move(outcome);
     if (observer) observer(RetryNotice{attempt, made, *delay});
-    outcome = Error::cancelled();  // gives up the failed answer's body before the wait
+    outcome = Error::cancelled();  // destroys the failed response's body before the wait
     co_await sleep(*delay);
   }
 }

@@ -1,4 +1,4 @@
-// Retry: another attempt after a failure that another attempt may mend.
+// Retry: repeats a request after a failure that may be temporary.
 
 #pragma once
 
@@ -10,38 +10,39 @@
 namespace escapement::http {
 
 enum class Jitter {
-  full,  // the backoff's delay is drawn from [0, delay]: spreads clients that failed together
-  none,  // the delay itself
+  full,  // draws the delay from [0, delay]: spreads clients that failed together
+  none,  // waits the full delay
 };
 
-// What a Retry tells its observer before it waits.
+// Passed to a Retry's observer before each wait.
 struct RetryNotice {
-  const Attempt& attempt;  // what the last attempt came to
-  int attempts_made;       // 1 after the first
-  Duration delay;          // how long it waits now
+  const Attempt& attempt;  // the outcome of the last attempt
+  int attempts_made;       // 1 after the first attempt
+  Duration delay;          // the wait that follows
 };
 
-// Tries up to `attempts` times. Which outcomes are tried again, and who names the delay, is the table in
-// retry_policy.h; the delay is full-jitter exponential backoff unless the server names one.
+// Makes up to `attempts` attempts. The table in retry_policy.h says which outcomes are retried and who sets
+// the delay: exponential backoff with full jitter, unless the server names a delay.
 //
-// It never sends less than the request: a body that streams cannot be sent twice, so such a request gets
-// one attempt, and a failure says so. It does not wait longer than the caller would (Request::deadline, set
-// by an enclosing Timeout), nor longer than `server_delay_max`: then the last outcome is returned at once
-// and no figure of the server's is undercut. The outcome of the last attempt is the result, whatever it is.
+// Never sends less than the whole request: a streaming body cannot be sent twice, so such a request gets one
+// attempt, and its failure says so. Waits neither past the caller's deadline (Request::deadline, set by an
+// enclosing Timeout) nor longer than `server_delay_max`: the last outcome is then returned at once, so a
+// delay that the server named is never cut short. The result is the outcome of the last attempt, whatever it
+// is.
 struct Retry {
   int attempts = 3;
   Duration backoff = 100ms;
   Duration backoff_max = 20s;
   Jitter jitter = Jitter::full;
   Duration server_delay_max = 60s;
-  // Treat every request as idempotent: the caller knows that sending twice does no harm.
+  // Treats every request as idempotent: the caller knows that sending twice does no harm.
   bool repeat_any_method = false;
-  // Where jitter is drawn from; null: the reactor's generator. Must outlive the calls.
+  // The source of the jitter; null: the reactor's generator. Must outlive the calls.
   Random* random = nullptr;
   // Called before each wait. May be empty.
   std::function<void(const RetryNotice&)> observer = {};
 
-  // Delays of exactly 100, 200, 400, ... 6400, 6400 ms.
+  // Returns a Retry with delays of exactly 100, 200, 400, ... 6400, 6400 ms.
   static Retry doubling(int attempts) {
     Retry retry;
     retry.attempts = attempts;

@@ -15,7 +15,7 @@ constexpr RetryDecision backoff{true};
 constexpr Duration unreadable = Duration::max();
 constexpr Duration too_many_requests_wait = 60s;
 
-// "120" or "1.5".
+// A number such as "120" or "1.5".
 struct Decimal {
   std::int64_t whole = 0;  // saturated
   std::int64_t billionths = 0;
@@ -32,7 +32,7 @@ std::optional<Decimal> decimal(std::string_view text) {
   std::int64_t unit = 100'000'000;
   for (const char digit : text.substr(point + 1)) {
     if (!is_digit(digit)) return std::nullopt;
-    number.billionths += unit > 0 ? unit * (digit - '0') : digit != '0';  // what is cut is rounded up
+    number.billionths += unit > 0 ? unit * (digit - '0') : digit != '0';  // digits that are cut round up
     unit /= 10;
   }
   return number;
@@ -51,10 +51,10 @@ SystemTime clock_of(const Headers& headers, SystemTime now) {
   return parsed ? *parsed : now;
 }
 
-// What the reset of a rate limit says, in any of the ways that are in use.
+// Reads the reset of a rate limit, in any of the forms in use.
 Duration until_reset(std::string_view reset, SystemTime clock, SystemTime now) {
-  constexpr std::int64_t three_years = 100'000'000;        // more seconds are a date
-  constexpr std::int64_t year_5138 = 1'000 * three_years;  // and a later one is in milliseconds
+  constexpr std::int64_t three_years = 100'000'000;        // a larger number of seconds is a date
+  constexpr std::int64_t year_5138 = 1'000 * three_years;  // a later date is in milliseconds
   SystemTime at;
   if (const std::optional<Decimal> number = decimal(reset)) {
     if (number->whole <= three_years) return number->as_seconds();
@@ -70,7 +70,8 @@ Duration until_reset(std::string_view reset, SystemTime clock, SystemTime now) {
   return std::max(at - clock, Duration());
 }
 
-// Until an exhausted rate limit is filled again, where the fields say so; the longest where several do.
+// Returns the time until an exhausted rate limit resets, if the header fields say so; the longest if there
+// are several.
 std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exhausted, SystemTime now) {
   std::optional<Duration> longest;
   const auto see = [&](std::string_view remaining, std::string_view reset) {
@@ -84,7 +85,7 @@ std::optional<Duration> rate_limit_reset(const Headers& headers, bool surely_exh
   const std::string limits = headers.joined("ratelimit").value_or("");
   std::string_view list = limits;
   see(list_parameter(list, "remaining"), list_parameter(list, "reset"));
-  while (!list.empty()) {  // one policy each
+  while (!list.empty()) {  // one policy per element
     const std::size_t end = std::min(list.find(','), list.size());
     const std::string_view policy = list.substr(0, end);
     see(list_parameter(policy, "r"), list_parameter(policy, "t"));

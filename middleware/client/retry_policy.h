@@ -40,7 +40,7 @@
 
 namespace escapement::http {
 
-// What one attempt came to.
+// The outcome of one attempt.
 class Attempt {
  public:
   explicit Attempt(const Response& response) : response_(&response) {}
@@ -61,14 +61,14 @@ struct RetryDecision {
   Duration backoff_min = {};
 };
 
-// (`idempotent`, for `judge`: message.h.)
+// Not here: `idempotent`, the first argument of `decide`; see message.h.
 
 // The table above. `now` is the wall clock, for dates in a response that has no Date of its own.
 RetryDecision decide(bool idempotent, const Attempt& attempt, SystemTime now);
 
-// What Retry-After asks for: seconds, also with decimals, or a date (SystemTime::parse_http_date, RFC 3339),
-// measured against the response's own Date so that a wrong clock on either side does not matter. A date in
-// the past is zero; the longest counts where there are several. Nothing where it is absent or malformed.
+// Reads Retry-After: seconds, also with decimals, or a date (SystemTime::parse_http_date, RFC 3339), measured
+// against the response's own Date so that a wrong clock on either side does not matter. A date in the past is
+// zero; the longest counts where there are several. Nothing where it is absent or malformed.
 std::optional<Duration> retry_after(const Headers& headers, SystemTime now);
 
 // min(`most`, `base` * 2^retry) for the first (0), second (1), ... retry; no overflow.

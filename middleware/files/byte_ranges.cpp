@@ -9,10 +9,10 @@ namespace escapement::http {
 
 namespace {
 
-// What is too large for 64 bits is beyond every end.
+// Parses digits. A number too large for 64 bits becomes the largest one, which is beyond every end.
 constexpr auto position = parse_saturated<std::uint64_t>;
 
-// What "first-last", "first-" or "-suffix" means; length 0: nothing of it is there. Nullopt: malformed.
+// Parses "first-last", "first-" or "-suffix". Length 0: the range selects no byte. Nullopt: malformed.
 std::optional<ByteRange> range_of(std::string_view spec, std::uint64_t size) {
   const std::size_t dash = spec.find('-');
   if (dash == spec.npos) return std::nullopt;

@@ -1,4 +1,4 @@
-// Byte ranges (RFC 9110 section 14): which parts of a representation a request wants. Pure.
+// Byte ranges (RFC 9110 section 14): the parts of a representation that a request wants. Pure.
 
 #pragma once
 
@@ -17,18 +17,18 @@ struct ByteRange {
 class ByteRanges {
  public:
   enum class Kind {
-    whole,          // no range, or one that is to be ignored: 200
+    whole,          // no range, or an ignored one: 200
     some,           // `ranges`: 206
-    unsatisfiable,  // none of them has a byte of it: 416
+    unsatisfiable,  // none of the ranges selects a byte: 416
   };
   explicit ByteRanges(Kind which) : kind(which) {}
   Kind kind;
   std::vector<ByteRange> ranges;
 };
 
-// What the value of Range asks of a representation of `size` bytes, in its order. Ignored, as the RFC allows:
-// another unit, what is malformed, more than `most` ranges, and ranges that come to more than the whole in
-// sum (they overlap: the whole costs less; the lesson of CVE-2011-3192).
+// Parses the value of Range for a representation of `size` bytes and keeps the order of the ranges. Ignored,
+// as the RFC allows: other units, malformed values, more than `most` ranges, and ranges that add up to more
+// than the whole (they overlap, so the whole costs less; the lesson of CVE-2011-3192).
 ByteRanges parse_byte_ranges(std::string_view value, std::uint64_t size, std::size_t most);
 
 }  // namespace escapement::http

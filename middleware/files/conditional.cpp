@@ -7,7 +7,7 @@ namespace {
 bool is_weak(std::string_view etag) { return etag.starts_with("W/"); }
 std::string_view opaque(std::string_view etag) { return is_weak(etag) ? etag.substr(2) : etag; }
 
-// The entity-tag that `list` begins with; empty when it begins with something else.
+// Returns the entity-tag at the start of `list`, or empty if there is none.
 std::string_view first_etag(std::string_view list) {
   const std::size_t open = is_weak(list) ? 2 : 0;
   if (list.substr(open, 1) != "\"") return {};

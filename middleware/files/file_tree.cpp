@@ -14,10 +14,10 @@ namespace {
 
 constexpr int races_max = 8;  // a rename during the look-up: the kernel asks to try again
 
-// Not blocking: opening a FIFO must not wait for its other end.
+// Non-blocking: opening a FIFO must not wait for its other end.
 constexpr int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
-// "a/b", "a/b/" or "": nothing that leads up, back or nowhere.
+// Accepts "a/b", "a/b/" and "": no empty, "." or ".." segments.
 bool well_formed(std::string_view path) {
   if (path.find('\0') != path.npos || path.starts_with('/')) return false;
   while (!path.empty()) {
@@ -37,7 +37,7 @@ Error failure(int number, const std::string& path) {
     case EMFILE:
     case ENFILE:
     case ENOMEM: return Error::from_errno(number, what, Errc::overloaded);
-    default:  // ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EXDEV (it leads out), ENXIO, EIO
+    default:  // ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG, EXDEV (leads out), ENXIO, EIO
       return Error::from_errno(number, what, Errc::not_found);
   }
 }
@@ -65,8 +65,8 @@ posix::Fd FileTree::open_below(const std::string& path) const {
     const long fd = ::syscall(SYS_openat2, root_.get(), path.c_str(), &how, sizeof how);
     if (fd >= 0) return posix::Fd(static_cast<int>(fd));
     if (errno == EINTR || (errno == EAGAIN && ++races < races_max)) continue;
-    // Too old a kernel, or a sandbox that does not know the call. EPERM may also be the file's own answer,
-    // which is then the same again.
+    // The kernel is too old, or a sandbox does not know the call. EPERM may also concern the file itself; the
+    // walk then ends with the same error.
     if (errno == ENOSYS || errno == EPERM) return walk(path);
     return posix::Fd();
   }

@@ -1,4 +1,4 @@
-// FileTree: opening the files below one folder, and nothing else.
+// FileTree: opens the files below one folder, and nothing else.
 
 #pragma once
 
@@ -25,24 +25,24 @@ struct OpenFile {
 
 // How a path is kept below the folder.
 enum class Containment {
-  // By the kernel: openat2 with RESOLVE_BENEATH (Linux 5.6). Symbolic links may point to what is below the
-  // folder, relatively. Where the kernel lacks it, as `walk`.
+  // By the kernel: openat2 with RESOLVE_BENEATH (Linux 5.6). Symbolic links may point below the folder, by
+  // relative paths. Falls back to `walk` where the kernel lacks it.
   kernel,
-  // One folder after the other; no symbolic link at all.
+  // One folder after the other, refusing every symbolic link.
   walk,
 };
 
-// Opening a file and asking for its size may block the thread for a disk, as any file access under Linux
-// may: keep the tree on local storage.
+// Opens regular files below a folder. Opening a file and reading its size may block the thread on the disk,
+// as any file access on Linux may: keep the tree on local storage.
 class FileTree {
  public:
-  // The folder is opened here once: renaming or replacing it later changes nothing. Errc::not_found,
-  // permission_denied, invalid_argument when it is no folder.
+  // Opens the folder once: renaming or replacing it later changes nothing. Errors: not_found;
+  // permission_denied; invalid_argument when `root` is not a folder.
   static Result<FileTree> open(const std::string& root, Containment containment = Containment::kernel);
 
-  // `path` is relative, without "." and ".." segments and without NUL (Errc::not_found otherwise). Fails:
-  // not_found also for what is neither file nor folder and for links that lead out; invalid_argument for a
-  // folder; permission_denied; overloaded when no descriptor is left.
+  // Opens the file at `path`, which is relative and has no "." or ".." segment and no NUL (not_found
+  // otherwise). Errors: not_found, also for anything that is neither file nor folder and for links that lead
+  // out; invalid_argument for a folder; permission_denied; overloaded when no descriptor is left.
   Result<OpenFile> file(const std::string& path) const;
 
  private:

@@ -40,7 +40,7 @@ std::string in_hexadecimal(std::uint64_t number) {
   return text;
 }
 
-// As nginx makes it, but with nanoseconds: the same on every machine that has the same copy.
+// Makes the ETag as nginx does, but with nanoseconds: the same on every machine that has the same copy.
 std::string etag_of(const OpenFile& file) {
   return '"' + in_hexadecimal(static_cast<std::uint64_t>(file.modified_seconds)) + '.' +
          in_hexadecimal(static_cast<std::uint64_t>(file.modified_nanoseconds)) + '-' +
@@ -49,10 +49,10 @@ std::string etag_of(const OpenFile& file) {
 
 bool has_hidden_name(std::string_view path) { return path.starts_with('.') || path.find("/.") != path.npos; }
 
-// One file being served.
+// The delivery of one file.
 class Delivery {
  public:
-  // A file that is dated in the future counts as changed `now` (RFC 9110 section 8.8.2.1).
+  // Treats a file that is dated in the future as changed `now` (RFC 9110 section 8.8.2.1).
   Delivery(OpenFile file, std::string_view name, SystemTime now, const StaticFilesOptions& options)
       : file_(std::make_shared<posix::Fd>(std::move(file.fd))),
         size_(file.size),
@@ -87,7 +87,7 @@ class Delivery {
   Response with_fields(Response response) const {
     response.headers.add("ETag", validators_.etag);
     const std::string modified = validators_.modified->http_date();
-    // The server's own Date is made once a turn, and may be a second older.
+    // Sets Date explicitly, because the server makes its own once a turn, and that may be a second older.
     if (modified == now_.http_date()) response.headers.add("Date", modified);
     response.headers.add("Last-Modified", modified);
     response.headers.add("Accept-Ranges", "bytes");
@@ -124,8 +124,8 @@ class Delivery {
     return small_body(range);
   }
 
-  // In memory, so that it leaves together with the head. A file that has become shorter is left to the body
-  // that notices.
+  // Returns the bytes in memory, so that they leave together with the head. If the file has become shorter,
+  // returns the body that detects it.
   Body small_body(ByteRange range) const {
     Result<std::string> bytes = read_whole(*file_, range);
     if (!bytes) return file_body(file_, range, options_.piece_bytes);
@@ -162,7 +162,7 @@ Task<Response> StaticFiles::serve(Request request, std::string path) const {
     response.headers.add("Allow", "GET, HEAD, OPTIONS");
     co_return std::move(response);
   }
-  // An encoded '/' belongs to a name, and no file can have such a one.
+  // An encoded '/' is part of a name, and no file can have such a name.
   if (normal_spelling(request.url.path()).find("%2F") != std::string::npos) co_return plain(404);
   if (!options.hidden && has_hidden_name(path)) co_return plain(404);
   const bool folder = path.empty() || path.ends_with('/');

@@ -1,4 +1,4 @@
-// StaticFiles: the files of one folder as a Service.
+// StaticFiles: serves the files of one folder.
 
 #pragma once
 
@@ -13,32 +13,32 @@ namespace escapement::http {
 
 class StaticFilesOptions {
  public:
-  std::string index = "index.html";    // answers for its folder; empty: none does
-  bool hidden = false;                 // whether names that begin with '.' exist
-  std::string cache_control;           // of every file; empty: none
-  std::size_t ranges_max = 16;         // in one request; more: the whole file
-  std::size_t piece_bytes = 64 * KiB;  // read at once, of a large file
+  std::string index = "index.html";    // served for its folder; empty: none is
+  bool hidden = false;                 // whether names that begin with '.' are served
+  std::string cache_control;           // sent with every file; empty: not sent
+  std::size_t ranges_max = 16;         // in one request; with more, the whole file is sent
+  std::size_t piece_bytes = 64 * KiB;  // bytes of a large file read at a time
   Containment containment = Containment::kernel;
 };
 
-// GET and HEAD of the files below a folder: Content-Type by the name, Last-Modified (never later than Date),
-// a strong ETag from size and time of change, conditional requests (conditional.h), one range or several
-// (206, 416), an index file. A folder without '/' is a 301 to the one with it; folders are not listed. 404
-// for everything else, including links that lead out (file_tree.h), "%2F" and "%00"; 403 for what may not be
-// read; 405 for other methods; 503 when no descriptor is left.
+// Serves GET and HEAD for the files below a folder: Content-Type from the name, Last-Modified (never later
+// than Date), a strong ETag from size and time of change, conditional requests (conditional.h), one or
+// several ranges (206, 416), an index file. A folder without '/' is a 301 to the one with it; folders are not
+// listed. 404 for everything else, including links that lead out (file_tree.h), "%2F" and "%00"; 403 for
+// unreadable files; 405 for other methods; 503 when no descriptor is left.
 //
 // A file up to 16 KiB is read at once, a larger one piece by piece as the client takes it; the body then
-// offers its descriptor (BodySource::file_range). Opening and reading block the thread where the disk has to
-// be asked. Whoever replaces files should rename new ones into place: one that is written over while it is
-// sent is sent mixed, and one that is cut short ends the connection.
+// offers its descriptor (BodySource::file_range). Opening and reading block the thread when the disk has to
+// be accessed. To replace a file, rename a new one into place: a file that is overwritten while it is sent
+// arrives mixed, and one that is truncated ends the connection.
 class StaticFiles {
  public:
-  // Errors: FileTree::open.
+  // Errors: as FileTree::open.
   static Result<StaticFiles> make(const std::string& root, StaticFilesOptions options = StaticFilesOptions());
 
-  // The file that the request's whole path names.
+  // Serves the file named by the request's whole path.
   Task<Response> operator()(Request request) const;
-  // The file that `path` names, which is a part of the request's: what a route's "*path" yields, decoded.
+  // Serves the file named by `path`, a decoded part of the request's path such as a route's "*path".
   Task<Response> serve(Request request, std::string path) const;
 
  private:

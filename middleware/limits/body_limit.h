@@ -1,4 +1,4 @@
-// BodyLimit: how long the body of a request may be.
+// BodyLimit: limits the length of request bodies.
 
 #pragma once
 
@@ -6,9 +6,9 @@
 
 namespace escapement::http {
 
-// A request whose body is known to be longer gets 413 and never reaches the next service. One that turns out
-// to be longer fails its reader with limit_exceeded, and where that fails the handler, the answer is 413. For
-// one route what ServerOptions::body_bytes_max is for all; it can only be lower.
+// Responds with 413 to a request whose body is known to be longer, without calling the next service. A body
+// that turns out to be longer fails its reader with limit_exceeded; if that fails the handler, the response
+// is 413. Does for one route what ServerOptions::body_bytes_max does for all, and can only lower that limit.
 struct BodyLimit {
   std::uint64_t bytes_max;
 

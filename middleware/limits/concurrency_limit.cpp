@@ -18,7 +18,7 @@ struct ConcurrencyLimit::State {
 
 namespace {
 
-// A permit, with what it is given back to.
+// A permit, with the state to return it to.
 class HeldPermit final : public BodyAttachment {
  public:
   HeldPermit(std::shared_ptr<void> state, Semaphore::Permit permit)

@@ -1,4 +1,4 @@
-// ConcurrencyLimit: at most so many requests at once.
+// ConcurrencyLimit: limits the number of concurrent requests.
 
 #pragma once
 
@@ -11,14 +11,14 @@ namespace escapement::http {
 
 struct ConcurrencyLimits {
   std::size_t running_max = 64;
-  std::size_t waiting_max = 256;     // more: 503 at once
-  Duration wait_max = Duration(1s);  // longer: 503. Whoever waited that long may have left (CoDel's lesson)
+  std::size_t waiting_max = 256;     // beyond that: 503 at once
+  Duration wait_max = Duration(1s);  // longer: 503. The client may have left by then (CoDel's lesson)
 };
 
-// Lets `running_max` requests pass at a time, and lets others wait, first come, first served. A request
-// counts until the body of its answer has been sent or given up, not only until its head. A refused one gets
-// 503 with "Retry-After: 1". Copies share the count; it belongs to one reactor, so it is nothing for a
-// Worker, where each request has its own.
+// Lets `running_max` requests pass at a time; others wait, first come, first served. A request counts until
+// the body of its response has been sent or dropped, not only until its head. A refused request gets 503 with
+// "Retry-After: 1". Copies share the count. The count belongs to one reactor, so this layer has no effect in
+// a Worker, where each request has a reactor of its own.
 class ConcurrencyLimit {
  public:
   explicit ConcurrencyLimit(ConcurrencyLimits limits = ConcurrencyLimits());

@@ -16,7 +16,7 @@ class RateLimit::Buckets {
     limits_.keys_max = std::max<std::size_t>(1, limits_.keys_max);
   }
 
-  // Zero: take it. Else how long to wait until it would be.
+  // Takes a token and returns zero, or returns the wait until there is one.
   Duration take(const Request& request, Instant now) {
     forget_full(now);
     Bucket& bucket = find(limits_.key(request), now);
@@ -35,7 +35,7 @@ class RateLimit::Buckets {
     Instant full_at;
   };
 
-  // Two at a time: more than can be added, so what is full goes in the end.
+  // Checks two buckets per call, more than one call adds, so full buckets are forgotten in the end.
   void forget_full(Instant now) {
     for (int i = 0; i < 2 && !by_use_.empty() && by_use_.back().full_at <= now; ++i) forget_last();
   }

@@ -1,4 +1,4 @@
-// RateLimit: so many requests a second from each client.
+// RateLimit: limits the requests per second of each client.
 
 #pragma once
 
@@ -13,19 +13,19 @@ namespace escapement::http {
 
 class RateLimits {
  public:
-  double per_second = 10;  // greater than zero (checked)
-  std::size_t burst = 20;  // how many may come at once after a quiet time; at least 1
-  std::size_t keys_max =
-      10'000;  // clients that are remembered; then the one not seen for longest is forgotten
-  // Who a request counts for. Behind a proxy take its word for it instead (Forwarded), and only there.
+  double per_second = 10;         // greater than zero (checked)
+  std::size_t burst = 20;         // requests allowed at once after a quiet time; at least 1
+  std::size_t keys_max = 10'000;  // clients remembered; beyond that the least recently seen is forgotten
+  // The client that a request counts for. Behind a proxy use the field that the proxy sets (Forwarded), and
+  // only there.
   std::function<std::string(const Request&)> key = peer_network;
 };
 
-// A token bucket for each key, refilled all the time; a request that finds it empty gets 429 with Retry-After
-// and does not count. Each key costs some 150 bytes until its bucket is full again or another needs the room.
+// A token bucket per key, refilled continuously. A request that finds it empty gets 429 with Retry-After and
+// does not count. Each key costs some 150 bytes until its bucket is full again or another key needs the room.
 //
-// There is no timer in it: a bucket is one instant, the time at which it will be full (GCRA), and full ones
-// are forgotten as others come. Copies share the buckets; they belong to one reactor's thread.
+// Needs no timer: a bucket is one instant, the time at which it will be full (GCRA), and full ones are
+// forgotten as others come. Copies share the buckets, which belong to one reactor's thread.
 class RateLimit {
  public:
   explicit RateLimit(RateLimits limits = RateLimits());

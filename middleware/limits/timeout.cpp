@@ -10,7 +10,7 @@ namespace escapement::http {
 
 namespace {
 
-// `error` with all that is known of the call that it ended.
+// Adds to `error` all that is known of the call that it ended.
 Error described(Error error, const std::string& peer, const CallProgress& progress) {
   error = std::move(error).context(peer).with_peer(peer).in_attempt(progress.attempt);
   if (progress.reported && !progress.maybe_sent) error.nothing_sent();

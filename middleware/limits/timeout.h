@@ -1,4 +1,4 @@
-// Timeout: a limit on the time until the response's head.
+// Timeout: limits the time until the response head.
 
 #pragma once
 
@@ -6,16 +6,16 @@
 
 namespace escapement::http {
 
-// Fails with Errc::timed_out, and cancels the call, when `limit` has passed and the next service has not
-// answered. It covers everything inside it up to the response's head, **not the body**: limit that with
-// `with_timeout` around the reading. An answer in the same turn wins. `Duration::max()` is no limit.
+// Cancels the call and fails with timed_out when `limit` has passed and the next service has not responded.
+// Covers everything inside it up to the response head, **not the body**: limit that with `with_timeout`
+// around the reading. A response in the same turn wins. `Duration::max()` is no limit.
 //
 // Outside a Retry it limits all attempts and the waits between them; inside, each attempt:
 //     layered(Timeout{2s}, Retry{}, Timeout{250ms}, client)
 //
-// The error says which of the two it was (Error::limit: overall, per_try), whom the request was for, which
-// attempt was under way and what it was doing: "http://a.test: no response within 250ms; it was connecting".
-// Nothing was sent where a Client had not begun to.
+// The error says which of the two it was (Error::limit: overall, per_try), which host the request was for,
+// which attempt was in flight and what it was doing: "http://a.test: no response within 250ms; it was
+// connecting". It says that nothing was sent if a Client had not begun to send.
 struct Timeout {
   Duration limit;
 

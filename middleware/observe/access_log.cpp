@@ -47,7 +47,7 @@ std::string json_text(std::string_view text) {
   return escaped;
 }
 
-// "24/Nov/2026:09:00:00 +0000" from "Tue, 24 Nov 2026 09:00:00 GMT".
+// Returns "24/Nov/2026:09:00:00 +0000" for "Tue, 24 Nov 2026 09:00:00 GMT".
 std::string log_date(SystemTime time) {
   const std::string date = time.http_date();
   return date.substr(5, 2) + '/' + date.substr(8, 3) + '/' + date.substr(12, 4) + ':' + date.substr(17, 8) +
@@ -72,7 +72,7 @@ std::string redacted(std::string_view target, LoggedQuery query) {
   return shown;
 }
 
-// A request's entry on its way. Written when this is destroyed, whichever way that comes about.
+// The entry of a request in flight. Written when this is destroyed, however that happens.
 class Pending final : public BodyAttachment {
  public:
   Pending(const AccessLog& log, Reactor& reactor, const Request& request)
@@ -157,8 +157,8 @@ Task<Response> AccessLog::operator()(Request request, const Service& next) const
   Result<Response> outcome = co_await next(std::move(request)).result();
   if (!outcome) {
     pending->failed(outcome.error());
-    // By co_await, so that whoever takes the failure destroys this frame, and the sink is called from there:
-    // it may end what this task belongs to.
+    // Awaits the error, so that the task that takes the failure destroys this frame and the sink is called
+    // from there: the sink may end the owner of this task.
     co_await std::move(outcome).error();
   }
   pending->answered(*outcome);

@@ -1,4 +1,5 @@
-// LoopStats: how long a reactor's turns take and how late its timers are, and a watchdog for long turns.
+// LoopStats: measures how long a reactor's turns take and how late its timers fire, with a watchdog for long
+// turns.
 
 #pragma once
 
@@ -10,10 +11,10 @@
 
 namespace escapement {
 
-// One reactor's figures: `reactor.watch_turns(&figures)`. A turn that takes longer than `limit` is told to
-// `tell`, when it is over: everything else on this reactor has waited for it. Turn::longest_code is the
-// coroutine that went on or, where a Server called one in that turn, the handler: behind layers the
-// innermost, of a Router the one that it chose.
+// One reactor's statistics: `reactor.watch_turns(&stats)`. Calls `tell` after a turn that took longer than
+// `limit`: everything else on this reactor has waited for it. Turn::longest_code is the coroutine that was
+// resumed or, if a Server called one in that turn, the handler: behind layers the innermost, with a Router
+// the one that it chose.
 class LoopStats final : public TurnWatcher {
  public:
   explicit LoopStats(Duration limit = Duration::max(), std::function<void(const Turn&)> tell = {})
@@ -22,8 +23,8 @@ class LoopStats final : public TurnWatcher {
   void turn_ended(const Turn& turn) override;
 
   // Adds reactor_turns_total, reactor_turn_seconds_total, reactor_long_turns_total, timers_fired_total,
-  // timer_lateness_seconds_total (of the first timer of each turn) and timers_live. Both must stay as long as
-  // `metrics` is asked.
+  // timer_lateness_seconds_total (of the first timer of each turn) and timers_live. This object and `timers`
+  // must outlive the last scrape of `metrics`.
   void add_to(const http::Metrics& metrics, const TimerWheel& timers) const;
 
  private:
@@ -36,7 +37,8 @@ class LoopStats final : public TurnWatcher {
   Duration lateness_;
 };
 
-// "a turn of 312.4 ms; 5 things ran, the longest 310.1 ms": without the place, which needs the program.
+// Returns "a turn of 312.4 ms; 5 things ran, the longest 310.1 ms", without the code location, which needs
+// the program.
 std::string describe(const Turn& turn);
 
 }  // namespace escapement

@@ -21,7 +21,8 @@ struct Metrics::State {
 
 namespace {
 
-// A client can invent methods; the number of series must not grow with that.
+// Limits the labels to known methods: a client can invent methods, and the number of series must not grow
+// with them.
 std::string_view method_label(std::string_view method) {
   for (const std::string_view known : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}) {
     if (method == known) return known;
@@ -29,7 +30,7 @@ std::string_view method_label(std::string_view method) {
   return "other";
 }
 
-// A request on its way. Counted when this is destroyed, whichever way that comes about.
+// A request in flight. Counted when this is destroyed, however that happens.
 class InFlight final : public BodyAttachment {
  public:
   InFlight(std::shared_ptr<MetricsSample> figures, Reactor& reactor, std::string_view method)

@@ -1,4 +1,4 @@
-// Metrics: counts what passes, and tells it in Prometheus's text format.
+// Metrics: counts requests and reports them in Prometheus's text format.
 
 #pragma once
 
@@ -16,11 +16,11 @@
 
 namespace escapement::http {
 
-// The figures of one moment: plain values, so that those of several threads can be copied and added up.
+// The values of one moment: plain data, so that those of several threads can be copied and added up.
 class MetricsSample {
  public:
   enum class Kind { counter, gauge };
-  // Upper ends of the duration histogram's buckets, in milliseconds; one more has no end.
+  // Upper ends of the duration histogram's buckets, in milliseconds; the last bucket has none.
   static constexpr std::array<double, 14> bucket_ends_ms{0.1, 0.25, 0.5, 1,   2.5,   5,     10,
                                                          25,  50,   100, 250, 1'000, 2'500, 10'000};
 
@@ -33,9 +33,9 @@ class MetricsSample {
     double value;
   };
 
-  // Adds `other` to this: also gauges and whatever was read of others.
+  // Adds `other` to this, including gauges and external metrics.
   void add(const MetricsSample& other);
-  // The text exposition format 0.0.4.
+  // Formats the sample in the text exposition format 0.0.4.
   std::string text() const;
 
   std::map<std::pair<std::string, int>, std::uint64_t> requests;  // by method and status
@@ -46,12 +46,13 @@ class MetricsSample {
   std::vector<Reading> readings;
 };
 
-// As a layer it counts requests by method (others than those with names in message.h as "other") and status
-// (499: the client left first; 500, 503: the handler failed; 444: it reset the connection), those in flight,
-// bytes of bodies, and how long each took from here until its body had been sent or given up.
+// As a layer, counts requests by method (other than those with names in message.h as "other") and status
+// (499: the client left first; 500, 503: the handler failed; 444: it reset the connection), requests in
+// flight, bytes of bodies, and the time from the request's arrival here until its response body had been sent
+// or dropped.
 //
-// Copies share the figures. They belong to one reactor's thread: with several threads give each its own, and
-// add up what `sample` says.
+// Copies share the values, which belong to one reactor's thread: with several threads give each its own, and
+// add up the results of `sample`.
 class Metrics {
  public:
   static constexpr std::string_view content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -60,16 +61,17 @@ class Metrics {
 
   Task<Response> operator()(Request request, const Service& next) const;
 
-  // Counts what a Server refused and no layer sees, from its `on_refused`: as method "none".
+  // Counts a request that a Server refused before any layer saw it, as method "none"; call it from the
+  // server's `on_refused`.
   void refused(const Refusal& refusal) const;
 
-  // Somebody else's figure: `read` is called for each sample and must stay callable as long as that may be.
-  // `name` is [a-zA-Z_:][a-zA-Z0-9_:]* (checked); a counter's ends in "_total".
+  // Registers an external metric. `read` is called for each sample and must stay callable as long as samples
+  // are taken. `name` is [a-zA-Z_:][a-zA-Z0-9_:]* (checked); a counter's ends in "_total".
   void add(std::string name, std::string help, MetricsSample::Kind kind, std::function<double()> read) const;
 
   MetricsSample sample() const;
 
-  // Answers with the text of `sample`.
+  // Returns a service that responds with the text of `sample`.
   Service page() const;
 
  private:
@@ -78,7 +80,7 @@ class Metrics {
   std::shared_ptr<State> state_;
 };
 
-// An answer to a scrape.
+// Returns the response to a scrape.
 Response metrics_response(const MetricsSample& sample);
 
 }  // namespace escapement::http

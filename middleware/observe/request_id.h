@@ -1,4 +1,4 @@
-// RequestId: one name for a request in every log it passes.
+// RequestId: gives each request an id that every log it passes can record.
 
 #pragma once
 
@@ -6,9 +6,9 @@
 
 namespace escapement::http {
 
-// Sees to it that the request has an X-Request-Id, and gives the answer the same. One that came with the
-// request stays where `trusted` says so and it is 1 to 128 letters, digits and "-._~+/=:"; any other is
-// replaced by 32 hexadecimal digits at random (not for secrets).
+// Ensures that the request has an X-Request-Id, and sets the same on the response. Keeps an id that came with
+// the request if `trusted` is set and the id is 1 to 128 letters, digits and "-._~+/=:"; replaces any other
+// by 32 random hexadecimal digits (not for secrets).
 struct RequestId {
   bool trusted = true;
 

@@ -4,7 +4,7 @@ namespace escapement::http {
 
 namespace {
 
-// Reports the end, whichever way the frame that holds it ends.
+// Reports the end of the request, however the frame that holds this ends.
 class Span {
  public:
   Span(Reactor& reactor, const std::function<void(const TraceEvent&)>& sink, std::string what)

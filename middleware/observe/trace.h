@@ -1,4 +1,4 @@
-// Trace: tells a sink when a request began and how it ended.
+// Trace: reports the start and the outcome of every request to a sink.
 
 #pragma once
 
@@ -9,20 +9,20 @@
 
 namespace escapement::http {
 
-// One thing that happened to a request at the place where the Trace layer stands.
+// An event in the life of a request, seen from the place of the Trace layer.
 struct TraceEvent {
   enum class Kind {
     started,    // the request passed
     answered,   // `status` came back
     failed,     // `error` came back
-    cancelled,  // it was destroyed unfinished: an outer limit passed, or the caller lost interest
+    cancelled,  // it was destroyed unfinished: an outer limit expired, or the caller dropped it
   };
   Kind kind;
-  Instant at;        // now
-  Instant began;     // when it passed
+  Instant at;        // the time of this event
+  Instant began;     // the time of `started`
   std::string what;  // "GET http://host/path": no userinfo, no header values
   int status = 0;
-  const Error* error = nullptr;  // valid during the call of the sink
+  const Error* error = nullptr;  // valid only while the sink is called
 };
 
 // Calls `sink` at the beginning and the end of every request that passes. Outside a Retry it sees whole

@@ -4,7 +4,7 @@ namespace escapement::http {
 
 namespace {
 
-// A weight in thousandths (RFC 9110 section 12.4.2); nullopt when it is malformed.
+// Parses a weight into thousandths (RFC 9110 section 12.4.2); nullopt when it is malformed.
 std::optional<int> weight(std::string_view text) {
   if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
   if (text.size() > 1 && text[1] != '.') return std::nullopt;
@@ -61,7 +61,7 @@ GzipPreference gzip_preference(const Headers& request_headers) {
   }
   const int of_gzip = gzip.value_or(others.value_or(0));
   if (of_gzip == 0) return GzipPreference::refused;
-  // Without a word about it no coding is acceptable, unless "*;q=0" says otherwise.
+  // If identity is not mentioned it is acceptable, unless "*;q=0" says otherwise.
   const bool identity_refused = identity == 0 || (!identity && others == 0);
   if (identity_refused) return GzipPreference::required;
   return identity && *identity > of_gzip ? GzipPreference::refused : GzipPreference::welcome;

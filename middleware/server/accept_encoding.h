@@ -1,4 +1,4 @@
-// Accept-Encoding (RFC 9110 section 12.5.3): whether an answer may come compressed by gzip. Pure.
+// Accept-Encoding (RFC 9110 section 12.5.3): whether the client accepts a response compressed by gzip. Pure.
 
 #pragma once
 
@@ -7,12 +7,13 @@
 namespace escapement::http {
 
 enum class GzipPreference {
-  refused,   // not asked for, refused, or liked less than no coding
-  welcome,   // either will do
-  required,  // "identity;q=0": only a coding will do
+  refused,   // not requested, refused, or less preferred than identity
+  welcome,   // both are acceptable
+  required,  // "identity;q=0": only a coding is acceptable
 };
 
-// "x-gzip" is gzip; "*" stands for what is not named; an element that is malformed counts as not there.
+// Returns the client's preference. "x-gzip" counts as gzip; "*" stands for codings that are not named;
+// malformed elements are ignored.
 GzipPreference gzip_preference(const Headers& request_headers);
 
 }  // namespace escapement::http

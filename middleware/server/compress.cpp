@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t slice_max = 32 * KiB;  // about a millisecond's work
 
-// Counts itself as long as it lives.
+// Counts one stream as long as it lives.
 class StreamCount {
  public:
   explicit StreamCount(std::shared_ptr<std::size_t> count) : count_(std::move(count)) { ++*count_; }
@@ -65,7 +65,7 @@ class CompressedBody final : public BodySource {
   bool ended_ = false;
 };
 
-// Whether the answer could come in either form.
+// Returns whether the response could be sent in either form.
 bool is_candidate(const Response& response) {
   const Headers& headers = response.headers;
   if (!may_have_content(response.status) || response.status == 206) return false;
@@ -93,7 +93,8 @@ void mark_compressed(Headers& headers) {
   weaken_etag(headers);
 }
 
-// Of a 304: whether the client holds the compressed form, whose ETag is the weak one.
+// Returns whether the client that sent this request holds the compressed form, whose ETag is the weak one.
+// For 304.
 bool is_of_compressed(const std::string& if_none_match, const Headers& headers) {
   const std::string_view etag = headers.get_or("etag", "");
   return etag.starts_with('"') && if_none_match.find("W/" + std::string(etag)) != if_none_match.npos;
@@ -124,7 +125,8 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
   if (wish != GzipPreference::refused && asks_by_date(request.headers))
     for_head.emplace(unconditional(request));
   Response response = co_await next(std::move(request));
-  // What a cache keeps for the whole has to hold for these, too (RFC 9110 sections 15.3.7 and 15.4.5).
+  // Header fields that caches keep for the whole must also be right on these (RFC 9110 sections 15.3.7 and
+  // 15.4.5).
   const bool is_part = response.status == 206 && is_compressible(response.headers.get_or("content-type", ""));
   const bool unchanged = response.status == 304;
   const bool is_file = response.headers.has("etag") || response.headers.has("last-modified");

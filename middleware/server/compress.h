@@ -1,4 +1,4 @@
-// Compress: answers by gzip, where the client asks for it and it is worth it.
+// Compress: compresses responses by gzip, if the client accepts it and it is worthwhile.
 
 #pragma once
 
@@ -16,17 +16,18 @@ namespace escapement::http {
 // gzip and names the weak one. Where it names none, but asks by a date alone, the service inside is asked for
 // the head of the 200 as well (HEAD, without the conditions): a 304 shows the ETag that its 200 shows.
 //
-// A stream whose length is not known is flushed with every piece that its source yields, so that server-sent
-// events are not held back; a piece costs some 5 bytes more for that. What is long is compressed 32 KiB at a
-// time, and others run in between. Each answer under way holds about 260 KB until its client has taken it
-// all; when `streams_max` do, others are sent as they are.
+// A stream of unknown length is flushed with every piece that its source yields, so that server-sent events
+// are not held back; this costs some 5 bytes a piece. Long bodies are compressed 32 KiB at a time, with other
+// tasks running in between. Each response in flight holds about 260 KB until its client has taken all of it;
+// when `streams_max` do, further responses are sent uncompressed.
 //
-// Do not put secrets and a stranger's text into one compressed answer: its length tells (BREACH).
+// Do not put secrets and text that others control into one compressed response: its length leaks them
+// (BREACH).
 struct Compress {
   int level = 6;  // 1 (fast) to 9 (small)
   std::size_t length_min = 1024;
   std::size_t streams_max = 256;
-  // How many are under way; copies of the layer share it.
+  // The number of streams in flight, shared by copies of the layer.
   std::shared_ptr<std::size_t> streams = std::make_shared<std::size_t>(0);
 
   Task<Response> operator()(Request request, const Service& next) const;

@@ -1,4 +1,4 @@
-// ErrorResponses: an answer in place of a failure.
+// ErrorResponses: turns failures into responses.
 
 #pragma once
 
@@ -8,12 +8,12 @@
 
 namespace escapement::http {
 
-// Turns the failure of what is inside into an answer, so that layers outside (RequestId, Compress, AccessLog)
-// treat it like any other: timed_out and unavailable become 504 and 502 (a handler that asked somebody else),
-// overloaded 503, everything else 500. `page` makes the answer; without it a line of text. `reset` passes: it
-// is a handler's way to have the connection broken.
+// Turns a failure of the inner services into a response, so that layers outside (RequestId, Compress,
+// AccessLog) treat it like any other: timed_out becomes 504 and unavailable 502 (a handler that called
+// another server), overloaded 503, everything else 500. `page` makes the response; without it the body is a
+// line of text. `reset` passes through: it is a handler's way to reset the connection.
 //
-// What went wrong is for `tell`, not for the client.
+// `tell` is called with the error, which the client does not see.
 struct ErrorResponses {
   std::function<void(const Error&)> tell = {};
   std::function<Response(int status)> page = {};

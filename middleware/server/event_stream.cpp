@@ -38,7 +38,7 @@ class EventSource final : public BodySource {
   }
 
  private:
-  // What the call makes ready when it finishes, whether somebody reads at that time or not.
+  // Called when the call finishes, whether or not somebody reads at that time.
   struct Finished final : Runnable {
     void run() override { event.pulse(); }
     Event event;

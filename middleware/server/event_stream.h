@@ -1,4 +1,4 @@
-// Server-sent events (HTML Standard section 9.2) as the body of an answer.
+// Server-sent events (HTML Standard section 9.2) as a response body.
 
 #pragma once
 
@@ -13,48 +13,49 @@
 
 namespace escapement::http {
 
-// One event. `data` may have several lines. Line breaks in `id` and `event`, where they can have no meaning,
-// are left out.
+// One event. `data` may have several lines. Line breaks in `id` and `event`, where they have no meaning, are
+// removed.
 class ServerEvent {
  public:
   explicit ServerEvent(std::string d, std::string e = {}, std::string i = {})
       : data(std::move(d)), event(std::move(e)), id(std::move(i)) {}
   std::string data;
-  std::string event;              // its type; empty: "message"
-  std::string id;                 // what a client that comes back sends as Last-Event-ID; empty: none
-  std::optional<Duration> retry;  // how long a client should wait before it comes back
+  std::string event;              // the event's type; empty: "message"
+  std::string id;                 // sent back by a reconnecting client as Last-Event-ID; empty: none
+  std::optional<Duration> retry;  // how long a client should wait before it reconnects
 };
 
-// As it is sent: "id: 1\nevent: x\ndata: a\ndata: b\n\n".
+// Returns the event as it is sent: "id: 1\nevent: x\ndata: a\ndata: b\n\n".
 std::string to_text(const ServerEvent& event);
 
 struct EventStreamOptions {
-  // A comment after so long without an event: proxies keep the connection, and a client that has vanished is
-  // noticed. `Duration::max()`: none.
+  // Sends a comment after this long without an event: it keeps proxies from closing the connection and
+  // detects clients that have vanished. `Duration::max()`: none.
   Duration heartbeat = 15s;
 };
 
-// An answer that streams what `next` yields, one call after the other, each begun when the event before has
-// been sent: a slow client slows the source down. Nothing ends the stream; a failure breaks it off. When the
-// client leaves, the call under way is destroyed, then `next`. A heartbeat does not disturb the call under
-// way.
+// Returns a response that streams the events of `next`, which is called again once the previous event has
+// been sent: a slow client slows the source down. The stream ends when `next` yields nothing; a failure
+// breaks it off. When the client leaves, the call in flight is destroyed, then `next`. A heartbeat does not
+// disturb the call in flight.
 //
-// It begins with an empty comment, so that the head leaves at once, and is marked to be neither cached nor
-// (nginx) buffered.
+// The stream begins with an empty comment, so that the head leaves at once, and is marked to be neither
+// cached nor (by nginx) buffered.
 using NextEvent = std::function<Task<std::optional<ServerEvent>>()>;
 Response event_stream(NextEvent next, EventStreamOptions options = EventStreamOptions());
 
-// A bounded queue between whoever has events and one client's stream. The stream holds it; hold a weak_ptr
-// where events come from, and the client has left when that is empty.
+// A bounded queue between a source of events and one client's stream. The stream owns it. Let the source hold
+// a weak_ptr: when that expires, the client has left.
 class EventQueue {
  public:
   explicit EventQueue(std::size_t length_max) : length_max_(length_max) {}
 
-  // False when it is full (the client does not keep up: drop the event, or close) or closed.
+  // Returns false when the queue is full (the client is too slow: drop the event, or close) or closed.
   bool push(ServerEvent event);
-  // What is in it is still sent, then the stream ends.
+  // Ends the stream once the queued events have been sent.
   void close();
-  // The next event; nothing when it is closed and empty. One waiter.
+  // Waits for the next event; returns nothing when the queue is closed and empty. Only one task may wait at a
+  // time.
   Task<std::optional<ServerEvent>> next();
 
  private:

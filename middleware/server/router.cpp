@@ -12,14 +12,14 @@ namespace {
 
 constexpr std::size_t parameters_max = 16;
 
-// A route as the trie keeps it: its parameters' names in order.
+// A route as stored in the trie, with its parameters' names in order.
 struct Entry {
   explicit Entry(Route r) : route(std::move(r)) {}
   Route route;
   std::vector<std::string> names;
 };
 
-// What ends at one place of the trie: one entry for each method.
+// The entries that end at one node of the trie, one for each method.
 using Entries = std::vector<std::unique_ptr<Entry>>;
 
 struct Node {
@@ -36,7 +36,8 @@ const Entry* find(const Entries& entries, std::string_view method) {
   return nullptr;
 }
 
-// The route for `method` among those of one pattern: its own, GET's for HEAD, the one for every method.
+// Returns the route for `method` among those of one pattern: its own, GET's for HEAD, or the one for every
+// method.
 const Entry* for_method(const Entries& entries, std::string_view method) {
   if (const Entry* own = find(entries, method)) return own;
   if (method == "HEAD") {
@@ -45,7 +46,7 @@ const Entry* for_method(const Entries& entries, std::string_view method) {
   return find(entries, "*");
 }
 
-// The values of Allow, in the order in which they were met.
+// The values of Allow, in the order in which they were found.
 class Allowed {
  public:
   void add(const Entries& entries) {
@@ -127,7 +128,7 @@ class Search {
   Allowed allowed_;
 };
 
-// For a watchdog.
+// Names the handler for a watchdog.
 void tell_who_answers(const Request& request, const void* code) {
   if (request.server_side != nullptr) request.server_side->handler_code = code;
 }
@@ -137,7 +138,7 @@ Error bad_route(const Route& route, std::string_view why) {
                "route " + route.method + ' ' + route.pattern + ": " + std::string(why));
 }
 
-// Text in a pattern must be spelt in the normal way, as paths are before they are looked up.
+// Checks that the text in a pattern is in normal spelling, as paths are when they are looked up.
 Result<> check_text(const Route& route, const std::string& segment) {
   Result<Url> url = Url::parse("http://h/" + segment);
   if (!url || url->has_query() || !url->fragment().empty()) {
@@ -163,7 +164,7 @@ Node& child(std::unique_ptr<Node>& place) {
   return *place;
 }
 
-// The place of `entry`'s pattern below `root`, made where it is new.
+// Returns the place of `entry`'s pattern below `root`, creating it if needed.
 Result<Entries*> place_for(Node& root, Entry& entry) {
   const Route& route = entry.route;
   if (!route.pattern.starts_with('/')) return bad_route(route, "a pattern begins with '/'");

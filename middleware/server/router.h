@@ -1,4 +1,4 @@
-// Router: which handler answers which method and path.
+// Router: chooses a handler by method and path.
 
 #pragma once
 
@@ -13,17 +13,19 @@
 
 namespace escapement::http {
 
-// What the parameters of a pattern stand for in one request's path, decoded: "a%2Fb" is "a/b" here, so a
-// value may hold any byte. Refers to the router for names: valid as long as the call.
+// The values of a pattern's parameters in one request's path, decoded: "a%2Fb" is "a/b" here, so a value may
+// hold any byte. Refers to the router for names: valid during the call.
 class PathParams {
  public:
   PathParams() = default;
   PathParams(std::string_view pattern, const std::vector<std::string>& names, std::vector<std::string> values)
       : pattern_(pattern), names_(&names), values_(std::move(values)) {}
 
-  // The value of ":name" or "*name"; empty where the pattern has no such parameter. Valid as long as this.
+  // Returns the value of ":name" or "*name", or empty if the pattern has no such parameter. Valid as long as
+  // this object.
   std::string_view operator[](std::string_view name) const;
-  // The pattern that matched: "/repos/:owner/:name". Few in number, so good for statistics.
+  // Returns the pattern that matched: "/repos/:owner/:name". There are few patterns, so they make good labels
+  // for metrics.
   std::string_view pattern() const { return pattern_; }
   std::size_t size() const { return values_.size(); }
 
@@ -33,8 +35,8 @@ class PathParams {
   std::vector<std::string> values_;
 };
 
-// One method and pattern, and who answers: a callable `Task<Response>(Request)` or
-// `Task<Response>(Request, PathParams)`. What Service says about callables holds for it.
+// A method, a pattern and a handler: a callable `Task<Response>(Request)` or `Task<Response>(Request,
+// PathParams)`. The rules that Service states for callables apply.
 class Route {
  public:
   using Handler = std::function<Task<Response>(Request, PathParams)>;
@@ -60,7 +62,8 @@ class Route {
 
   std::string method;
   std::string pattern;
-  const void* code;  // where that of the handler begins, as Service::handler_code; before it is moved
+  const void* code;  // where the handler's code begins, as in Service::handler_code; taken before the handler
+                     // is moved
   Handler handler;
 };
 
@@ -72,24 +75,23 @@ class Route {
 //         {"GET", "/files/*path", files},                    // "*x", last: all the rest, may be empty
 //     });
 //
-// Segments are compared in their normal spelling (url.h), byte for byte, so that "/%7ea" is "/~a"; "/a" and
-// "/a/" are different paths. Where
-// several patterns match, the first segment in which they differ decides: text before a parameter before a
-// rest. Among those that match in this order the first that has the request's method answers, so the order
-// of the list means nothing. Not answered by a route:
+// Segments are compared in their normal spelling (url.h), byte for byte, so "/%7ea" is "/~a"; "/a" and "/a/"
+// are different paths. If several patterns match, the first segment in which they differ decides: text before
+// a parameter before a rest. Of the patterns that match, in this order, the first that has the request's
+// method is used, so the order of the list means nothing. Without a route:
 //
 //     HEAD, where GET has a route   that route; it sees HEAD, and the server leaves out the body
-//     OPTIONS                       204 with Allow; for "*" everything that the router knows
+//     OPTIONS                       204 with Allow; for "*" every method that the router knows
 //     the path has other methods    405 with Allow
 //     no pattern matches            `otherwise`, or 404
 //
-// A lookup walks a trie: it looks at each segment once for every pattern that may still match, and allocates
+// A look-up walks a trie: it examines each segment once for every pattern that may still match, and allocates
 // nothing but the parameters. Copies share the routes.
 class Router {
  public:
-  // Errc::invalid_argument, with a sentence that names the route: a pattern that does not begin with '/', a
-  // parameter without a name or twice of one name, something behind a rest, text that no path can have, a
-  // method that is no token, the same method and pattern twice.
+  // Errors: invalid_argument, naming the route: a pattern that does not begin with '/', a parameter without a
+  // name or with a name used twice, anything behind a rest, text that no path can contain, a method that is
+  // not a token, or the same method and pattern twice.
   static Result<Router> make(std::vector<Route> routes);
   static Result<Router> make(std::vector<Route> routes, Service otherwise);
 

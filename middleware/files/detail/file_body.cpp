@@ -9,7 +9,7 @@ namespace escapement::http {
 
 namespace {
 
-// Up to `most` bytes from where `range` begins, which moves on.
+// Reads up to `most` bytes from the start of `range` and advances it.
 Result<std::string> read_some(FileRange& range, std::size_t most) {
   std::string bytes(static_cast<std::size_t>(std::min<std::uint64_t>(most, range.left)), '\0');
   ssize_t count = 0;
@@ -46,7 +46,7 @@ class FileSource final : public BodySource {
   std::size_t piece_;
 };
 
-// Texts and ranges in turn: text 0, range 0, text 1, range 1, ..., the last text.
+// Sends texts and ranges in turn: text 0, range 0, text 1, range 1, ..., the last text.
 class MultipartSource final : public BodySource {
  public:
   MultipartSource(std::shared_ptr<const posix::Fd> file, std::vector<std::string> texts,

@@ -1,4 +1,4 @@
-// Bodies made of parts of an open file.
+// Bodies made from parts of an open file.
 
 #pragma once
 
@@ -12,28 +12,29 @@
 
 namespace escapement::http {
 
-// `range` of the file, read in pieces of `piece` bytes, each when the one before has been sent: a slow client
-// costs one piece of memory. Reading blocks the thread where the page cache has to fetch from the disk.
+// Returns a body that reads `range` of the file in pieces of `piece` bytes, each once the previous one has
+// been sent, so a slow client costs one piece of memory. Reading blocks the thread when the page cache has to
+// fetch from the disk.
 //
-// A file that became shorter, or cannot be read, fails the body: what is incomplete never looks whole.
+// The body fails if the file has become shorter or cannot be read: incomplete content never looks complete.
 Body file_body(std::shared_ptr<const posix::Fd> file, ByteRange range, std::size_t piece);
 
-// `range` of the file at once. Fails as the body above does.
+// Reads all of `range` at once. Errors: as the body above.
 Result<std::string> read_whole(const posix::Fd& file, ByteRange range);
 
-// What stands between the parts of a multipart/byteranges body (RFC 9110 section 14.6).
+// The text between the parts of a multipart/byteranges body (RFC 9110 section 14.6).
 class Multipart {
  public:
   Multipart(std::string b, std::string type) : boundary(std::move(b)), content_type(std::move(type)) {}
   std::string boundary;
-  std::string content_type;  // of the whole; empty: none
+  std::string content_type;  // of the whole file; empty: none
 };
 
-// Several ranges of a file of `size` bytes as one body; its length is known.
+// Returns several ranges of a file of `size` bytes as one body of known length.
 Body multipart_body(std::shared_ptr<const posix::Fd> file, std::uint64_t size,
                     const std::vector<ByteRange>& ranges, const Multipart& multipart, std::size_t piece);
 
-// "bytes 0-4/10"
+// Returns "bytes 0-4/10".
 std::string content_range(ByteRange range, std::uint64_t size);
 
 }  // namespace escapement::http

@@ -31,7 +31,7 @@ class CountingSource final : public BodySource {
   }
 
  private:
-  // A file's own account covers both ways of sending it.
+  // The file range's own position covers both ways of sending it.
   void look_at_file() {
     const FileRange* range = body_.file_range();
     if (range == nullptr) return;

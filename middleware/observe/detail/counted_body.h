@@ -1,4 +1,4 @@
-// How much of a body has gone out: for logs and metrics.
+// Counts how much of a body has been sent: for logs and metrics.
 
 #pragma once
 
@@ -14,8 +14,8 @@ struct BodyCount {
   bool whole = false;  // its end was reached
 };
 
-// Counts what is taken out of `body` from now on. Bytes in memory count at once, as they leave in one piece;
-// a part of a file counts also where it is sent without being read.
+// Counts what is taken out of `body` from now on. Bytes in memory count at once, because they leave in one
+// piece; a file range also counts when it is sent without being read.
 std::shared_ptr<const BodyCount> count(Body& body);
 
 }  // namespace escapement::http

@@ -9,7 +9,7 @@ namespace escapement::http {
 
 namespace {
 
-constexpr int gzip_window_bits = 15 + 16;  // 16: a gzip head and trailer instead of zlib's
+constexpr int gzip_window_bits = 15 + 16;  // 16: with a gzip header and trailer instead of zlib's
 constexpr int memory_level = 8;
 constexpr std::size_t room = 16 * KiB;
 

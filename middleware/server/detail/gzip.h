@@ -12,16 +12,16 @@ namespace escapement::http {
 class GzipEncoder {
  public:
   enum class Flush {
-    none,    // what is given may stay inside for now
-    sync,    // a reader can decode everything that was given so far
-    finish,  // that was all
+    none,    // input may stay buffered
+    sync,    // a reader can decode everything given so far
+    finish,  // end of the stream
   };
 
   // `level` from 1 (fast) to 9 (small). Null when there is no memory.
   static std::unique_ptr<GzipEncoder> make(int level);
   ~GzipEncoder();
 
-  // Appends what comes out to `to`. Takes time in proportion to `bytes`, in the order of 20 ns a byte.
+  // Appends the output to `to`. Takes time in proportion to `bytes`, in the order of 20 ns a byte.
   void encode(std::string& to, std::string_view bytes, Flush flush);
 
  private:
