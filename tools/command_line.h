@@ -1,4 +1,4 @@
-// What the programs ask of their command lines, and say when they do not get it: one sentence, exit code 2.
+// Command line parsing shared by the programs: a mistake is reported in one sentence, with exit code 2.
 
 #pragma once
 
@@ -43,8 +43,8 @@ inline CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
   return CLI::Validator(check, "");
 }
 
-// Reads the command line. Yields the exit code when the program is to end: 0 after --help and --version, 2
-// after a mistake. `needed`, a positional argument, is asked for only when everything else is understood.
+// Parses the command line. Returns the exit code if the program should end: 0 after --help and --version, 2
+// after a mistake. A missing `needed`, a positional argument, is reported only if everything else is valid.
 inline std::optional<int> read_command_line(CLI::App& app, int count, char** arguments,
                                             const CLI::Option& needed) {
   try {

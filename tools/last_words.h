@@ -1,5 +1,5 @@
-// How a program ends when something fails that nobody expected, memory above all: one sentence on standard
-// error and an honest exit code, never a signal.
+// Ends a program after an unexpected failure, above all when memory runs out: one sentence on standard error
+// and an honest exit code, never a signal.
 
 #pragma once
 
@@ -17,7 +17,7 @@ namespace detail {
 inline std::string_view program_name;
 inline int out_of_memory_code;
 
-// Allocates nothing.
+// Writes without allocating.
 inline void write_error(std::string_view text) noexcept {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
@@ -30,10 +30,10 @@ inline int tell_of(const char* what, int code) noexcept {
   return code;
 }
 
-// Not even an exception can be made then: where the C++ library got no memory in reserve as the program
-// began, what throws ends up in std::terminate without one.
+// Returns whether there is too little memory even for an exception: if the C++ library could not reserve its
+// emergency memory at program start, `throw` then leads to std::terminate without one.
 inline bool no_memory_to_throw() noexcept {
-  void* volatile room = std::malloc(256);  // volatile: a compiler may leave out what nobody uses
+  void* volatile room = std::malloc(256);  // volatile: a compiler may drop an unused allocation
   const bool none = room == nullptr;
   std::free(room);
   return none;
@@ -57,13 +57,13 @@ inline bool no_memory_to_throw() noexcept {
   ::_exit(code);
 }
 
-// The same for a failure that is known.
+// Ends the program for a failure that is known.
 [[noreturn]] inline void end_now(const char* what, int code) noexcept { ::_exit(tell_of(what, code)); }
 
 }  // namespace detail
 
-// For exceptions that nobody catches, in main and where none may leave a function. `name` stays where it is.
-// Call it from a constructor of early priority, since what is made before main allocates as well:
+// Handles uncaught exceptions, in main and in functions that must not throw. `name` must stay valid. Call it
+// from a constructor of early priority, because the constructors of global objects allocate as well:
 //
 //     [[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-fetch", 27); }
 inline void end_with_a_sentence(const char* name, int out_of_memory) noexcept {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// tools/wasm_size [--json]: what the wasm parts weigh, gzipped, against their bars. Exits 1 over a bar.
-// Needs the wasm preset to be built (tools/demo does, and tools/test).
+// tools/wasm_size [--json]: prints the gzipped sizes of the wasm parts beside their bars. Exits 1 over a bar.
+// Needs a build of the wasm preset (tools/demo and tools/test make one).
 
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";

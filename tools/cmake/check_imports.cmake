@@ -1,9 +1,9 @@
-# cmake -DMODULE=APP.wasm -P check_imports.cmake: fails where the module imports what escapement.mjs does not offer,
-# and names it. Such a module would link and compile, and fail when it is first used.
+# cmake -DMODULE=APP.wasm -P check_imports.cmake: fails if the module imports something that escapement.mjs does not
+# provide, and names it. Such a module would link and compile, and fail on first use.
 file(READ ${MODULE} bytes LIMIT 65536 HEX)
-set(at 16)  # in hex digits: behind the magic number and the version
+set(at 16)  # in hex digits: after the magic number and the version
 
-# The next number (LEB128) into `to`.
+# Reads the next number (LEB128) into `to`.
 macro(read_number to)
   set(${to} 0)
   set(shift 0)
@@ -17,7 +17,7 @@ macro(read_number to)
   endwhile()
 endmacro()
 
-# The next text, as hex digits.
+# Reads the next text, as hex digits.
 macro(read_text to)
   read_number(length)
   math(EXPR length "${length} * 2")
@@ -27,7 +27,7 @@ endmacro()
 
 set(section 0)
 string(LENGTH "${bytes}" end)
-while(NOT section EQUAL 2)  # imports; what comes before are the types and what has no number
+while(NOT section EQUAL 2)  # imports; before them come the types and custom sections
   if(at GREATER_EQUAL end)
     return()
   endif()
@@ -61,7 +61,7 @@ while(count GREATER 0)
 endwhile()
 
 if(missing)
-  # From hex digits to characters.
+  # Converts hex digits to characters.
   foreach(code RANGE 33 126)
     string(ASCII ${code} character)
     string(HEX "${character}" digits)

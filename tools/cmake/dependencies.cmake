@@ -1,5 +1,5 @@
-# Where each dependency comes from: a package that CMake finds, or what tools/setup put into .deps. Each
-# esc_need_X() makes the target named in its comment, or stops with the name of what to install.
+# Finds each dependency: a package that CMake finds, or the one that tools/setup put into .deps. Each esc_need_X()
+# makes the target named in its comment, or stops with the name of the package to install.
 
 include(CheckSymbolExists)
 
@@ -17,11 +17,12 @@ function(esc_missing what package)
   message(FATAL_ERROR "${what} was not found. Run tools/setup (Debian 12), or install it: ${package}.")
 endfunction()
 
-# What a static library needs of others, its user needs too: the line by which an installed copy finds it again.
+# Records the find_dependency line by which an installed copy finds a dependency again: users of a static library
+# need it too.
 function(esc_find_again line)
   set_property(GLOBAL APPEND PROPERTY esc_find_again "${line}")
 endfunction()
-# The same for pkg-config: "zlib", "libcares >= 1.18"
+# Records the same for pkg-config: "zlib", "libcares >= 1.18"
 function(esc_pkg_config package)
   set_property(GLOBAL APPEND PROPERTY esc_pkg_config "${package}")
 endfunction()
@@ -45,7 +46,7 @@ function(esc_need_llhttp)
   endif()
   add_library(esc_llhttp STATIC ${source}/src/api.c ${source}/src/http.c ${source}/src/llhttp.c)
   target_include_directories(esc_llhttp SYSTEM PUBLIC $<BUILD_INTERFACE:${source}/include>)
-  # Optimised in every build: it is generated code, as slow unoptimised as it is dull to debug.
+  # Optimise in every build: generated code is slow unoptimised, and nobody debugs it.
   target_compile_options(esc_llhttp PRIVATE $<IF:$<BOOL:${wasm}>,-Oz,-O2>)
   set_target_properties(esc_llhttp PROPERTIES POSITION_INDEPENDENT_CODE ${esc_position_independent})
   add_library(llhttp::llhttp ALIAS esc_llhttp)
@@ -82,8 +83,8 @@ macro(esc_need_zlib)
   esc_pkg_config(zlib)
 endmacro()
 
-# Sets esc_tls if the mbedTLS that was found can do more than a handful of handshakes at once (each holds keys, and
-# without the first option there is room for 32 in the process), and on several threads (the second).
+# Sets esc_tls if the mbedTLS that was found supports more than a handful of concurrent handshakes (each holds keys,
+# and without the first option there is room for 32 in the process) and several threads (the second).
 macro(esc_check_mbedtls)
   get_target_property(mbedtls_headers MbedTLS::mbedtls INTERFACE_INCLUDE_DIRECTORIES)
   set(CMAKE_REQUIRED_INCLUDES ${mbedtls_headers})
@@ -104,8 +105,8 @@ macro(esc_check_mbedtls)
   endif()
 endmacro()
 
-# Sets esc_installed_mbedtls, the target by which an installed copy links it: what tools/setup built is installed with
-# the library (esc_mbedtls_bundled, install.cmake), what the system has is found again.
+# Sets esc_installed_mbedtls, the target by which an installed copy links mbedTLS: a copy built by tools/setup is
+# installed with the library (esc_mbedtls_bundled, install.cmake), a system copy is found again.
 macro(esc_remember_mbedtls)
   set(esc_mbedtls_bundled OFF)
   cmake_path(IS_PREFIX ESC_DEPS "${MbedTLS_DIR}" NORMALIZE esc_mbedtls_bundled)
@@ -118,14 +119,14 @@ macro(esc_remember_mbedtls)
   endif()
 endmacro()
 
-# Sets esc_tls as ESC_TLS asks for, and makes MbedTLS::mbedtls where it is on. A macro: what find_package
-# imports is seen where it is called.
+# Sets esc_tls as ESC_TLS asks, and makes MbedTLS::mbedtls if it is on. A macro, because the targets that
+# find_package imports are visible where it is called.
 macro(esc_find_tls)
   set(esc_tls OFF)
   if(wasm AND ESC_TLS AND NOT ESC_TLS STREQUAL "AUTO")
     message(FATAL_ERROR "ESC_TLS is ON, but in WebAssembly TLS belongs to the host: use its fetch (wasm_glue/host_fetch.h).")
   elseif(NOT wasm AND ESC_TLS)
-    # GLOBAL: who adds this project as a subdirectory links it too.
+    # GLOBAL: a project that adds this one as a subdirectory links it too.
     find_package(MbedTLS 3.6 CONFIG QUIET GLOBAL HINTS ${esc_deps_install}/mbedtls)
     if(TARGET MbedTLS::mbedtls_static AND NOT TARGET MbedTLS::mbedtls)
       add_library(MbedTLS::mbedtls ALIAS MbedTLS::mbedtls_static)
@@ -159,7 +160,7 @@ macro(esc_need_catch2)
   endif()
 endmacro()
 
-# The openssl program: makes the certificates of the tests
+# The openssl program, which makes the certificates of the tests
 function(esc_need_openssl)
   find_program(ESC_OPENSSL openssl)
   if(NOT ESC_OPENSSL)

@@ -1,4 +1,4 @@
-# The Emscripten toolchain: the one that EMSCRIPTEN_ROOT names, an emcc on PATH that is new enough, or what
+# The Emscripten toolchain: the one named by EMSCRIPTEN_ROOT, a recent enough emcc on PATH, or the one that
 # tools/setup installed into .deps. (tools/setup makes the same choice and writes it to .deps/env.sh.)
 set(root "$ENV{EMSCRIPTEN_ROOT}")
 if(NOT root)

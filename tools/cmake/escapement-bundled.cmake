@@ -1,4 +1,5 @@
-# mbedTLS, which lies beside the libraries of this prefix. Under names of ours: the program may have an mbedTLS too.
+# The mbedTLS installed beside the libraries of this prefix, under target names of our own: the program may have an
+# mbedTLS too.
 get_filename_component(esc_bundled "${CMAKE_CURRENT_LIST_DIR}/../../escapement" ABSOLUTE)
 set(esc_needs)
 foreach(esc_library mbedcrypto mbedx509 mbedtls)

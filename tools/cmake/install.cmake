@@ -1,5 +1,6 @@
-# The installed prefix: libraries, headers, find_package(escapement), pkg-config, licenses. What tools/setup built
-# goes into the prefix with them, so that it needs neither this checkout nor .deps; what the system has is found again.
+# The installed prefix: libraries, headers, find_package(escapement), pkg-config, licenses. Libraries built by
+# tools/setup are installed with them, so that the prefix needs neither this checkout nor .deps; system libraries
+# are found again.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/escapement)
 set(license_dir ${CMAKE_INSTALL_DATADIR}/licenses/escapement)
@@ -29,9 +30,9 @@ if(wasm)
 endif()
 install(FILES LICENSE DESTINATION ${license_dir})
 
-# --- What lies in .deps ---------------------------------------------------------------------------------------
+# --- Libraries in .deps ---------------------------------------------------------------------------------------
 if(TARGET esc_llhttp)
-  if(NOT BUILD_SHARED_LIBS)  # a shared library holds it
+  if(NOT BUILD_SHARED_LIBS)  # a shared library contains it
     install(TARGETS esc_llhttp EXPORT escapement-targets)
     set(pc_llhttp -lesc_llhttp)
   endif()
@@ -43,7 +44,7 @@ if(esc_mbedtls_bundled)
     message(FATAL_ERROR "The license of mbedTLS is not in ${ESC_DEPS}/src/mbedtls: run tools/setup, or set ESC_INSTALL=OFF.")
   endif()
   install(FILES ${ESC_DEPS}/src/mbedtls/LICENSE DESTINATION ${license_dir} RENAME LICENSE.mbedtls)
-  if(NOT BUILD_SHARED_LIBS)  # a shared library holds it
+  if(NOT BUILD_SHARED_LIBS)  # a shared library contains it
     foreach(library mbedtls mbedx509 mbedcrypto)
       install(FILES $<TARGET_FILE:MbedTLS::${library}> DESTINATION ${CMAKE_INSTALL_LIBDIR}/escapement)
       list(APPEND pc_mbedtls "\${libdir}/escapement/lib${library}.a")
@@ -63,7 +64,7 @@ install(FILES ${PROJECT_BINARY_DIR}/escapementConfig.cmake ${PROJECT_BINARY_DIR}
         DESTINATION ${package_dir})
 install(EXPORT escapement-targets NAMESPACE escapement:: DESTINATION ${package_dir})
 
-# --- For WebAssembly: the other half, its types, the toolchain file, esc_wasm_module ------------------------------
+# --- For WebAssembly: the JavaScript, its types, the toolchain file, esc_wasm_module ------------------------------
 if(wasm)
   install(FILES wasm_glue/escapement.mjs wasm_glue/escapement.d.mts DESTINATION ${CMAKE_INSTALL_DATADIR}/escapement)
   install(FILES tools/cmake/emscripten.cmake tools/cmake/wasm.cmake tools/cmake/check_imports.cmake
@@ -77,7 +78,7 @@ endif()
 get_property(pc_requires GLOBAL PROPERTY esc_pkg_config)
 list(JOIN pc_requires ", " pc_requires)
 list(JOIN pc_mbedtls " " pc_mbedtls)
-# An archive needs at every link what a shared library has found already.
+# An archive needs these at every link; a shared library has resolved them already.
 set(pc_private)
 set(pc_rest " ${pc_llhttp} ${pc_mbedtls} -pthread")
 if(BUILD_SHARED_LIBS)

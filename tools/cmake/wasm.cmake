@@ -1,11 +1,11 @@
 # esc_wasm_module(NAME SOURCES... [LIBRARIES...] [MAXIMUM_MEMORY BYTES]): a standalone NAME.wasm of the sources and
 # the library, for escapement.mjs. No JavaScript is generated.
 #
-# MAXIMUM_MEMORY: how far the module's memory may grow; 64 MiB by default, half of a Worker's isolate of 128 MB.
-# A multiple of 65536. What does not fit fails as Errc::overloaded, "out of memory".
+# MAXIMUM_MEMORY: how far the module's memory may grow, a multiple of 65536; 64 MiB by default, half of a Worker's
+# isolate of 128 MB. Allocations beyond it fail as Errc::overloaded, "out of memory".
 #
-# What the module would ask of a host that escapement.mjs does not offer (sockets, files, the environment) fails
-# the build, by the name of the symbol.
+# A module that needs something that escapement.mjs does not provide (sockets, files, the environment) fails to
+# build, naming the symbol.
 set(esc_link_time_code $<$<CONFIG:MinSizeRel>:-flto>)
 function(esc_wasm_module name)
   cmake_parse_arguments(PARSE_ARGV 1 module "" "MAXIMUM_MEMORY" "SOURCES;LIBRARIES")

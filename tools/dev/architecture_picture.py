@@ -13,7 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PICTURE = ROOT / "docs" / "pictures" / "architecture.svg"
-# From the top down: what stands in one line, and how wide.
+# The modules from the top down: those in one row, and their widths.
 BANDS = [[("middleware", 700), ("wasm_glue", 250)], [("io", 960)], [("timers", 960)], [("core", 960)]]
 WORDS = {
     "middleware": "layers around a Service",
@@ -137,7 +137,7 @@ def picture():
     level = {module: number for number, row in enumerate(BANDS) for module, _ in row}
     for source, target in sorted(edges()):
         if level[target] - level[source] != 1:
-            continue  # below that all the same
+            continue  # drawn below it anyway
         left, top, width, height = places[source]
         x = left + width / 2
         drawn.append(f"<path class='arrow' d='M{x:.0f} {top + height:.0f} V{places[target][1] - 3:.0f}'/>")

@@ -1,4 +1,4 @@
-// Runs the main job in every home and compares. tools/demo is the front and has the help.
+// Runs the main job on every host and compares. tools/demo is the command that users run, and has the help.
 
 import { execFile } from "node:child_process";
 import fs from "node:fs";
@@ -28,8 +28,8 @@ onmessage = async ({ data }) => {
 };
 `;
 
-// How late a timer of each home may be, in ms, on a busy machine of two cores: waits are compared with what
-// was asked for. Early is never right.
+// How late a timer of each host may be, in ms, on a busy machine of two cores, compared with the requested
+// wait. A timer must never be early.
 const lateness = { sim: 0, epoll: 30, poll: 30, node: 60, workerd: 80, chromium: 80 };
 
 function parse(report) {
@@ -41,7 +41,7 @@ function parse(report) {
   return { events, data: report.slice(end + 2) };
 }
 
-// What went wrong, in sentences. `waits` are filled with the worst lateness.
+// Returns the mistakes in a report, in sentences. Fills `waits` with the worst lateness.
 function check(home, report, reference) {
   const wrong = [];
   const shape = (r) => r.events.map((event) => event.what).join("\n");
@@ -104,7 +104,7 @@ async function mainJob() {
   return reports;
 }
 
-// The same requests to one service in two homes.
+// Sends the same requests to one service on two hosts.
 async function compareService() {
   const requests = [];
   const add = (method, target, options = {}) => requests.push({ method, target, ...options });

@@ -1,6 +1,6 @@
-// How tools/setup builds mbedTLS: TLS 1.2 and 1.3, both roles, over bytes that we carry ourselves.
-// No sockets, no self-tests, no ciphers that a server of today would not offer. Every name is explained in
-// mbedTLS's own mbedtls_config.h.
+// mbedTLS as tools/setup builds it: TLS 1.2 and 1.3, both roles, over bytes that the library carries itself.
+// No sockets, no self-tests, no ciphers that a current server would not offer. mbedTLS's own mbedtls_config.h
+// explains every name.
 
 // The platform
 #define MBEDTLS_HAVE_ASM
@@ -21,7 +21,8 @@
 #define MBEDTLS_AES_C
 #define MBEDTLS_AESNI_C
 #define MBEDTLS_GCM_C
-// GCM asks AES itself, block by block, not the layer of all ciphers, which mbedTLS still needs for the rest.
+// Lets GCM call AES itself, block by block, instead of the generic cipher layer, which mbedTLS still needs
+// elsewhere.
 #define MBEDTLS_BLOCK_CIPHER_C
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
@@ -60,13 +61,13 @@
 #define MBEDTLS_X509_CRT_PARSE_C
 #define MBEDTLS_X509_RSASSA_PSS_SUPPORT
 
-// PSA, which the key schedule of TLS 1.3 stands on. Not MBEDTLS_USE_PSA_CRYPTO: records would go through it
-// too, and each would expand the connection's key anew, a third of what a small request costs.
+// PSA, on which the TLS 1.3 key schedule is built. Not MBEDTLS_USE_PSA_CRYPTO: records would go through it
+// too, and each would expand the connection's key again, a third of the cost of a small request.
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_CRYPTO_CLIENT
 // Each handshake holds keys: without this there is room for 32 in the process.
 #define MBEDTLS_PSA_KEY_STORE_DYNAMIC
-// No buffer of ours is shared with another process, so none has to be copied before PSA looks at it.
+// We share no buffer with another process, so none has to be copied before PSA reads it.
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS
 
 // TLS
@@ -91,6 +92,5 @@
 #define MBEDTLS_SSL_MAX_FRAGMENT_LENGTH
 #define MBEDTLS_SSL_RECORD_SIZE_LIMIT
 #define MBEDTLS_SSL_ALL_ALERT_MESSAGES
-// Not to be used, but so that a server skips what a client sends ahead of its handshake (RFC 8446
-// section 4.2.10).
+// Not for sending early data, but so that a server skips any that a client sends (RFC 8446 section 4.2.10).
 #define MBEDTLS_SSL_EARLY_DATA

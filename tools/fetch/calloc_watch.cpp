@@ -3,8 +3,8 @@
 #include <atomic>
 #include <cstddef>
 
-// CMake links the program with --wrap=calloc: whoever calls calloc gets the second, and the first is the
-// library's.
+// CMake links the program with --wrap=calloc: calls of calloc reach the second function, and the first is the
+// library's calloc.
 extern "C" void* __real_calloc(std::size_t count, std::size_t size);
 extern "C" void* __wrap_calloc(std::size_t count, std::size_t size);
 

@@ -1,11 +1,10 @@
-// mbedTLS says "no handshake" and "no such issuer" too where it lacks memory. This notices that memory ran
-// out.
+// Detects that memory ran out: mbedTLS then reports "no handshake" or "no such issuer".
 
 #pragma once
 
 namespace escapement {
 
-// Whether a calloc of the program, its archives included, has failed.
+// Returns whether a calloc of the program, including its archives, has failed.
 bool calloc_has_failed();
 
 }  // namespace escapement

@@ -24,7 +24,7 @@ namespace escapement {
 
 namespace {
 
-// Exit codes, as curl has them where it has them.
+// Exit codes, curl's where curl has one.
 struct ExitCode {
   int code;
   const char* meaning;
@@ -68,7 +68,7 @@ std::string base64(std::string_view bytes) {
 
 constexpr std::uint64_t collected_max = 64 * MiB;  // for --json
 
-// What is said about one URL, and what its exit code is decided by.
+// The report on one URL, and the facts that decide its exit code.
 struct Story {
   nlohmann::json attempts = nlohmann::json::array();
   int status = 0;
@@ -76,12 +76,12 @@ struct Story {
   std::uint64_t bytes = 0;
   std::string body;          // kept only for --json
   bool begun = false;        // the URL was good
-  bool written = true;       // what should be written was
+  bool written = true;       // all output was written
   bool within_limit = true;  // of the body
   std::shared_ptr<http::CallProgress> progress = std::make_shared<http::CallProgress>();
-  // Of the last attempt:
+  // Facts about the last attempt.
   bool handshake_failed = false;
-  bool redirected = false;  // to a good URL
+  bool redirected = false;  // to a valid URL
 };
 
 int exit_code_of(const Error& error, const Story& story) {
@@ -112,7 +112,7 @@ Result<std::string> read_file(const std::string& name) {
   std::string data;
   char piece[16 * KiB];
   while (const std::size_t count = std::fread(piece, 1, sizeof piece, file)) data.append(piece, count);
-  const bool failed = std::ferror(file) != 0;  // a folder, say
+  const bool failed = std::ferror(file) != 0;  // for example, a folder
   if (file != stdin) std::fclose(file);
   if (failed) return Error(Errc::permission_denied, "cannot read " + name);
   return data;
@@ -133,7 +133,7 @@ Result<std::string> data_of(const FetchOptions& options) {
   return data;
 }
 
-// One line of -H: adds a field, or says which one is not to be sent.
+// Handles one line of -H: adds a header field, or records one that must not be sent.
 Result<> add_header(http::Headers& headers, std::vector<std::string>& left_out, const std::string& line) {
   std::size_t colon = line.find(':');
   const bool empty = colon == line.npos && line.ends_with(';');
@@ -190,7 +190,7 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options) {
   return resolver;
 }
 
-// Null in a build without TLS, where a https URL then fails.
+// Returns null in a build without TLS, where https URLs then fail.
 Result<http::Encrypt> encrypt_of(const FetchOptions& options) {
   TlsClientOptions tls;
   tls.trusted_file = options.cacert;
@@ -201,7 +201,7 @@ Result<http::Encrypt> encrypt_of(const FetchOptions& options) {
   return std::move(client).error().context("--cacert");
 }
 
-// To the nearest nanosecond: 1.001 is 1001 ms.
+// Rounds to the nearest nanosecond: 1.001 is 1001 ms.
 Duration seconds(double count) { return std::chrono::duration<double, std::nano>(std::round(count * 1e9)); }
 
 class Fetch {
@@ -220,7 +220,7 @@ class Fetch {
       };
     }
     if (options_.connect_seconds) client.connect_timeout = seconds(*options_.connect_seconds);
-    // curl's user decides how long to wait, with -m; without it a slow answer is waited for.
+    // Like curl, waits for a slow response without limit unless -m sets one.
     client.head_timeout = Duration::max();
     return client;
   }
@@ -232,11 +232,11 @@ class Fetch {
   Task<> copy_body(http::Response& response, Output& out, Story& story);
 
   const FetchOptions& options_;
-  Story* story_ = nullptr;  // of the URL that is fetched now
+  Story* story_ = nullptr;  // of the URL being fetched
   http::Client client_;
 };
 
-// The innermost layer: remembers of the last attempt what exit codes need.
+// The innermost layer: records facts about the last attempt that decide the exit code.
 struct Remember {
   Story& story;
 
@@ -302,7 +302,8 @@ Task<> Fetch::run(std::string text, http::Headers headers, std::string data, Out
   const std::size_t scheme_end = text.find("://");
   const bool has_scheme = scheme_end != text.npos && scheme_end < text.find_first_of("/?#");
   if (!has_scheme) text.insert(0, "http://");
-  // As an address bar takes it: spaces, and what is not ASCII, in path and query are sent encoded.
+  // Parses the URL as an address bar does: spaces and non-ASCII characters in path and query are
+  // percent-encoded.
   const http::Url anywhere = co_await http::Url::parse("http://localhost/");
   http::Url url = co_await anywhere.resolve(text);
   if (!url.userinfo().empty() && !headers.has("authorization")) {
@@ -336,7 +337,7 @@ Task<> Fetch::write(std::string_view piece, Output& out, Story& story) {
   co_await std::move(written);
 }
 
-// As it arrives.
+// Writes the body as it arrives.
 Task<> Fetch::copy_body(http::Response& response, Output& out, Story& story) {
   const bool collect = options_.json && options_.output.empty();
   const std::uint64_t most = options_.body_bytes_max.value_or(collect ? collected_max : UINT64_MAX);
@@ -356,7 +357,7 @@ Task<> Fetch::copy_body(http::Response& response, Output& out, Story& story) {
   }
 }
 
-// What had come of a transfer when --max-time ended it.
+// Describes how much of a transfer had arrived when --max-time ended it.
 std::string come_so_far(const Story& story) {
   if (story.status != 0) {
     const std::string bytes = std::to_string(story.bytes) + (story.bytes == 1 ? " byte" : " bytes");

@@ -1,4 +1,4 @@
-// What esc-fetch does, once its command line has been read.
+// The work of esc-fetch, after its command line has been parsed.
 
 #pragma once
 
@@ -41,7 +41,7 @@ struct FetchOptions {
 
 constexpr int fetch_out_of_memory = 27;  // curl's exit code
 
-// Fetches every URL; the exit code is that of the last failure, 0 when every answer was complete.
+// Fetches every URL. Returns the exit code of the last failure, or 0 if every response was complete.
 int fetch_all(const FetchOptions& options);
 
 std::string fetch_exit_codes_help();

@@ -12,7 +12,7 @@
 
 using namespace escapement;
 
-// Before anything that is made before main, which allocates as well.
+// Runs before the constructors of global objects, which allocate as well.
 [[gnu::constructor(101)]] static void prepare() {
   escapement::end_with_a_sentence("esc-fetch", escapement::fetch_out_of_memory);
 }
@@ -70,6 +70,6 @@ int main(int count, char** arguments) {
   if (std::optional<int> code = read_command_line(app, count, arguments, *urls)) return *code;
   if (v4) options.family = AddressFamily::v4;
   if (v6) options.family = AddressFamily::v6;
-  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the output may go: exit code 23
+  std::signal(SIGPIPE, SIG_IGN);  // the reader of the output may leave: exit code 23
   return fetch_all(options);
 }

@@ -1,4 +1,4 @@
-// Where esc-fetch writes.
+// The output of esc-fetch.
 
 #pragma once
 
@@ -10,20 +10,21 @@
 
 namespace escapement {
 
-// A file, or standard output; made or opened when it is first written to, so that a failed fetch leaves a
-// file as it was. A program that has one ignores SIGPIPE.
+// A file or standard output, opened or created at the first write, so that a failed fetch leaves a file
+// unchanged. A program that uses it must ignore SIGPIPE.
 class Output {
  public:
-  // Empty: standard output.
+  // An empty name is standard output.
   explicit Output(std::string name) : name_(std::move(name)) {}
   Output(const Output&) = delete;
   ~Output() {
     if (file_ != nullptr && file_ != stdout) std::fclose(file_);
   }
 
-  // Nothing is a piece as well: it makes the file. Fails when it cannot be opened, or is full.
+  // Writes `piece`; an empty piece also creates the file. Errors: the file cannot be opened, or the disk is
+  // full.
   Result<> write(std::string_view piece);
-  // What was written so far has arrived, or the reason why not.
+  // Returns once everything written so far has arrived, or with the error.
   Result<> flush();
 
  private:

@@ -14,7 +14,7 @@ constexpr Duration stall_time = 5s;  // longer than the client's limit for one t
 
 enum class Fault { stall, unavailable, too_many, reset_before_head, reset_after_head };
 
-// What the first requests for a path meet, in order.
+// The faults that the first requests for a path meet, in order.
 const std::map<std::string, std::vector<Fault>, std::less<>>& faults() {
   static const std::map<std::string, std::vector<Fault>, std::less<>> by_path{
       {"/repos/octokit-fixture-org/paginate-issues/issues?per_page=3", {Fault::stall}},
@@ -31,15 +31,15 @@ struct State {
   std::map<std::string, std::size_t> requests;  // by run and path
 };
 
-// A body that breaks after its first bytes. It says how long it would have been: Node's fetch() takes a
-// chunked one that breaks off on a closing connection for complete.
+// A body that breaks off after its first bytes. It states its length: Node's fetch() takes a chunked body
+// that breaks off on a closing connection for complete.
 class BrokenBody final : public http::BodySource {
  public:
   BrokenBody(std::string beginning, std::uint64_t length)
       : beginning_(std::move(beginning)), length_(length) {}
   Task<std::string> read() override {
     if (!beginning_.empty()) co_return std::exchange(beginning_, std::string());
-    co_await sleep(20ms);  // the head and the beginning are on their way
+    co_await sleep(20ms);  // the head and the first bytes are on their way
     co_return Error(Errc::reset, "broken on purpose");
   }
   std::optional<std::uint64_t> length() const override { return length_; }
@@ -55,8 +55,8 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
   }
 }
 
-// Every answer closes its connection, so that each attempt has one of its own and no host repeats a request
-// by itself on a connection that it had kept.
+// Closes the connection after every response, so that each attempt has its own, and no host repeats a request
+// by itself on a kept connection.
 http::Response plain(int status, std::string body) {
   return http::Response(status,
                         http::Headers{{"Content-Type", "text/plain"},

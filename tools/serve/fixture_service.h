@@ -1,5 +1,5 @@
-// Recorded answers of a real API as a Service, with faults on purpose: what the demo's client has to get
-// through. Used by esc-serve and, in the same process, by the simulated run.
+// Recorded responses of a real API as a Service, with deliberate faults that the demo's client has to handle.
+// Used by esc-serve and, in the same process, by the simulated run.
 
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace escapement::demo {
 
-// One exchange as it was recorded. `path` has its query.
+// One recorded exchange. `path` includes the query.
 struct Recording {
   std::string method;
   std::string path;
@@ -19,8 +19,8 @@ struct Recording {
   std::string body;
 };
 
-// Reads the recordings of `scenarios` in npm's @octokit/fixtures, whose folder is `directory`.
-// Errc::not_found or invalid_argument with the file's name.
+// Reads the recordings of `scenarios` in npm's @octokit/fixtures, whose folder is `directory`. Errors:
+// not_found or invalid_argument, naming the file.
 Result<std::vector<Recording>> load_recordings(const std::string& directory);
 
 // Answers /run-ID/PATH as PATH was recorded, with links to the API rewritten to this server. The first

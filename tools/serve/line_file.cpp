@@ -25,7 +25,7 @@ void LineFile::write(std::string_view line) {
   if (ended_) return;
   std::string text(line);
   text += '\n';
-  // glibc's fwrite does not tell of a line that it could not flush; the stream does.
+  // glibc's fwrite does not report a line that it could not flush; the stream's error flag does.
   ::flockfile(file_);
   std::fwrite(text.data(), 1, text.size(), file_);
   const int number = std::ferror(file_) != 0 ? errno : 0;

@@ -1,4 +1,4 @@
-// LineFile: a file to which esc-serve appends lines, each at once.
+// LineFile: a file to which esc-serve appends lines, each written at once.
 
 #pragma once
 
@@ -12,16 +12,16 @@
 
 namespace escapement {
 
-// Lines of several threads do not mix. A program that has one ignores SIGPIPE.
+// Keeps the lines of several threads apart. A program that uses it must ignore SIGPIPE.
 class LineFile {
  public:
-  // "-" is standard output.
+  // Opens `name` for appending; "-" is standard output.
   static Result<std::unique_ptr<LineFile>> open(const std::string& name);
   LineFile(const LineFile&) = delete;
   ~LineFile();
 
-  // A line that cannot be written is lost; the first time it is said on standard error. After the reader of
-  // a pipe has gone nothing is tried any more.
+  // Writes one line. A line that cannot be written is lost; the first loss is reported on standard error.
+  // Stops writing once the reader of a pipe has gone.
   void write(std::string_view line);
 
  private:

@@ -60,8 +60,8 @@ Result<TlsServerOptions> tls_of(const Options& options) {
   return tls;
 }
 
-// One for each thread, or none. Each gives out tickets of its own: a client that comes back to another thread
-// shakes hands in full.
+// Makes one TlsServer for each thread, or none. Each issues its own session tickets: a client that comes back
+// to another thread makes a full handshake.
 Result<std::vector<TlsServer>> make_tls(const Options& options) {
   std::vector<TlsServer> servers;
   if (options.tls_certificates.empty()) return servers;
@@ -75,7 +75,7 @@ Result<std::vector<TlsServer>> make_tls(const Options& options) {
   return servers;
 }
 
-// Everything that runs: one site for each thread.
+// The whole program: one site for each thread.
 class Program {
  public:
   Program(LoopGroup& threads, Signals& signals, std::vector<TlsServer> tls, const Options& options)
@@ -103,7 +103,7 @@ class Program {
   void print_report() const;
 
  private:
-  // The first thread stays until all have served, because it hears the signals.
+  // Serves on one thread. The first thread stays until all have finished, because it receives the signals.
   Task<> serve(Loop& loop, std::size_t index) {
     Scope scope(loop.reactor());
     if (index == 0) scope.spawn(or_end(stop_on_signals()));
@@ -114,13 +114,13 @@ class Program {
     if (index == 0) co_await all_served_.wait();
   }
 
-  // A server that nobody can stop any more stops at once.
+  // Ends the server if its signal handling fails: nobody could stop it any more.
   static Task<> or_end(Task<> hears_signals) {
     Result<> ended = co_await std::move(hears_signals).result();
     if (!ended) detail::end_now(ended.error().message().c_str(), 1);
   }
 
-  // The first SIGINT or SIGTERM begins a graceful shutdown, the second ends it.
+  // Begins a graceful shutdown at the first SIGINT or SIGTERM, and ends it at the second.
   Task<> stop_on_signals() {
     Duration grace = std::chrono::duration<double>(options_.grace_seconds);
     for (;;) {
@@ -134,12 +134,12 @@ class Program {
     }
   }
 
-  // SIGHUP: the certificates are read again. What is wrong with them leaves the old ones in use.
+  // Reloads the certificates after SIGHUP. If they are invalid, the old ones stay in use.
   Task<> reload() {
     Result<TlsServerOptions> fresh = tls_of(options_);
     std::string problem = fresh ? std::string() : fresh.error().message();
     if (fresh) {
-      // Run on each thread. Not written into the co_await: g++ 12 destroys such temporaries twice.
+      // Runs on each thread. A variable, not part of the co_await: g++ 12 destroys such temporaries twice.
       const std::function<std::string(std::size_t)> load = [this, tls = *fresh](std::size_t index) {
         Result<> done = tls_[index].reload(tls);
         return done ? std::string() : done.error().message();
@@ -170,11 +170,11 @@ class Program {
 
   LoopGroup& threads_;
   Signals& signals_;
-  std::vector<TlsServer> tls_;  // each only used by its thread
+  std::vector<TlsServer> tls_;  // each used only by its thread
   const Options& options_;
   std::vector<std::unique_ptr<Site>> sites_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::size_t left_;  // threads that serve; only touched by the first one, as is `all_served_`
+  std::size_t left_;  // threads still serving; touched only by the first one, like `all_served_`
   Event all_served_;
 };
 
@@ -206,7 +206,7 @@ void Program::print_report() const {
                static_cast<unsigned long long>(handshakes.failed));
 }
 
-// The address as the user wrote it, with the port that the first listener got.
+// Returns the address as the user wrote it, with the port that the first listener got.
 std::string with_port(const std::string& address, std::uint16_t port) {
   const Result<HostAndPort> parsed = parse_host_and_port(address);
   std::string host = parsed ? parsed->host : "";
@@ -295,7 +295,7 @@ void add_tls(CLI::App& app, Options& options) {
       ->needs(certificates);
 }
 
-// Yields the argument that must be there.
+// Adds all options and returns the required argument.
 CLI::Option* add_options(CLI::App& app, Options& options) {
   SiteOptions& site = options.site;
   app.footer(serve_routes_help());
@@ -339,7 +339,7 @@ CLI::Option* add_options(CLI::App& app, Options& options) {
 
 }  // namespace
 
-// Before anything that is made before main, which allocates as well.
+// Runs before the constructors of global objects, which allocate as well.
 [[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-serve", 1); }
 
 int main(int count, char** arguments) {
@@ -347,7 +347,7 @@ int main(int count, char** arguments) {
   CLI::App app("A small HTTP/1.1 server for demos and tests.", "esc-serve");
   const CLI::Option* where = add_options(app, options);
   if (std::optional<int> code = read_command_line(app, count, arguments, *where)) return *code;
-  std::signal(SIGPIPE, SIG_IGN);  // of standard output and error; a log's reader may go
+  std::signal(SIGPIPE, SIG_IGN);  // for standard output and error; a log's reader may leave
   if (options.tls_certificates.size() != options.tls_keys.size()) {
     std::fprintf(stderr, "esc-serve: each --tls-cert needs its --tls-key, in the same order\n");
     return 2;

@@ -25,7 +25,7 @@ http::Response text(int status, std::string body) {
                         std::move(body));
 }
 
-// `bytes` bytes, one at a time, `pause` apart.
+// Sends `bytes` bytes, one at a time, `pause` apart.
 class Drip final : public http::BodySource {
  public:
   Drip(std::int64_t bytes, Duration pause) : left_(bytes), pause_(pause) {}
@@ -52,7 +52,7 @@ class Broken final : public http::BodySource {
   bool begun_ = false;
 };
 
-// A body of which the first piece has been read.
+// A body whose first piece has already been read.
 class Resumed final : public http::BodySource {
  public:
   Resumed(std::string first, http::Body rest) : first_(std::move(first)), rest_(std::move(rest)) {}
@@ -66,7 +66,8 @@ class Resumed final : public http::BodySource {
   http::Body rest_;
 };
 
-// How often each ID of /flaky was asked for. The last 1,000 IDs: the oldest is forgotten, and begins again.
+// Counts the requests for each ID of /flaky. Keeps the last 1,000 IDs: the oldest is forgotten and starts
+// again.
 class FlakyCounts {
  public:
   static constexpr std::size_t ids_max = 1'000;
@@ -89,7 +90,7 @@ class FlakyCounts {
 
 struct Call {
   http::Request request;
-  std::string argument;  // what follows the route's name in the path
+  std::string argument;  // the part of the path after the route's name
   FlakyCounts* flaky_counts;
 };
 
@@ -228,7 +229,7 @@ Task<http::Response> serve_echo(http::Request request) {
     response.body = std::move(request.body);
     co_return std::move(response);
   }
-  // Whether a chunked body holds anything shows with its first piece.
+  // The first piece shows whether a chunked body is empty.
   std::string first = co_await request.body.read();
   if (!first.empty())
     response.body = http::Body(std::make_unique<Resumed>(std::move(first), std::move(request.body)));

@@ -10,14 +10,14 @@
 
 namespace escapement {
 
-// Every route below serve_routes_help(), and `more`; `otherwise` for what none of them matches. Counters of
-// /flaky live in the service.
+// Returns every route listed by serve_routes_help(), plus `more`; `otherwise` handles requests that match
+// none. The service holds the counters of /flaky.
 http::Service serve_routes(std::vector<http::Route> more, http::Service otherwise);
-// 404, with a hint.
+// Responds with 404 and a hint.
 Task<http::Response> serve_no_route(http::Request request);
 std::string serve_routes_help();
 
-// Answers every request with 200 and its own body, or "hello" where there was none.
+// Responds to every request with 200 and its own body, or with "hello" if it has none.
 Task<http::Response> serve_echo(http::Request request);
 
 }  // namespace escapement

@@ -83,7 +83,7 @@ Result<std::unique_ptr<Site>> Site::make(Loop& loop, const SiteOptions& options,
   return site;
 }
 
-// What the layers do not see.
+// Logs and counts requests that the server refuses before any layer sees them.
 void Site::hear_server(const SiteOptions& options) {
   const http::AccessLog log = access_log_of(options);
   server_->on_refused = [this, log, counts = options.metrics](const http::Refusal& refusal) {

@@ -1,4 +1,4 @@
-// What esc-serve serves on one thread: its routes and the layers around them.
+// The site of esc-serve on one thread: its routes and the layers around them.
 
 #pragma once
 
@@ -15,32 +15,32 @@
 namespace escapement {
 
 struct SiteOptions {
-  std::string fixtures;  // folder; empty: the routes
+  std::string fixtures;  // folder of recordings; empty: the routes
   bool echo = false;
   bool log = false;
   bool gzip = false;
   bool metrics = false;
   std::string root;  // folder of static files; empty: none
   std::function<void(std::string_view)> access_log =
-      {};  // takes lines; from several threads at once; empty: none
+      {};  // receives lines, from several threads at once; empty: none
   bool access_log_json = false;
   http::LoggedQuery access_log_query = http::LoggedQuery::all;
-  Duration turn_max = Duration::max();  // longer turns are told on standard error
+  Duration turn_max = Duration::max();  // longer turns are reported on standard error
   http::ServerOptions limits;
 };
 
-// One thread's share. What is counted on all of them is asked for by `all_metrics`.
+// The site of one thread. `all_metrics` collects the counts of all threads.
 class Site {
  public:
   using AllMetrics = std::function<Task<http::MetricsSample>()>;
 
-  // For the thread of `loop`, which must outlive it. Errors: folders that cannot be read.
+  // Makes the site for the thread of `loop`, which must outlive it. Errors: folders that cannot be read.
   static Result<std::unique_ptr<Site>> make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics);
   Site(const Site&) = delete;
   ~Site() { loop_.reactor().watch_turns(nullptr); }
 
   http::Server& server() { return *server_; }
-  // On the thread that serves it.
+  // Call it on the thread that serves the site.
   http::MetricsSample sample() const { return metrics_.sample(); }
 
  private:

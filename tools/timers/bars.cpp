@@ -9,11 +9,11 @@ namespace escapement::lateness {
 
 namespace {
 
-// At most so much later than the better of the kernel's two calls.
+// The lateness allowed, as a multiple of the better of the kernel's two calls.
 constexpr double of_floor_max = 1.15;
 constexpr double spin_p50_max_us = 5;
 
-// One quantile of a summary, and the interval it is known to.
+// One quantile of a summary, with its confidence interval.
 struct Quantile {
   const char* name;
   double Summary::* value;
@@ -47,12 +47,12 @@ Bar never_early(const std::vector<Row>& rows) {
           std::to_string(early) + " of " + std::to_string(count) + " were"};
 }
 
-// A bar that looks at each target under one condition, and says which ones miss it.
+// A bar that checks each target under one condition, and names the targets that miss it.
 class PerTarget {
  public:
   explicit PerTarget(double most) : most_(most) {}
 
-  // `least`: what it may be as well, as far as so many samples tell.
+  // `least`: the low end of the measured value's interval, for this many samples.
   void add(double target_ms, double measured, double least) {
     ++targets_;
     const std::string text = target_text(target_ms) + ": " + ratio_text(measured);
@@ -101,8 +101,8 @@ void against_floors(const std::vector<Group>& groups, const std::string& where, 
       ratios.bar(where + ": " + ours + ", " + quantile.name + " within 15 % of timerfd or clock_nanosleep"));
 }
 
-// A timer that fires early is as far off as one that fires late: a peer's early ones count as late by as
-// much.
+// Treats a timer that fires early as being as far off as a late one: a peer's early timers count as late by
+// as much.
 void ahead_of_peer(const std::vector<Group>& groups, const std::string& where, const std::string& ours,
                    const std::string& peer, const Quantile& quantile, std::vector<Bar>& bars) {
   PerTarget ratios(1);

@@ -1,4 +1,4 @@
-// What the project promises about its timers, held against one run.
+// The project's promises about its timers, checked against one run.
 
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace escapement::lateness {
 
-// `open`: the measured ratio is over the bar, but so few timers do not tell it from one under it: the
-// intervals of the two quantiles (three standard deviations) allow both. More timers decide.
+// `open`: the measured ratio is over the bar, but there are too few timers to tell: the intervals of the two
+// quantiles (three standard deviations) allow both. More timers decide.
 enum class Verdict { held, open, missed };
 
 struct Bar {
@@ -19,9 +19,10 @@ struct Bar {
   std::string measured;
 };
 
-// Only what the rows allow to judge. The first one is that no timer of ours fires early.
+// Returns the bars that the rows are sufficient to judge. The first one is that none of our timers fires
+// early.
 std::vector<Bar> bars(const std::vector<Row>& rows);
-// "held      promise; measured", a line each.
+// Returns lines of the form "held      promise; measured".
 std::string bars_text(const std::vector<Bar>& bars);
 const char* name(Verdict verdict);
 

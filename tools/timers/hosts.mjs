@@ -1,10 +1,10 @@
-// Measures timers in JS hosts: ours, compiled to wasm, and the host's own setTimeout. Writes what esc-timers
-// --merge reads.
+// Measures timers in JavaScript hosts: ours, compiled to wasm, and the host's own setTimeout. Writes the
+// input of esc-timers --merge.
 //
 //     node tools/timers/hosts.mjs PROBE.wasm OUT.json [--seconds N] [--early COUNT] [--only node,workerd,chromium]
 //
-// --early COUNT: instead, so many timers of ours in each host, many at once; prints how many were early and
-// exits 1 if any was.
+// --early COUNT: instead, runs this many timers of ours in each host, many at once; prints how many were
+// early and exits 1 if any was.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -27,8 +27,8 @@ const say = (text) => process.stderr.write(`timers: ${text}\n`);
 const targets = [0.2, 1, 5, 20, 100, 1000];
 const rounds = 3;
 
-// What a host does, in the host: `ours` runs the module, `host` is setTimeout alone. In rounds over contenders
-// and targets, so that what disturbs the machine disturbs all alike. Lateness in us.
+// The code that runs in the host: `ours` runs the module, `host` is setTimeout alone. Takes contenders and
+// targets in rounds, so that noise of the machine disturbs all alike. Lateness in us.
 const measureSource = `
 const targets = ${JSON.stringify(targets)};
 async function hostTimeout(ms) {
@@ -70,7 +70,7 @@ async function inNode() {
   return job(async (...numbers) => parse(await run(module, "lateness", numbers.join(" "))));
 }
 
-// One request for each measurement: a Worker's request is the most that the host lets a timer live.
+// Sends one request for each measurement: a Worker's timers live no longer than a request.
 async function inWorkerd() {
   const workerd = await startWorkerd({
     "worker.mjs": `import { worker } from "./escapement.mjs";
@@ -115,7 +115,7 @@ async function inChromium({ isolated = false, hop = true } = {}) {
   const source = `${measureSource}
 onmessage = async ({ data }) => {
   try {
-    if (!data.hop) globalThis.importScripts = undefined;  // now it looks like no browser
+    if (!data.hop) globalThis.importScripts = undefined;  // hides that this is a browser
     const { load, run } = await import("/escapement.mjs");
     const module = await load(fetch("/probe.wasm"));
     const ours = async (...numbers) => parse(await run(module, "lateness", numbers.join(" ")));

@@ -1,4 +1,4 @@
-// esc-timers: measures how late timers fire on this machine, ours and other people's.
+// esc-timers: measures how late timers fire on this machine, ours and those of other libraries.
 
 #include <unistd.h>
 
@@ -68,7 +68,8 @@ std::vector<Contender> contenders_for(const Options& options) {
   return all;
 }
 
-// Those named, or all. Names contain commas, so they are matched against what is left of the text.
+// Chooses the named contenders, or all. Names contain commas, so they are matched against the rest of the
+// text.
 std::string choose(const std::vector<std::string>& names, bool many, std::vector<Contender>& contenders) {
   if (many) std::erase_if(contenders, [](const Contender& c) { return c.kind != Kind::ours; });
   if (names.empty()) return {};
@@ -110,7 +111,7 @@ std::string write_report(const std::string& file, const std::vector<Row>& rows, 
   return out.flush() ? "" : "cannot write " + file;
 }
 
-// What to do with the results; an error's sentence, or empty.
+// Writes the results; returns an error's sentence, or empty.
 std::string hand_out(const Options& options, const std::vector<Row>& rows) {
   const std::string settings = settings_text(options);
   if (options.json) {
@@ -203,7 +204,7 @@ void declare(CLI::App& app, Options& options) {
 
 }  // namespace
 
-// Before anything that is made before main, which allocates as well.
+// Runs before the constructors of global objects, which allocate as well.
 [[gnu::constructor(101)]] static void prepare() { escapement::end_with_a_sentence("esc-timers", 1); }
 
 int main(int count, char** arguments) {

@@ -20,10 +20,10 @@ namespace {
 constexpr int rounds = 3;
 constexpr int lanes_max = 8;  // of one contender
 
-// Threads that compute and nothing else, until it is destroyed.
+// Threads that only compute, until this is destroyed.
 class Load {
  public:
-  // Delegates, so that the destructor ends the threads that could be started when one cannot.
+  // Delegates, so that the destructor ends the threads already started if one cannot start.
   explicit Load(int threads) : Load() {
     for (int i = 0; i < threads; ++i) {
       threads_.emplace_back([this] {
@@ -31,7 +31,7 @@ class Load {
         }
       });
     }
-    // Long enough for the scheduler to know them for what they are.
+    // Gives the scheduler time to recognise them as busy threads.
     if (threads > 0) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   ~Load() {
@@ -64,7 +64,7 @@ struct Samples {
   Duration cpu;
 };
 
-// When the lanes of one target begin.
+// The times at which the lanes of one target begin.
 struct Timetable {
   int lanes;  // of each contender
   Duration gap;
@@ -79,14 +79,14 @@ Timetable timetable(Duration target, int contenders) {
     return {1, gap, gap * contenders};
   }
   const int lanes = static_cast<int>(std::clamp<std::int64_t>(target / (gap_min * contenders), 1, lanes_max));
-  // A whole number of gaps and a half: sleeps end in the middle between two beginnings.
+  // A whole number of gaps and a half: sleeps end midway between two starts.
   const std::int64_t gaps =
       std::max<std::int64_t>(1, target / std::max(gap_min, target / (lanes * contenders)));
   const Duration gap = target * 2 / (2 * gaps + 1);
   return {lanes, gap, std::max(gap * (lanes * contenders), target + gap)};
 }
 
-// One thread, one loop: `count` sleeps, each beginning at its place in the timetable.
+// Runs one thread with one loop: `count` sleeps, each starting at its place in the timetable.
 void run_lane(const Contender& contender, Duration target, int count, Instant first, const Timetable& table,
               Duration slack, std::uint64_t seed, Samples& samples) {
   if (slack > Duration()) posix::set_timer_slack(slack);
@@ -94,7 +94,7 @@ void run_lane(const Contender& contender, Duration target, int count, Instant fi
   const std::unique_ptr<Sleeper> sleeper = contender.make();
   samples.late.reserve(static_cast<std::size_t>(count));
   Instant next = first;
-  // The first one sets up what the later ones find, and is not kept.
+  // The first sleep sets up state that the later ones reuse, and is not recorded.
   for (int i = -1; i < count; ++i) {
     while (next <= posix::monotonic_now()) next = next + table.period;
     const std::uint64_t jitter = random.up_to(static_cast<std::uint64_t>(table.gap.count() / 8));
@@ -107,7 +107,7 @@ void run_lane(const Contender& contender, Duration target, int count, Instant fi
   }
 }
 
-// All contenders at one target; adds `count` samples to each one's.
+// Runs all contenders at one target; adds `count` samples to each.
 void run_block(const std::vector<Contender>& contenders, Duration target, int count, Duration slack,
                std::uint64_t seed, std::vector<Samples*>& samples) {
   const Timetable table = timetable(target, static_cast<int>(contenders.size()));
@@ -135,10 +135,10 @@ std::string where_text(int load) {
 
 Duration to_duration(double milliseconds) { return std::chrono::duration<double, std::milli>(milliseconds); }
 
-// Long targets give few samples in a time, so they get more of it.
+// Gives long targets more of the time, because they yield few samples.
 double weight(double target_ms) { return target_ms >= 500 ? 3 : 1; }
 
-// How many samples fit into this block's share of the time.
+// Returns how many samples fit into this block's share of the time.
 int count_for(const Settings& settings, double target_ms, std::size_t contenders) {
   if (settings.count > 0) return (settings.count + rounds - 1) / rounds;
   double weights = 0;
@@ -149,7 +149,7 @@ int count_for(const Settings& settings, double target_ms, std::size_t contenders
   return std::max(1, static_cast<int>(periods * table.lanes));
 }
 
-// Hundreds of loops have a few descriptors each.
+// Raises the limit on descriptors: hundreds of loops need a few each.
 void allow_many_descriptors() {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);

@@ -1,4 +1,4 @@
-// Measuring contenders side by side, so that whatever the machine does meets all of them alike.
+// Measures contenders side by side, so that the machine's noise affects all of them alike.
 //
 // Each contender sleeps in threads of its own ("lanes"), one timer in one loop at a time. The lanes of all
 // contenders take turns by the clock:
@@ -8,8 +8,8 @@
 //     libuv                 |--- 1 ms ---*              |--- 1 ms ---*
 //                     gap
 //
-// Short targets do not overlap; where long ones do, they end between the others' beginnings. Targets and
-// loads alternate in several rounds for the same reason.
+// Short targets do not overlap; where long ones do, they end between the others' starts. Targets and loads
+// alternate in several rounds for the same reason.
 
 #pragma once
 
@@ -23,16 +23,16 @@ namespace escapement::lateness {
 
 struct Settings {
   std::vector<double> targets_ms;
-  // How many busy threads run beside; each entry is measured.
+  // How many busy threads run at the same time; each entry is measured.
   std::vector<int> loads;
-  // Samples a contender at each target under each load; 0: as many as `seconds` allow.
+  // Samples per contender, target and load; 0: as many as `seconds` allow.
   int count = 0;
   double seconds = 60;  // for everything together
-  // More than one: so many timers in each loop, contenders one after the other. Needs `count`.
+  // If above 1: this many timers in each loop, one contender after the other. Needs `count`.
   int at_once = 1;
-  // Of every thread that sleeps, whatever contender; 0: the system's.
+  // The timer slack of every sleeping thread, for all contenders; 0: the system's.
   Duration timer_slack = 1ns;
-  // Called now and then with the share of the work that is done.
+  // Called now and then with the fraction of the work that is done.
   std::function<void(double done)> progress;
 };
 

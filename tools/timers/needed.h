@@ -1,5 +1,4 @@
-// What a measurement cannot do without. Where the system refuses it, esc-timers ends with the reason
-// (last_words.h).
+// Ends esc-timers with the reason (last_words.h) when the system refuses something that a measurement needs.
 
 #pragma once
 
@@ -21,7 +20,7 @@ T needed(Result<T> result) {
   throw std::runtime_error(result.error().message());
 }
 
-// `fd` as a system call returned it.
+// Takes ownership of `fd`, the result of a system call.
 inline posix::Fd needed_fd(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
   return posix::Fd(fd);

@@ -1,4 +1,4 @@
-// Our backends, and the options that make them more exact.
+// Our backends, and the options that make them more precise.
 
 #include <cerrno>
 

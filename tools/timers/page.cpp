@@ -17,7 +17,7 @@ constexpr std::string_view begin_mark = "<!-- timers: ";
 constexpr std::string_view mark_end = " -->\n";
 constexpr std::string_view end_mark = "<!-- end -->";
 
-// "p50 / p99" of each contender at each target; early ones are said.
+// Returns a table with "p50 / p99" of each contender at each target, marking early timers.
 std::string markdown_table(const std::vector<Row>& rows) {
   std::vector<double> targets;
   std::vector<std::string> contenders;

@@ -10,7 +10,7 @@ namespace escapement::lateness {
 
 namespace {
 
-// Everything in pixels.
+// All lengths are in pixels.
 constexpr double width = 1080;
 constexpr double margin = 20;
 constexpr double panel_gap = 28;
@@ -24,7 +24,7 @@ constexpr double title_height = 46;
 constexpr double panel_head = 26;
 constexpr double panel_foot = 34;
 
-// The axis: 1 us to 100 ms. What is under a microsecond stands at its beginning.
+// The axis: 1 us to 100 ms. Values below a microsecond are drawn at its start.
 constexpr int first_bucket = Buckets::per_decade;
 constexpr int columns = Buckets::count - first_bucket;
 constexpr double column_width = plot_width / columns;
@@ -74,7 +74,7 @@ std::string bars_svg(const Row& row) {
   for (int i = 0; i < columns; ++i) {
     const long count = counts[static_cast<std::size_t>(i)];
     if (count == 0) continue;
-    // The root: single late timers are to be seen, too.
+    // Takes the square root, so that single late timers are visible too.
     const double share = std::sqrt(static_cast<double>(count) / static_cast<double>(highest));
     const double height = std::max(1.2, share * bar_height);
     svg += printed("<rect class='%s' x='%.1f' y='%.1f' width='%.1f' height='%.1f'/>", name(row.kind),
@@ -140,7 +140,7 @@ std::string panel_svg(const Group& group, double x, double y) {
   return svg + "</g>\n";
 }
 
-// What stands inside the <svg>, and how high it is.
+// Returns the contents of the <svg>, and sets its height.
 std::string body_svg(const std::string& title, const std::vector<Row>& rows, double& height) {
   std::string svg = printed("<text class='title' x='%.1f' y='30'>%s</text>", margin, escaped(title).c_str());
   svg += printed(

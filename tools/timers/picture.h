@@ -1,5 +1,5 @@
-// Pictures of results: for each target a panel, for each contender a line with the distribution of its
-// lateness on a logarithmic scale, all side by side.
+// Draws results: for each target a panel, for each contender a line with the distribution of its lateness on
+// a logarithmic scale, all side by side.
 
 #pragma once
 
@@ -10,14 +10,14 @@
 
 namespace escapement::lateness {
 
-// One SVG with a panel for each target among `rows`, which all have the same `where`.
+// Returns one SVG with a panel for each target among `rows`, which all have the same `where`.
 std::string picture_svg(const std::string& title, const std::vector<Row>& rows);
-// One SVG with all that is in `rows`: what --report FILE.svg writes.
+// Returns one SVG with all of `rows`: the output of --report FILE.svg.
 std::string pictures_svg(const std::vector<Row>& rows);
-// A page that needs nothing else: pictures, bars, tables.
+// Returns a self-contained page: pictures, bars, tables.
 std::string report_html(const std::vector<Row>& rows, const std::vector<Bar>& bars,
                         const std::string& settings);
-// Rows whose `where` is the given one, in order.
+// Returns the rows with the given `where`, in order.
 std::vector<Row> rows_of(const std::vector<Row>& rows, const std::string& where);
 std::vector<std::string> places(const std::vector<Row>& rows);
 

@@ -1,4 +1,4 @@
-// The measurement of esc-timers in a JS host: what hosts.mjs asks for.
+// The measurement of esc-timers in a JavaScript host, called by hosts.mjs.
 
 #include <charconv>
 #include <vector>
@@ -18,7 +18,7 @@ struct Job {
   std::int64_t at_once = 1;
 };
 
-// "TARGET_US COUNT AT_ONCE"
+// Parses "TARGET_US COUNT AT_ONCE".
 Job parse(const std::string& text) {
   Job job;
   const char* at = text.data();
@@ -30,7 +30,7 @@ Job parse(const std::string& text) {
   return job;
 }
 
-// By the module's own clock, which is the host's, read before arming and after waking.
+// Measures by the module's own clock, which is the host's, read before arming and after waking.
 Task<> repeated(Duration length, std::int64_t& left, std::vector<std::int64_t>& late_ns) {
   Reactor& reactor = co_await this_reactor;
   while (left > 0) {
@@ -41,7 +41,7 @@ Task<> repeated(Duration length, std::int64_t& left, std::vector<std::int64_t>& 
   }
 }
 
-// How late each timer was, in tenths of a microsecond, separated by spaces.
+// Returns how late each timer was, in tenths of a microsecond, separated by spaces.
 Task<std::string> lateness(std::string input) {
   Reactor& reactor = co_await this_reactor;
   const Job job = parse(input);
@@ -49,20 +49,20 @@ Task<std::string> lateness(std::string input) {
   std::vector<std::int64_t> late_ns;
   Scope scope(reactor);
   for (std::int64_t i = 0; i < job.at_once; ++i) {
-    // Spread over the first target's time, so that they do not come due together.
+    // Spread over the first target's time, so that they do not expire together.
     const Duration more = Duration(std::chrono::microseconds(job.target_us)) * i / job.at_once / 8;
     scope.spawn(repeated(Duration(std::chrono::microseconds(job.target_us)) + more, left, late_ns));
   }
   co_await scope.join();
   std::string text;
   for (std::int64_t ns : late_ns) {
-    // Rounded down, so that what was early stays early.
+    // Rounded down, so that early timers stay early.
     text += std::to_string(ns >= 0 ? ns / 100 : -((99 - ns) / 100)) + ' ';
   }
   co_return text;
 }
 
-// A Worker is asked by requests: /?job=TARGET_US+COUNT+AT_ONCE
+// In a Worker, requests start the measurement: /?job=TARGET_US+COUNT+AT_ONCE
 Task<http::Response> handle(http::Request request) {
   std::string text = co_await lateness(request.url.query_parameter("job"));
   co_return http::Response(200, std::move(text));

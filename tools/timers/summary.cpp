@@ -27,7 +27,8 @@ Summary summarize(std::vector<Duration>& late, Duration cpu) {
     return microseconds(late[static_cast<std::size_t>(std::clamp(std::ceil(rank), 1.0, n)) - 1]);
   };
   const auto quantile = [&](double q) { return ranked(q * n); };
-  // How many samples lie below a quantile is binomially distributed, whatever the samples are like.
+  // The number of samples below a quantile is binomially distributed, whatever the distribution of the
+  // samples.
   const auto between = [&](double q) {
     const double spread = 3 * std::sqrt(n * q * (1 - q));
     return std::array<double, 2>{ranked(q * n - spread), ranked(q * n + spread + 1)};

@@ -1,4 +1,4 @@
-// What is kept of many samples: exact quantiles, and a histogram of lateness in logarithmic buckets.
+// Summaries of many samples: exact quantiles, and a histogram of lateness in logarithmic buckets.
 
 #pragma once
 
@@ -10,8 +10,8 @@
 
 namespace escapement::lateness {
 
-// Ten buckets a decade from 0.1 us to 100 ms. The first one also holds what is below, the last one what is
-// above; early samples are in none.
+// Ten buckets a decade from 0.1 us to 100 ms. The first one also counts smaller values, the last one larger
+// ones; early samples are in none.
 struct Buckets {
   static constexpr int per_decade = 10;
   static constexpr int count = 6 * per_decade;
@@ -19,7 +19,7 @@ struct Buckets {
   static constexpr double most_us = 1e5;
 
   static int index(double microseconds);
-  // Where bucket `index` begins.
+  // Returns where bucket `index` begins.
   static double begin(int index);
 
   std::array<long, count> counts{};
@@ -35,15 +35,15 @@ struct Summary {
   double p99 = 0;
   double p999 = 0;
   double max = 0;
-  // Where p50 and p99 of all timers, not only of these, lie, three standard deviations to each side.
+  // Intervals for the p50 and p99 of all timers, not only of these: three standard deviations to each side.
   std::array<double, 2> p50_between{};
   std::array<double, 2> p99_between{};
-  // Of the sleeping thread, microseconds a timer; negative: not known.
+  // CPU time of the sleeping thread, in microseconds a timer; negative: unknown.
   double cpu = -1;
   Buckets buckets;
 };
 
-// Sorts `late`; `cpu` is for all samples together, negative when not known.
+// Sorts `late`; `cpu` is for all samples together, negative when unknown.
 Summary summarize(std::vector<Duration>& late, Duration cpu);
 
 // One line of the results: one contender, at one target, under one condition.

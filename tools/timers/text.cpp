@@ -34,7 +34,7 @@ std::string table_line(const Row& row) {
 constexpr int first_bucket = Buckets::per_decade;
 constexpr int columns = Buckets::count - first_bucket;
 
-// The height of a bucket against the row's highest one: nothing only where there is no sample.
+// Returns the height of a bucket relative to the row's highest; blank only if there is no sample.
 const char* bar(long count, long highest) {
   static const char* const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   if (count == 0) return blocks[0];
