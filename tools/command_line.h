@@ -19,7 +19,8 @@ namespace detail {
 inline CLI::Validator finite_number(const std::string& kind, bool (*good)(double)) {
   const auto check = [kind, good](std::string& text) {
     const auto value = parse_number<double>(text);
-    return value && std::isfinite(*value) && good(*value) ? std::string() : '"' + text + "\" is no " + kind;
+    return value && std::isfinite(*value) && good(*value) ? std::string()
+                                                          : '"' + text + "\" is not a " + kind;
   };
   return CLI::Validator(check, "");
 }
@@ -31,14 +32,15 @@ inline CLI::Validator positive_number() {
 }
 
 inline CLI::Validator number_from_zero() {
-  return detail::finite_number("number from 0 on", [](double value) { return value >= 0; });
+  return detail::finite_number("number of at least 0", [](double value) { return value >= 0; });
 }
 
 inline CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
   const auto check = [least, most](std::string& text) {
     const auto value = parse_number<std::int64_t>(text);
     if (value && *value >= least && *value <= most) return std::string();
-    return '"' + text + "\" is no whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    return '"' + text + "\" is not a whole number from " + std::to_string(least) + " to " +
+           std::to_string(most);
   };
   return CLI::Validator(check, "");
 }

@@ -25,10 +25,10 @@ struct TraceEvent {
   const Error* error = nullptr;  // valid only while the sink is called
 };
 
-// Calls `sink` at the beginning and the end of every request that passes. Outside a Retry it sees whole
-// calls, inside it each attempt. It holds nothing that is secret: no userinfo, header values or bodies.
-// `sink` must not destroy the task that the request belongs to (checked: service.h). What it throws fails the
-// request, or is dropped where that was cancelled.
+// Calls `sink` at the start and the end of every request. Outside a Retry it sees whole calls, inside it each
+// attempt. Holds no secrets: no userinfo, header values or bodies. `sink` must not destroy the task that the
+// request belongs to (checked: service.h). An exception of `sink` fails the request, or is dropped if the
+// request was cancelled.
 struct Trace {
   std::function<void(const TraceEvent&)> sink;
 

@@ -8,13 +8,13 @@
 
 namespace escapement::http {
 
-// Compresses the bodies of the answers that pass, as Accept-Encoding allows (accept_encoding.h), if their
-// Content-Type is worth it (content_type.h). Left as they are: bodies known to be shorter than `length_min`,
-// those with a Content-Encoding or Content-Range, "Cache-Control: no-transform", the statuses 204, 206 and
-// 304. An answer that may come in either form carries "Vary: Accept-Encoding". A compressed one loses its
-// Content-Length and Accept-Ranges, and its ETag becomes weak; so does that of a 304 to a client that accepts
-// gzip and names the weak one. Where it names none, but asks by a date alone, the service inside is asked for
-// the head of the 200 as well (HEAD, without the conditions): a 304 shows the ETag that its 200 shows.
+// Compresses response bodies as Accept-Encoding allows (accept_encoding.h), if their Content-Type is worth it
+// (content_type.h). Leaves alone: bodies known to be shorter than `length_min`, those with a Content-Encoding
+// or Content-Range, "Cache-Control: no-transform", the statuses 204, 206 and 304. Adds
+// "Vary: Accept-Encoding" to a response that could be sent in either form. Removes Content-Length and
+// Accept-Ranges from a compressed one and makes its ETag weak; also the ETag of a 304 to a client that
+// accepts gzip and names the weak one. If such a client names no ETag, only a date, the inner service is also
+// asked for the head of the 200 (HEAD, without the conditions): a 304 carries the ETag of its 200.
 //
 // A stream of unknown length is flushed with every piece that its source yields, so that server-sent events
 // are not held back; this costs some 5 bytes a piece. Long bodies are compressed 32 KiB at a time, with other

@@ -66,7 +66,7 @@ class Options(WithServe):
         self.assertEqual(self.fails(28, "-m", "0.2", self.url + "/delay/30000"),
                          ended + "it was waiting for the response\n")
         said = self.fails(28, "-m", "0.2", "-o", os.devnull, self.url + "/drip?bytes=2&interval_ms=30000")
-        self.assertRegex(said, ended + r"[01] bytes? of the body had come\n")
+        self.assertRegex(said, ended + r"[01] bytes? of the body had arrived\n")
         self.assertLess(time.monotonic() - began, 10)
         self.assertEqual(self.body("-m", "30", self.url + "/hello"), b"hello")
 
@@ -262,8 +262,8 @@ class Failures(WithServe):
                        "--max-filesize"):
             for value in ("x", "-1", "nan", "inf", "1x", ""):
                 said = self.fails(2, option, value, self.url)
-                self.assertRegex(said, f'"{value}" is no (whole )?number')
-        self.assertIn('"0" is no number above 0', self.fails(2, "-m", "0", self.url))
+                self.assertRegex(said, f'"{value}" is not a (whole )?number')
+        self.assertIn('"0" is not a number above 0', self.fails(2, "-m", "0", self.url))
 
     def test_malformed_urls(self):
         for wrong in ("http://", "http:///x", "http://h:x/", "http://h:70000/", "http://[::1/", "http://a b/",

@@ -209,9 +209,9 @@ class CommandLine(unittest.TestCase):
         for option in ("--grace", "--watchdog", "--header-timeout", "--keep-alive", "--head-bytes-max",
                        "--body-bytes-max", "--connections-max", "--connections-per-peer-max", "--threads"):
             for value in ("many", "-1", "nan", "1x", "99999999999999999999x"):
-                self.assertRegex(self.refused("127.0.0.1:0", option, value), f'"{value}" is no (whole )?number')
+                self.assertRegex(self.refused("127.0.0.1:0", option, value), f'"{value}" is not a (whole )?number')
         for option in ("--header-timeout", "--keep-alive", "--head-bytes-max", "--connections-max"):
-            self.assertIn('"0" is no', self.refused("127.0.0.1:0", option, "0"))
+            self.assertIn('"0" is not a', self.refused("127.0.0.1:0", option, "0"))
         for other in (["--metrics"], ["--root", "/"]):
             for option in (["--echo"], ["--fixtures", "/"]):
                 said = self.refused("127.0.0.1:0", *option, *other)
@@ -285,7 +285,7 @@ class End(unittest.TestCase):
                 self.assertTrue(said.endswith(b"after 500 ms\n"), said)
                 self.assertIn(b"Connection: close", said)
                 self.assertEqual(serve.process.wait(10), 0)
-                self.assertIn("1 idle closed, 1 drained, 0 cut", serve.process.stderr.read())
+                self.assertIn("1 idle closed, 1 drained, 0 aborted", serve.process.stderr.read())
                 with self.assertRaises(ConnectionRefusedError):
                     serve.connect()
 
@@ -299,7 +299,7 @@ class End(unittest.TestCase):
             self.assertEqual(serve.process.wait(5), 0)
             self.assertLess(time.monotonic() - began, 3)
             self.assertEqual(read_all(wire), b"")
-            self.assertIn("0 drained, 1 cut", serve.process.stderr.read())
+            self.assertIn("0 drained, 1 aborted", serve.process.stderr.read())
 
     def test_the_grace_ends(self):
         with Serve("--grace", "0.2") as serve, self.begin_slow(serve, 60_000):

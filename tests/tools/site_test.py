@@ -177,7 +177,7 @@ class Threads(unittest.TestCase):
             for thread in threads:
                 thread.join()
             self.assertEqual((code, answers), (0, [200] * 12))
-            self.assertIn("12 requests on 12 connections; at the end 0 idle closed, 12 drained, 0 cut", said)
+            self.assertIn("12 requests on 12 connections; at shutdown 0 idle closed, 12 drained, 0 aborted", said)
 
     def test_second_signal_is_immediate(self):
         with Serve("--threads", "2") as serve:

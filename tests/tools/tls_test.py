@@ -79,7 +79,8 @@ def ours(options):
         code, _, text = fetch(options, *ca, "--resolve", f"c.test:{port}:127.0.0.1", f"https://c.test:{port}/")
         check("wrong host", f"{code} {text}", r"^60 .* is for other names: a\.test, localhost")
         code, out, text = fetch(options, "-k", f"{at}/hello")
-        check("insecure", f"{code} {out} {text}", r"^0 hello esc-fetch: --insecure: whoever answers is believed\n$")
+        check("insecure", f"{code} {out} {text}",
+              r"^0 hello esc-fetch: --insecure: the server's certificate is not verified\n$")
         check("http to https", str(fetch(options, f"http://127.0.0.1:{port}/")[0]), r"^(8|52|56)$")
         check("cut", fetch(options, *ca, f"{at}/reset/after-head")[0], 18)
     with server(options) as (_, port):

@@ -4,7 +4,7 @@
 tools/dev/architecture_picture.py [--check] [--help]
 
 Each band is a module, each box one of its folders with the public headers in it; an arrow says that a module
-includes headers of another. --check writes nothing, and exits 1 where the picture is not what it would draw.
+includes headers of another. --check writes nothing, and exits 1 if the picture is out of date.
 """
 import html
 import pathlib
@@ -43,7 +43,7 @@ def headers():
 
 
 def folders():
-    """Module, then folder of the tree, then the names of its public headers. Internal folders are a name alone."""
+    """Returns module -> folder -> names of its public headers. Internal folders have no names."""
     found = {}
     for module, path in headers():
         folder = str(path.relative_to(ROOT).parent)
@@ -92,7 +92,7 @@ def box(x, y, width, height, title, lines, kind):
 
 
 def band(module, by_folder, x, y, width):
-    """What it draws, and how high it is."""
+    """Returns the drawing and its height."""
     own = by_folder.get(module, [])
     parts = sorted(folder for folder in by_folder if folder != module)
     drawn = []

@@ -159,6 +159,6 @@ if (json) {
   console.log("\nworst lateness of a wait".padEnd(77) + Object.values(worst).map((t) => t.toFixed(1).padStart(11)).join(""));
   console.log(`\n${reports.sim.data.length} bytes fetched; one service, ${service.count} requests to the epoll server and to the Worker`);
   for (const sentence of wrong) console.log(`DIFFERS  ${sentence}`);
-  console.log(wrong.length === 0 ? "ok: the same bytes, the same attempts, no wait early, the same answers" : `${wrong.length} differences`);
+  console.log(wrong.length === 0 ? "ok: the same bytes, the same attempts, no wait early, the same responses" : `${wrong.length} differences`);
 }
 process.exit(wrong.length === 0 ? 0 : 1);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the configurations and runs their tests; tools/test is the front and has the help."""
+"""Builds the configurations and runs their tests; tools/test is the command that users run, and has the help."""
 import argparse
 import json
 import os
@@ -43,7 +43,7 @@ def say(text):
 
 
 def run(command, log, **options):
-    """Runs quietly; what it printed is shown only if it fails."""
+    """Runs quietly; shows the output only if it fails."""
     with open(log, "w") as out:
         code = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, **options).returncode
     if code != 0:

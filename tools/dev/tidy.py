@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Checks the shape of the source: what no compiler looks at.
+"""Checks the shape of the source: the rules that no compiler checks.
 
   layering    a module includes only itself and the modules below it
   siblings    io/native, io/sim, io/tls and io/http do not include each other, and io/ itself includes none of them
   includes    one spelling: #include <escapement/module/file.h>; every header has #pragma once and an essay
   installed   tools/cmake/installed_headers.txt lists every public header, and those of detail/ that they include
-  platforms   #if on platforms or compilers only where it may stand; CMake chooses files
+  platforms   #if on platforms or compilers only in the files listed below; CMake chooses files
   size        no file past 600 lines, no line past 120 columns (160 in .mjs)
-  quotes      what README.md quotes from tests/examples is what stands there
+  quotes      the quotes in README.md match tests/examples
   words       no machine paths and no hosts of package registries
   prose       in PROSE_CHECKED: no comment begins with a bare clause ("What ..."), and none has a word of INSTEAD_OF
-  links       no symbolic links: they lead to one machine's folders; what a document links to in the tree is there
+  links       no symbolic links, which lead to one machine's folders; links in documents lead to existing files
 
 Prints one line per finding and exits 1 if there is any. `--help` prints this.
 """
@@ -27,12 +27,12 @@ BELOW = {
     "middleware": {"core", "timers", "io", "middleware"},
     "wasm_glue": {"core", "timers", "io", "wasm_glue"},
 }
-# The folders beside each other over io/stream.h.
+# The folders of io/ that must not know each other.
 SIBLINGS = re.compile(r"io/(native|sim|tls|http)/")
 # The headers that are not for users.
 INTERNAL = re.compile(r"/(detail|h1)/")
 INSTALLED = ROOT / "tools" / "cmake" / "installed_headers.txt"
-# Where a condition of the preprocessor may stand, and why.
+# The files that may contain preprocessor conditions, and why.
 MAY_CHOOSE = {
     "core/detail/check.h": "what the compiler offers",
     "core/task.cpp": "whether exceptions exist",
@@ -185,7 +185,7 @@ def check_document(path, text):
 
 
 def check_quotes():
-    """README: <!-- quote tests/examples/x.cpp --> ```cpp ... ``` must be the file, or the part between
+    """Checks README's quotes: <!-- quote tests/examples/x.cpp --> ```cpp ... ``` must be the file, or the part between
     // [name] lines when the marker says x.cpp#name."""
     readme = ROOT / "README.md"
     if not readme.exists():

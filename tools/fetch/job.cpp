@@ -29,24 +29,24 @@ struct ExitCode {
   int code;
   const char* meaning;
 };
-constexpr ExitCode usage{2, "the command line is wrong"};
+constexpr ExitCode usage{2, "invalid command line"};
 constexpr ExitCode bad_url{3, "malformed URL"};
 constexpr ExitCode unsupported{4, "not built in"};
 constexpr ExitCode no_host{6, "no such host"};
 constexpr ExitCode no_connection{7, "could not connect"};
-constexpr ExitCode bad_answer{8, "the server's answer makes no sense"};
-constexpr ExitCode partial{18, "the answer broke off"};
+constexpr ExitCode bad_answer{8, "malformed response"};
+constexpr ExitCode partial{18, "incomplete response"};
 constexpr ExitCode write_failed{23, "could not write the body"};
 constexpr ExitCode read_failed{26, "could not read the data to send"};
 constexpr ExitCode no_memory{fetch_out_of_memory, "out of memory"};
-constexpr ExitCode timed_out{28, "a time limit passed"};
+constexpr ExitCode timed_out{28, "a time limit expired"};
 constexpr ExitCode no_tls{35, "the TLS handshake failed"};
 constexpr ExitCode too_many_redirects{47, "too many redirects"};
-constexpr ExitCode no_answer{52, "the server closed without an answer"};
+constexpr ExitCode no_answer{52, "the server closed without a response"};
 constexpr ExitCode broken{56, "the connection broke"};
-constexpr ExitCode untrusted{60, "the server's certificate is not to be believed"};
-constexpr ExitCode too_large{63, "the body is larger than it may be"};
-constexpr ExitCode bad_cacert{77, "the certificates to trust cannot be used"};
+constexpr ExitCode untrusted{60, "the server's certificate was not verified"};
+constexpr ExitCode too_large{63, "the body exceeds the size limit"};
+constexpr ExitCode bad_cacert{77, "the CA certificates cannot be used"};
 constexpr ExitCode all_codes[] = {usage,      bad_url,   unsupported,        no_host,     no_connection,
                                   bad_answer, partial,   write_failed,       read_failed, no_memory,
                                   timed_out,  no_tls,    too_many_redirects, no_answer,   broken,
@@ -144,7 +144,7 @@ Result<> add_header(http::Headers& headers, std::vector<std::string>& left_out, 
   const std::string value = at == line.npos ? "" : line.substr(at);
   if (!http::is_token(name) || !http::is_field_value(value)) {
     return Error(Errc::invalid_argument,
-                 "-H: \"" + name + "\" is no field name, or its value no field value");
+                 "-H: \"" + name + "\" is not a valid header field name, or its value is invalid");
   }
   if (value.empty() && !empty) {
     left_out.push_back(name);
@@ -156,7 +156,7 @@ Result<> add_header(http::Headers& headers, std::vector<std::string>& left_out, 
 
 Result<http::Headers> headers_of(const FetchOptions& options) {
   if (!options.method.empty() && !http::is_token(options.method)) {
-    return Error(Errc::invalid_argument, "-X \"" + options.method + "\" is no method");
+    return Error(Errc::invalid_argument, "-X \"" + options.method + "\" is not a valid method");
   }
   http::Headers headers;
   std::vector<std::string> left_out;
@@ -182,7 +182,7 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options) {
     std::string address = second == entry.npos ? "" : entry.substr(second + 1);
     if (address.size() > 1 && address.front() == '[') address = address.substr(1, address.size() - 2);
     if (!parsed || !SocketAddress::literal(address, 0)) {
-      return Error(Errc::invalid_argument, "--resolve \"" + entry + "\" is no HOST:PORT:ADDRESS");
+      return Error(Errc::invalid_argument, "--resolve \"" + entry + "\" is not HOST:PORT:ADDRESS");
     }
     resolver.overrides.emplace_back(parsed->host, parsed->port, address);
   }
@@ -361,10 +361,10 @@ Task<> Fetch::copy_body(http::Response& response, Output& out, Story& story) {
 std::string come_so_far(const Story& story) {
   if (story.status != 0) {
     const std::string bytes = std::to_string(story.bytes) + (story.bytes == 1 ? " byte" : " bytes");
-    return bytes + " of the body had come";
+    return bytes + " of the body had arrived";
   }
   const std::string_view what = http::doing(story.progress->waits_for);
-  return what.empty() ? "no response had come" : "it was " + std::string(what);
+  return what.empty() ? "no response had arrived" : "it was " + std::string(what);
 }
 
 Error told(Error error, const Story& story) {
@@ -414,7 +414,7 @@ int fail(const FetchOptions& options, int code, const std::string& message) {
 }  // namespace
 
 std::string fetch_exit_codes_help() {
-  std::string help = "Exit codes: 0 every answer was complete, whatever its status";
+  std::string help = "Exit codes: 0 every response was complete, whatever its status";
   for (const ExitCode& code : all_codes) help += "; " + std::to_string(code.code) + " " + code.meaning;
   return help + ".\n";
 }
@@ -425,7 +425,8 @@ int fetch_all(const FetchOptions& options) {
     const bool built_in = encrypt.error() != Errc::unsupported;
     return fail(options, built_in ? bad_cacert.code : unsupported.code, encrypt.error().message());
   }
-  if (options.insecure) std::fprintf(stderr, "esc-fetch: --insecure: whoever answers is believed\n");
+  if (options.insecure)
+    std::fprintf(stderr, "esc-fetch: --insecure: the server's certificate is not verified\n");
   Result<http::Headers> headers = headers_of(options);
   if (!headers) return fail(options, usage.code, headers.error().message());
   Result<std::string> data = data_of(options);

@@ -24,49 +24,55 @@ int main(int count, char** arguments) {
   app.footer(fetch_exit_codes_help());
   CLI::Option* urls =
       app.add_option("URL", options.urls, "http:// and https:// URLs, fetched one after the other");
-  app.add_flag("-s,--silent", options.silent, "no messages about failures");
-  app.add_option("-m,--max-time", options.max_seconds, "seconds for all of it, body included")
+  app.add_flag("-s,--silent", options.silent, "do not report failures");
+  app.add_option("-m,--max-time", options.max_seconds,
+                 "time limit for the whole transfer, body included, in seconds")
       ->check(positive_number());
   app.add_flag("-L,--location", options.follow, "follow redirects");
-  app.add_option("--max-redirs", options.redirects_max, "at most so many")
+  app.add_option("--max-redirs", options.redirects_max, "most redirects to follow")
       ->capture_default_str()
       ->check(whole_number(0, 1'000'000));
   app.add_option(
          "-H,--header", options.headers,
-         "\"Name: value\", more than once for more; \"Name:\" leaves one out that is sent by default, "
-         "\"Name;\" sends an empty one")
+         "header field \"Name: value\"; repeatable. \"Name:\" omits a default field, \"Name;\" sends an "
+         "empty one")
       ->allow_extra_args(false);
-  app.add_option("-X,--request", options.method, "the method");
+  app.add_option("-X,--request", options.method, "request method");
   app.add_option("-d,--data,--data-binary", options.data,
-                 "the body, or @FILE, or @- for standard input; several are joined by &")
+                 "request body, or @FILE, or @- for standard input; several are joined by &")
       ->allow_extra_args(false);
   app.add_option("-u,--user", options.user, "USER:PASSWORD for basic authentication");
-  app.add_flag("-I,--head", options.head, "HEAD; prints the head");
-  app.add_flag("-i,--include", options.include, "print the head before the body");
-  app.add_option("-o,--output", options.output, "write the body there; made when the answer comes");
+  app.add_flag("-I,--head", options.head, "send HEAD and print the response head");
+  app.add_flag("-i,--include", options.include, "print the response head before the body");
+  app.add_option("-o,--output", options.output,
+                 "write the body to this file; created when the response arrives");
   app.add_option("--max-filesize", options.body_bytes_max,
-                 "bytes of a body at most; with --json, which collects it, 64 MiB if this is not given")
+                 "largest body, in bytes; with --json, which collects the body, 64 MiB by default")
       ->check(whole_number(0, std::int64_t{1} << 62));
   bool v4 = false;
   bool v6 = false;
-  CLI::Option* only_v4 = app.add_flag("-4,--ipv4", v4, "IPv4 addresses only");
-  app.add_flag("-6,--ipv6", v6, "IPv6 addresses only")->excludes(only_v4);
-  app.add_option("-A,--user-agent", options.agent, "the User-Agent field")->capture_default_str();
-  app.add_option("--connect-timeout", options.connect_seconds, "seconds to connect")
+  CLI::Option* only_v4 = app.add_flag("-4,--ipv4", v4, "use IPv4 addresses only");
+  app.add_flag("-6,--ipv6", v6, "use IPv6 addresses only")->excludes(only_v4);
+  app.add_option("-A,--user-agent", options.agent, "value of the User-Agent header field")
+      ->capture_default_str();
+  app.add_option("--connect-timeout", options.connect_seconds, "time limit for connecting, in seconds")
       ->check(positive_number());
-  app.add_option("--cacert", options.cacert, "certificates to trust (PEM), instead of the system's");
+  app.add_option("--cacert", options.cacert, "trust these CA certificates (PEM) instead of the system's");
   app.add_flag("-k,--insecure", options.insecure,
-               "DANGEROUS: believe any certificate; protects from nobody, for experiments only");
-  app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS, instead of asking DNS")
+               "disable certificate verification. INSECURE; for experiments only");
+  app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS to use instead of DNS")
       ->allow_extra_args(false);
-  app.add_option("--retry", options.retries, "attempts after the first")->check(whole_number(0, 1'000'000));
-  app.add_option("--retry-delay", options.retry_seconds, "seconds of backoff before the first of them")
+  app.add_option("--retry", options.retries, "number of retries after the first attempt")
+      ->check(whole_number(0, 1'000'000));
+  app.add_option("--retry-delay", options.retry_seconds, "backoff before the first retry, in seconds")
       ->check(number_from_zero());
-  app.add_option("--per-try-timeout", options.try_seconds, "seconds for the head of one attempt")
+  app.add_option("--per-try-timeout", options.try_seconds,
+                 "time limit for the response head of each attempt, in seconds")
       ->check(positive_number());
-  app.add_flag("--trace", options.trace, "what happened when, on standard error");
-  app.add_flag("--json", options.json, "one JSON object for each URL instead of the body");
-  app.add_option("--backend", options.backend, "epoll or poll")->check(CLI::IsMember({"epoll", "poll"}));
+  app.add_flag("--trace", options.trace, "log every attempt with its times on standard error");
+  app.add_flag("--json", options.json, "print one JSON object for each URL instead of the body");
+  app.add_option("--backend", options.backend, "poller: epoll or poll")
+      ->check(CLI::IsMember({"epoll", "poll"}));
   if (std::optional<int> code = read_command_line(app, count, arguments, *urls)) return *code;
   if (v4) options.family = AddressFamily::v4;
   if (v6) options.family = AddressFamily::v6;

@@ -23,7 +23,7 @@ struct Recording {
 // not_found or invalid_argument, naming the file.
 Result<std::vector<Recording>> load_recordings(const std::string& directory);
 
-// Answers /run-ID/PATH as PATH was recorded, with links to the API rewritten to this server. The first
+// Responds to /run-ID/PATH as recorded for PATH, with links to the API rewritten to this server. The first
 // requests of a run for some paths meet a fault each: a stall, 503 and 429 with Retry-After, and connections
 // that break before and after the head. Runs with different IDs do not disturb each other.
 http::Service fixture_service(std::vector<Recording> recordings);

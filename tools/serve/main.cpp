@@ -190,7 +190,7 @@ void Program::print_report() const {
   }
   std::fprintf(
       stderr,
-      "esc-serve: %llu requests on %llu connections; at the end %zu idle closed, %zu drained, %zu cut\n",
+      "esc-serve: %llu requests on %llu connections; at shutdown %zu idle closed, %zu drained, %zu aborted\n",
       static_cast<unsigned long long>(counts.requests), static_cast<unsigned long long>(counts.connections),
       report.idle_closed, report.drained, report.cancelled);
   if (tls_.empty()) return;
@@ -258,27 +258,31 @@ int run(const Options& options) {
 
 void add_limits(CLI::App& app, Options& options) {
   http::ServerOptions& limits = options.site.limits;
-  app.add_option("--grace", options.grace_seconds, "seconds that requests in work get at SIGINT or SIGTERM")
+  app.add_option("--grace", options.grace_seconds,
+                 "grace period for in-flight requests after SIGINT or SIGTERM, in seconds")
       ->capture_default_str()
       ->check(number_from_zero());
   constexpr std::int64_t many = 1'000'000'000'000;
-  app.add_option("--head-bytes-max", limits.head_bytes_max, "more: 431")
+  app.add_option("--head-bytes-max", limits.head_bytes_max, "largest request head, in bytes; larger: 431")
       ->capture_default_str()
       ->check(whole_number(1, many));
-  app.add_option("--body-bytes-max", limits.body_bytes_max, "more: 413")
+  app.add_option("--body-bytes-max", limits.body_bytes_max, "largest request body, in bytes; larger: 413")
       ->capture_default_str()
       ->check(whole_number(0, many));
-  app.add_option("--connections-max", limits.connections_max, "more wait")
+  app.add_option("--connections-max", limits.connections_max,
+                 "most open connections; further ones wait to be accepted")
       ->capture_default_str()
       ->check(whole_number(1, many));
   app.add_option("--connections-per-peer-max", limits.connections_per_peer_max,
-                 "from one address, on each thread; more are reset. Raise it behind a proxy")
+                 "most connections from one address, on each thread; further ones are reset. Raise it behind "
+                 "a proxy")
       ->capture_default_str()
       ->check(whole_number(1, many));
-  app.add_option("--header-timeout", options.header_timeout_seconds, "seconds for a request's head")
+  app.add_option("--header-timeout", options.header_timeout_seconds,
+                 "time limit for receiving a request head, in seconds")
       ->capture_default_str()
       ->check(positive_number());
-  app.add_option("--keep-alive", options.keep_alive_seconds, "seconds between requests")
+  app.add_option("--keep-alive", options.keep_alive_seconds, "idle timeout between requests, in seconds")
       ->capture_default_str()
       ->check(positive_number());
 }
@@ -286,12 +290,13 @@ void add_limits(CLI::App& app, Options& options) {
 void add_tls(CLI::App& app, Options& options) {
   CLI::Option* certificates =
       app.add_option("--tls-cert", options.tls_certificates,
-                     "serve https with this certificate chain (PEM); more than once for more names")
+                     "serve https with this certificate chain (PEM); repeat for further names")
           ->allow_extra_args(false);
-  app.add_option("--tls-key", options.tls_keys, "its key; as many as --tls-cert; SIGHUP reads both again")
+  app.add_option("--tls-key", options.tls_keys,
+                 "private key of each --tls-cert (PEM), in the same order; SIGHUP reloads both")
       ->allow_extra_args(false);
   app.add_option("--tls-client-ca", options.tls_clients,
-                 "let in only clients with a certificate of these (PEM)")
+                 "require client certificates signed by this CA (PEM)")
       ->needs(certificates);
 }
 
@@ -300,13 +305,15 @@ CLI::Option* add_options(CLI::App& app, Options& options) {
   SiteOptions& site = options.site;
   app.footer(serve_routes_help());
   app.set_version_flag("--version", "esc-serve 0.1.0");
-  CLI::Option* where = app.add_option("HOST:PORT", options.address, "where to listen; port 0: any free one");
-  CLI::Option* root = app.add_option("--root", site.root, "serve this folder's files where no route matches");
+  CLI::Option* where =
+      app.add_option("HOST:PORT", options.address, "address to listen on; port 0: any free port");
+  CLI::Option* root =
+      app.add_option("--root", site.root, "serve the files of this folder where no route matches");
   CLI::Option* metrics =
-      app.add_flag("--metrics", site.metrics, "count, and tell it in Prometheus's format at /metrics");
+      app.add_flag("--metrics", site.metrics, "serve metrics in Prometheus's format at /metrics");
   CLI::Option* echo =
       app.add_flag("--echo", site.echo,
-                   "answer every well-formed request with 200 and its own body, or \"hello\"; no routes")
+                   "respond to every well-formed request with 200 and its own body, or \"hello\"; no routes")
           ->excludes(root)
           ->excludes(metrics);
   app.add_option("--fixtures", site.fixtures,
@@ -314,23 +321,25 @@ CLI::Option* add_options(CLI::App& app, Options& options) {
       ->excludes(root)
       ->excludes(metrics)
       ->excludes(echo);
-  app.add_flag("--gzip", site.gzip, "compress answers for clients that ask for it");
-  app.add_option("--backend", options.backend, "epoll or poll")->check(CLI::IsMember({"epoll", "poll"}));
+  app.add_flag("--gzip", site.gzip, "compress responses for clients that accept gzip");
+  app.add_option("--backend", options.backend, "poller: epoll or poll")
+      ->check(CLI::IsMember({"epoll", "poll"}));
   app.add_option("--threads", options.threads,
-                 "threads with a reactor each, which share nothing; 0: one per core")
+                 "number of threads, each with its own reactor, sharing nothing; 0: one per core")
       ->capture_default_str()
       ->check(whole_number(0, 1024));
-  app.add_flag("--log", site.log, "a line for each request on standard error");
+  app.add_flag("--log", site.log, "log a line for each request on standard error");
   app.add_option("--access-log", options.access_log,
-                 "append a line for each answer to this file; -: standard output");
-  app.add_flag("--access-log-json", site.access_log_json, "as JSON, not in the combined format");
+                 "append a line for each response to this file; -: standard output");
+  app.add_flag("--access-log-json", site.access_log_json,
+               "write the access log as JSON instead of the combined format");
   const std::map<std::string, http::LoggedQuery> queries{{"all", http::LoggedQuery::all},
                                                          {"names", http::LoggedQuery::names},
                                                          {"none", http::LoggedQuery::none}};
-  app.add_option("--access-log-query", site.access_log_query, "what it shows of queries: all, names or none")
+  app.add_option("--access-log-query", site.access_log_query,
+                 "how much of queries the access log shows: all, names or none")
       ->transform(CLI::CheckedTransformer(queries));
-  app.add_option("--watchdog", options.turn_max_ms,
-                 "tell of turns longer than so many milliseconds; 0: do not")
+  app.add_option("--watchdog", options.turn_max_ms, "log reactor turns longer than MS milliseconds (0: off)")
       ->check(number_from_zero());
   add_tls(app, options);
   add_limits(app, options);

@@ -175,16 +175,16 @@ struct Route {
 
 constexpr Route routes[] = {
     {"hello", hello, "/hello?name=N", "hello"},
-    {"echo", echo, "/echo", "the request's body, as it comes"},
-    {"delay", delay, "/delay/MS", "an answer after MS milliseconds"},
+    {"echo", echo, "/echo", "the request body, as it arrives"},
+    {"delay", delay, "/delay/MS", "a response after MS milliseconds"},
     {"stall", delay, "/stall/MS", "the same"},
     {"drip", drip, "/drip?bytes=N&interval_ms=MS", "N bytes, one every MS milliseconds"},
-    {"status", status, "/status/CODE", "that status"},
+    {"status", status, "/status/CODE", "a response with this status"},
     {"redirect", redirect, "/redirect/N", "N redirects, then /hello"},
     {"redirect-to", redirect_to, "/redirect-to?url=U&status=S", "a redirect to U"},
     {"flaky", flaky, "/flaky/ID?fail=N&status=S&retry_after=T",
-     "N failures, then fine; per ID, of the last 1,000"},
-    {"reset", reset, "/reset/before-head, /reset/after-head", "the connection breaks there"},
+     "N failures, then 200; counted per ID, for the last 1,000"},
+    {"reset", reset, "/reset/before-head, /reset/after-head", "a connection reset at that point"},
 };
 
 }  // namespace

@@ -43,18 +43,18 @@ struct Options {
 };
 
 constexpr const char* footer = R"(
-Every contender sleeps alone in a loop of its own, one timer at a time; contenders take turns by the clock,
-so that what disturbs the machine disturbs all of them alike. Lateness is CLOCK_MONOTONIC in the timer's
-callback minus the deadline, which is that clock before arming plus the target. The cpu column is the CPU
-time of the sleeping thread, microseconds a timer.
+Every contender sleeps alone in a loop of its own, one timer at a time. Contenders take turns by the clock,
+so that the machine's noise affects all of them alike. Lateness is CLOCK_MONOTONIC in the timer's callback
+minus the deadline, which is that clock before arming plus the target. The cpu column is the CPU time of the
+sleeping thread, in microseconds a timer.
 
   esc-timers                                  the whole comparison, a minute
-  esc-timers --load 0,1 --bars                the project's promises, held or not
+  esc-timers --load 0,1 --bars                the project's promises, and which ones hold
   esc-timers --only epoll,timerfd --targets 1 --count 1000
   esc-timers --only 'epoll;poll' ...          names with commas in them: separate by semicolons
-  esc-timers --count 200000 --at-once 1000 --targets 0.2,1,5,20,100      how many of a million are early
+  esc-timers --count 200000 --at-once 1000 --targets 0.2,1,5,20,100      count the early ones of a million timers
 
-Exit codes: 0; 1 when a timer of ours fired early, or a bar of --bars does not hold; 2 for a wrong option,
+Exit codes: 0; 1 if a timer of ours fired early, or a bar of --bars does not hold; 2 for an invalid option,
 or a file that cannot be read or written.)";
 
 std::vector<Contender> contenders_for(const Options& options) {
@@ -165,16 +165,18 @@ int run(const Options& options) {
 void declare(CLI::App& app, Options& options) {
   app.footer(footer);
   app.set_version_flag("--version", "esc-timers 0.1.0");
-  app.add_option("--targets", options.targets_ms, "how long the timers run, ms, separated by commas")
+  app.add_option("--targets", options.targets_ms, "timer durations in ms, separated by commas")
       ->delimiter(',')
       ->capture_default_str()
       ->check(CLI::Range(0.001, 3.6e6));
-  app.add_option("--count", options.count, "timers for each contender, target and load")
+  app.add_option("--count", options.count, "timers per contender, target and load")
       ->check(CLI::Range(1, 100'000'000));
-  app.add_option("--seconds", options.seconds, "or: as many as fit into so much time in all")
+  app.add_option("--seconds", options.seconds,
+                 "instead of --count: as many timers as fit into this much time in all")
       ->capture_default_str()
       ->check(CLI::Range(1.0, 86400.0));
-  app.add_option("--load", options.loads, "busy threads beside; more than one number: measure each")
+  app.add_option("--load", options.loads,
+                 "busy threads running at the same time; several numbers: measure each")
       ->delimiter(',')
       ->capture_default_str()
       ->check(CLI::Range(0, 1024));
@@ -189,17 +191,17 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("--spin", options.spin_us, "Precision::spin of the variants that use it, us")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 10'000.0));
-  app.add_option("--at-once", options.at_once, "so many timers in one loop; only ours, needs --count")
+  app.add_option("--at-once", options.at_once, "this many timers in one loop; only for ours, needs --count")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));
   app.add_option("--merge", options.merge, "add the results in this file (--json, tools/timers/hosts.mjs)");
-  app.add_flag("--no-run{false}", options.run, "measure nothing: only what --merge brings");
+  app.add_flag("--no-run{false}", options.run, "measure nothing: only show results from --merge");
   app.add_option("--report", options.reports, "write FILE.html (everything) or FILE.svg (the pictures)");
-  app.add_option("--page", options.page, "bring the tables and pictures of this Markdown page up to date");
-  app.add_flag("--bars", options.bars, "say which of the project's promises hold");
-  app.add_flag("--json", options.json, "results as JSON on standard output");
-  app.add_flag("--no-histogram{false}", options.histogram, "only the tables");
-  app.add_flag("--list", options.list, "the contenders of this build");
+  app.add_option("--page", options.page, "update the tables and pictures of this Markdown page");
+  app.add_flag("--bars", options.bars, "report which of the project's promises hold");
+  app.add_flag("--json", options.json, "print the results as JSON");
+  app.add_flag("--no-histogram{false}", options.histogram, "print only the tables");
+  app.add_flag("--list", options.list, "list the contenders of this build");
 }
 
 }  // namespace
@@ -209,8 +211,10 @@ void declare(CLI::App& app, Options& options) {
 
 int main(int count, char** arguments) {
   Options options;
-  CLI::App app("Measures how late timers fire on this machine: this library's, the kernel's, other loops'.",
-               "esc-timers");
+  CLI::App app(
+      "Measures how late timers fire on this machine: those of this library, the kernel and other event "
+      "loops.",
+      "esc-timers");
   declare(app, options);
   try {
     app.parse(count, arguments);
