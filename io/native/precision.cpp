@@ -60,7 +60,8 @@ Duration SleepPlan::ask(Duration left) const {
   constexpr Duration negligible = 1us;
   Duration asked = std::max(Duration(), left - spin_);
   if (asked > precision_.warm_up * 2) asked -= precision_.warm_up;
-  // With x asked, the kernel's window is from x to x + x/divisor: that is to end where `asked` does.
+  // For a sleep of x, the kernel's window reaches from x to x + x/divisor. Choose x so that it ends at
+  // `asked`.
   const Duration window = std::min(asked / (slack_divisor_ + 1), kernel_slack_max);
   return window < negligible ? asked : asked - window;
 }

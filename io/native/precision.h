@@ -1,4 +1,4 @@
-// How exactly a native loop fires its timers, and what that may cost.
+// Precision: how precisely a native loop fires its timers, and at what cost.
 //
 // A thread that sleeps until a deadline is late for three reasons, and each has its remedy here.
 //
@@ -61,7 +61,7 @@ class SleepPlan {
   SleepPlan(const SleepPlan&) = delete;
   ~SleepPlan();
 
-  // On the thread that waits, before each wait; does something the first time.
+  // Called on the waiting thread before each wait; does something only the first time.
   void begin() {
     if (__builtin_expect(!begun_, 0)) begin_here();
   }

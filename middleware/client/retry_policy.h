@@ -54,7 +54,7 @@ class Attempt {
 };
 
 // Whether to try again, and the least time to wait when the server named one (zero means at once). Without
-// it, the backoff's delay is waited, which begins with `backoff_min` where that is not zero.
+// it, Retry waits for the backoff's delay, which begins with `backoff_min` unless that is zero.
 struct RetryDecision {
   bool again = false;
   std::optional<Duration> server_delay;

@@ -29,7 +29,8 @@ Task<Response> Timeout::operator()(Request request, const Service& next) const {
   progress->attempt = request.attempt;
   const std::string peer = request.url.origin();
   const TimeLimit which = request.attempt > 0 ? TimeLimit::per_try : TimeLimit::overall;
-  // Until this ends the progress counts only what is sent from here on.
+  // Reset the progress, so that it counts only bytes sent within this layer; the earlier ones are added at
+  // the end.
   const bool reported = std::exchange(progress->reported, false);
   const bool maybe_sent = std::exchange(progress->maybe_sent, false);
   const Defer add([&progress = *progress, reported, maybe_sent] {

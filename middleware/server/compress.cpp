@@ -93,19 +93,18 @@ void mark_compressed(Headers& headers) {
   weaken_etag(headers);
 }
 
-// Returns whether the client that sent this request holds the compressed form, whose ETag is the weak one.
-// For 304.
+// Returns whether a client that gets a 304 holds the compressed form, whose ETag is the weak one.
 bool is_of_compressed(const std::string& if_none_match, const Headers& headers) {
   const std::string_view etag = headers.get_or("etag", "");
   return etag.starts_with('"') && if_none_match.find("W/" + std::string(etag)) != if_none_match.npos;
 }
 
-// By its date alone: it tells nothing of the form that the client holds.
+// Returns whether the request asks by a date alone, which does not show which form the client holds.
 bool asks_by_date(const Headers& headers) {
   return headers.has("if-modified-since") && !headers.has("if-none-match");
 }
 
-// The same request, for the head of the 200.
+// Returns the same request, for the head of the 200.
 Request unconditional(const Request& request) {
   Request head = request.copy_without_body();
   head.method = Method::head();

@@ -12,7 +12,7 @@ endif()
 foreach(module ${esc_components})
   install(TARGETS escapement_${module} EXPORT escapement-targets)
 endforeach()
-# On wasm without what needs sockets or files; natively without the other half of escapement.mjs.
+# Leaves out headers that need sockets or files on wasm, and the wasm glue natively.
 set(esc_not_installed "^wasm_glue/")
 if(wasm)
   set(esc_not_installed "^io/native/|^io/tls/|^middleware/files/(file_tree|static_files)|^middleware/server/compress")

@@ -12,7 +12,7 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 JOBS = str(os.cpu_count() or 2)
 BUILDS = ["native", "asan-debug", "asan", "clang-asan-debug", "clang-asan", "tsan", "wasm"]
-# Of the four configurations with AddressSanitizer, one also runs esc-serve and esc-fetch, with poll as its default
+# One of the four configurations with AddressSanitizer also runs esc-serve and esc-fetch, with poll as its default
 # backend where the others have epoll; the other three run only the test bodies. They build no more than they run.
 MODULES = ["core", "timers", "io", "middleware", "wasm_glue"]
 BODIES = [f"{module}_test" for module in MODULES]

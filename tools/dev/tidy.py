@@ -38,7 +38,7 @@ MAY_CHOOSE = {
     "core/task.cpp": "whether exceptions exist",
 }
 # The folders whose comments are in plain English: add one when its prose is done. "x/*": the files of x itself.
-PROSE_CHECKED = ["core", "timers", "io/*", "io/sim", "io/tls"]
+PROSE_CHECKED = ["core", "timers", "io/*", "io/native", "io/sim", "io/tls", "middleware", "tools"]
 BARE_CLAUSE = re.compile(r"(What|Whatever|Whoever|Who|Whom|Whose|Of)\b(?! course)")
 # Expressions that are not the field's, each with the one to write.
 INSTEAD_OF = {
@@ -112,7 +112,7 @@ def check_include(path, number, module, bracket, target):
 
 
 def check_installed():
-    """The public headers and what they include, which is what tools/cmake/install.cmake installs."""
+    """Returns the public headers and those that they include: the ones that tools/cmake/install.cmake installs."""
     wanted = set()
     headers = {str(path.relative_to(ROOT)): path for path in sources() if path.suffix == ".h"}
     rest = [name for name in headers if name.split("/")[0] in BELOW and not INTERNAL.search(name)]
