@@ -13,7 +13,7 @@ using namespace escapement;
 // clang-format off
 // [client]
 Task<std::string> fetch(Network& network, std::string url) {
-  http::Service api = http::layered(http::Timeout{2s},                            // all of it, retries included
+  http::Service api = http::layered(http::Timeout{2s},                            // the whole call, retries included
                                     http::Retry{.attempts = 3, .backoff = 100ms},
                                     http::Timeout{250ms},                         // each attempt
                                     http::Redirect{},                             // 301, 302, 303, 307, 308

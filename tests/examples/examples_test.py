@@ -33,9 +33,9 @@ def wait_for(port):
 
 
 class Examples(unittest.TestCase):
-    def test_timeout(self):
-        done = run("timeout")
-        self.assertEqual((done.returncode, done.stdout), (0, "42, then timed_out: nothing within 5ms\n"))
+    def test_compose(self):
+        done = run("compose")
+        self.assertEqual((done.returncode, done.stdout), (0, "42, then timed_out: nothing within 5ms, then answer\n"))
 
     def test_client_and_server(self):
         port = free_port()

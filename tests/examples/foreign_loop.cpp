@@ -1,4 +1,4 @@
-// A loop that belongs to somebody else: here a plain poll(2) that watches standard input as well.
+// Embeds the reactor in another event loop: here a plain poll(2) that watches standard input as well.
 
 #include <poll.h>
 
@@ -25,12 +25,12 @@ int main() {
   Scope tasks(loop.reactor());
   bool done = false;
   tasks.spawn(count_down(done));
-  // A step never sleeps; it says when to call again if nothing happens before.
+  // A step never sleeps; it returns when to call again if nothing happens before.
   for (Instant next = loop.step(); !done; next = loop.step()) {
     const Duration left = std::clamp(next - loop.backend().now(), Duration(), Duration(1h));
     pollfd watched[] = {{0, POLLIN, 0}, {loop.pollable_fd(), POLLIN, 0}};
     ::poll(watched, 2, static_cast<int>((left + Duration(999us)) / Duration(1ms)));
-    if (watched[0].revents != 0) break;  // the other loop's own business
+    if (watched[0].revents != 0) break;  // the other loop's own event
   }
   std::puts(done ? "lift-off" : "stopped");
 }

@@ -9,7 +9,7 @@ namespace escapement::demo {
 
 namespace {
 
-// A layer of our own: the whole body belongs to the attempt, so that one that breaks is tried again.
+// A layer defined by the program: makes the whole body part of the attempt, so that a broken one is retried.
 struct WholeBody {
   std::size_t max;
 
@@ -20,7 +20,7 @@ struct WholeBody {
   }
 };
 
-// What happened, line by line.
+// Records events, line by line.
 class Report {
  public:
   explicit Report(Reactor& reactor) : reactor_(reactor), began_(reactor.precise_now()) {}
@@ -38,7 +38,7 @@ class Report {
   Instant began_;
 };
 
-// The part of a Link field that says where the next page is; empty on the last one.
+// Returns the URL of the next page from the Link field, or empty on the last page.
 std::string next_page(const http::Headers& headers) {
   const std::string link(headers.get_or("link", ""));
   const std::size_t rel = link.find("; rel=\"next\"");
@@ -52,7 +52,7 @@ std::string next_page(const http::Headers& headers) {
 Task<std::string> main_job(http::Service transport, std::string base) {
   Reactor& reactor = co_await this_reactor;
   Report report(reactor);
-  Random random(20261124);  // the same waits in every home
+  Random random(20261124);  // the same waits on every host
   std::string name;
   http::Retry retry;
   retry.attempts = 4;

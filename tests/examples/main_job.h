@@ -1,4 +1,4 @@
-// The main job: one client program that runs in every home of the library. It fetches a repository, one that
+// The main job: one client program that runs on every host of the library. It fetches a repository, one that
 // was renamed, one thing that does not exist, and all pages of a list of issues, from a server that stalls,
 // refuses and breaks connections on the way.
 

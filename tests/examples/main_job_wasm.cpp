@@ -1,5 +1,5 @@
-// The main job in a JS host: as a task that Node or a browser's Worker runs, and as the fetch handler of a
-// Cloudflare Worker that answers /main-job?base=URL with its report.
+// The main job in a JavaScript host: as a task that Node or a browser's Worker runs, and as the fetch handler
+// of a Cloudflare Worker that responds to /main-job?base=URL with its report.
 
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/runtime.h>

@@ -19,16 +19,19 @@ Task<http::Response> hello(http::Request request) {
 
 Task<> stop(http::Server& server, Signals& signals) {
   co_await signals.next();
-  server.shutdown();  // requests in work finish; what is idle closes
+  server.shutdown();  // in-flight requests complete; idle connections close
 }
+
+auto serve(Loop& loop, std::string address, Signals& signals) {
+  http::Server server(hello);
+  return loop.run(all(server.listen(loop.network(), address), stop(server, signals)));
+}
+// [server]
 
 int main(int count, char** arguments) {
   Loop loop;
   auto signals = Signals::make(loop.backend(), {SIGINT, SIGTERM});
-  http::Server server(hello);
-  auto ended =
-      loop.run(all(server.listen(loop.network(), count == 2 ? arguments[1] : ""), stop(server, **signals)));
+  auto ended = serve(loop, count == 2 ? arguments[1] : "", **signals);
   if (!ended) std::fprintf(stderr, "server: %s\n", to_string(ended.error()).c_str());
   return ended ? 0 : 1;
 }
-// [server]

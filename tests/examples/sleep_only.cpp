@@ -1,4 +1,4 @@
-// The smallest module: sleeps as many milliseconds as it is told.
+// The smallest module: sleeps for the given number of milliseconds.
 
 #include <escapement/timers/sleep.h>
 #include <escapement/wasm_glue/runtime.h>

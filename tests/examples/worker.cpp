@@ -12,10 +12,10 @@ using namespace escapement;
 Task<http::Response> relay(http::Request request) {
   const std::string origin = request.url.query_parameter("origin");
   co_await sleep(5ms);
-  http::Request onward("GET", co_await http::Url::parse(origin));
-  http::Response answer = co_await wasm::HostFetch()(std::move(onward));
-  answer.headers.set("X-Relayed-By", "escapement");
-  co_return std::move(answer);
+  http::Request forwarded("GET", co_await http::Url::parse(origin));
+  http::Response response = co_await wasm::HostFetch()(std::move(forwarded));
+  response.headers.set("X-Relayed-By", "escapement");
+  co_return std::move(response);
 }
 
 ESC_WORKER(http::layered(http::Timeout{250ms}, relay))
