@@ -12,7 +12,8 @@ Result<std::unique_ptr<FdBackend>> make_backend(std::string_view name, Precision
   if (name.empty()) name = ESC_DEFAULT_BACKEND;
   if (name == "epoll") return EpollBackend::make(EpollOptions{precision});
   if (name == "poll") return PollBackend::make(PollOptions{precision});
-  return Error(Errc::invalid_argument, "no backend \"" + std::string(name) + "\": there are epoll and poll");
+  return Error(Errc::invalid_argument,
+               "unknown backend \"" + std::string(name) + "\": there are epoll and poll");
 }
 
 }  // namespace

@@ -22,13 +22,13 @@ bool within(Duration value, Duration least, Duration most) { return value >= lea
 
 Result<> check(const Precision& precision) {
   if (precision.timer_slack && !within(*precision.timer_slack, 1ns, slack_max)) {
-    return Error(Errc::invalid_argument, "timer_slack is from 1 ns to 1 s");
+    return Error(Errc::invalid_argument, "timer_slack must be from 1 ns to 1 s");
   }
   if (!within(precision.warm_up, Duration(), stretch_max)) {
-    return Error(Errc::invalid_argument, "warm_up is from 0 to 10 ms");
+    return Error(Errc::invalid_argument, "warm_up must be from 0 to 10 ms");
   }
   if (!within(precision.spin, Duration(), stretch_max)) {
-    return Error(Errc::invalid_argument, "spin is from 0 to 10 ms");
+    return Error(Errc::invalid_argument, "spin must be from 0 to 10 ms");
   }
   return {};
 }

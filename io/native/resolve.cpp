@@ -26,7 +26,7 @@ Error failure(int status, const std::string& host) {
   switch (status) {
     case ARES_ENOTFOUND: return Error(Errc::not_found, what + "no such host").nothing_sent();
     case ARES_ENODATA: return Error(Errc::not_found, what + "the name has no address").nothing_sent();
-    case ARES_EBADNAME: return Error(Errc::not_found, what + "no name that could exist").nothing_sent();
+    case ARES_EBADNAME: return Error(Errc::not_found, what + "not a valid host name").nothing_sent();
     case ARES_EDESTRUCTION:
     case ARES_ECANCELLED: return Error(Errc::cancelled, what + "stopped").nothing_sent();
     case ARES_ENOMEM: return Error::from_errno(ENOMEM, "resolve " + host).nothing_sent();

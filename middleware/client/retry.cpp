@@ -20,7 +20,8 @@ Task<Response> only_attempt(Request request, const Service& next, bool idempoten
   Reactor& reactor = co_await this_reactor;
   const RetryDecision decision = decide(idempotent, Attempt(outcome.error()), reactor.backend().system_now());
   if (!decision.again) co_return std::move(outcome);
-  co_return std::move(outcome).error().context("not tried again, the body streams and cannot be sent twice");
+  co_return std::move(outcome).error().context(
+      "not retried, because the streaming body cannot be sent twice");
 }
 
 }  // namespace

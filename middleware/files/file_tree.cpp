@@ -97,7 +97,7 @@ Result<OpenFile> FileTree::file(const std::string& path) const {
   struct stat status{};
   if (::fstat(file.fd.get(), &status) != 0) return failure(errno, path);
   if (S_ISDIR(status.st_mode)) return Error(Errc::invalid_argument, "open " + path + ": it is a folder");
-  if (!S_ISREG(status.st_mode)) return Error(Errc::not_found, "open " + path + ": it is no file");
+  if (!S_ISREG(status.st_mode)) return Error(Errc::not_found, "open " + path + ": it is not a regular file");
   file.size = static_cast<std::uint64_t>(status.st_size);
   file.modified_seconds = status.st_mtim.tv_sec;
   file.modified_nanoseconds = status.st_mtim.tv_nsec;

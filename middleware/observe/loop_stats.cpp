@@ -22,9 +22,9 @@ void LoopStats::add_to(const http::Metrics& metrics, const TimerWheel& timers) c
               [this] { return length_.seconds(); });
   metrics.add("reactor_long_turns_total", "Turns longer than the watchdog's limit.", counter,
               [this] { return static_cast<double>(long_turns_); });
-  metrics.add("timers_fired_total", "Things that timers made ready and that ran.", counter,
+  metrics.add("timers_fired_total", "Tasks and functions run by timers.", counter,
               [this] { return static_cast<double>(timers_); });
-  metrics.add("timer_lateness_seconds_total", "Lateness of the first due timer of each turn, added up.",
+  metrics.add("timer_lateness_seconds_total", "Total lateness of the first expired timer of each turn.",
               counter, [this] { return lateness_.seconds(); });
   metrics.add("timers_live", "Timers armed now.", http::MetricsSample::Kind::gauge,
               [&timers] { return static_cast<double>(timers.size()); });

@@ -96,7 +96,7 @@ void append_head(std::string& to, std::string_view name, std::string_view help, 
 
 void append_histogram(std::string& to, const MetricsSample& sample) {
   constexpr std::string_view name = "http_request_duration_seconds";
-  append_head(to, name, "Time from a request's head to the end of its answer.", "histogram");
+  append_head(to, name, "Time from a request's head to the end of its response.", "histogram");
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < sample.durations.size(); ++i) {
     count += sample.durations[i];
@@ -131,15 +131,15 @@ void MetricsSample::add(const MetricsSample& other) {
 
 std::string MetricsSample::text() const {
   std::string text;
-  append_head(text, "http_requests_total", "Requests answered, by method and status.", "counter");
+  append_head(text, "http_requests_total", "Requests by method and status.", "counter");
   for (const auto& [key, count] : requests) {
     text += "http_requests_total{method=\"" + key.first + "\",status=\"" + std::to_string(key.second) +
             "\"} " + std::to_string(count) + '\n';
   }
-  append_head(text, "http_requests_in_flight", "Requests that are being answered.", "gauge");
+  append_head(text, "http_requests_in_flight", "Requests in flight.", "gauge");
   text += "http_requests_in_flight " + std::to_string(in_flight) + '\n';
   append_histogram(text, *this);
-  append_head(text, "http_response_bytes_total", "Bytes of the bodies of answers.", "counter");
+  append_head(text, "http_response_bytes_total", "Bytes of response bodies.", "counter");
   text += "http_response_bytes_total " + std::to_string(response_bytes) + '\n';
   for (const Reading& reading : readings) {
     append_head(text, reading.name, reading.help, reading.kind == Kind::counter ? "counter" : "gauge");

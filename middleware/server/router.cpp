@@ -142,7 +142,7 @@ Error bad_route(const Route& route, std::string_view why) {
 Result<> check_text(const Route& route, const std::string& segment) {
   Result<Url> url = Url::parse("http://h/" + segment);
   if (!url || url->has_query() || !url->fragment().empty()) {
-    return bad_route(route, "\"" + segment + "\" is no part of a path");
+    return bad_route(route, "\"" + segment + "\" is not valid in a path");
   }
   const std::string spelt = normal_spelling(url->path()).substr(1);
   if (spelt != segment) return bad_route(route, "\"" + segment + "\" in a path is \"" + spelt + '"');
@@ -167,7 +167,7 @@ Node& child(std::unique_ptr<Node>& place) {
 // Returns the place of `entry`'s pattern below `root`, creating it if needed.
 Result<Entries*> place_for(Node& root, Entry& entry) {
   const Route& route = entry.route;
-  if (!route.pattern.starts_with('/')) return bad_route(route, "a pattern begins with '/'");
+  if (!route.pattern.starts_with('/')) return bad_route(route, "a pattern must begin with '/'");
   Node* node = &root;
   std::string_view rest = std::string_view(route.pattern).substr(1);
   for (;;) {
@@ -177,7 +177,7 @@ Result<Entries*> place_for(Node& root, Entry& entry) {
     if (segment.starts_with('*')) {
       Result<> named = name_parameter(entry, segment.substr(1));
       if (!named) return std::move(named).error();
-      if (!last) return bad_route(route, "something behind \"" + segment + '"');
+      if (!last) return bad_route(route, "nothing may follow \"" + segment + '"');
       return &node->rest;
     }
     const bool parameter = segment.starts_with(':');
@@ -208,7 +208,7 @@ class Router::Table {
   explicit Table(Service otherwise) : otherwise_(std::move(otherwise)) {}
 
   Result<> add(Route route) {
-    if (route.method != "*" && !is_token(route.method)) return bad_route(route, "its method is no token");
+    if (route.method != "*" && !is_token(route.method)) return bad_route(route, "the method is not a token");
     auto entry = std::make_unique<Entry>(std::move(route));
     Result<Entries*> place = place_for(root_, *entry);
     if (!place) return std::move(place).error();

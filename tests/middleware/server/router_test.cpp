@@ -102,16 +102,16 @@ TEST_CASE("router: methods: HEAD by GET, OPTIONS, 405 with Allow, the method of 
 
 TEST_CASE("router: bad patterns are errors that name the route") {
   const std::pair<const char*, const char*> rows[] = {
-      {"", "a pattern begins with '/'"},
-      {"a", "a pattern begins with '/'"},
+      {"", "a pattern must begin with '/'"},
+      {"a", "a pattern must begin with '/'"},
       {"/:", "a parameter without a name"},
       {"/*", "a parameter without a name"},
       {"/:a/:a", "two parameters named \"a\""},
       {"/:a/*a", "two parameters named \"a\""},
-      {"/*a/b", "something behind \"*a\""},
-      {"/a b", "\"a b\" is no part of a path"},
-      {"/a?b", "\"a?b\" is no part of a path"},
-      {"/a#b", "\"a#b\" is no part of a path"},
+      {"/*a/b", "nothing may follow \"*a\""},
+      {"/a b", "\"a b\" is not valid in a path"},
+      {"/a?b", "\"a?b\" is not valid in a path"},
+      {"/a#b", "\"a#b\" is not valid in a path"},
       {"/%7ea", "\"%7ea\" in a path is \"~a\""},
       {"/a/../b", "\"..\" in a path is \"\""},
       {"/1/:a/:b/:c/:d/:e/:f/:g/:h/:i/:j/:k/:l/:m/:n/:o/:p/:q", "more than 16 parameters"},
@@ -123,7 +123,7 @@ TEST_CASE("router: bad patterns are errors that name the route") {
     CHECK(router.error() == Errc::invalid_argument);
     CHECK(router.error().message() == std::string("route GET ") + pattern + ": " + why);
   }
-  CHECK(Router::make({route("G T", "/")}).error().message() == "route G T /: its method is no token");
+  CHECK(Router::make({route("G T", "/")}).error().message() == "route G T /: the method is not a token");
   CHECK(Router::make({route("GET", "/:a"), route("GET", "/:b")}).error().message() ==
         "route GET /:b: the same as /:a");
 }
