@@ -42,11 +42,11 @@ function parse(report) {
 }
 
 // Returns the mistakes in a report, in sentences. Fills `waits` with the worst lateness.
-function check(home, report, reference) {
+function check(host, report, reference) {
   const wrong = [];
   const shape = (r) => r.events.map((event) => event.what).join("\n");
-  if (report.data !== reference.data) wrong.push(`${home}: the bytes fetched differ from the simulation's`);
-  if (shape(report) !== shape(reference)) wrong.push(`${home}: the attempts differ from the simulation's`);
+  if (report.data !== reference.data) wrong.push(`${host}: the bytes fetched differ from the simulation's`);
+  if (shape(report) !== shape(reference)) wrong.push(`${host}: the attempts differ from the simulation's`);
   let worst = 0;
   report.events.forEach((event, i) => {
     const following = report.events[i + 1];
@@ -55,17 +55,17 @@ function check(home, report, reference) {
     if (asked === undefined || !following) return;
     const late = following.at - event.at - asked;
     worst = Math.max(worst, late);
-    if (late < -0.002) wrong.push(`${home}: a wait of ${asked} ms was ${-late} ms short`);
-    if (late > lateness[home] + 0.002) wrong.push(`${home}: a wait of ${asked} ms was ${late.toFixed(1)} ms late`);
+    if (late < -0.002) wrong.push(`${host}: a wait of ${asked} ms was ${-late} ms short`);
+    if (late > lateness[host] + 0.002) wrong.push(`${host}: a wait of ${asked} ms was ${late.toFixed(1)} ms late`);
   });
   return { wrong, worst };
 }
 
 function printTable(reports) {
-  const homes = Object.keys(reports);
-  const rows = reports.sim.events.map((event, i) => [event.what, ...homes.map((home) => reports[home].events[i]?.at)]);
+  const hosts = Object.keys(reports);
+  const rows = reports.sim.events.map((event, i) => [event.what, ...hosts.map((host) => reports[host].events[i]?.at)]);
   const width = 76;
-  console.log("".padEnd(width) + homes.map((home) => home.padStart(11)).join(""));
+  console.log("".padEnd(width) + hosts.map((host) => host.padStart(11)).join(""));
   for (const [what, ...times] of rows) {
     console.log(what.slice(0, width - 2).padEnd(width) + times.map((t) => (t === undefined ? "-" : t.toFixed(1)).padStart(11)).join(""));
   }
@@ -75,7 +75,7 @@ async function mainJob() {
   const server = await startServer(native("tools/esc-serve"), ["127.0.0.1:0", "--fixtures", fixtures]);
   const base = (id) => `${server.url}/run-${id}`;
   const onNative = async (...args) => (await execute(native("tests/examples/main_job_native"), args, { maxBuffer: 1 << 24 })).stdout;
-  const homes = {
+  const hosts = {
     sim: () => onNative("sim", fixtures),
     epoll: () => onNative("epoll", base("epoll")),
     poll: () => onNative("poll", base("poll")),
@@ -93,10 +93,10 @@ async function mainJob() {
   };
   const reports = {};
   try {
-    for (const [home, start] of Object.entries(homes)) {
+    for (const [host, start] of Object.entries(hosts)) {
       const began = performance.now();
-      reports[home] = parse(await start());
-      say(`${home}: ${((performance.now() - began) / 1000).toFixed(2)} s`);
+      reports[host] = parse(await start());
+      say(`${host}: ${((performance.now() - began) / 1000).toFixed(2)} s`);
     }
   } finally {
     server.stop();
@@ -142,17 +142,17 @@ async function compareService() {
 const reports = await mainJob();
 const wrong = [];
 const worst = {};
-for (const [home, report] of Object.entries(reports)) {
-  const result = check(home, report, reports.sim);
+for (const [host, report] of Object.entries(reports)) {
+  const result = check(host, report, reports.sim);
   wrong.push(...result.wrong);
-  worst[home] = result.worst;
+  worst[host] = result.worst;
 }
 const service = await compareService();
 wrong.push(...service.wrong);
 
 if (json) {
   console.log(JSON.stringify({ ok: wrong.length === 0, wrong, worst_lateness_ms: worst, service_requests: service.count,
-    timelines: Object.fromEntries(Object.entries(reports).map(([home, { events }]) => [home, events])) }, null, 2));
+    timelines: Object.fromEntries(Object.entries(reports).map(([host, { events }]) => [host, events])) }, null, 2));
 } else {
   console.log("\nThe main job: when each thing happened, in ms\n");
   printTable(reports);
