@@ -6,7 +6,7 @@
 
 namespace escapement::http {
 
-// Returns the status that a Server answers with, or 444, which no peer ever sees, where it resets the
+// Returns the status that a Server responds with, or 444, which no peer ever sees, where it resets the
 // connection.
 inline int logged_status(const Error& error) { return error == Errc::reset ? 444 : error_status(error); }
 
