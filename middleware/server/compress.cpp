@@ -8,7 +8,8 @@ namespace escapement::http {
 
 namespace {
 
-constexpr std::size_t slice_max = 32 * KiB;  // about a millisecond's work
+constexpr std::size_t at_once_max = 32 * KiB;  // in memory: less than a millisecond's work
+constexpr std::size_t slice_max = 8 * KiB;     // of a stream, between two looks at the clock
 
 // Counts one stream as long as it lives.
 class StreamCount {
@@ -29,17 +30,19 @@ class CompressedBody final : public BodySource {
         encoder_(std::move(encoder)),
         flushes_(!plain_.length()) {}
 
+  // Gives way as soon as the turn has lasted for a share: with the slice that it was noticed after, that is
+  // less than a millisecond.
   Task<std::string> read() override {
+    Reactor& reactor = co_await this_reactor;
     std::string bytes;
     while (!ended_ && bytes.empty()) {
       if (taken_ == piece_.size()) {
         piece_ = co_await plain_.read();
         taken_ = 0;
         ended_ = piece_.empty();
-      } else {
-        co_await yield();
       }
       encode_slice(bytes);
+      if (reactor.precise_now() - reactor.now() >= Reactor::share) co_await yield();
     }
     co_return std::move(bytes);
   }
@@ -144,7 +147,7 @@ Task<Response> Compress::operator()(Request request, const Service& next) const 
   const bool too_short =
       length && (*length == 0 || (*length < length_min && wish != GzipPreference::required));
   if (wish == GzipPreference::refused || too_short) co_return std::move(response);
-  const bool at_once = response.body.replayable() && *length <= slice_max;
+  const bool at_once = response.body.replayable() && *length <= at_once_max;
   if (!at_once && *streams >= streams_max) co_return std::move(response);
   std::unique_ptr<GzipEncoder> encoder = GzipEncoder::make(level);
   if (!encoder) co_return std::move(response);

@@ -1,5 +1,7 @@
 #include <zlib.h>
 
+#include <algorithm>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/middleware/server/compress.h>
@@ -302,4 +304,31 @@ TEST_CASE("compress: what the plain body held lives as long as the compressed on
     response.body = Body();
     CHECK(gone);
   }
+}
+
+TEST_CASE("compress: a stream that computes gives way within a millisecond, also where little comes out") {
+  class Computes final : public BodySource {
+   public:
+    explicit Computes(Sim& sim) : sim_(sim) {}
+    Task<std::string> read() override {
+      sim_.backend().freeze(200us);
+      co_return std::string(left_-- > 0 ? 8 * KiB : 0, 'x');
+    }
+
+   private:
+    Sim& sim_;
+    int left_ = 500;
+  };
+  struct Longest final : TurnWatcher {
+    void turn_ended(const Turn& turn) override { length = std::max(length, turn.length); }
+    Duration length;
+  } longest;
+  Sim sim;
+  sim.reactor().watch_turns(&longest);
+  const Service service =
+      layered(Compress{}, answering(200, text_plain, [&] { return Body(std::make_unique<Computes>(sim)); }));
+  const Answer answer =
+      *sim.run(test::ask(service, request("GET", "/", Headers{{"Accept-Encoding", "gzip"}})));
+  CHECK(gunzip(answer.body) == std::string(500 * 8 * KiB, 'x'));
+  CHECK(longest.length <= 1ms);
 }
