@@ -30,7 +30,8 @@ class Waits {
 
 // What never has to wait, because bytes, room and answers are always there, gives way when the reactor's turn
 // has lasted this long: other connections' turns come at most this long, and one piece of work of each that
-// is ready (16 KiB read, 64 KiB sent, eight answers), later. (A simulated turn takes no time.)
+// is ready (16 KiB read, 64 KiB sent, eight answers), later. `tools/bench_http --fair` holds a client's p99
+// to twice that. (A simulated turn takes no time.)
 constexpr Duration turn_max = 1ms;
 inline bool turn_is_long(Reactor& reactor) { return reactor.precise_now() - reactor.now() > turn_max; }
 
