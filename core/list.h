@@ -70,9 +70,11 @@ class List {
   // Unlinks and returns the first node; null when empty.
   T* pop_front() {
     if (empty()) return nullptr;
-    T& node = front();
-    static_cast<ListNode&>(node).unlink();
-    return &node;
+    ListNode* const first = end_.next_;
+    end_.next_ = first->next_;
+    end_.next_->previous_ = &end_;
+    first->next_ = first->previous_ = nullptr;
+    return static_cast<T*>(first);
   }
 
   // Moves all nodes of `other`, in order, to the end of this list.

@@ -57,13 +57,17 @@ Reactor::RunLoop::RunLoop(Reactor& reactor) : reactor_(reactor), running_(reacto
   reactor.starved_ = 0;
 }
 
-std::optional<Error> Reactor::RunLoop::turn() {
-  bool possible = true;
-  auto turn = [&] {
-    possible = reactor_.turn(reactor_.anything_queued() ? reactor_.now_ : reactor_.next_deadline());
+std::optional<Error> Reactor::RunLoop::turns() {
+  std::optional<Error> failure;
+  auto take_turns = [&] {
+    while (!ended_ && !failure) failure = turn();
   };
-  std::optional<Error> thrown = detail::catching(turn);  // thrown by code that is not a coroutine
-  if (thrown) return thrown;
+  std::optional<Error> thrown = detail::catching(take_turns);  // thrown by code that is not a coroutine
+  return thrown ? std::move(thrown) : std::move(failure);
+}
+
+std::optional<Error> Reactor::RunLoop::turn() {
+  const bool possible = reactor_.turn(reactor_.anything_queued() ? reactor_.now_ : reactor_.next_deadline());
   constexpr int tries = 1000;
   if (reactor_.starved_ >= tries) return Error::out_of_memory();
   if (possible || reactor_.next_deadline() != Instant::never()) return std::nullopt;

@@ -384,13 +384,16 @@ class Reactor::Running {
 class Reactor::RunLoop final : public Runnable {
  public:
   explicit RunLoop(Reactor& reactor);
-  void run() override {}
-  // Takes a turn. Returns an error if taking another is of no use.
-  std::optional<Error> turn();
+  void run() override { ended_ = true; }
+  // Takes turns until the task has ended. Returns an error if taking another is of no use.
+  std::optional<Error> turns();
 
  private:
+  std::optional<Error> turn();
+
   Reactor& reactor_;
   Running running_;
+  bool ended_ = false;
 };
 
 }  // namespace escapement

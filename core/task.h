@@ -519,11 +519,10 @@ Result<T> Reactor::run(Task<T> task) {
   RunLoop loop(*this);
   detail::ChildTask<T> started(std::move(task));
   started.start(*this, loop);
-  while (!started.finished()) {
-    if (std::optional<Error> failure = loop.turn()) {
-      started.cancel();
-      return *std::move(failure);
-    }
+  if (started.finished()) return started.take();
+  if (std::optional<Error> failure = loop.turns()) {
+    started.cancel();
+    return *std::move(failure);
   }
   return started.take();
 }

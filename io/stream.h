@@ -119,20 +119,19 @@ class Stream {
   // Called when an operation waits: others run meanwhile.
   void waits() { turns_ = 0; }
   // Reduces the bytes moved in a row to an eighth, for streams that encrypt them.
-  void bytes_are_dear() { turn_bytes_ = 2 * KiB; }
+  void bytes_are_dear() { turn_bits_ = 11; }
 
  private:
   friend class detail::ReadOperation;
   friend class detail::WriteOperation;
 
-  static constexpr std::uint8_t turns_max = 32;
-  // Counts an operation that did not wait, and the bytes it moved: `turn_bytes_` count as one more operation.
-  void count_turns(std::size_t bytes) {
-    turns_ = static_cast<std::uint8_t>(std::min<std::size_t>(turns_max, turns_ + 1 + bytes / turn_bytes_));
-  }
-  std::uint8_t turns_ = 0;   // operations in a row that did not wait
+  static constexpr std::uint32_t turns_max = 32;
+  // Counts an operation that did not wait, and the bytes it moved: 2^turn_bits_ bytes count as one more
+  // operation.
+  void count_turns(std::size_t bytes) { turns_ += 1 + static_cast<std::uint32_t>(bytes >> turn_bits_); }
+  std::uint32_t turns_ = 0;  // operations in a row that did not wait
   bool waited_for_ = false;  // a Reading watches
-  std::uint32_t turn_bytes_ = 16 * KiB;
+  std::uint8_t turn_bits_ = 14;
 };
 
 // A source of incoming connections. Destroying it stops listening; accepted connections live on.

@@ -60,14 +60,20 @@ class TimerEntry {
     deadline_ = deadline.nanoseconds();
     TimerQueue& base = queue;
     order_ = base.armed_++;
-    if (!keeps_cell) {
-      target_ = nullptr;
-      queue.insert(*this);
-      target_ = &target;
+    target_ = &target;
+    if (keeps_cell) {
+      if (deadline < base.earliest_) base.earliest_ = deadline;
       return;
     }
-    target_ = &target;
-    if (deadline < base.earliest_) base.earliest_ = deadline;
+    struct DisarmUnlessInserted {
+      ~DisarmUnlessInserted() {
+        if (!inserted) entry.disarm();
+      }
+      TimerEntry& entry;
+      bool inserted = false;
+    } outcome{*this};
+    queue.insert(*this);
+    outcome.inserted = true;
   }
   void disarm() { target_ = nullptr; }
 

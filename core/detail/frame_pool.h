@@ -64,7 +64,9 @@ class FramePool {
   static constexpr std::size_t list_of(std::size_t size) { return (size - 1) / grain; }
   static constexpr std::size_t rounded(std::size_t size) { return (list_of(size) + 1) * grain; }
 
-  static constinit thread_local FramePool* current;
+  // Initial-exec: position-independent code loads it, too, where the default model is a call. A library that
+  // is loaded later may use it for variables as small as this.
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local FramePool* current;
 
   std::array<Free*, lists> free_{};
   std::size_t bytes_kept_ = 0;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include <escapement/core/detail/check.h>
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/io/native/precision.h>
@@ -58,7 +59,7 @@ class EpollBackend final : public FdBackend {
   // Sleeps for at most `timeout` (Duration::max(): for ever) and returns the number of events.
   int collect(epoll_event* events, Duration timeout);
   int collect_without_pwait2(epoll_event* events, Duration timeout);
-  void deliver(Reactor& reactor, const epoll_event& event);
+  ESC_INLINE void deliver(Reactor& reactor, const epoll_event& event);
 
   // One entry of the table that the kernel's events refer to, by slot and generation: an event for a watch
   // that ended in the same batch cannot reach the watch that replaced it.

@@ -17,9 +17,9 @@ namespace escapement::http {
 // asked for the head of the 200 (HEAD, without the conditions): a 304 carries the ETag of its 200.
 //
 // A stream of unknown length is flushed with every piece that its source yields, so that server-sent events
-// are not held back; this costs some 5 bytes a piece. Long bodies are compressed 8 KiB at a time, and yield to
-// other tasks once the reactor's turn has lasted 500 us. Each response in flight holds about 260 KB until its
-// client has taken all of it; when `streams_max` do, further responses are sent uncompressed.
+// are not held back; this costs some 5 bytes a piece. Long bodies are compressed 8 KiB at a time, and yield
+// to other tasks once the reactor's turn has lasted 500 us. Each response in flight holds about 260 KB until
+// its client has taken all of it; when `streams_max` do, further responses are sent uncompressed.
 //
 // Do not put secrets and text that others control into one compressed response: its length leaks them
 // (BREACH).

@@ -18,12 +18,10 @@ using escapement::detail::timeout_error;
 constexpr std::size_t skip_max = 64 * KiB;  // of an unread request body, to keep the connection
 // Reads in a row that brought bytes, before others have their turn.
 constexpr int reads_max = 4;
-// Answers in a row before the clock is looked at.
-constexpr int answers_unlooked = 8;
+// Requests in a row before the clock is looked at.
+constexpr std::uint64_t requests_unlooked = 8;
 // In a shutdown, for what has begun to arrive and is no request yet: a TLS handshake, a part of a record.
 constexpr Duration last_chance = 1s;
-
-constexpr std::size_t index(Limit limit) { return static_cast<std::size_t>(limit); }
 
 Instant after(Instant now, Duration limit) {
   return limit == Duration::max() ? Instant::never() : now + std::max(limit, Duration());
@@ -122,7 +120,7 @@ void ServerConnection::act() {
       const Limit limit = static_cast<Limit>(i);
       if (conversation_->deadlines[i] <= reactor_.now() && !put_off(limit)) return out_of_time(limit);
     }
-    arm();
+    arm_for_first();
   }
   if (conversation_->watched && !conversation_->reads_body) {
     if (gone()) {
@@ -195,33 +193,35 @@ void ServerConnection::rest() {
 // --- limits -----------------------------------------------------------------------------------------------
 
 void ServerConnection::set_limit(Limit limit, Instant deadline) {
-  conversation_->deadlines[index(limit)] = deadline;
-  arm();
+  conversation_->deadline(limit) = deadline;
+  const bool early_enough = timer_.armed() && timer_.deadline() <= deadline;
+  if (!early_enough && deadline != Instant::never()) arm(deadline);
 }
 
-// A timer that is due earlier than it has to be is looked at then, and armed again.
-void ServerConnection::arm() {
+// A timer that is due earlier than it has to be, as after a limit was lifted, is looked at then, and armed
+// for the first of those that are left.
+void ServerConnection::arm_for_first() {
   const auto& deadlines = conversation_->deadlines;
   const Instant first = *std::min_element(deadlines.begin(), deadlines.end());
-  timed_ = first != Instant::never();
-  if (timed_) {
-    timer_.arm(reactor_.timers(), first, *this);
-  } else {
-    timer_.disarm();
-  }
+  if (first != Instant::never()) arm(first);
+}
+
+void ServerConnection::arm(Instant deadline) {
+  timed_ = true;
+  timer_.arm(reactor_.timers(), deadline, *this);
 }
 
 // The handler's time does not run while it waits for the request's body, which has its own limits; that is
 // made up for here.
 bool ServerConnection::put_off(Limit limit) {
   if (limit != Limit::handler) return false;
-  Instant& deadline = conversation_->deadlines[index(Limit::handler)];
+  Instant& deadline = conversation_->deadline(Limit::handler);
   deadline = after(conversation_->handler_began, server_.options_.handler_timeout + body_waited());
   return deadline > reactor_.now();
 }
 
 Duration ServerConnection::body_waited() const {
-  const bool waits = conversation_->deadlines[index(Limit::body)] != Instant::never();
+  const bool waits = conversation_->deadline(Limit::body) != Instant::never();
   return conversation_->body_waited + (waits ? reactor_.now() - conversation_->body_wait_began : Duration());
 }
 
@@ -293,7 +293,7 @@ void ServerConnection::end_wait(For what) {
     if (what == For::body && conversation_->watched) watch_for_loss();
   };
   if (!catching(ending)) return;
-  // Without the memory that a timer may need: `act` tries again, and ends the connection where that fails,
+  // Without the memory that watching may need: `act` tries again, and ends the connection where that fails,
   // too.
   timer_.disarm();
   timed_ = true;
@@ -326,15 +326,15 @@ void ServerConnection::stop_watching() {
 // Answers what has arrived, in order. The answers of one read go out in one write.
 ServerConnection::Next ServerConnection::proceed() {
   int reads = 0;
-  int answers = 0;
   while (!ends_) {
     Next next = Next::go_on;
     switch (wire().parse()) {
       case Parser::Event::bare_head:
       case Parser::Event::head:
         next = take_request();
-        if (next == Next::go_on && ++answers % answers_unlooked == 0 && turn_is_long(reactor_))
+        if (next == Next::go_on && requests_ % requests_unlooked == 0 && turn_is_long(reactor_)) {
           return Next::turn;
+        }
         break;
       case Parser::Event::need_more:
         next = take_bytes();
@@ -372,7 +372,7 @@ ServerConnection::Next ServerConnection::take_bytes() {
 
 // A head has arrived.
 ServerConnection::Next ServerConnection::take_request() {
-  if (conversation_->deadlines[index(Limit::head)] != Instant::never()) lift_limit(Limit::head);
+  lift_limit(Limit::head);
   Exchange& exchange = conversation_->exchange.emplace();
   conversation_->refusal = begin(exchange);
   if (conversation_->refusal != 0) return Next::refusal;
@@ -387,9 +387,10 @@ int ServerConnection::begin(Exchange& exchange) {
   exchange.writing.keep_alive = head.keep_alive && ++requests_ < server_.options_.requests_per_connection_max;
   if (head.asks_keep_alive) exchange.writing.kept_lines = server_.kept_lines_;
   const bool encrypted = stream().encrypted();
-  Result<Url> url = url_of(head, encrypted, conversation_->origin);
+  const bool path = head.target.starts_with('/');
+  Result<Url> url = url_of(head, path, encrypted, conversation_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;
-  if (is_misdirected(head, *url, stream(), encrypted)) return 421;
+  if ((encrypted || !path) && is_misdirected(head, *url, stream())) return 421;
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
   request.target = head.target;
   request.minor_version = head.minor_version;
@@ -476,7 +477,7 @@ ServerConnection::Next ServerConnection::respond(Exchange& exchange, Response& r
 ServerConnection::Next ServerConnection::answered() {
   Exchange& exchange = *conversation_->exchange;
   exchange.end_body();
-  stop_watching();
+  if (conversation_->watched) stop_watching();
   const bool whole = wire().message_complete() || wire().skip_buffered_body(skip_max);
   const bool another = exchange.writing.keep_alive && whole;
   conversation_->exchange.reset();
@@ -489,14 +490,15 @@ ServerConnection::Next ServerConnection::answered() {
 // --- the conversation: what does --------------------------------------------------------------------------
 
 // One of the functions above, called by the task.
-ServerConnection::Next ServerConnection::step(Next (ServerConnection::*function)()) {
+template <ServerConnection::Next (ServerConnection::*function)()>
+ServerConnection::Next ServerConnection::step() {
   AtWork at_work(*this);
   return (this->*function)();
 }
 
 Task<> ServerConnection::converse(Next next) {
   PromiseBase& self = co_await this_task;
-  for (;; next = step(&ServerConnection::proceed)) {
+  for (;; next = step<&ServerConnection::proceed>()) {
     if (next == Next::handler) {
       handler_waits();
       while (!conversation_->exchange->handled()) {
@@ -509,11 +511,11 @@ Task<> ServerConnection::converse(Next next) {
         waiting_ = nullptr;
       }
       lift_limit(Limit::handler);
-      next = step(&ServerConnection::answer);
+      next = step<&ServerConnection::answer>();
     }
     if (next == Next::body) {
       const bool sent = co_await respond_slowly();
-      next = sent ? step(&ServerConnection::answered) : Next::cut;
+      next = sent ? step<&ServerConnection::answered>() : Next::cut;
     }
     switch (next) {
       case Next::rest: rests_ = true; co_return;
@@ -562,7 +564,7 @@ Task<bool> ServerConnection::more_bytes() {
   if (between) {
     const Duration wait = stopping ? std::min(options.keep_alive, last_chance) : options.keep_alive;
     set_limit(Limit::idle, after(reactor_.now(), wait));
-  } else if (conversation_->deadlines[index(Limit::head)] == Instant::never()) {
+  } else if (conversation_->deadline(Limit::head) == Instant::never()) {
     set_limit(Limit::head, after(reactor_.now(), options.header_timeout));
   }
   Result<bool> more = co_await wire().receive().result();

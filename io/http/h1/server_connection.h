@@ -67,6 +67,8 @@ struct Conversation {
     body_waited = Duration();
   }
 
+  Instant& deadline(Limit limit) { return deadlines[static_cast<std::size_t>(limit)]; }
+
   Connection wire;
   std::optional<Exchange> exchange;
   Url::Origin origin;                // of the last request
@@ -155,7 +157,7 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
     cut,       // nothing more is to be sent
   };
 
-  void act();
+  ESC_INLINE void act();
   template <class Told>
   void tell(const Told& what) {
     AtWork at_work(*this);
@@ -163,7 +165,7 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   }
   bool service_threw() const;
   void fail_request(Error error);
-  void enter(bool out_of_time);
+  ESC_INLINE void enter(bool out_of_time);
   void start(Task<> task);
   void conclude();
   void leave();
@@ -180,16 +182,17 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   void cut(const Error& why);
 
   Next proceed();
-  Next take_bytes();
+  ESC_INLINE Next take_bytes();
   ESC_INLINE Next take_request();
   ESC_INLINE int begin(Exchange& exchange);
   ESC_NOINLINE void call_watched(Exchange& exchange, Request&& request);
   ESC_INLINE void call(Exchange& exchange, Request&& request);
   Next answer();
   ESC_INLINE Next respond(Exchange& exchange, Response& response);
-  Next answered();
+  ESC_INLINE Next answered();
   ESC_NOINLINE Next keep_response(Exchange& exchange, Response& response);
-  Next step(Next (ServerConnection::*function)());
+  template <Next (ServerConnection::*function)()>
+  Next step();
   Task<> converse(Next next);
   void handler_waits();
   void flush_soon();
@@ -208,8 +211,9 @@ class ServerConnection final : public Runnable, private Waits, private ServerSid
   void begin_wait(For what) override;
   void end_wait(For what) override;
   void set_limit(Limit limit, Instant deadline);
-  void lift_limit(Limit limit) { set_limit(limit, Instant::never()); }
-  void arm();
+  void lift_limit(Limit limit) { conversation_->deadline(limit) = Instant::never(); }
+  void arm_for_first();
+  void arm(Instant deadline);
   void watch_for_loss();
   bool gone() const;
   void stop_watching();

@@ -139,7 +139,8 @@ std::unique_ptr<Stream> ServerConnection::part_with_stream() {
   std::string first = wire().take_unread_bytes();
   wire().detach();
   conversation_->clear();
-  arm();
+  timer_.disarm();
+  timed_ = false;
   unlink();  // what has happened to the stream is not for this
   server_.take_back(std::move(conversation_));
   if (first.empty()) return std::move(stream_);

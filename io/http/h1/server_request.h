@@ -47,10 +47,10 @@ class OpenBody {
   escapement::detail::PromiseBase* reader_ = nullptr;
 };
 
-// The URL that the request with this head was meant for. `origin` is what the last one on this connection was
-// sent to, and becomes what this one is. Errc::invalid_argument when its target and Host make no URL.
-ESC_INLINE Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Origin& origin) {
-  const bool path = head.target.starts_with('/');
+// The URL that the request with this head was meant for; `path`: whether its target is one. `origin` is what
+// the last one on this connection was sent to, and becomes what this one is. Errc::invalid_argument when its
+// target and Host make no URL.
+ESC_INLINE Result<Url> url_of(const MessageHead& head, bool path, bool encrypted, Url::Origin& origin) {
   if (!path && head.target != "*") return Url::parse(head.target);
   const std::string_view host = head.host.empty() ? std::string_view("localhost") : head.host;
   if (!origin.is(encrypted, host)) origin = Url::Origin(encrypted, host);
@@ -58,12 +58,9 @@ ESC_INLINE Result<Url> url_of(const MessageHead& head, bool encrypted, Url::Orig
 }
 
 // Whether the connection is not the place for a request (RFC 9110 section 7.4): its target names the other
-// scheme, or another host than the one that was asked for in TLS and is not named in the certificate.
+// scheme, or another host than the one that was asked for in TLS and is not named in the certificate. Not for
+// a path over a stream that is not encrypted, which never is.
 bool is_misdirected(const MessageHead& head, const Url& url, const Stream& stream);
-ESC_INLINE bool is_misdirected(const MessageHead& head, const Url& url, const Stream& stream,
-                               bool encrypted) {
-  return (encrypted || !head.target.starts_with('/')) && is_misdirected(head, url, stream);
-}
 
 // The body of a request: on the wire, of `length` where that is known.
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length);

@@ -23,8 +23,14 @@ char* put_field(char* at, std::string_view name, std::string_view value) {
 
 constexpr std::size_t number_digits_max = 20;
 
+// Most are a status, or the length of a short body.
 ESC_INLINE char* put_number(char* at, std::uint64_t number) {
-  return std::to_chars(at, at + number_digits_max, number).ptr;
+  if (number >= 1000) return std::to_chars(at, at + number_digits_max, number).ptr;
+  const auto small = static_cast<unsigned>(number);
+  if (small >= 100) *at++ = static_cast<char>('0' + small / 100);
+  if (small >= 10) *at++ = static_cast<char>('0' + small / 10 % 10);
+  *at++ = static_cast<char>('0' + small % 10);
+  return at;
 }
 
 enum class Kind { callers, ours, connection, length, coding, date, host };

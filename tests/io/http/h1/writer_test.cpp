@@ -127,3 +127,13 @@ TEST_CASE("writer: trailers that may not be sent are a failure, those that are f
                                  {"Connection", "close"}}));
   CHECK(out.view() == "0\r\nDigest: x\r\n\r\n");
 }
+
+TEST_CASE("writer: lengths and statuses of every number of digits") {
+  for (const std::size_t length : {0u, 1u, 9u, 10u, 90u, 99u, 100u, 105u, 999u, 1'000u, 12'345u}) {
+    const std::string text = sent(Response(200, std::string(length, 'x')));
+    CHECK(text.find("\r\nContent-Length: " + std::to_string(length) + "\r\n") != text.npos);
+  }
+  for (const int status : {201, 299, 400, 404, 501, 599}) {
+    CHECK(sent(Response(status)).starts_with("HTTP/1.1 " + std::to_string(status) + ' '));
+  }
+}
