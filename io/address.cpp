@@ -78,23 +78,23 @@ std::string SocketAddress::text() const {
 Result<HostAndPort> parse_host_and_port(std::string_view text) {
   const auto wrong = [text](std::string_view why) {
     std::string sentence(1, '"');
-    sentence.append(text.substr(0, 100)).append("\" is no HOST:PORT: ").append(why);
+    sentence.append(text.substr(0, 100)).append("\" is not HOST:PORT: ").append(why);
     return Error(Errc::invalid_argument, std::move(sentence));
   };
   const std::size_t colon = text.rfind(':');
-  if (colon == text.npos) return wrong("there is no port");
+  if (colon == text.npos) return wrong("the port is missing");
   HostAndPort result;
   std::string_view host = text.substr(0, colon);
   if (!host.empty() && host.front() == '[') {
-    if (host.back() != ']') return wrong("no ] after the IPv6 address");
+    if (host.back() != ']') return wrong("the ] after the IPv6 address is missing");
     host = host.substr(1, host.size() - 2);
   } else if (host.find(':') != host.npos) {
-    return wrong("an IPv6 address is written in brackets");
+    return wrong("an IPv6 address must be in brackets");
   }
   result.host = host;
   const std::string_view port = text.substr(colon + 1);
   const auto value = parse_number<std::uint16_t>(port);
-  if (!value) return wrong("the port is no number from 0 to 65535");
+  if (!value) return wrong("the port is not a number from 0 to 65535");
   result.port = *value;
   return result;
 }

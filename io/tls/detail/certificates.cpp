@@ -192,8 +192,7 @@ Result<> add_system_roots(mbedtls_x509_crt* chain) {
   for (const char* bundle : bundles) {
     if (exists(bundle)) return add_certificate_file(chain, bundle, true);
   }
-  return Error(Errc::invalid_argument,
-               "this system has no certificates to trust where they are looked for; name a file");
+  return Error(Errc::invalid_argument, "no trusted certificates found on this system; name a file");
 }
 
 std::vector<std::string> names_of(const mbedtls_x509_crt& certificate) {

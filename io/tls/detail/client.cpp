@@ -100,7 +100,7 @@ Result<> TlsClientContext::prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) 
   // Sets the name always, or it would not be checked. An address is no server name: the engine checks it.
   const std::string& host = engine.host();
   const int set = mbedtls_ssl_set_hostname(&ssl, is_literal_address(host) ? nullptr : host.c_str());
-  if (set != 0) return Error(Errc::invalid_argument, "TLS: no host name: " + host);
+  if (set != 0) return Error(Errc::invalid_argument, "TLS: not a host name: " + host);
   const std::unique_ptr<TlsSession> session = tickets_.take(host);
   if (session) (void)mbedtls_ssl_set_session(&ssl, session->get());  // else a full handshake
   return {};

@@ -27,7 +27,7 @@ Result<> TlsContext::begin(int endpoint, TlsVersion oldest, TlsVersion newest, s
   // Does nothing after the first time. Its state belongs to the crypto library and lasts as long as the
   // process.
   if (psa_crypto_init() != PSA_SUCCESS)
-    return Error(Errc::internal, "TLS: the crypto library does not start");
+    return Error(Errc::internal, "TLS: the crypto library failed to start");
   constexpr std::string_view name = "escapement";
   const int seeded = mbedtls_ctr_drbg_seed(random_.get(), mbedtls_entropy_func, entropy_.get(),
                                            reinterpret_cast<const unsigned char*>(name.data()), name.size());
@@ -44,7 +44,7 @@ Result<> TlsContext::begin(int endpoint, TlsVersion oldest, TlsVersion newest, s
   for (const std::string& protocol : alpn_) alpn_pointers_.push_back(protocol.c_str());
   alpn_pointers_.push_back(nullptr);
   const int set = mbedtls_ssl_conf_alpn_protocols(config_.get(), alpn_pointers_.data());
-  if (set != 0) return Error(Errc::invalid_argument, "TLS: an ALPN name has 1 to 255 bytes");
+  if (set != 0) return Error(Errc::invalid_argument, "TLS: an ALPN name must have 1 to 255 bytes");
   return {};
 }
 

@@ -24,16 +24,16 @@ constexpr unsigned char encrypted_record = 23;  // may be an alert
 // Explains an alert, if it is one that a person can act on.
 std::string alert_text(std::uint8_t alert) {
   switch (alert) {
-    case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE: return "it accepts nothing of what we offer";
+    case MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE: return "it accepts nothing that we offer";
     case MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION: return "it speaks no TLS version that we accept";
     case MBEDTLS_SSL_ALERT_MSG_UNKNOWN_CA: return "it does not trust the issuer of our certificate";
     case MBEDTLS_SSL_ALERT_MSG_BAD_CERT:
     case MBEDTLS_SSL_ALERT_MSG_CERT_UNKNOWN:
     case MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_CERT: return "it does not accept our certificate";
-    case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED: return "our certificate has expired, it says";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_EXPIRED: return "it says that our certificate has expired";
     case MBEDTLS_SSL_ALERT_MSG_UNRECOGNIZED_NAME: return "it does not serve that name";
     case MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL: return "no protocol in common (ALPN)";
-    case MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED: return "it wants a certificate of ours";
+    case MBEDTLS_SSL_ALERT_MSG_CERT_REQUIRED: return "it requires a client certificate";
     default: return "alert " + std::to_string(alert);
   }
 }
@@ -313,7 +313,7 @@ Error TlsEngine::broken(int returned) const {
     return Error(Errc::reset, peer_name() + " ended the TLS connection with a fatal alert");
   }
   if (returned == MBEDTLS_ERR_SSL_TIMEOUT) {
-    return Error(Errc::reset, peer_name() + " sends TLS records without end and no data in them");
+    return Error(Errc::reset, peer_name() + " sends endless TLS records without data");
   }
   return Error(Errc::reset, "the TLS connection with " + peer_name() + " broke: " + mbedtls_text(returned));
 }
@@ -330,7 +330,7 @@ Error TlsEngine::handshake_error(int returned) const {
       return Error(Errc::untrusted, certificate_problem(ssl_->findings, flags, peer));
     }
     case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE:
-      return Error(Errc::untrusted, failed + "it sent no certificate and must");
+      return Error(Errc::untrusted, failed + "it sent no certificate, which is required");
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
       return Error(Errc::bad_message, failed + "it speaks no TLS version that we accept");
     case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL:

@@ -127,7 +127,7 @@ class PathCheck {
     if (certificate.version < 3 && !(last && at > 0 && self_issued(certificate)))
       add(at, for_another_reason, "is of an old version that cannot say what it is for");
     if (!extensions_[at].well_formed) {
-      add(at, for_another_reason, "has extensions that are no DER");
+      add(at, for_another_reason, "has extensions that are not DER");
     } else if (!extensions_[at].understood) {
       add(at, for_another_reason, "has a critical extension that is not understood");
     }
@@ -256,7 +256,7 @@ std::uint32_t PeerVerification::verdict(const Wanted& wanted, CertificateFinding
     std::move(path.problems.begin(), path.problems.end(), std::back_inserter(faults.problems));
     if ((flags_ & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
       const bool alone = self_issued(own);
-      faults.problems.push_back(alone ? "is signed by itself and not among those to trust"
+      faults.problems.push_back(alone ? "is self-signed and not trusted"
                                       : "comes from an issuer that is not trusted: " + text_of(own.issuer));
     }
   }

@@ -111,6 +111,6 @@ TEST_CASE("TLS: each fault of a chain has its own sentence") {
   CHECK(verdict("old-own") ==
         begin + "names no host, and is of an old version that cannot say what it is for");
   CHECK(verdict("expired-middle").starts_with(begin + "has an issuer, CN=plain times, that expired on 20"));
-  CHECK(verdict("self-signed") == begin + "is signed by itself and not among those to trust");
+  CHECK(verdict("self-signed") == begin + "is self-signed and not trusted");
   CHECK(verdict("middle-missing") == begin + "comes from an issuer that is not trusted: CN=middle of plain");
 }

@@ -239,7 +239,7 @@ TEST_CASE("TLS: alerts before the handshake are named, and a flood of them ends 
     return std::string("\x15\x03\x03\0\x02", 5) + level + what;
   };
   CHECK(against(alert(2, 40), took) ==
-        "bad_message: TLS handshake with a.test: it accepts nothing of what we offer");
+        "bad_message: TLS handshake with a.test: it accepts nothing that we offer");
   CHECK(against(alert(2, 112), took) ==
         "bad_message: TLS handshake with a.test: it does not serve that name");
   CHECK(against(alert(2, 70), took) ==

@@ -75,7 +75,7 @@ TEST_CASE("TLS: each reason not to believe a certificate has its own sentence") 
         "untrusted: the certificate of a.test comes from an issuer that is not trusted: "
         "CN=escapement test intermediate");
   CHECK(refusal("self_signed", "a.test") ==
-        "untrusted: the certificate of a.test is signed by itself and not among those to trust");
+        "untrusted: the certificate of a.test is self-signed and not trusted");
   CHECK(
       refusal("foreign", "b.test") ==
       "untrusted: the certificate of b.test is for other names: a.test, localhost, 127.0.0.1, ::1, and comes "
@@ -268,7 +268,7 @@ TEST_CASE("TLS: clients prove who they are where a server asks") {
     CHECK(client_view(nobody, make_server(optional)) == "welcome ");
     CHECK(told == "");
     CHECK_THAT(client_view(nobody, make_server(required)), !ContainsSubstring("welcome"));
-    CHECK(told == "untrusted: TLS handshake with pipe: it sent no certificate and must");
+    CHECK(told == "untrusted: TLS handshake with pipe: it sent no certificate, which is required");
     const std::string issuer =
         "untrusted: the certificate of pipe comes from an issuer that is not trusted: CN=another test root";
     const TlsServer strict = make_server(required);
