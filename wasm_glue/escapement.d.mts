@@ -73,13 +73,12 @@ export function run(
 /**
  * The handlers of a Worker whose module has an `ESC_WORKER(service)`: `export default worker(module)`.
  * A failure is a 500 and is reported (`onError`), a 503 where it ran out of memory or time (`overloaded`, `timed_out`).
- * A trap answers 503 to the requests in flight; the next request gets a new instance. `fetch` returns the response
- * itself where the handler waited for nothing, else a promise. Aborting the request's signal ends its handler; `fetch`
- * then rejects with the signal's reason.
+ * A trap answers 503 to the requests in flight; the next request gets a new instance. Aborting the
+ * request's signal ends its handler; `fetch` then rejects with the signal's reason.
  */
 export function worker(
   module: Module,
   options?: Options | null,
 ): {
-  fetch(request: Request, env?: any, ctx?: { waitUntil?(promise: Promise<any>): void } | null): Response | Promise<Response>;
+  fetch(request: Request, env?: any, ctx?: { waitUntil?(promise: Promise<any>): void } | null): Promise<Response>;
 };

@@ -547,7 +547,6 @@ const abortable = flags?.enable_request_signal !== false;
 // A Worker's handlers for a module that has an ESC_WORKER.
 export function worker(module, options) {
   return {
-    // The response itself where the handler waited for nothing: a promise costs more than the handler.
     fetch(request, env, ctx) {
       let context;
       const failed = (error) => {
@@ -565,9 +564,9 @@ export function worker(module, options) {
           context.follow(request.signal);
           ctx?.waitUntil?.(new Promise((finish) => (context.finish = finish)));
         }
-        return context.answered && !context.failed ? context.answer : context.result().catch(failed);
+        return context.answered && !context.failed ? Promise.resolve(context.answer) : context.result().catch(failed);
       } catch (error) {
-        return failed(error);
+        return new Promise((settle) => settle(failed(error)));
       }
     },
   };
