@@ -109,7 +109,7 @@ int main(int argc, char** argv) {
   options.connections_max = 100'000;
   options.connections_per_peer_max = 100'000;  // the load has one address
   if (mode->limit != Duration()) {
-    options.header_timeout = options.keep_alive = options.handler_timeout = mode->limit;
+    options.head_timeout = options.idle_timeout = options.handler_timeout = mode->limit;
     options.body_idle = options.write_stall = mode->limit;
   }
   http::Server server(mode->service, options);

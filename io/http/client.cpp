@@ -276,7 +276,7 @@ Task<MessageHead> Exchange::run(const Request& request, std::string head, Framin
 }
 
 void Exchange::answered(const MessageHead& head, const ClientOptions& options) {
-  lease_->idle_for = options.idle_max;
+  lease_->idle_for = options.idle_timeout;
   if (const std::optional<Duration> announced = announced_keep_alive(head.headers)) {
     lease_->idle_for = std::min(lease_->idle_for, *announced - idle_margin);
   }

@@ -27,7 +27,7 @@ struct ClientOptions {
   // How long an unused connection is kept. Less where the server announces less (Keep-Alive: timeout), by a
   // margin of 2 s, so that the server's close and our next request do not meet on the way. The default is
   // less than what servers usually keep (75 s: ours, nginx).
-  Duration idle_max = 60s;
+  Duration idle_timeout = 60s;
   // Unused connections in all, to whatever origins: the one unused longest is closed for one more. They are
   // closed, too, where a new connection finds no descriptor or no memory. 0: none is kept.
   std::size_t idle_connections_max = 100;

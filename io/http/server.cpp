@@ -38,8 +38,8 @@ Server::Server(Service service, ServerOptions options)
       options_(options),
       slots_(std::max<std::size_t>(1, options.connections_max)) {
   spare_.reserve(spare_max);  // connections that go give back without asking for memory
-  if (options.keep_alive < Duration(1s) || options.keep_alive == Duration::max()) return;
-  const std::int64_t seconds = options.keep_alive / Duration(1s);
+  if (options.idle_timeout < Duration(1s) || options.idle_timeout == Duration::max()) return;
+  const std::int64_t seconds = options.idle_timeout / Duration(1s);
   kept_lines_ = "Connection: keep-alive\r\nKeep-Alive: timeout=" + std::to_string(seconds) + "\r\n";
 }
 

@@ -24,10 +24,10 @@ struct Conversation;
 // over; where a status is named, that is the answer first, if none has begun.
 struct ServerOptions {
   // From the first byte of a request to the end of its head: 408.
-  Duration header_timeout = 10s;
+  Duration head_timeout = 10s;
   // Between a response and the next request's first byte; also before the first. Whoever asks by name for the
   // connection to be kept ("Connection: keep-alive") is told, in whole seconds, by a Keep-Alive field.
-  Duration keep_alive = 75s;
+  Duration idle_timeout = 75s;
   // From a complete head to the handler's answer, but for the time in which it waits for the request's body:
   // 503.
   Duration handler_timeout = 60s;
@@ -162,7 +162,7 @@ class Server {
     return date_line_;
   }
   void make_date_line(Reactor& reactor);
-  // Announces ServerOptions::keep_alive; empty where there is nothing to announce.
+  // Announces ServerOptions::idle_timeout; empty where there is nothing to announce.
   std::string kept_lines_;
   // What a connection that is not idle needs; kept for the next one when it is given back, as at rest.
   std::unique_ptr<detail::Conversation> lend_conversation();

@@ -32,7 +32,7 @@ SimNetworkOptions network_of(Random& random) {
 
 http::ServerOptions server_options(LifecycleWorld& world) {
   http::ServerOptions options;
-  options.header_timeout = options.keep_alive = options.handler_timeout = options.body_idle =
+  options.head_timeout = options.idle_timeout = options.handler_timeout = options.body_idle =
       options.write_stall = world.limit;
   options.half_close = world.random.one_in(2);
   if (!world.calm && world.random.one_in(4)) options.connections_max = 1 + world.random.up_to(2);
@@ -46,7 +46,7 @@ http::ClientOptions client_options(LifecycleWorld& world) {
   options.queue_timeout = options.connect_timeout = options.head_timeout = options.stall_timeout =
       world.limit;
   // A calm game is over when no connection is open: a limit that waits for nobody may be short.
-  options.idle_max = world.calm ? Duration(3ms) : world.limit;
+  options.idle_timeout = world.calm ? Duration(3ms) : world.limit;
   if (world.kind.tls) options.encrypt = *world.tls_client;
   return options;
 }

@@ -197,7 +197,7 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
     attempt([&] {
       World world(backend);
       http::ClientOptions options;
-      options.idle_max = 1ms;
+      options.idle_timeout = 1ms;
       http::Client client(world.loop->network(), options);
       const std::string url = "http://127.0.0.1:" + std::to_string(world.port) + "/";
       Task<std::string> call = post(client, url);

@@ -361,8 +361,8 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "esc-serve: each --tls-cert needs its --tls-key, in the same order\n");
     return 2;
   }
-  options.site.limits.header_timeout = std::chrono::duration<double>(options.header_timeout_seconds);
-  options.site.limits.keep_alive = std::chrono::duration<double>(options.keep_alive_seconds);
+  options.site.limits.head_timeout = std::chrono::duration<double>(options.header_timeout_seconds);
+  options.site.limits.idle_timeout = std::chrono::duration<double>(options.keep_alive_seconds);
   if (options.turn_max_ms > 0) {
     options.site.turn_max = std::chrono::duration<double, std::milli>(options.turn_max_ms);
   }

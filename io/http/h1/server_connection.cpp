@@ -181,10 +181,10 @@ void ServerConnection::rest() {
   wire().detach();
   server_.take_back(std::move(conversation_));
   const bool goes_on = std::exchange(idle_, true) && timer_.armed();
-  timed_ = server_.options_.keep_alive != Duration::max();
+  timed_ = server_.options_.idle_timeout != Duration::max();
   if (goes_on) return;
   if (timed_) {
-    timer_.arm(reactor_.timers(), reactor_.now() + server_.options_.keep_alive, *this);
+    timer_.arm(reactor_.timers(), reactor_.now() + server_.options_.idle_timeout, *this);
   } else {
     timer_.disarm();
   }
@@ -562,10 +562,10 @@ Task<bool> ServerConnection::more_bytes() {
   idle_ = between;
   const ServerOptions& options = server_.options_;
   if (between) {
-    const Duration wait = stopping ? std::min(options.keep_alive, last_chance) : options.keep_alive;
+    const Duration wait = stopping ? std::min(options.idle_timeout, last_chance) : options.idle_timeout;
     set_limit(Limit::idle, after(reactor_.now(), wait));
   } else if (conversation_->deadline(Limit::head) == Instant::never()) {
-    set_limit(Limit::head, after(reactor_.now(), options.header_timeout));
+    set_limit(Limit::head, after(reactor_.now(), options.head_timeout));
   }
   Result<bool> more = co_await wire().receive().result();
   idle_ = false;

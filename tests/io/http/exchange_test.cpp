@@ -289,7 +289,7 @@ TEST_CASE("client: a call that was cancelled never leaves its answer for the nex
 
 TEST_CASE("client: a kept connection that the server closed is replaced, an idle one evicted") {
   http::ServerOptions options;
-  options.keep_alive = 20s;
+  options.idle_timeout = 20s;
   World world(echo, {}, options);
   CHECK(world.ask("/1") == "200 GET /1 ");
   world.sim.advance(30s);  // the server has closed it
@@ -298,7 +298,7 @@ TEST_CASE("client: a kept connection that the server closed is replaced, an idle
 
   World patient(echo);
   http::ClientOptions short_lived;
-  short_lived.idle_max = 5s;
+  short_lived.idle_timeout = 5s;
   patient.client = http::Client(patient.sim.network(), short_lived);
   CHECK(patient.ask("/1") == "200 GET /1 ");
   CHECK(patient.client.idle_connections() == 1);

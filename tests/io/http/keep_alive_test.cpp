@@ -15,13 +15,13 @@ namespace {
 Task<http::Response> hello(http::Request) { co_return http::Response(200, "hello"); }
 
 struct World {
-  explicit World(Duration keep_alive) : server(hello, options(keep_alive)), scope(sim.reactor()) {
+  explicit World(Duration idle_timeout) : server(hello, options(idle_timeout)), scope(sim.reactor()) {
     scope.spawn(server.listen(sim.network(), "s:80"));
     sim.settle();
   }
-  static http::ServerOptions options(Duration keep_alive) {
+  static http::ServerOptions options(Duration idle_timeout) {
     http::ServerOptions options;
-    options.keep_alive = keep_alive;
+    options.idle_timeout = idle_timeout;
     return options;
   }
 
@@ -51,7 +51,7 @@ bool has(const std::string& head, std::string_view line) { return head.find(line
 }  // namespace
 
 TEST_CASE("keep-alive: by default the client closes first") {
-  CHECK(http::ClientOptions().idle_max < http::ServerOptions().keep_alive);
+  CHECK(http::ClientOptions().idle_timeout < http::ServerOptions().idle_timeout);
 }
 
 TEST_CASE("keep-alive: the server tells who asks by name for how long it keeps the connection") {

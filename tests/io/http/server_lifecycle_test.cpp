@@ -127,7 +127,7 @@ struct World {
 
 http::ServerOptions idle_for(Duration limit) {
   http::ServerOptions options;
-  options.keep_alive = limit;
+  options.idle_timeout = limit;
   return options;
 }
 
@@ -205,7 +205,7 @@ TEST_CASE("lifecycle, TLS: a record that never becomes whole keeps no connection
   const int pieces = GENERATE(1, 100);      // of it, one every 20 ms
   CAPTURE(kind, asks, pieces);
   http::ServerOptions options;
-  options.keep_alive = options.header_timeout = options.handler_timeout = options.body_idle = 400ms;
+  options.idle_timeout = options.head_timeout = options.handler_timeout = options.body_idle = 400ms;
   World world(kind, options);
   auto run = [](World& world, bool asks, int pieces) -> Task<> {
     co_await world.begin(1, asks);
