@@ -35,7 +35,8 @@ bool allowed(Component component, char c) {
   return component == Component::query && c == '?';
 }
 
-// What is sent encoded, though RFC 3986 has it encoded already: browsers do not.
+// Returns whether the character is taken as it is and sent encoded: RFC 3986 wants it encoded already, but
+// browsers do not do that.
 bool tolerated(Component component, char c) {
   if (component == Component::userinfo) return false;
   return contains("\"<>^`{|}[]", c) || (c == '\\' && component == Component::query);
@@ -75,6 +76,17 @@ std::string sendable(Component component, std::string_view text, bool lone_perce
     }
   }
   return result;
+}
+
+// Returns why no URL has these characters, or is this long; empty if there is nothing wrong.
+std::string_view character_fault(std::string_view text) {
+  if (text.size() > Url::length_max) return "longer than 64 KiB";
+  if (text.empty()) return "it is empty";
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f) return "a space or control character";
+    if (static_cast<unsigned char>(c) > 0x7f) return "a character outside ASCII";
+  }
+  return {};
 }
 
 // A Location's text as the URL standard reads it: what parse refuses in path, query and fragment is encoded
@@ -247,13 +259,8 @@ std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ?
 Result<Url> Url::parse(std::string_view text) { return read(text, Reading::strict); }
 
 Result<Url> Url::read(std::string_view text, Reading reading) {
-  if (text.size() > length_max) return malformed(text, "longer than 64 KiB");
-  if (text.empty()) return malformed(text, "it is empty");
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f)
-      return malformed(text, "a space or control character");
-    if (static_cast<unsigned char>(c) > 0x7f) return malformed(text, "a character outside ASCII");
-  }
+  std::string_view why = character_fault(text);
+  if (!why.empty()) return malformed(text, why);
   const std::size_t colon = text.find(':');
   auto parsed = std::make_unique<Parts>();
   Parts& parts = *parsed;
@@ -264,7 +271,6 @@ Result<Url> Url::read(std::string_view text, Reading reading) {
   std::string_view rest = text.substr(colon + 3);
 
   const std::size_t hash = rest.find('#');
-  std::string_view why;
   if (hash != rest.npos) {
     parts.fragment = sendable(Component::query, rest.substr(hash + 1), true, why);
     rest = rest.substr(0, hash);
@@ -287,18 +293,21 @@ Result<Url> Url::read(std::string_view text, Reading reading) {
     parts.userinfo = sendable(Component::userinfo, authority.substr(0, at), false, why);
     authority = authority.substr(at + 1);
   }
+  if (why.empty()) why = read_host_and_port(authority, parts);
   if (!why.empty()) return malformed(text, why);
+  return Url(std::move(parsed));
+}
 
+std::string_view Url::read_host_and_port(std::string_view authority, Parts& parts) {
   std::string_view port;
   bool has_port = false;
   if (authority.substr(0, 1) == "[") {
     const std::size_t close = authority.find(']');
-    if (close == authority.npos) return malformed(text, "no ] after the IPv6 address");
-    if (!valid_ipv6(authority.substr(1, close - 1)))
-      return malformed(text, "no IPv6 address between [ and ]");
+    if (close == authority.npos) return "no ] after the IPv6 address";
+    if (!valid_ipv6(authority.substr(1, close - 1))) return "no IPv6 address between [ and ]";
     for (const char c : authority.substr(1, close - 1)) parts.host += lower(c);
     authority = authority.substr(close + 1);
-    if (!authority.empty() && authority[0] != ':') return malformed(text, "something between ] and the port");
+    if (!authority.empty() && authority[0] != ':') return "something between ] and the port";
     has_port = !authority.empty();
     port = has_port ? authority.substr(1) : authority;
   } else {
@@ -306,18 +315,18 @@ Result<Url> Url::read(std::string_view text, Reading reading) {
     has_port = port_colon != authority.npos;
     const std::string_view host = authority.substr(0, port_colon);
     if (has_port) port = authority.substr(port_colon + 1);
-    if (host.empty()) return malformed(text, "no host");
+    if (host.empty()) return "no host";
     parts.host = spelt_name(host);
     if (!valid_ipv4(parts.host) && !valid_name(parts.host))
-      return malformed(text, "its host is neither a name nor an address");
+      return "its host is neither a name nor an address";
   }
   parts.port = default_port(parts.scheme);
   if (has_port && !port.empty()) {
     const auto value = parse_number<std::uint16_t>(port);
-    if (!value) return malformed(text, "its port is no number from 0 to 65535");
+    if (!value) return "its port is no number from 0 to 65535";
     parts.port = *value;
   }
-  return Url(std::move(parsed));
+  return {};
 }
 
 Url::Url(std::unique_ptr<Parts> parts) {

@@ -54,28 +54,28 @@ class Url {
   const std::string& fragment() const { return parts().fragment; }  // without '#'
   bool has_query() const { return parts().has_query; }
 
-  // What goes into a request line: path and query.
+  // Returns the request target: path and query.
   std::string target() const;
-  // What goes into Host: host in brackets where IPv6, port unless it is the scheme's default.
+  // Returns the text for Host: the host, in brackets if IPv6, port unless it is the scheme's default.
   std::string authority() const;
-  // scheme://authority: two URLs with the same origin may share credentials.
+  // Returns scheme://authority: two URLs with the same origin may share credentials.
   std::string origin() const;
-  // The whole URL again, without userinfo and fragment: safe to log.
+  // Returns the whole URL again, without userinfo and fragment: safe to log.
   std::string without_credentials() const;
-  // The whole URL again.
+  // Returns the whole URL again.
   std::string text() const;
-  // The same URL without userinfo.
+  // Returns the same URL without userinfo.
   Url without_userinfo() const {
     Url url = *this;
     url.parts().userinfo.clear();
     return url;
   }
 
-  // The decoded value of the first query parameter whose decoded name is `name`; empty when absent. '+' is a
-  // space, and a '%' that encodes nothing is itself.
+  // Returns the decoded value of the first query parameter whose decoded name is `name`; empty when absent.
+  // '+' is a space, and a '%' that encodes nothing is itself.
   std::string query_parameter(std::string_view name) const;
 
-  // Whether both are sent as the same text, fragment and user information included.
+  // Compares: equal if both are sent as the same text, fragment and user information included.
   bool operator==(const Url& other) const { return parts() == other.parts(); }
 
   Url(const Url& other) : Url(std::make_unique<Parts>(other.parts())) {}
@@ -84,12 +84,12 @@ class Url {
   Url& operator=(Url&&) noexcept = default;
   ~Url() = default;
 
-  // For a server: where its requests go to, which is the same for most of them.
+  // The scheme and host that a server's requests go to, which are the same for most of them.
   class Origin {
    public:
     Origin() = default;
     Origin(bool encrypted, std::string_view host);
-    // Of a host that is not empty.
+    // `host` must not be empty.
     bool is(bool encrypted, std::string_view host) const;
 
    private:
@@ -99,8 +99,8 @@ class Url {
     bool encrypted_ = false;
     bool plain_ = false;  // nothing in it to normalise
   };
-  // The URL of a request for `target`: not taken apart before somebody asks, where both are so plain that
-  // there is nothing to normalise. Errors as parse.
+  // Returns the URL of a request for `target`. It is not taken apart before a part is asked for, if both are
+  // so plain that there is nothing to normalise. Errors as parse.
   static Result<Url> of_request(const Origin& origin, std::string_view target);
 
  private:
@@ -135,18 +135,20 @@ class Url {
   }
   enum class Reading { strict, as_browsers_do };
   static Result<Url> read(std::string_view text, Reading reading);
+  // Reads what follows the user information into `parts`. Returns why it is malformed, or nothing.
+  static std::string_view read_host_and_port(std::string_view authority, Parts& parts);
   static Store* new_store(std::size_t text_size);
   void take_apart() const;
 
   mutable std::unique_ptr<Store, FreeStore> store_;  // none: moved from
 };
 
-// `text` with its percent-encodings undone; a '%' that encodes nothing stays as it is. May yield any byte,
-// also '/' and NUL.
+// Returns `text` with its percent-encodings undone; a '%' that encodes nothing stays as it is. May yield any
+// byte, also '/' and NUL.
 std::string percent_decoded(std::string_view text);
 
-// A path or query spelt in the normal way (RFC 3986 section 6.2.2): encodings of letters, digits and "-._~"
-// undone, the others in upper case. Two texts that any server must take for the same become equal.
+// Returns a path or query spelt in the normal way (RFC 3986 section 6.2.2): encodings of letters, digits and
+// "-._~" undone, the others in upper case. Two texts that any server must take for the same become equal.
 std::string normal_spelling(std::string_view text);
 
 }  // namespace escapement::http
