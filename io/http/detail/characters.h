@@ -58,11 +58,11 @@ class Characters {
 inline constexpr Characters token_characters("!#$%&'*+-.^_`|~");
 // RFC 9110 section 5.5: no control characters but tab.
 inline constexpr Characters value_characters = Characters(0x20, 0xff, "\x7f").with('\t');
-// What a request target may hold as it is sent; its query also a backslash.
+// Characters of a request target as it is sent; its query may hold a backslash as well (rules.h).
 inline constexpr Characters target_characters(0x21, 0x7e, "#\\");
-// What Host may hold: more is checked when it becomes a URL.
+// Characters of Host: more is checked when it becomes a URL.
 inline constexpr Characters host_characters(0x21, 0x7e, "/?#@\\");
-// Of paths and queries: what means the same in every spelling.
+// Characters of paths and queries that mean the same in every spelling.
 inline constexpr Characters plain_path_characters("-._~!$&'()*+,;=:@/?");
 
 // Swar8 characters at once, the first in the lowest byte.

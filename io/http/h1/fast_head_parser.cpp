@@ -1,18 +1,21 @@
 #include <escapement/io/http/h1/fast_head_parser.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include <escapement/io/http/detail/characters.h>
 #include <escapement/io/http/h1/known_fields.h>
+#include <escapement/io/http/h1/rules.h>
 
 namespace escapement::http::detail {
 
 namespace {
 
-// How long the usual method is that `text` begins with; 0 where it is none. There are eight bytes.
-std::size_t method_size(const char* text) {
+// Returns the length of the usual method that `text`, of eight bytes and more, begins with; 0 if it begins
+// with none.
+constexpr std::size_t method_size(const char* text) {
   const auto begins_with = [text](const auto& method) {
-    return std::memcmp(text, method, sizeof method - 1) == 0;
+    return std::char_traits<char>::compare(text, method, sizeof method - 1) == 0;
   };
   if (begins_with("GET ") || begins_with("PUT ")) return 3;
   if (begins_with("POST ") || begins_with("HEAD ")) return 4;
@@ -21,7 +24,14 @@ std::size_t method_size(const char* text) {
   return begins_with("OPTIONS ") ? 7 : 0;
 }
 
-// The first byte from `at` on that no field name has; there is one before `end`.
+// The same list as rules.h has, as comparisons with constants.
+static_assert(std::all_of(usual_methods.begin(), usual_methods.end(), [](std::string_view method) {
+  char line[] = "        /";
+  for (std::size_t i = 0; i < method.size(); ++i) line[i] = method[i];
+  return method_size(line) == method.size();
+}));
+
+// Returns the first byte from `at` on that no field name has; there is one before `end`.
 const char* end_of_name(const char* at, const char* end) {
   while (end - at >= 8) {
     const std::uint64_t others = Swar8(at).others_than_letters();
@@ -66,7 +76,7 @@ ESC_INLINE bool scan_request_line(const char* const begin, const char* const end
   return true;
 }
 
-// Yields how many bytes the fields take with the empty line, and in `place` where the last one ends; 0 where
+// Returns how many bytes the fields take with the empty line, and in `place` where the last one ends; 0 if
 // they are not plain, or too many for `places`.
 std::size_t scan_fields(const char* const begin, const char* const end, std::span<Headers::Place> places,
                         Headers::Place*& place) {
@@ -113,15 +123,14 @@ std::size_t FastHeadParser::read(std::string_view text, const ParserLimits& limi
     meaning = &read;
   }
   const std::size_t size = line.size + meaning->size;
-  const bool lacks_host = !meaning->has_host && line.minor_version == 1;
-  if (size > limits.head_bytes_max || lacks_host) return 0;
+  if (size > limits.head_bytes_max || lacks_host(line.minor_version, meaning->has_host)) return 0;
   head.method = Method(line.method);
   head.target = line.target;
   head.minor_version = line.minor_version;
   head.host = meaning->host;
-  head.keep_alive = !meaning->close && (line.minor_version == 1 || meaning->keep_alive);
+  head.keep_alive = keeps_alive(line.minor_version, meaning->close, meaning->keep_alive);
   head.asks_keep_alive = meaning->keep_alive;
-  head.expect_continue = line.minor_version == 1 && meaning->expects_continue;
+  head.expect_continue = expects_continue(line.minor_version, meaning->expects_continue);
   head.content_length.reset();
   head.chunked = head.upgrade = false;
   return size;
@@ -147,9 +156,9 @@ bool FastHeadParser::read_fields(std::string_view text, const ParserLimits& limi
   meaning.host = known.host;
   meaning.close = known.close;
   meaning.keep_alive = known.keep_alive;
-  meaning.expects_continue = equal_ignoring_case(known.expect, "100-continue");
+  meaning.expects_continue = is_continue(known.expect);
   head.headers = Headers::received(places, text);
-  // Not what comes once among others, and not each time where nothing ever comes again.
+  // Remember on the second miss of every 16, so that one-off requests do not evict the cache.
   if (++others_ % 16 == 2) remember(head.headers, meaning, text);
   return true;
 }

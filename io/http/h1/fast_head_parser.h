@@ -1,11 +1,13 @@
-// FastHeadParser: the plain request head, read in one go: what nearly every request begins with.
+// FastHeadParser: reads a plain request head, which nearly every request has, in one go.
 //
-// A second implementation of what llhttp does, for the plainest heads alone. It never refuses anything: what
-// it does not take is for llhttp, which stays the one that says what is malformed, and how. What it takes,
-// llhttp takes too and reads the same way (tests/io/http/h1/fast_head_parser_test.cpp).
+// A second implementation of llhttp's work, for the plainest heads alone. It never refuses anything: a head
+// that it does not take is left to llhttp, which says whether and why it is malformed. A head that it takes,
+// llhttp takes as well and reads the same way (tests/io/http/h1/fast_head_parser_test.cpp); the rules beside
+// llhttp are in rules.h.
 //
-// Clients send the same fields with each of their requests, and often all clients of a service do. So fields
-// are remembered: what is the same byte for byte, up to the empty line, means the same.
+// Clients send the same fields with each of their requests, and often all clients of a service do. So the
+// last fields are remembered: if the next ones are the same byte for byte, up to the empty line, they mean
+// the same.
 
 #pragma once
 
@@ -22,14 +24,14 @@ namespace escapement::http::detail {
 
 class FastHeadParser {
  public:
-  // The size of the head that `text` begins with, if it is plain and there to its end: a usual method, a
-  // path, HTTP/1.0 or 1.1, lines that end with CRLF, names that are tokens, values without control
-  // characters, one valid Host, no body, no wish to upgrade, nothing beyond `limits`. Only then `head` is
-  // filled; its views are good until the next call and as long as `text`. Else 0.
+  // Returns the size of the head that `text` begins with, and fills `head`, if it is plain and complete: a
+  // usual method, a path, HTTP/1.0 or 1.1, lines that end with CRLF, names that are tokens, values without
+  // control characters, one valid Host, no body, no offer to upgrade, nothing beyond `limits`. The views of
+  // `head` are valid until the next call and as long as `text`. Else returns 0.
   std::size_t read(std::string_view text, const ParserLimits& limits, MessageHead& head);
 
  private:
-  // What fields mean, but for the version.
+  // The meaning of a block of fields, in which the version has no part.
   struct Meaning {
     std::size_t size;  // of the block, with the empty line
     std::string_view host;

@@ -1,4 +1,4 @@
-// KnownFields: what the framing of a received message, and the checks of it, need of its fields.
+// KnownFields: the fields of a received message that its framing, and the rules for it, depend on.
 
 #pragma once
 
@@ -12,26 +12,24 @@
 
 namespace escapement::http::detail {
 
-// What tells the names that matter from nearly all others: their length, and how they begin.
+// Returns a number that tells the names that matter from nearly all others: their length, and how they begin.
 constexpr unsigned field_sign(std::size_t size, char first) {
   return static_cast<unsigned>(size) << 8 | (static_cast<unsigned char>(first) | 0x20U);
 }
 
-// As it is usually written, which is one comparison with a constant, or else without case.
+// Compares with the usual spelling first, which is one comparison with a constant, then without case.
 template <std::size_t size>
 bool is_field(std::string_view name, const char (&known)[size]) {
   if (name.size() != size - 1) return false;
   return std::memcmp(name.data(), known, size - 1) == 0 || same_ignoring_case(name.data(), known, size - 1);
 }
 
-// One pass over the fields that stand at `places` of `text`, both of which it refers to. Ends the values
-// where the white space behind them begins.
+// Made in one pass over the fields that stand at `places` of `text`, both of which it refers to. Takes the
+// white space off the end of each value.
 struct KnownFields {
   KnownFields(std::string_view text, std::span<Headers::Place> places);
 
-  // Whether the sender lets the connection live on (RFC 9112 section 9.3): "close" wins.
-  bool keeps_alive(int minor_version) const { return !close && (minor_version == 1 || keep_alive); }
-  // Several Transfer-Encoding fields are one list.
+  // Returns the transfer codings: several Transfer-Encoding fields are one list.
   std::string codings() const;
 
   std::string_view text;
@@ -72,9 +70,5 @@ ESC_INLINE KnownFields::KnownFields(std::string_view t, std::span<Headers::Place
     }
   }
 }
-
-// Whether Host may hold this: a name or an address in brackets, then perhaps a port. (An http URL without a
-// host is none, so an empty Host is refused as well.)
-bool valid_host(std::string_view host);
 
 }  // namespace escapement::http::detail

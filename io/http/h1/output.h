@@ -13,8 +13,8 @@
 
 namespace escapement::http {
 
-// What a std::string would do, but for one thing: who knows how much will come at most writes it in its
-// place.
+// Does what a std::string would do, and one thing more: a caller that knows how much will come at most writes
+// it in its place.
 //
 //     char* at = output.room(100);
 //     output.end_at(put(put(at, name), value));

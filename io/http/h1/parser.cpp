@@ -8,6 +8,7 @@
 #include <escapement/io/http/detail/characters.h>
 #include <escapement/io/http/h1/fast_head_parser.h>
 #include <escapement/io/http/h1/known_fields.h>
+#include <escapement/io/http/h1/rules.h>
 
 #include <llhttp.h>
 
@@ -25,18 +26,9 @@ constexpr std::uint64_t extension_bytes_per_chunk = 16;
 constexpr std::uint64_t extension_grant_max = std::uint64_t{1} << 60;
 constexpr std::size_t blank_bytes_max = 8;  // empty lines before a request (RFC 9112 section 2.2)
 
-// llhttp knows a fixed list of methods. The framing of a message does not depend on which one it is, so it
-// is told POST for those it need not know, and every token is a method.
-constexpr std::array<std::string_view, 8> methods_told = {"GET",    "POST",    "HEAD",  "PUT",
-                                                          "DELETE", "OPTIONS", "PATCH", "TRACE"};
-
-bool llhttp_may_see(std::string_view method) {
-  return std::find(methods_told.begin(), methods_told.end(), method) != methods_told.end();
-}
-
-// The method at the beginning of `text`, if llhttp may see it, one space and more follow; else empty.
+// Returns the usual method at the beginning of `text`, if one space and more follow; else nothing.
 std::string_view method_at_once(std::string_view text) {
-  for (const std::string_view method : methods_told) {
+  for (const std::string_view method : detail::usual_methods) {
     if (!text.starts_with(method)) continue;
     const std::string_view rest = text.substr(method.size());
     if (rest.size() < 2 || rest[0] != ' ' || rest[1] == ' ') break;
@@ -82,7 +74,7 @@ class Parser::State {
   bool fail_later(int status, std::string message, Errc code = Errc::bad_message);
   Step fail_from_llhttp(std::size_t consumed);
 
-  // A part of the head, by where it stands: llhttp tells of it in pieces that follow each other.
+  // A part of the head, by where it stands: llhttp reports it in pieces that follow each other.
   struct Part {
     std::uint32_t at = 0;
     std::uint32_t size = 0;
@@ -103,10 +95,8 @@ class Parser::State {
   char head_byte(std::size_t at) const { return at < held_.size() ? held_[at] : feed_[at - held_.size()]; }
   bool check_protocol();
   bool check_request(const Known& known);
-  bool check_target();
-  bool check_host(const Known& known);
+  bool fails_by(const char* fault) { return fault != nullptr && fail_later(400, fault); }
   bool check_framing(const Known& known);
-  bool check_request_coding(std::string_view coding);
 
   Role role_;
   ParserLimits limits_;
@@ -138,7 +128,7 @@ class Parser::State {
   Part value_;
   std::vector<Headers::Place> places_;
   detail::FastHeadParser plain_;
-  // Of the trailers, the field that comes in.
+  // The trailer field that comes in.
   std::string trailer_name_;
   std::string trailer_value_;
 };
@@ -287,26 +277,26 @@ int Parser::State::headers_complete() {
   const std::string_view text = text_of_head();
   head.target = text.substr(target_.at, target_.size);
   const Known known(text, places_);
-  head.keep_alive = known.keeps_alive(head.minor_version);
+  head.keep_alive = detail::keeps_alive(head.minor_version, known.close, known.keep_alive);
   head.asks_keep_alive = known.keep_alive;
   head.upgrade = known.upgrade;
   if (!check_framing(known)) return -1;
   if (role_ == Role::request && !check_request(known)) return -1;
   head.headers = Headers::received(places_, text);
   head_ready_ = true;
-  // The end of a request without a body is told of in the same call.
+  // The end of a request without a body is reported in the same call.
   return role_ == Role::request && !head.has_body() ? 0 : static_cast<int>(HPE_PAUSED);
 }
 
 int Parser::State::take_body(std::string_view bytes) {
-  if (bytes.empty()) return 0;  // llhttp tells of an empty span where the input ends between two chunks
+  if (bytes.empty()) return 0;  // llhttp reports an empty span where the input ends between two chunks
   body = as_bytes(bytes);
   body_ready_ = true;
   body_bytes_ += bytes.size();
   return body_bytes_ <= limits_.body_bytes_max ? 0 : body_too_large();
 }
 
-// --- what llhttp leaves open ------------------------------------------------------------------------------
+// --- what llhttp leaves open: see rules.h -----------------------------------------------------------------
 
 // llhttp also reads RTSP and ICE, and several spaces before a request's version.
 bool Parser::State::check_protocol() {
@@ -319,18 +309,15 @@ bool Parser::State::check_protocol() {
 }
 
 bool Parser::State::check_framing(const Known& known) {
-  if (known.has_transfer_encoding && known.content_lengths > 0)
-    return !fail_later(400, "both Transfer-Encoding and Content-Length");
-  if (known.has_transfer_encoding && head.minor_version == 0)
-    return !fail_later(400, "Transfer-Encoding in HTTP/1.0");
-  if (known.content_lengths > 1) return !fail_later(400, "several Content-Length fields");
+  if (fails_by(detail::framing_fault(known, head.minor_version))) return false;
   if (known.content_lengths == 1) {
     head.content_length = parse_number<std::uint64_t>(known.content_length);
     if (!head.content_length) return !fail_later(400, "Content-Length is not a number");
   }
   if (known.has_transfer_encoding) {
     const std::string codings = known.codings();
-    if (role_ == Role::request && !check_request_coding(codings)) return false;
+    if (role_ == Role::request && !detail::ends_with_chunked(codings))
+      return !fail_later(400, "the last transfer coding is not chunked");
     head.chunked = equal_ignoring_case(codings, "chunked");
     if (!head.chunked) return !fail_later(501, "transfer coding " + codings + " is not supported");
   }
@@ -348,38 +335,12 @@ bool Parser::State::check_framing(const Known& known) {
   return head.content_length.value_or(0) <= limits_.body_bytes_max || body_too_large() == 0;
 }
 
-bool Parser::State::check_request_coding(std::string_view coding) {
-  const std::size_t comma = coding.rfind(',');
-  std::string_view last = comma == coding.npos ? coding : coding.substr(comma + 1);
-  while (!last.empty() && last.front() == ' ') last.remove_prefix(1);
-  return equal_ignoring_case(last, "chunked") || !fail_later(400, "the last transfer coding is not chunked");
-}
-
 bool Parser::State::check_request(const Known& known) {
-  head.expect_continue = head.minor_version == 1 && equal_ignoring_case(known.expect, "100-continue");
-  return check_target() && check_host(known);
-}
-
-bool Parser::State::check_target() {
-  const std::string_view target = head.target;
-  const std::size_t query = std::min(target.find('?'), target.size());
-  if (!detail::target_characters.has_all(target.substr(0, query)) ||
-      !detail::target_characters.with('\\').has_all(target.substr(query))) {
-    return !fail_later(400, "a character in the request target that must be encoded");
-  }
-  if (target == "*")
-    return head.method.text() == "OPTIONS" || !fail_later(400, "the target * belongs to OPTIONS");
-  if (target.starts_with('/')) return true;
-  const Result<Url> url = Url::parse(target);
-  return (url && url->userinfo().empty()) ||
-         !fail_later(400, "the request target is neither a path nor a URL without user information");
-}
-
-bool Parser::State::check_host(const Known& known) {
-  if (known.hosts > 1) return !fail_later(400, "several Host fields");
-  if (known.hosts == 0) return head.minor_version == 0 || !fail_later(400, "HTTP/1.1 without Host");
+  head.expect_continue = detail::expects_continue(head.minor_version, detail::is_continue(known.expect));
+  if (fails_by(detail::target_fault(head.target, head.method.text()))) return false;
+  if (fails_by(detail::host_fault(known, head.minor_version))) return false;
   head.host = known.host;
-  return detail::valid_host(known.host) || !fail_later(400, "Host is not a host");
+  return true;
 }
 
 // --- feeding --------------------------------------------------------------------------------------------
@@ -402,7 +363,7 @@ Parser::Step Parser::State::feed(Bytes bytes) {
   return feed_message(bytes);
 }
 
-// The first bytes of a message. A request's method is read here (llhttp_may_see says why).
+// The first bytes of a message. A request's method is read here (rules.h: usual_methods).
 Parser::Step Parser::State::feed_start(Bytes bytes) {
   if (role_ == Role::response) {
     begin_message();
@@ -434,7 +395,7 @@ Parser::Step Parser::State::feed_start(Bytes bytes) {
       begin_message();
       head.method = Method(method_);
       if (method_ == "CONNECT") return fail(501, Errc::unsupported, "CONNECT is not supported", i);
-      const std::string told = llhttp_may_see(method_) ? method_ : "POST";
+      const std::string told = detail::is_usual_method(method_) ? method_ : "POST";
       execute(told + ' ');
       head_bytes_ = method_.size() + 1;
       target_next_ = true;

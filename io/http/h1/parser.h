@@ -1,10 +1,11 @@
-// Parser: bytes to message events. No I/O, no clock: what fuzzers and the protocol cases hold on to.
+// Parser: bytes to message events. No I/O and no clock, so fuzzers and the protocol cases work on it
+// directly.
 //
 // llhttp does the grammar, with every lenient switch off. Alone it is not enough for a server on the open
-// internet: it takes HTTP/1.1 without Host, HTTP/1.0 with chunked coding, and knows no limits. What it
-// leaves open is refused here, so that what this parser passes is read in one way only. A request without
-// a body whose head is plain and has arrived as a whole is read without llhttp (fast_head_parser.h), with the
-// same checks.
+// internet: it takes HTTP/1.1 without Host, HTTP/1.0 with chunked coding, and knows no limits. This parser
+// refuses all that llhttp leaves open (rules.h), so that a message that it passes can be read in one way
+// only. A request without a body whose head is plain and has arrived as a whole is read without llhttp
+// (fast_head_parser.h), by the same rules.
 
 #pragma once
 
@@ -20,22 +21,22 @@
 
 namespace escapement::http {
 
-// Everything that the peer can make grow.
+// Limits on everything that the peer can make grow.
 struct ParserLimits {
   std::size_t head_bytes_max = 16 * KiB;      // start line and fields; the trailers once more as much
   std::size_t header_count_max = 100;         // fields of the head; the trailers once more as many
   std::uint64_t body_bytes_max = UINT64_MAX;  // content, without chunk framing
-  int interim_max = 32;                       // 1xx answers before the final one
+  int interim_max = 32;                       // 1xx responses before the final one
 };
 
-// What a message begins with.
+// The head that a message begins with.
 struct MessageHead {
-  // Of requests: the method, and the request target as it was sent. What is a view here is valid until the
-  // parser is fed again; it lies in the bytes given to `feed`, or in the parser.
+  // Requests: the method, and the request target as it was sent. The views are valid until the parser is fed
+  // again; they lie in the bytes given to `feed`, or in the parser.
   Method method = Method::get();
   std::string_view target;
   std::string_view host;  // the Host field; empty where there is none
-  // Of responses.
+  // Responses.
   int status = 0;
 
   int minor_version = 1;  // HTTP/1.x: 0 or 1
@@ -60,12 +61,12 @@ class Parser {
  public:
   enum class Role { request, response };
   enum class Event {
-    need_more,  // everything was consumed; nothing to tell yet
+    need_more,  // everything was consumed, and no event is due yet
     head,       // head() is there
     bare_head,  // the same, and that is the whole message: the next feed begins the next one
     body,       // body() holds the next bytes of content
     complete,   // the message is whole; trailers() are there; the next feed begins the next message
-    failed,     // error() says why, error_status() what a server answers
+    failed,     // error() says why, error_status() with which status a server responds
   };
   struct Step {
     Event event;
@@ -80,16 +81,17 @@ class Parser {
   // Consumes up to the next event. May be called with no bytes to ask for an event that is due already.
   Step feed(Bytes bytes);
 
-  // The peer will send no more. `complete` when that ends a body that ends with the connection; `need_more`
-  // between messages; else `failed`: the message is not whole.
+  // Call when the peer sends no more. Returns `complete` when that ends a body that ends with the connection;
+  // `need_more` between messages; else `failed`: the message is not whole.
   Event finish();
 
-  // Before a response's head: whether it answers a HEAD, and so has no body whatever its fields say.
+  // Call before a response's head: `answers_head` says whether it responds to a HEAD, and so has no body,
+  // whatever its fields say.
   void expect_no_body(bool answers_head);
 
-  // Of the current message, from its head on; may be moved from.
+  // The head of the current message, once that has been read; may be moved from.
   MessageHead& head();
-  // Valid until the next call; lies in the bytes given to `feed`.
+  // The bytes of content; valid until the next call, as they lie in the bytes given to `feed`.
   Bytes body() const;
   // The fields after a chunked body, from the end of the message until the next one.
   Headers& trailers();

@@ -8,7 +8,7 @@
 #include <escapement/core/detail/check.h>
 #include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
-#include <escapement/io/http/h1/known_fields.h>
+#include <escapement/io/http/h1/rules.h>
 
 namespace escapement::http {
 
@@ -51,7 +51,7 @@ constexpr bool is_ours(Kind kind) {
   return kind == Kind::ours || kind == Kind::connection || kind == Kind::length || kind == Kind::coding;
 }
 
-// What a head needs to know of the caller's fields, each of which is looked at once.
+// The facts about the caller's fields that a head depends on; each field is looked at once.
 struct Survey {
   ESC_INLINE explicit Survey(const Headers& headers) {
     headers.each([this](std::string_view name, std::string_view value) { see(name, value); });
@@ -136,7 +136,7 @@ ESC_INLINE char* put_fields(char* at, const Headers& headers, const Survey& foun
   return at;
 }
 
-// What the caller wrote as the length; nullopt where that is none.
+// Returns the length that the caller wrote; nullopt if it is none.
 std::optional<std::uint64_t> length_in(const Survey& found) {
   if (found.lengths_differ) return std::nullopt;
   return parse_number<std::uint64_t>(found.length);
@@ -200,7 +200,7 @@ ESC_NOINLINE std::optional<Error> wrong_with(const Response& response, const Sur
   return std::nullopt;
 }
 
-// What is decided here takes no more than this, the empty line included.
+// The fields that are decided here take no more than this, the empty line included.
 constexpr std::size_t framing_bytes_max = 128;
 
 ESC_INLINE char* put_framing(char* at, Framing framing, std::uint64_t length) {

@@ -31,14 +31,15 @@ struct RequestOptions {
 
 struct ResponseOptions {
   bool keep_alive = true;  // becomes false where the head that was written says "close" for another reason
-  int minor_version = 1;   // of the request it answers
+  int minor_version = 1;   // of the request
   bool answers_head = false;
-  // What is said where the connection is kept, if anything: "Connection: keep-alive\r\nKeep-Alive: ...\r\n".
+  // The lines that announce that the connection is kept, if any: "Connection: keep-alive\r\nKeep-Alive:
+  // ...\r\n".
   std::string_view kept_lines = {};
   std::string_view date_line;  // "Date: ...\r\n"; empty: none, as for a response that has its own
 };
 
-// Whether a message may be sent as it is. The one check for every way there is to send it: the functions
+// Returns whether a message may be sent as it is. The one check for every way to send it: the functions
 // below, a host's fetch(), a Worker's response. Errc::invalid_argument, with a message that names the field,
 // and nothing sent, for
 //   - a method or a field name that is no token, a value with a control character;
@@ -49,16 +50,16 @@ struct ResponseOptions {
 Result<> check_request(const Request& request);
 // `answers_head`: the response may state the length of a body that it does not have.
 Result<> check_response(const Response& response, bool answers_head);
-// Whether a field of this name is about how one message is framed on one connection: whoever writes the
-// message decides it, and leaves out the caller's.
+// Returns whether a field of this name is about how one message is framed on one connection: the code that
+// writes the message decides it, and leaves out the caller's.
 bool is_framing_field(std::string_view name);
 
-// Appends the head to `to` and says how the body has to follow. Fails as the
-// checks do, with `to` as it was.
+// Appends the head to `to` and returns how the body has to follow. Fails as the checks do, with `to` as it
+// was.
 Result<Framing> write_request_head(Output& to, const Request& request, const RequestOptions& options);
 Result<Framing> write_response_head(Output& to, const Response& response, ResponseOptions& options);
 
-// Appends the head of an informational answer, 100..199, which is all of it (RFC 9110 section 15.2). That of
+// Appends the head of an interim response, 100..199, which is all of it (RFC 9110 section 15.2). That of
 // a 101 has to name the protocol in Upgrade; its Connection field is written here. Errc::invalid_argument,
 // with `to` as it was, when it may not be sent.
 Result<> write_interim_head(Output& to, int status, const Headers& headers);
@@ -69,9 +70,9 @@ void write_chunk(Output& to, std::string_view bytes);
 // with `to` as it was, for a name or a value that may not be sent.
 Result<> write_last_chunk(Output& to, const Headers& trailers = Headers());
 
-// Whether `text` is a token (RFC 9110 section 5.6.2): what methods and field names are made of.
+// Returns whether `text` is a token (RFC 9110 section 5.6.2), as methods and field names are.
 bool is_token(std::string_view text);
-// Whether `text` may be a field's value: no control characters but tab.
+// Returns whether `text` may be a field's value: no control characters but tab.
 bool is_field_value(std::string_view text);
 
 }  // namespace escapement::http
