@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -201,13 +202,13 @@ class Headers {
   std::unique_ptr<Store, FreeStore> store_;
 };
 
-// How field names and tokens compare.
+// Compares field names and tokens.
 using escapement::equal_ignoring_case;
 
-// Whether a comma-separated list value holds `token`, without case: "close" in "keep-alive, Close".
+// Returns whether a comma-separated list value holds `token`, ignoring case: "close" in "keep-alive, Close".
 bool list_contains(std::string_view list, std::string_view token);
 
-// Without the spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3).
+// Returns `text` without the spaces and tabs at both ends (OWS, RFC 9110 section 5.6.3).
 std::string_view without_white_space(std::string_view text);
 
 // Returns the value of parameter `name`, whose case does not matter, in a list of items between commas or
@@ -215,33 +216,28 @@ std::string_view without_white_space(std::string_view text);
 // name, without white space and quotes around it; empty where there is none.
 std::string_view list_parameter(std::string_view list, std::string_view name);
 
-// Where the bytes of a streamed body come from.
+// The source of a streamed body's bytes.
 class BodySource {
  public:
   virtual ~BodySource() = default;
-  // The next bytes; empty at the end. Called again only after it finished. Fails as its transport fails.
-  // An incomplete body is never reported as ended: it fails.
+  // Returns the next bytes; empty at the end. Called again only after it finished. Fails as its transport
+  // fails. An incomplete body never just ends: it fails.
   virtual Task<std::string> read() = 0;
-  // How many bytes come in all, where known beforehand.
+  // Returns how many bytes come in all, if that is known beforehand.
   virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
-  // Fields after the body; meaningful after the end.
+  // Returns the fields after the body; meaningful after the end.
   virtual Headers trailers() { return {}; }
-  // Where the rest of the body is a part of a file: which. Null for all others, and for those that have to
-  // look at the bytes. Changed by `read` as well.
+  // Returns the part of a file that the rest of the body is. Null for all other bodies, and for sources that
+  // have to look at the bytes. `read` changes it as well.
   virtual FileRange* file_range() { return nullptr; }
-  // Whether this is no content, but what takes over the connection after the head of a 101 (upgrade.h).
-  virtual bool takes_over() const { return false; }
-  // Speaks the new protocol on `stream`, which is told of nothing that HTTP read. Called once, where
-  // `takes_over` says so, and destroyed before this is.
-  virtual Task<> take_over(std::unique_ptr<Stream> stream);
 };
 
-// Whether sending a request twice has the effect of sending it once: by its method, or because it carries an
-// Idempotency-Key (or X-Idempotency-Key) by which the server knows it again.
+// Returns whether sending a request twice has the effect of sending it once: by its method, or because it
+// carries an Idempotency-Key (or X-Idempotency-Key) by which the server knows it again.
 bool idempotent(const Method& method, const Headers& headers);
 
-// Something that lives as long as a body does: a permit, a line for a log. Its destructor runs when the body
-// has been sent, or was given up.
+// An object that lives as long as a body: a permit, a line for a log. Its destructor runs when the body has
+// been sent, or was given up.
 class BodyAttachment {
  public:
   virtual ~BodyAttachment() = default;
@@ -264,30 +260,29 @@ class Body {
 
   // True for bytes in memory (or nothing): sending it twice sends the same. A stream cannot be replayed.
   bool replayable() const { return !content_ || !content_->source; }
-  // A copy; only of a replayable body (checked).
+  // Returns a copy. The body must be replayable (checked).
   Body copy() const;
 
   // The bytes in memory, valid until the body changes. Empty for a stream.
   std::string_view bytes() const { return content_ ? std::string_view(content_->bytes) : std::string_view(); }
-  // The length where known: of bytes in memory, or what the source says.
+  // Returns the length, if known: of the bytes in memory, or as the source says.
   std::optional<std::uint64_t> length() const {
     return replayable() ? bytes().size() : content_->source->length();
   }
 
-  // The next bytes; empty at the end. The body must outlive the task.
+  // Returns the next bytes; empty at the end. The body must outlive the task.
   Task<std::string> read();
-  // All that is left. Errc::limit_exceeded when it is more than `max` bytes.
+  // Returns all that is left. Errc::limit_exceeded if it is more than `max` bytes.
   Task<std::string> text(std::size_t max);
-  // Fields that came after the body; meaningful after the end was read.
+  // Returns the fields that came after the body; meaningful after the end was read.
   Headers trailers();
-  // Of a stream: see BodySource. Valid as long as the body, and until it is read or moved.
+  // As BodySource::file_range; null for bytes in memory. Valid as long as the body, and until it is read or
+  // moved.
   FileRange* file_range() { return replayable() ? nullptr : content_->source->file_range(); }
-  bool takes_over() const { return !replayable() && content_->source->takes_over(); }
-  Task<> take_over(std::unique_ptr<Stream> stream);  // only where `takes_over` says so (checked)
 
-  // `guard` lives from now on exactly as long as this body does, wherever that moves.
+  // Keeps `guard` for exactly as long as this body lives, wherever that moves.
   void attach(std::unique_ptr<BodyAttachment> guard);
-  // What `other` holds is held here from now on: for a layer that puts another body in its place.
+  // Takes over other's attachments: for a layer that puts another body in its place.
   void take_attachments(Body& other);
 
  private:
@@ -315,18 +310,39 @@ class Body {
   std::unique_ptr<Content, FreeContent> content_;
 };
 
-// The server's side of a request that it received, as long as that is in work.
-class ServerSide {
+// A request's link to the server connection that it came by. Empty for requests that came from no Server.
+// Valid while the request is in flight; copies refer to the same connection.
+class RequestContext {
  public:
-  // As Request::peer.
-  virtual std::string_view peer() = 0;
-  // As inform (interim.h).
-  virtual Result<> inform(int status, const Headers& fields) = 0;
-  // Where the code begins that somebody has chosen to answer this, as Router does: for a watchdog.
-  const void* handler_code = nullptr;
+  // The connection's side, for servers of other kinds and for tests.
+  class Connection {
+   public:
+    // As Request::peer.
+    virtual std::string_view peer() = 0;
+    // As http::inform (interim.h).
+    virtual Result<> inform(int status, const Headers& fields) = 0;
+    // Notes where the code of the chosen handler begins, for a watchdog that names it.
+    virtual void note_handler_code(const void* code) = 0;
 
- protected:
-  ~ServerSide() = default;
+   protected:
+    ~Connection() = default;
+  };
+
+  RequestContext() = default;
+  // `connection` must outlive the requests that hold this.
+  explicit RequestContext(Connection& connection) : connection_(&connection) {}
+
+  std::string_view peer() const { return connection_ == nullptr ? std::string_view() : connection_->peer(); }
+  Result<> inform(int status, const Headers& fields) const {
+    return connection_ == nullptr ? Result<>() : connection_->inform(status, fields);
+  }
+  // Called by layers that choose a handler, as Router does.
+  void note_handler_code(const void* code) const {
+    if (connection_ != nullptr) connection_->note_handler_code(code);
+  }
+
+ private:
+  Connection* connection_ = nullptr;
 };
 
 class Request {
@@ -341,26 +357,26 @@ class Request {
   Url url;
   Headers headers;
   Body body;
-  // Of a request that a server received: the request target as it was sent ("/a?b", a whole URL, "*"). Refers
-  // to the connection: valid as long as the request is in work.
+  // The request target as it was sent ("/a?b", a whole URL, "*"), if a server received this request. Refers
+  // to the connection: valid while the request is in flight.
   std::string_view target = {};
-  // Likewise: what else there is to know of the connection and to tell it. Null for others.
-  ServerSide* server_side = nullptr;
-  // Of a request that a server received: 0 for HTTP/1.0.
+  // The connection that this request came by, likewise. Empty for others.
+  RequestContext context = {};
+  // 0 if a server received this request by HTTP/1.0.
   int minor_version = 1;
-  // Which attempt of a Retry layer this is, from 1; 0 outside of one.
+  // The number of this attempt in a Retry layer, from 1; 0 outside of one.
   int attempt = 0;
   // When the caller loses interest: a Timeout layer sets it, so that layers inside do not begin what cannot
   // be finished. It limits nothing by itself.
   Instant deadline = Instant::never();
-  // Where what sends the request tells how far it has come (progress.h). May be null.
+  // The client reports here how far the request has come (progress.h). May be null.
   std::shared_ptr<CallProgress> progress = nullptr;
 
-  // Of a request that a server received: the other end of its connection, "127.0.0.1:4711". Empty for others
-  // and where it is not known. Valid as long as the request is in work.
-  std::string_view peer() const { return server_side == nullptr ? std::string_view() : server_side->peer(); }
+  // Returns the other end of the connection that this request came by, "127.0.0.1:4711". Empty for requests
+  // that no server received, and if it is not known. Valid while the request is in flight.
+  std::string_view peer() const { return context.peer(); }
 
-  // A copy to send again, without the body where the body cannot be replayed: ask `body.replayable()`.
+  // Returns a copy to send again, without the body: ask `body.replayable()`, and copy it.
   Request copy_without_body() const {
     Request copy(method, url, headers);
     copy.attempt = attempt;
@@ -369,6 +385,9 @@ class Request {
     return copy;
   }
 };
+
+// Speaks another protocol on a connection that has left HTTP, until its task has finished (upgrade.h).
+using Protocol = std::function<Task<>(std::unique_ptr<Stream>)>;
 
 class Response {
  public:
@@ -379,23 +398,26 @@ class Response {
   int status;  // 200..599 (100..199 never reach a caller); 101: upgrade.h
   Headers headers;
   Body body;
+  // The protocol that takes over the connection after a 101 (upgrade_to). Null for all other responses.
+  std::unique_ptr<Protocol> upgrade = nullptr;
 };
 
-// Whether bytes may follow the head of a response with this status, when it answers anything but HEAD (RFC
-// 9112 section 6.3).
+// Returns whether bytes may follow the head of a response with this status, to any request but HEAD (RFC 9112
+// section 6.3).
 constexpr bool may_have_body(int status) { return status >= 200 && status != 204 && status != 304; }
 
-// Whether such a response may have content: a 205 has a body, which is empty (RFC 9110 section 15.3.6).
+// Returns whether such a response may have content: a 205 has a body, which is empty (RFC 9110
+// section 15.3.6).
 constexpr bool may_have_content(int status) { return may_have_body(status) && status != 205; }
 
-// "OK" for 200; empty for a status without a registered phrase (RFC 9110 section 15).
+// Returns "OK" for 200; empty for a status without a registered phrase (RFC 9110 section 15).
 std::string_view reason_phrase(int status);
 
-// Returns the status that a server answers with when a handler has failed: 503 where it took too long or ran
+// Returns the status of the response to a request whose handler has failed: 503 if it took too long or ran
 // out of a local resource such as memory, 500 otherwise.
 int error_status(const Error& error);
 
-// A GET of `url`, which must parse (checked): for URLs in the program's text. For others: Url::parse.
+// Returns a GET of `url`, which must parse (checked): for URLs in the program's text. For others: Url::parse.
 Request get(std::string_view url);
 
 }  // namespace escapement::http

@@ -1,10 +1,10 @@
-// Service: the one shape of everything that answers a request. Client, server handler, middleware, mock
+// Service: the one shape of everything that responds to a request. Client, server handler, middleware, mock
 // and Worker are all a callable `Request -> Task<Response>`.
 //
 // Functions that a layer is given to call (the sink of a log or a trace, Retry::observer,
 // ErrorResponses::tell, RateLimits::key) run within the task that the request belongs to. They must not
 // destroy that task, nor cancel the scope that it runs in: the program ends with a sentence that says so.
-// Where a server tells of something outside of its handlers, the observer may cancel what serves (server.h).
+// An observer that a server calls outside of its handlers may cancel the task that serves (server.h).
 
 #pragma once
 
@@ -20,8 +20,8 @@ namespace escapement::http {
 
 namespace detail {
 
-// Where the code of a callable begins, to name it by; of layers: of what lies innermost. Null where that
-// cannot be said.
+// Returns the address at which the code of a callable begins, to name it by; for layers, that of the
+// innermost service. Null if it is not known.
 template <class F>
 const void* code_of_callable(const F& function) {
   if constexpr (requires { function.handler_code(); }) {
@@ -55,8 +55,9 @@ class Service {
 
   Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
 
-  // Where the code of the callable begins, and of layers that of the innermost, to name it by
-  // (io/native/code_location.h); null where that cannot be said. A Router knows more (Request::server_side).
+  // Returns the address at which the code of the callable begins, for layers that of the innermost service,
+  // to name it by (io/native/code_location.h); null if it is not known. A Router knows more
+  // (RequestContext::note_handler_code).
   const void* handler_code() const { return callable_->handler_code(); }
 
  private:

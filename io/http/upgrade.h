@@ -6,14 +6,12 @@
 //       co_return http::upgrade_to(request, "echo", echo);
 //     }
 //
-// The connection stays the server's: it counts against its limits, and an access log has its 101 when it
-// ends. But none of the server's limits in time holds for it any more: a peer that is silent, or does not
-// read, is the protocol's to deal with.
+// The connection still belongs to the server: it counts against its limits, and an access log has its 101
+// when it ends. But the server's time limits no longer apply: the protocol has to deal with a peer that is
+// silent or does not read.
 
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <string_view>
 
 #include <escapement/core/task.h>
@@ -22,25 +20,25 @@
 
 namespace escapement::http {
 
-// What is spoken on a connection that has left HTTP, until its task is finished. Bytes of it that came with
-// the request are read from the stream first.
+// A Protocol (message.h) is called with the stream once the 101 was sent, and speaks until its task has
+// finished. Bytes of it that came with the request are read from the stream first.
 //
-// Whoever holds the stream closes the connection by destroying it; a stream that is kept beyond the task is
-// no longer the server's. A failure is told to Server::on_failure. The task is destroyed, and with it the
-// stream and the callable, with the server, with whoever serves the connection, and where a shutdown's grace
-// is over before it has finished: Server::shutdown_begins tells it in time. An end of the stream looks the
-// same to the peer then: a protocol whose data could look complete calls Stream::reset_on_close until it is.
-using Protocol = std::function<Task<>(std::unique_ptr<Stream>)>;
+// Destroying the stream closes the connection; a stream that is kept beyond the task no
+// longer belongs to the server. A failure is reported to Server::on_failure. The task is destroyed, and with
+// it the stream and the callable, with the server, with the task that serves the connection, and when a
+// shutdown's grace period is over before it has finished: Server::shutdown_begins tells it in time. To the
+// peer, an end of the stream looks the same then: a protocol whose data could look complete calls
+// Stream::reset_on_close until it is.
 
-// Whether the client of `request` asks for `protocol`, "websocket", and may be given it: it is listed in
-// Upgrade, and Connection says so. HTTP/1.0 cannot ask. Names compare without case.
+// Returns whether the client of `request` asks for `protocol`, such as "websocket", and may be given it:
+// Upgrade lists it, and Connection says so. HTTP/1.0 cannot ask. Names compare without case.
 bool offers_upgrade(const Request& request, std::string_view protocol);
 
-// The answer that leaves HTTP where `request` offers `protocol`: 101, with further fields as the protocol
-// wants them in its headers. Else 426, which says what was wanted.
+// Returns the response that leaves HTTP if `request` offers `protocol`: a 101, to whose headers the caller
+// adds the fields that the protocol needs. Else a 426, which names the protocol.
 //
-// It is for a server of this connection and goes out only after the whole request was read, a body too; else
-// that is a failure of the handler's: 500, and told to Server::on_failure.
+// The response is for the server of this connection, and goes out only after the whole request was read, with
+// its body. Otherwise the handler has failed: 500, reported to Server::on_failure.
 Response upgrade_to(const Request& request, std::string_view protocol, Protocol run);
 
 }  // namespace escapement::http

@@ -112,7 +112,7 @@ Request unconditional(const Request& request) {
   Request head = request.copy_without_body();
   head.method = Method::head();
   head.target = request.target;
-  head.server_side = request.server_side;
+  head.context = request.context;
   head.minor_version = request.minor_version;
   for (const char* name : {"if-modified-since", "range", "if-range"}) head.headers.remove(name);
   return head;

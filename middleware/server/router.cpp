@@ -129,9 +129,7 @@ class Search {
 };
 
 // Names the handler for a watchdog.
-void tell_who_answers(const Request& request, const void* code) {
-  if (request.server_side != nullptr) request.server_side->handler_code = code;
-}
+void tell_who_answers(const Request& request, const void* code) { request.context.note_handler_code(code); }
 
 Error bad_route(const Route& route, std::string_view why) {
   return Error(Errc::invalid_argument,

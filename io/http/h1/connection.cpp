@@ -16,8 +16,8 @@ using escapement::detail::PromiseBase;
 using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
 
-// What an idle connection of a server's pool may keep for the next one.
-constexpr std::size_t out_kept_max = 2 * Connection::coalesce_max;
+// The room for output that an ActiveState in a server's pool may keep for the next connection.
+constexpr std::size_t out_kept_max = 2 * Http1Connection::coalesce_max;
 
 using escapement::detail::LimitName;
 using escapement::detail::timeout_error;
@@ -60,8 +60,8 @@ class NextPiece final : private Runnable {
 
 }  // namespace
 
-Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
-                       Duration stall_timeout, Duration source_timeout)
+Http1Connection::Http1Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
+                                 Duration stall_timeout, Duration source_timeout)
     : owned_(std::move(stream)),
       stream_(owned_.get()),
       limits_(limits),
@@ -70,10 +70,10 @@ Connection::Connection(std::unique_ptr<Stream> stream, Parser::Role role, Parser
       stall_timeout_(stall_timeout),
       source_timeout_(source_timeout) {}
 
-Connection::Connection(Parser::Role role, ParserLimits limits)
+Http1Connection::Http1Connection(Parser::Role role, ParserLimits limits)
     : limits_(limits), role_(role), parser_(role, limits) {}
 
-void Connection::detach() {
+void Http1Connection::detach() {
   if (!between_messages() || parse_failed_) parser_ = Parser(role_, limits_);
   from_ = to_ = 0;
   out_.clear();
@@ -84,14 +84,14 @@ void Connection::detach() {
   stream_ = nullptr;
 }
 
-void Connection::release_buffers() {
+void Http1Connection::release_buffers() {
   if (!has_unread_bytes()) received_.reset();
   if (out_.empty()) out_ = Output();
 }
 
 // --- receiving --------------------------------------------------------------------------------------------
 
-Parser::Event Connection::parse_more() {
+Parser::Event Http1Connection::parse_more() {
   const Parser::Step step = parser_.feed(Bytes(received_.get() + from_, to_ - from_));
   from_ += step.consumed;
   switch (step.event) {
@@ -111,7 +111,7 @@ Parser::Event Connection::parse_more() {
   return step.event;
 }
 
-Connection::Arrived Connection::receive_now() {
+Http1Connection::Arrived Http1Connection::receive_now() {
   if (ended_) return Arrived::ask;
   ESC_CHECK(from_ == to_);
   if (!received_) received_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
@@ -122,7 +122,7 @@ Connection::Arrived Connection::receive_now() {
   return *count != 0 ? Arrived::bytes : Arrived::ask;
 }
 
-Task<bool> Connection::receive() {
+Task<bool> Http1Connection::receive() {
   if (ended_) co_return false;
   ESC_CHECK(from_ == to_);
   if (!received_) received_ = std::make_unique_for_overwrite<std::byte[]>(read_size);
@@ -134,7 +134,7 @@ Task<bool> Connection::receive() {
   co_return !ended_;
 }
 
-Task<Parser::Event> Connection::next_event() {
+Task<Parser::Event> Http1Connection::next_event() {
   for (;;) {
     Parser::Event event = parse();
     if (event == Parser::Event::need_more) {
@@ -156,7 +156,7 @@ Task<Parser::Event> Connection::next_event() {
 
 // A client's: with the limit on waiting without progress. Sending is progress, too: what comes may depend on
 // it.
-Task<Parser::Event> Connection::next_event_in_time() {
+Task<Parser::Event> Http1Connection::next_event_in_time() {
   PromiseBase& self = co_await this_task;
   Reactor& reactor = self.reactor();
   ChildTask<Parser::Event> next(next_event());
@@ -182,7 +182,7 @@ Task<Parser::Event> Connection::next_event_in_time() {
   co_return std::move(event);
 }
 
-Task<MessageHead> Connection::read_head(bool answers_head) {
+Task<MessageHead> Http1Connection::read_head(bool answers_head) {
   ESC_CHECK(complete_);
   parser_.expect_no_body(answers_head);
   complete_ = false;
@@ -194,7 +194,7 @@ Task<MessageHead> Connection::read_head(bool answers_head) {
   }
 }
 
-Task<std::string> Connection::read_body() {
+Task<std::string> Http1Connection::read_body() {
   if (complete_) co_return std::string();
   Result<Parser::Event> event = Parser::Event::need_more;
   if (waits_ != nullptr) {
@@ -215,7 +215,7 @@ Task<std::string> Connection::read_body() {
   co_return std::string(as_text(parser_.body()));
 }
 
-bool Connection::skip_buffered_body(std::size_t most) {
+bool Http1Connection::skip_buffered_body(std::size_t most) {
   std::size_t skipped = 0;
   while (!complete_) {
     const Parser::Event event = parse();
@@ -225,14 +225,14 @@ bool Connection::skip_buffered_body(std::size_t most) {
   return complete_;
 }
 
-std::string Connection::take_unread_bytes() {
+std::string Http1Connection::take_unread_bytes() {
   const std::size_t from = std::exchange(from_, to_);
   return std::string(as_text(Bytes(received_.get() + from, to_ - from)));
 }
 
 // --- sending ----------------------------------------------------------------------------------------------
 
-bool Connection::write_some() {
+bool Http1Connection::write_some() {
   if (sending_ || write_aborted_) return false;
   const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
   writes_ += sent > 0 ? 1 : 0;
@@ -244,7 +244,7 @@ bool Connection::write_some() {
   return true;
 }
 
-Task<> Connection::flush() {
+Task<> Http1Connection::flush() {
   while (sending_) co_await sent_.wait();
   if (!write_aborted_ && flush_now()) co_return;
   // A write that is cancelled leaves an unknown part sent: nothing may follow it.
@@ -264,7 +264,7 @@ Task<> Connection::flush() {
   write_aborted_ = false;
 }
 
-Task<> Connection::write_slice(Bytes slice) {
+Task<> Http1Connection::write_slice(Bytes slice) {
   if (waits_ != nullptr) {
     const Defer waited(
         [waits = waits_] { waits->end_wait(Waits::For::sending); });  // also where it cannot begin
@@ -284,7 +284,7 @@ Task<> Connection::write_slice(Bytes slice) {
   }
 }
 
-Task<bool> Connection::send_slice_of(FileRange& file) {
+Task<bool> Http1Connection::send_slice_of(FileRange& file) {
   if (waits_ != nullptr) {
     const Defer waited(
         [waits = waits_] { waits->end_wait(Waits::For::sending); });  // also where it cannot begin
@@ -297,12 +297,12 @@ Task<bool> Connection::send_slice_of(FileRange& file) {
   co_return *sent;
 }
 
-Task<> Connection::send_text(std::string text) {
+Task<> Http1Connection::send_text(std::string text) {
   out_ += text;
   co_await flush();
 }
 
-Task<> Connection::send_bytes(std::string_view bytes) {
+Task<> Http1Connection::send_bytes(std::string_view bytes) {
   while (!sending_) {
     const std::size_t room = coalesce_max - std::min(coalesce_max, out_.size());
     const std::string_view piece = bytes.substr(0, room);
@@ -311,10 +311,10 @@ Task<> Connection::send_bytes(std::string_view bytes) {
     if (bytes.empty()) co_return;
     co_await flush();
   }
-  out_ += bytes;  // whoever sends goes on with them
+  out_ += bytes;  // the task that is sending goes on with them
 }
 
-Task<> Connection::send_body(Body& body, Framing framing) {
+Task<> Http1Connection::send_body(Body& body, Framing framing) {
   if (framing == Framing::none) co_return;
   if (body.replayable() && framing != Framing::chunked) co_return co_await send_bytes(body.bytes());
   std::uint64_t sent = 0;
@@ -369,7 +369,7 @@ Task<> Connection::send_body(Body& body, Framing framing) {
   if (framing == Framing::chunked) co_await write_last_chunk(out_, body.trailers());
 }
 
-Task<> Connection::send(std::string head, Body& body, Framing framing) {
+Task<> Http1Connection::send(std::string head, Body& body, Framing framing) {
   out_ += head;
   co_await send_body(body, framing);
   co_await flush();

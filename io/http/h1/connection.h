@@ -1,5 +1,5 @@
-// Connection: one HTTP/1.1 connection over a Stream. One implementation for both roles, because framing is
-// the same in both directions; client.h and server.h say who speaks first.
+// Http1Connection: one HTTP/1.1 connection over a Stream. One implementation for both roles, because framing
+// is the same in both directions; client.h and server.h say who speaks first.
 
 #pragma once
 
@@ -17,7 +17,8 @@
 
 namespace escapement::http::detail {
 
-// Told when a connection begins and ends to wait for its peer, by an owner that limits those waits itself.
+// Notified when the connection starts and stops waiting for its peer, so that the owner can enforce its own
+// time limits.
 class Waits {
  public:
   enum class For { body, sending };
@@ -28,33 +29,34 @@ class Waits {
   ~Waits() = default;
 };
 
-// What never has to wait, because bytes, room and answers are always there, gives way when the reactor's turn
-// has lasted this long: other connections' turns come at most this long, and one piece of work of each that
-// is ready (16 KiB read, 64 KiB sent, eight answers), later. `tools/bench_http --fair` holds a client's p99
-// to twice that. (A simulated turn takes no time.)
+// Work that never has to wait, because bytes, room and responses are always there, yields when the reactor's
+// turn has lasted this long: other connections' turns come at most this long, and one piece of work of each
+// that is ready (16 KiB read, 64 KiB sent, eight responses), later. `tools/bench_http --fair` holds a
+// client's p99 to twice that. (A simulated turn takes no time.)
 constexpr Duration turn_max = 1ms;
 inline bool turn_is_long(Reactor& reactor) { return reactor.precise_now() - reactor.now() > turn_max; }
 
 // Reads messages and writes messages; one of each at a time, which may overlap.
 //
-// What it receives goes through one buffer, and what it sends is put together in another; both are given back
-// by `release_buffers`. Reading and writing come in two kinds: functions that do what can be done at once,
-// and tasks that wait.
-class Connection {
+// Received bytes go through one buffer, and output is put together in another; `release_buffers` gives both
+// back. Reading and writing come in two kinds: functions that do only what can be done at once, and tasks
+// that wait.
+class Http1Connection {
  public:
   static constexpr std::size_t read_size = 16 * KiB;
-  // So much is put together before it is sent; a body in memory up to this size goes out with its head.
+  // The output that is put together before it is sent; a body in memory up to this size goes out with its
+  // head.
   static constexpr std::size_t coalesce_max = 64 * KiB;
 
-  // A client's: waiting for the peer fails with timed_out when there is no progress for `stall_timeout`,
-  // waiting for a body's own source when that yields nothing for `source_timeout`.
-  Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits, Duration stall_timeout,
-             Duration source_timeout);
-  // A server's, which lends it to one stream after the other. `waits` is told of waiting.
-  Connection(Parser::Role role, ParserLimits limits);
-  Connection(const Connection&) = delete;
+  // Makes a client's. Waiting for the peer fails with timed_out when there is no progress for
+  // `stall_timeout`; waiting for a body's own source, when that yields nothing for `source_timeout`.
+  Http1Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
+                  Duration stall_timeout, Duration source_timeout);
+  // Makes a server's, which lends it to one stream after the other.
+  Http1Connection(Parser::Role role, ParserLimits limits);
+  Http1Connection(const Http1Connection&) = delete;
 
-  // The stream must outlive it or be detached.
+  // `stream` and `waits`, which is notified of waiting, must outlive it or be detached.
   void attach(Stream& stream, Waits& waits) {
     stream_ = &stream;
     waits_ = &waits;
@@ -64,7 +66,8 @@ class Connection {
 
   // --- Receiving
 
-  // The next event in what has arrived. `need_more`: receive, then ask again. `failed`: parse_error_status().
+  // Returns the next event in the bytes that have arrived. `need_more`: receive, then ask again. `failed`:
+  // parse_error_status().
   Parser::Event parse() {
     return complete_ && from_ == to_ && !parse_failed_ ? Parser::Event::need_more : parse_more();
   }
@@ -77,49 +80,49 @@ class Connection {
   Arrived receive_now();
   // Waits for more; false at the end. Fails as the stream does.
   Task<bool> receive();
-  // The peer sends no more: what that means for the message.
+  // Call when the peer sends no more. Returns what that means for the message.
   Parser::Event finish() { return parser_.finish(); }
   MessageHead& head() { return parser_.head(); }
 
-  // The next message's head. Fails as the parser does, or reset when the peer closed.
+  // Returns the next message's head. Fails as the parser does, or with reset when the peer closed.
   Task<MessageHead> read_head(bool answers_head = false);
-  // The next bytes of the message's body; empty at its end.
+  // Returns the next bytes of the message's body; empty at its end.
   Task<std::string> read_body();
   // True from the head of a message that was read to its end.
   bool message_complete() const { return complete_; }
-  // Takes what is left of a body if all of it has arrived already and it is at most `most` bytes. Does not
-  // wait. True when the message is complete now.
+  // Drops the rest of a body if all of it has arrived already and it is at most `most` bytes. Does not wait.
+  // Returns whether the message is complete now.
   bool skip_buffered_body(std::size_t most);
-  // Fields after a chunked body, once it is complete.
+  // Returns the fields after a chunked body, once it is complete.
   Headers take_trailers() { return std::move(parser_.trailers()); }
-  // Whether a byte beyond the last complete message has arrived.
+  // Returns whether a byte beyond the last complete message has arrived.
   bool has_unread_bytes() const { return from_ < to_; }
-  // Those bytes, which are no message's any more.
+  // Returns those bytes, which no longer belong to HTTP.
   std::string take_unread_bytes();
-  // No byte of the next message has arrived.
+  // True when no byte of the next message has arrived.
   bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
-  // What a server answers to a message that failed to parse; 0 when the parser did not fail.
+  // Returns the status of the response to a message that failed to parse; 0 when the parser did not fail.
   int parse_error_status() const { return parse_failed_ ? parser_.error_status() : 0; }
-  // Whether the peer ended its direction where a head could have begun, while one was waited for.
+  // Returns whether the peer ended its direction where a head could have begun, while one was waited for.
   bool closed_unanswered() const { return closed_unanswered_; }
-  // By receive(), since the beginning.
+  // Counts what receive() has read since the beginning.
   std::uint64_t bytes_received() const { return bytes_received_; }
-  // Of the current message's body, without framing.
+  // Counts the bytes of the current message's body, without framing.
   std::uint64_t body_bytes() const { return body_bytes_; }
 
   // --- Sending
 
-  // What is going to be sent. Heads are written into it.
+  // The output that is going to be sent. Heads are written into it.
   Output& out() { return out_; }
-  // Whether there is more to send, or an unknown part of it was.
+  // Returns whether there is output to send, or an unknown part of it was sent.
   bool unsent() const { return !out_.empty() || write_aborted_; }
-  // Sends what the stream takes at once. True when that was all.
+  // Sends as much as the stream takes at once. Returns whether that was all.
   bool flush_now() { return out_.empty() || write_some(); }
-  // Sends all of it, in slices, so that the limit is on progress and not on the whole. Where somebody is
-  // sending already, that one goes on with what was added, and is waited for. Fails: reset, also where that
-  // one was given up; timed_out.
+  // Sends all of it, in slices, so that the limit is on progress and not on the whole. If another task is
+  // sending already, that one goes on with the output that was added, and is waited for. Fails with reset,
+  // also when that task was cancelled, or timed_out.
   Task<> flush();
-  // Puts a body in memory behind its head. False when that is not all there is to do: send_body.
+  // Puts a body in memory behind its head. Returns false if it needs send_body.
   ESC_INLINE bool put_body(const Body& body, Framing framing) {
     if (framing == Framing::none) return true;
     if (!body.replayable() || framing == Framing::chunked) return false;
@@ -131,11 +134,11 @@ class Connection {
   // Sends a body as `framing` says; the last of it may be left in out(). Bytes in memory are not taken from
   // the body: it can be sent again.
   Task<> send_body(Body& body, Framing framing);
-  // `head` has been made by the writer; it and the body, sent.
+  // Sends `head`, which the writer has made, and the body.
   Task<> send(std::string head, Body& body, Framing framing);
   Task<> send_text(std::string text);
 
-  // Nothing is held while the connection is idle.
+  // Gives the buffers back, for the time in which the connection is idle.
   void release_buffers();
 
   Stream& stream() { return *stream_; }
@@ -173,5 +176,7 @@ class Connection {
   Event sent_;                  // pulsed when that is over
   bool write_aborted_ = false;  // and was given up: an unknown part was sent
 };
+
+using Connection = Http1Connection;  // the client's name for it
 
 }  // namespace escapement::http::detail

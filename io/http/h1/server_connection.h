@@ -1,246 +1,221 @@
-// ServerConnection: one connection of a Server, from accept to close.
+// Http1ServerConnection: one HTTP/1.x connection of a Server, from accept to close.
 //
-// While it is idle it is this object: it waits for the stream's next event and for its timer, and nothing
-// else exists. When bytes arrive it is lent a Conversation (parser, buffers, limits), and `proceed` answers
-// what has arrived as far as nothing has to be waited for: a request whose handler needs not wait is read,
-// answered and sent within one call from the reactor. For the rest there is a task, `converse`. When nothing
-// is left to do all is given back.
+//   accept
+//     v     bytes arrive          head complete         too late: 408, 503
+//    Idle ---------------> ReadingHead ------> Handling --------------------------> Rejecting
+//     ^ |                   ^   |                 |                                  ^     |
+//     | |                   |   +---- is no request: 4xx ------- (from ReadingHead) -+     |
+//     | |                   |                     | a response is there                    |
+//     | |     more has come |                     v        it was the last one             v
+//     | |                   +-------------- SendingResponse ----------------------> Lingering
+//     +-|------ nothing has come -----------------+ |                                      |
+//       |                                           +--- it was a 101 --> Upgraded         |
+//       v                                                                    v             v
+//     Closed <---------------------------------------------------------------+-------------+
 //
-// All its limits in time share one timer entry, armed for the earliest of them. When one is over, the task is
-// destroyed where it waits, and with it the handler; what the peer is told, if anything, is a new task.
+// Closed is no value of State: the object deletes itself. From every state `abort` leads there, which resets
+// the stream, and `close`, which resets it if a response has begun or output is unsent.
+//
+// State            | bytes arrive     | client gone      | time runs out     | handler fails   | shutdown
+// -----------------+------------------+------------------+-------------------+-----------------+-----------
+// Idle             | ReadingHead;     | Closed           | idle_timeout:     | -               | Closed (1)
+//                  | all are handled  |                  | Closed (1)        |                 |
+// ReadingHead      | are parsed;      | Closed; in mid-  | head_timeout:     | -               | goes on (2)
+//                  | malformed:       | head: Rejecting, | Rejecting, 408    |                 |
+//                  | Rejecting, 4xx   | 400              |                   |                 |
+// Handling         | wait; a handler  | abort, handler   | handler_timeout:  | SendingResponse | goes on (2)
+//                  | may read its     | is cancelled (3) | Rejecting, 503;   | with 500 (4)    |
+//                  | request's body   |                  | body: the same,   |                 |
+//                  |                  |                  | with 408          |                 |
+// SendingResponse  | wait             | abort (5)        | write_stall,      | abort: the body | goes on (2)
+//                  |                  |                  | body_idle: abort  | source failed   |
+// Rejecting        | wait             | abort            | write_stall:      | -               | goes on
+//                  |                  |                  | abort             |                 |
+// Lingering        | are dropped, at  | Closed           | after 2 s:        | -               | goes on
+//                  | most 256 KiB     |                  | Closed            |                 |
+// Upgraded         | the protocol's   | the protocol's   | has no limits     | reported, then  | goes on (6)
+//                  |                  |                  |                   | Closed          |
+//
+// (1) Bytes that arrived before are processed first. (2) The response is the last one: Lingering, Closed. (3)
+// A client that ended its direction only is served if ServerOptions::half_close says so. (4) 503 for
+// timed_out, a 4xx if the request's body was malformed, abort for reset. (5) At once if the body is still
+// being made; a body in memory is sent until a write fails. (6) Server::shutdown_begins tells it. When the
+// grace period is over the server calls `close`, in every state.
+//
+// An idle connection is this object and its timer. When bytes arrive it borrows an ActiveState from the
+// server's pool. `process_input` answers what needs no waiting: a request whose handler does not wait is
+// read, answered and sent within one call from the reactor. A task, `run_slow_path`, does all else. While it
+// is active its limits share one timer (deadlines.h). When one runs out the task is destroyed where it waits,
+// and with it the handler; a response that says so is sent by a new task.
 
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include <escapement/core/detail/compact_text.h>
-#include <escapement/core/event.h>
+#include <escapement/io/http/detail/server_connection.h>
+#include <escapement/io/http/h1/active_state.h>
 #include <escapement/io/http/h1/connection.h>
+#include <escapement/io/http/h1/exchange.h>
 #include <escapement/io/http/h1/server_request.h>
-#include <escapement/io/http/h1/writer.h>
 #include <escapement/io/http/interim.h>
-#include <escapement/io/http/server.h>
 #include <escapement/timers/entry.h>
 
 namespace escapement::http::detail {
 
-// What can run out, each with its own limit in ServerOptions.
-enum class Limit { idle, head, handler, body, sending, lingering };
-
-// A request that was read and is being answered.
-struct Exchange {
-  Exchange() {}  // not defaulted: that would clear all of it first
-  Exchange(const Exchange&) = delete;
-  // Those who may hold on to the request's body go first.
-  ESC_INLINE ~Exchange() {
-    response.reset();
-    handling.reset();
-    end_body();
-  }
-  // What the handler's body holds on to lasts no longer: the bytes that follow are not for it.
-  void end_body() {
-    if (body && !body->ended()) body->end();
-  }
-  bool handled() const { return handling->finished(); }
-
-  ResponseOptions writing;
-  CompactText target;  // where the request's does not lie in what has arrived
-  std::shared_ptr<OpenBody> body;
-  std::optional<escapement::detail::ChildTask<Response>> handling;
-  std::optional<Response> response;  // where it is not the handler's, or its body takes time to send
-  Framing framing = Framing::none;
-  int informed = 0;  // informational answers of the handler's
-};
-
-// What a connection needs while it is not idle.
-struct Conversation {
-  explicit Conversation(const ParserLimits& limits) : wire(Parser::Role::request, limits) { clear(); }
-  // Wherever it has come to: as it is at rest, when it has no exchange and no limit. The wire is cleared by
-  // its detach().
-  void clear() {
-    deadlines.fill(Instant::never());
-    watched = reads_body = answer_begun = false;
-    body_waited = Duration();
-  }
-
-  Instant& deadline(Limit limit) { return deadlines[static_cast<std::size_t>(limit)]; }
-
-  Connection wire;
-  std::optional<Exchange> exchange;
-  Url::Origin origin;                // of the last request
-  std::array<Instant, 6> deadlines;  // by Limit
-  bool watched = false;              // for the loss of the peer, while a handler works
-  bool reads_body = false;           // waits for its bytes
-  int refusal = 0;                   // the status, where no request was made of a head
-  bool answer_begun = false;         // bytes of it may have been sent: no other answer can be given
-  Instant handler_began;
-  Instant body_wait_began;
-  Duration body_waited;  // so far, for this request's body
-};
-
-class ServerConnection final : public Runnable, private Waits, private ServerSide {
+class Http1ServerConnection final : public ServerConnection,
+                                    public Runnable,
+                                    private Waits,
+                                    private RequestContext::Connection,
+                                    private RequestBodyReader {
  public:
-  // Whoever waits for a connection that was given to the server by hand: woken when it is gone; destroying it
-  // closes the connection.
-  class Guest {
-   public:
-    explicit Guest(escapement::detail::PromiseBase& task) : task_(task) {}
-    Guest(const Guest&) = delete;
-    ~Guest();
-    bool served() const { return connection_ != nullptr; }
+  // Deletes itself when the connection has ended.
+  Http1ServerConnection(ServerShared& shared, Reactor& reactor, std::unique_ptr<Stream> stream,
+                        Admission&& admission);
+  ~Http1ServerConnection();
 
-   private:
-    friend class ServerConnection;
-    escapement::detail::PromiseBase& task_;
-    ServerConnection* connection_ = nullptr;
-  };
-
-  // Deletes itself when the connection has ended. `owner` is only kept.
-  ServerConnection(Server& server, Reactor& reactor, std::unique_ptr<Stream> stream, const void* owner,
-                   Semaphore::Permit slot);
-  ServerConnection(Server& server, Reactor& reactor, std::unique_ptr<Stream> stream, Guest& guest);
-  ServerConnection(const ServerConnection&) = delete;
-  ~ServerConnection();
-
-  // Something happened: bytes came, the task has finished, the handler has, a limit is over, the peer is
-  // gone.
+  // Called by the reactor when bytes came, a task or the handler has finished, a limit may have run out, or
+  // the client has disconnected.
   void run() override;
 
-  // Ends it now; where it is at work further up the stack, when that is done (server.h says who may ask for
-  // it there).
-  void close();
-  // For a shutdown: whether nothing is in work, and nothing has arrived to be. Where something may have, it
-  // is looked into in a turn of its own.
-  bool rests_for_good();
-  const void* owner() const { return owner_; }
-
-  // For the request's body. Gives leave to send it, where the client waits for that; then its next bytes,
-  // empty at the end.
-  Task<std::string> read_request_body(OpenBody& open);
-  Headers take_trailers() { return wire().take_trailers(); }
+  void close() override;
+  bool is_idle() override;
 
  private:
-  // While this is at work on the stack, which may run code of others: handlers, what their frames hold, who
-  // is told of failures.
-  class AtWork {
+  enum class State : std::uint8_t {
+    idle,              // between two requests, or before the first: no byte of the next one has arrived
+    reading_head,      // bytes of a request, or more, have arrived
+    handling,          // the handler works on the request
+    sending_response,  // bytes of the response may have been sent: no other response can be given
+    rejecting,         // a response of the server's own is sent, which is the last
+    lingering,         // all was sent; bytes are read and dropped, so that the response is not lost
+    upgraded,          // another protocol has the stream
+  };
+
+  // The next step, once everything that needs no waiting was done.
+  enum class Next {
+    go_on,                 // nothing to wait for
+    idle,                  // nothing is left to do; the stream is watched
+    need_bytes,            // wait for them
+    yield,                 // let others run
+    await_handler,         // it works on the request
+    send_body,             // the response's body takes time to send
+    upgrade,               // the response hands the connection to another protocol
+    flush,                 // much output has gathered
+    close_after_response,  // that was the last one
+    reject,                // what has arrived is no request
+    abort,                 // nothing more is to be sent
+  };
+
+  // How a task has ended, other than by an error.
+  enum class TaskEnd { idle, upgrade, close };
+
+  // Exists while this connection is at work on the stack, which may run code of others: handlers, what their
+  // frames hold, observers. It is not deleted as long.
+  class Busy {
    public:
-    explicit AtWork(ServerConnection& connection) : connection_(connection) {
-      ++connection.at_work_;
-      ++connection.server_.at_work_;
+    explicit Busy(Http1ServerConnection& connection) : connection_(connection) {
+      ++connection.busy_;
+      ++connection.shared_.busy;
     }
-    AtWork(const AtWork&) = delete;
-    ~AtWork() {
-      --connection_.at_work_;
-      --connection_.server_.at_work_;
+    Busy(const Busy&) = delete;
+    ~Busy() {
+      --connection_.busy_;
+      --connection_.shared_.busy;
     }
 
    private:
-    ServerConnection& connection_;
+    Http1ServerConnection& connection_;
   };
 
-  // What a conversation has come to.
-  enum class Next {
-    go_on,     // nothing to wait for
-    rest,      // nothing is left to do; the stream is watched
-    bytes,     // it waits for bytes
-    turn,      // others have theirs
-    handler,   // works on the request
-    body,      // of the answer: it takes time to send
-    protocol,  // the answer leaves HTTP: another one takes over
-    flush,     // what was answered is much
-    farewell,  // that was the last answer
-    refusal,   // what arrived is no request
-    cut,       // nothing more is to be sent
-  };
+  // --- Woken by the reactor
+  ESC_INLINE void on_wakeup();
+  ESC_INLINE void on_readable(bool idle_timeout_over);
+  void on_task_done();
+  void on_timeout(Limit limit);
 
-  ESC_INLINE void act();
-  template <class Told>
-  void tell(const Told& what) {
-    AtWork at_work(*this);
-    server_.tell(what);
-  }
+  // --- Ends
+  void finish();
+  void abort(const Error& why);
+  void abort_with_status(int status);
+  void go_idle();
+  void release_state();
   bool service_threw() const;
   void fail_request(Error error);
-  ESC_INLINE void enter(bool out_of_time);
-  void start(Task<> task);
-  void conclude();
-  void leave();
-  void give_back() {
-    wire().detach();
-    conversation_->clear();
-    server_.take_back(std::move(conversation_));
+  template <class What>
+  void report(const What& what) {
+    Busy busy(*this);
+    shared_.report(what);
   }
-  void rest();
-  bool put_off(Limit limit);
-  Duration body_waited() const;
-  void out_of_time(Limit limit);
-  void answer_instead(int status);
-  void cut(const Error& why);
 
-  Next proceed();
-  ESC_INLINE Next take_bytes();
-  ESC_INLINE Next take_request();
-  ESC_INLINE int begin(Exchange& exchange);
-  ESC_NOINLINE void call_watched(Exchange& exchange, Request&& request);
-  ESC_INLINE void call(Exchange& exchange, Request&& request);
-  Next answer();
-  ESC_INLINE Next respond(Exchange& exchange, Response& response);
-  ESC_INLINE Next answered();
-  ESC_NOINLINE Next keep_response(Exchange& exchange, Response& response);
-  template <Next (ServerConnection::*function)()>
-  Next step();
-  Task<> converse(Next next);
-  void handler_waits();
-  void flush_soon();
-  Task<bool> more_bytes();
-  Task<bool> respond_slowly();
+  // --- Without waiting
+  Next process_input();
+  ESC_INLINE Next receive_now();
+  ESC_INLINE Next on_head();
+  ESC_INLINE int begin_exchange(Exchange& exchange);
+  ESC_NOINLINE void call_service_watched(Exchange& exchange, Request&& request);
+  ESC_INLINE void call_service(Exchange& exchange, Request&& request);
+  Next on_handled();
+  ESC_INLINE Next send_response(Exchange& exchange, Response& response);
+  ESC_INLINE Next on_response_sent();
+  ESC_NOINLINE Next send_slowly(Exchange& exchange, Response& response);
+  ESC_NOINLINE Next send_refused(Exchange& exchange, Response& response, const Error& why);
+  Result<> write_upgrade_head(const Exchange& exchange, const Response& response, const Error& refused);
   Response failure_response(const Error& error);
-  Next respond_otherwise(Exchange& exchange, Response& response, const Error& refused);
-  std::string_view peer() override;
-  Result<> inform(int status, const Headers& fields) override;
-  Result<> write_switch(const Exchange& exchange, const Response& response, const Error& refused);
-  Task<> hand_over();
-  std::unique_ptr<Stream> part_with_stream();
-  Task<> refuse(int status);
-  Task<> linger();
 
+  // --- Tasks
+  void start_task(Task<TaskEnd> task);
+  // Calls one of the functions above from a task.
+  template <Next (Http1ServerConnection::*function)()>
+  Next step();
+  Task<TaskEnd> run_slow_path(Next next);
+  void begin_handler_wait();
+  Task<bool> await_bytes();
+  Task<bool> send_body();
+  Task<TaskEnd> reject(int status);
+  Task<> send_rejection(int status);
+  Task<> linger();
+  Task<TaskEnd> run_upgrade();
+  std::unique_ptr<Stream> release_stream();
+  void flush_soon();
+
+  // --- Called by the wire, the request and its body
   void begin_wait(For what) override;
   void end_wait(For what) override;
-  void set_limit(Limit limit, Instant deadline);
-  void lift_limit(Limit limit) { conversation_->deadline(limit) = Instant::never(); }
-  void arm_for_first();
-  void arm(Instant deadline);
-  void watch_for_loss();
-  bool gone() const;
-  void stop_watching();
+  std::string_view peer() override;
+  Result<> inform(int status, const Headers& fields) override;
+  void note_handler_code(const void* code) override { handler_code_ = code; }
+  Task<std::string> read_request_body(OpenBody& open) override;
+  Headers take_request_trailers() override { return wire().take_trailers(); }
 
-  Connection& wire() { return conversation_->wire; }
+  // --- Limits, and the loss of the client
+  Instant extend_deadline(Limit limit, Instant deadline) const;
+  Duration body_waited() const;
+  void watch_disconnect();
+  void unwatch_disconnect();
+  bool disconnected() const;
+
+  void enter(State state) { state_ = state; }
+  Http1Connection& wire() { return active_->wire; }
+  Deadlines<Limit, 6>& deadlines() { return active_->deadlines; }
   Stream& stream() const { return *stream_; }
 
-  Server& server_;
-  Reactor& reactor_;
-  const void* owner_ = nullptr;
-  Guest* guest_ = nullptr;
-  std::optional<Semaphore::Permit> slot_;
-  Server::Member member_;
-  TimerEntry timer_;
-  std::unique_ptr<Stream> stream_;              // null: handed over
-  std::unique_ptr<Conversation> conversation_;  // while not idle
-  std::optional<escapement::detail::ChildTask<void>> task_;
-  escapement::detail::PromiseBase* waiting_ = nullptr;  // for the handler
+  TimerEntry idle_timer_;
+  std::unique_ptr<Stream> stream_;       // null once upgraded
+  std::unique_ptr<ActiveState> active_;  // null while idle, and once upgraded
+  std::optional<escapement::detail::ChildTask<TaskEnd>> task_;
+  escapement::detail::PromiseBase* waiting_ = nullptr;  // the task, while it waits for the handler
   CompactText peer_;                                    // the stream's, once somebody asked
   std::uint64_t requests_ = 0;
-  std::optional<Response> switched_;  // the answer by which it left HTTP
-  std::uint16_t at_work_ = 0;         // AtWork
-  bool ends_ = false;                 // is to be deleted when it is not at work
-  bool idle_ = true;
-  bool timed_ = false;        // the timer was armed and has not been seen to be due
-  bool rests_ = false;        // converse has come to Next::rest
-  bool leaves_http_ = false;  // or to Next::protocol
+  const void* handler_code_ = nullptr;          // that the request's router noted, for a watchdog
+  std::unique_ptr<Response> upgrade_response_;  // the one by which it left HTTP
+  std::uint16_t busy_ = 0;                      // see Busy
+  State state_ = State::idle;
+  bool closing_ = false;     // to be deleted when it is not busy
+  bool idle_timed_ = false;  // the idle timer was armed, and its end not looked at
 };
 
 }  // namespace escapement::http::detail

@@ -1,5 +1,4 @@
-// What a handler answers with 1xx: what it tells before its answer, and the 101 that gives its connection to
-// another protocol.
+// A handler's 1xx responses: interim ones, and the 101 that gives the connection to another protocol.
 
 #include <algorithm>
 #include <cstring>
@@ -12,10 +11,10 @@ namespace escapement::http::detail {
 
 namespace {
 
-// To one request: what clients take (ParserLimits::interim_max).
-constexpr int informed_max = 32;
+// For one request: as many as clients take (ParserLimits::interim_max).
+constexpr int interim_max = 32;
 
-// A stream of which some bytes had been read before it was handed over.
+// A stream that continues another one, of which some bytes have been read already.
 class ContinuedStream final : public Stream {
  public:
   ContinuedStream(std::unique_ptr<Stream> stream, std::string first)
@@ -65,48 +64,48 @@ class ContinuedStream final : public Stream {
 
 }  // namespace
 
-std::string_view ServerConnection::peer() {
+std::string_view Http1ServerConnection::peer() {
   if (peer_.empty() && stream_) peer_ = CompactText(stream().peer());
   return peer_;
 }
 
-Result<> ServerConnection::inform(int status, const Headers& fields) {
-  if (!conversation_ || !conversation_->exchange || conversation_->answer_begun)
+Result<> Http1ServerConnection::inform(int status, const Headers& fields) {
+  if (!active_ || !active_->exchange || state_ == State::sending_response)
     return Error(Errc::cancelled, "the answer has begun");
   if (status == 100 || status == 101) {
     return Error(Errc::invalid_argument, std::to_string(status) + " is not for a handler to tell");
   }
-  Exchange& exchange = *conversation_->exchange;
+  Exchange& exchange = *active_->exchange;
   if (exchange.writing.minor_version == 0) return {};
-  if (exchange.informed == informed_max) {
-    return Error(Errc::limit_exceeded,
-                 "more than " + std::to_string(informed_max) + " informational answers");
+  if (exchange.interim_responses == interim_max) {
+    return Error(Errc::limit_exceeded, "more than " + std::to_string(interim_max) + " informational answers");
   }
   Result<> written = write_interim_head(wire().out(), status, fields);
   if (!written) return written;
-  ++exchange.informed;
+  ++exchange.interim_responses;
   flush_soon();
   return {};
 }
 
-// A response that may not be sent as a final one. It leaves HTTP, or is replaced by a 500.
-ServerConnection::Next ServerConnection::respond_otherwise(Exchange& exchange, Response& response,
-                                                           const Error& refused) {
-  conversation_->answer_begun = true;
-  const Result<> switched = write_switch(exchange, response, refused);
-  if (switched) return keep_response(exchange, response);
-  tell(switched.error());
-  ++server_.statistics_.failed_handlers;
+// Sends a response that may not be sent as a final one: it leaves HTTP, or a 500 takes its place.
+Http1ServerConnection::Next Http1ServerConnection::send_refused(Exchange& exchange, Response& response,
+                                                                const Error& why) {
+  enter(State::sending_response);
+  const Result<> upgraded = write_upgrade_head(exchange, response, why);
+  if (upgraded) return send_slowly(exchange, response);
+  report(upgraded.error());
+  ++shared_.statistics.failed_handlers;
   response = Response(500);
   exchange.writing.keep_alive = false;
   exchange.framing = *write_response_head(wire().out(), response, exchange.writing);
-  return keep_response(exchange, response);
+  return send_slowly(exchange, response);
 }
 
-// The head of an answer that leaves HTTP. Else why it may not be sent.
-Result<> ServerConnection::write_switch(const Exchange& exchange, const Response& response,
-                                        const Error& refused) {
-  if (response.status != 101 || !response.body.takes_over()) return refused;
+// Writes the head of a response that leaves HTTP. Fails where it may not be sent; with `refused` where it is
+// no such response.
+Result<> Http1ServerConnection::write_upgrade_head(const Exchange& exchange, const Response& response,
+                                                   const Error& refused) {
+  if (response.status != 101 || !response.upgrade) return refused;
   const auto fault = [](const char* why) {
     return Error(Errc::invalid_argument, std::string("a 101 ") + why);
   };
@@ -117,32 +116,32 @@ Result<> ServerConnection::write_switch(const Exchange& exchange, const Response
   return write_interim_head(wire().out(), response.status, response.headers);
 }
 
-// Sends the answer and runs what it leads to. The connection is at its end when that is.
-Task<> ServerConnection::hand_over() {
-  stop_watching();
+// Sends the 101 and runs the protocol that takes over. When that ends the connection has ended.
+Task<Http1ServerConnection::TaskEnd> Http1ServerConnection::run_upgrade() {
+  unwatch_disconnect();
   co_await wire().flush();
-  // What counts the connection lasts as long as the protocol does, wherever the stream goes.
-  const std::optional<Semaphore::Permit> slot = std::exchange(slot_, std::nullopt);
-  const Defer gone([&server = server_, peer = stream().peer_host(), counted = slot.has_value()] {
-    if (counted) server.leave_peer(peer);
+  // The permit and the peer's count last as long as the protocol, wherever the stream goes.
+  const std::optional<Semaphore::Permit> permit = std::exchange(permit_, std::nullopt);
+  const Defer gone([&shared = shared_, peer = stream().peer_host(), counted = permit.has_value()] {
+    if (counted) shared.release_peer(peer);
   });
-  // It holds what the protocol's task refers to, and whoever wants to know of its end: it goes with this.
-  switched_.emplace(*std::move(conversation_->exchange->response));
-  std::unique_ptr<Stream> stream = part_with_stream();
-  co_await switched_->body.take_over(std::move(stream));
+  // The response holds the callable that the protocol's task refers to, and the body's attachments, which
+  // report the end: it lives as long as this connection.
+  upgrade_response_ = std::make_unique<Response>(*std::move(active_->exchange->response));
+  std::unique_ptr<Stream> stream = release_stream();
+  enter(State::upgraded);
+  Task<> protocol = (*upgrade_response_->upgrade)(std::move(stream));
+  co_await std::move(protocol);
+  co_return TaskEnd::close;
 }
 
-// From now on only the end of the task is waited for.
-std::unique_ptr<Stream> ServerConnection::part_with_stream() {
-  AtWork at_work(*this);
-  conversation_->exchange.reset();
+// Gives everything back but the stream, which is returned. From now on only the end of the task wakes this.
+std::unique_ptr<Stream> Http1ServerConnection::release_stream() {
+  Busy busy(*this);
+  active_->exchange.reset();
   std::string first = wire().take_unread_bytes();
-  wire().detach();
-  conversation_->clear();
-  timer_.disarm();
-  timed_ = false;
-  unlink();  // what has happened to the stream is not for this
-  server_.take_back(std::move(conversation_));
+  release_state();
+  unlink();  // an event of the stream may have made this ready
   if (first.empty()) return std::move(stream_);
   return std::make_unique<ContinuedStream>(std::move(stream_), std::move(first));
 }
@@ -152,8 +151,7 @@ std::unique_ptr<Stream> ServerConnection::part_with_stream() {
 namespace escapement::http {
 
 Result<> inform(const Request& request, int status, const Headers& fields) {
-  if (request.server_side == nullptr) return {};
-  return request.server_side->inform(status, fields);
+  return request.context.inform(status, fields);
 }
 
 Result<> early_hints(const Request& request, std::string_view link) {

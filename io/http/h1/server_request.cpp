@@ -3,7 +3,7 @@
 #include <utility>
 
 #include <escapement/core/detail/defer.h>
-#include <escapement/io/http/h1/server_connection.h>
+#include <escapement/io/stream.h>
 
 namespace escapement::http::detail {
 
@@ -28,7 +28,7 @@ class RequestBody final : public BodySource {
 }  // namespace
 
 void OpenBody::end() {
-  connection_ = nullptr;
+  from_ = nullptr;
   reading_.reset();
   if (reader_ != nullptr) reader_->reactor().ready(*std::exchange(reader_, nullptr));
 }
@@ -42,12 +42,12 @@ Task<std::string> OpenBody::read(std::shared_ptr<OpenBody> open) {
     open.reader_ = nullptr;
     open.reading_.reset();
   });
-  open->reading_.emplace(open->connection_->read_request_body(*open));
+  open->reading_.emplace(open->from_->read_request_body(*open));
   open->reading_->start(self.reactor(), self);
   while (!open->ended() && !open->reading_->finished()) co_await escapement::detail::suspend_until_ready;
   if (open->ended()) co_return Error(Errc::cancelled, "the request is over");
   Result<std::string> bytes = open->reading_->take();
-  if (bytes && bytes->empty()) open->trailers_ = open->connection_->take_trailers();
+  if (bytes && bytes->empty()) open->trailers_ = open->from_->take_request_trailers();
   co_return std::move(bytes);
 }
 
@@ -67,22 +67,6 @@ bool is_misdirected(const MessageHead& head, const Url& url, const Stream& strea
 
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length) {
   return Body(std::make_unique<RequestBody>(std::move(open), length));
-}
-
-// What a handler's task has put into the output goes out, though nobody waits for it: that task may be
-// cancelled, and what it has begun to send must not be. The connection's own task waits for the handler, and
-// sends first.
-void ServerConnection::flush_soon() {
-  if (!wire().flush_now() && waiting_ != nullptr) reactor_.ready(*waiting_);
-}
-
-Task<std::string> ServerConnection::read_request_body(OpenBody& open) {
-  if (open.expects_continue()) {
-    open.allow(wire().out());
-    flush_soon();
-  }
-  if (turn_is_long(reactor_)) co_await yield();
-  co_return co_await wire().read_body();
 }
 
 }  // namespace escapement::http::detail

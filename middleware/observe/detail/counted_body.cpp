@@ -1,7 +1,5 @@
 #include <escapement/middleware/observe/detail/counted_body.h>
 
-#include <escapement/io/stream.h>
-
 namespace escapement::http {
 
 namespace {
@@ -24,11 +22,6 @@ class CountingSource final : public BodySource {
   std::optional<std::uint64_t> length() const override { return body_.length(); }
   Headers trailers() override { return body_.trailers(); }
   FileRange* file_range() override { return body_.file_range(); }
-  bool takes_over() const override { return body_.takes_over(); }
-  Task<> take_over(std::unique_ptr<Stream> stream) override {
-    co_await body_.take_over(std::move(stream));
-    count_->whole = true;
-  }
 
  private:
   // The file range's own position covers both ways of sending it.

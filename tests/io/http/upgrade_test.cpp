@@ -21,16 +21,10 @@ using test::Alive;
 
 namespace {
 
-// Says what it gets to be a 101, whatever the client wanted.
-class Unasked final : public http::BodySource {
- public:
-  Task<std::string> read() override { co_return std::string(); }
-  bool takes_over() const override { return true; }
-  Task<> take_over(std::unique_ptr<Stream>) override { co_return; }
-};
-
+// A 101, whatever the client wanted.
 http::Response unasked(const char* upgrade) {
-  http::Response response(101, http::Body(std::make_unique<Unasked>()));
+  http::Response response(101);
+  response.upgrade = std::make_unique<http::Protocol>([](std::unique_ptr<Stream>) -> Task<> { co_return; });
   if (upgrade != nullptr) response.headers.set("Upgrade", upgrade);
   return response;
 }

@@ -28,7 +28,7 @@ TEST_CASE("rate limit: a bucket for each client, refilled all the time") {
   const auto from = [&](const char* peer) {
     Request asking = request("GET", "/");
     test::FromPeer there(peer);
-    asking.server_side = &there;
+    asking.context = http::RequestContext(there);
     const Answer answer = *sim.run(ask(service, std::move(asking)));
     return answer.status == 429 ? "429 " + answer.field("retry-after") : std::to_string(answer.status);
   };

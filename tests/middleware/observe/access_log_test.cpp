@@ -31,7 +31,7 @@ Request browser_request(const char* method = "GET", const char* target = "/a?tok
       request(method, target,
               Headers{{"Referer", "http://r/?key=s"}, {"User-Agent", "u\"a\n"}, {"Authorization", "s"}});
   static test::FromPeer there("[2001:db8::1]:5000");
-  asking.server_side = &there;
+  asking.context = http::RequestContext(there);
   asking.target = target;
   return asking;
 }

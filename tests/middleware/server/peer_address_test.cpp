@@ -18,7 +18,7 @@ TEST_CASE("peer address: IPv4 as it is, IPv6 by its network") {
   const auto network = [](const char* peer) {
     Request asking = request("GET", "/");
     test::FromPeer there(peer);
-    asking.server_side = &there;
+    asking.context = http::RequestContext(there);
     return peer_address(asking) + ' ' + peer_network(asking);
   };
   CHECK(network("") == " ");
