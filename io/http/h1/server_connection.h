@@ -37,10 +37,10 @@
 //                  |                  |                  |                   | Closed          |
 //
 // (1) Bytes that arrived before are processed first. (2) The response is the last one: Lingering, Closed. (3)
-// A client that ended its direction only is served if ServerOptions::half_close says so. (4) 503 for
-// timed_out, a 4xx if the request's body was malformed, abort for reset. (5) At once if the body is still
-// being made; a body in memory is sent until a write fails. (6) Server::shutdown_begins tells it. When the
-// grace period is over the server calls `close`, in every state.
+// A client that ended its direction only is served if ServerOptions::half_close says so. (4) 503 if
+// it took too long or found no memory (error_status), a 4xx if the request's body was malformed, abort for
+// reset. (5) At once if the body is still being made; a body in memory is sent until a write fails. (6)
+// Server::shutdown_begins tells it. When the grace period is over the server calls `close`, in every state.
 //
 // An idle connection is this object and its timer. When bytes arrive it borrows an ActiveState from the
 // server's pool. `process_input` answers what needs no waiting: a request whose handler does not wait is
