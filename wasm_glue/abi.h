@@ -1,12 +1,11 @@
 // The ABI: every import and export that crosses between a wasm module and its JS half (escapement.mjs).
 // Nothing else does.
 //
-// Rules. Times are milliseconds in f64: no i64, so no BigInt. Text crosses as UTF-8 bytes; what JS passes in
-// lies in memory from esc_alloc and belongs to the module from then on; what the module passes out is copied
-// before the import returns. An import never calls back into the module: what it starts is reported by an
-// export later, from a fresh turn of the host's loop. Every export that may have made something ready is
-// followed by esc_step. All calls concern the context that JS has entered; the module is told which one as
-// the first argument of every export.
+// Rules. Times are milliseconds in f64: no i64, so no BigInt. Text crosses as UTF-8 bytes. JS writes its text
+// into memory from esc_alloc, which belongs to the module from then on; text from the module is copied before
+// the import returns. An import never calls back into the module: an export reports the outcome later, from a
+// fresh turn of the host's loop. JS calls esc_step after every export that may have made a task ready. The
+// first argument of every export is the context that the call is for.
 //
 // A head is text lines: for a request "METHOD\nURL\nName: value\n...", for a response "STATUS\nName:
 // value\n...". Field values have no line ends. Heads are bytes, as on the wire.
@@ -22,16 +21,16 @@ class Context;
 
 // Why fetch() failed, as far as the host says.
 enum class FetchFailure : int {
-  unknown,       // nor does it say how far the request came
+  unknown,       // the host does not say, nor how far the request came
   no_fetch,      // this host has no fetch()
   bad_request,   // refused before anything was sent: a GET with a body, a blocked port
   no_such_host,  // the name does not exist
-  not_reached,   // no connection came about
+  not_reached,   // no connection was made
   untrusted,     // the server's certificate was refused
   timed_out,     // by a limit of the host's
   bad_answer,    // the server broke the protocol
-  hidden,        // a browser does not show this answer
-  no_memory,     // of ours, for what it said
+  hidden,        // a browser does not show this response
+  no_memory,     // the module had no memory for the response
 };
 }  // namespace escapement::wasm
 
@@ -48,14 +47,14 @@ ESC_IMPORT(now) double esc_host_now();
 ESC_IMPORT(wall) double esc_host_wall();
 // A random number in [0, 1).
 ESC_IMPORT(random) double esc_host_random();
-// A line for the console that the program has written; fd 1: standard output, 2: standard error.
+// Prints a line that the program has written to the console; fd 1: standard output, 2: standard error.
 ESC_IMPORT(log) void esc_host_log(int fd, const char* line, std::size_t length);
 
 // --- Imports: a task that JS ran (escapement.mjs: run) -----------------------------------------------------
 
-// It has finished: with its result, or (ok = 0) with an error's text.
+// The task has finished: with its result, or (ok = 0) with an error's text.
 ESC_IMPORT(settle) void esc_host_resolve(int ok, const char* text, std::size_t length);
-// Reports a failure of which nobody else hears: an error's text.
+// Reports a failure that nothing else reports: an error's text.
 ESC_IMPORT(failed) void esc_host_failed(const char* text, std::size_t length);
 
 // --- Imports: fetch --------------------------------------------------------------------------------------
@@ -66,7 +65,7 @@ void esc_host_fetch(int id, const char* head, std::size_t head_length, const cha
                     std::size_t body_length);
 // Asks for the next bytes of its response. Reported by esc_fetch_bytes or esc_fetch_failed.
 ESC_IMPORT(fetch_read) void esc_host_fetch_read(int id);
-// Aborts it, or forgets it if it has ended. Nothing about it is reported afterwards.
+// Aborts the fetch, or forgets it if it has ended. Nothing about it is reported afterwards.
 ESC_IMPORT(fetch_drop) void esc_host_fetch_drop(int id);
 
 // --- Imports: a request that a Worker answers ------------------------------------------------------------
@@ -82,7 +81,7 @@ void esc_host_respond(int status, const char* fields, std::size_t fields_length,
                       std::size_t body_length, int streams);
 // The next bytes of a response that streams. More are sent after esc_response_wanted.
 ESC_IMPORT(response_bytes) void esc_host_response_bytes(const char* bytes, std::size_t length);
-// Its end. With an error's text it breaks off; with an empty one it is complete.
+// Ends the response. With an error's text it breaks off; with an empty one it is complete.
 ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_t length);
 
 }  // extern "C"

@@ -22,8 +22,8 @@ void report_failure(const Error& error) noexcept {
   esc_host_failed(text.data(), text.size());
 }
 
-// What a turn wakes runs in the next one: several in a row, since each that the host is asked for costs a
-// timer of its own. Bounded, so that the host's events come in between.
+// Takes several turns in a row, because each turn that the host is asked for costs one of its timers. Their
+// number is bounded, so that the host's events come in between.
 double Context::step(double now) {
   backend_.at(now);
   constexpr int turns_max = 8;

@@ -1,5 +1,6 @@
-// Context: what one request of a Worker, or one task that JS runs, lives in. One Reactor each: a host of
-// Workers lets no request touch another's I/O, and a timer of one request does not run for another.
+// Context: a Reactor with its timers and tasks, for one request of a Worker or one task that JS runs. Each
+// has its own, because hosts let no request touch another's I/O, and a timer of one request does not fire for
+// another.
 
 #pragma once
 
@@ -15,10 +16,10 @@
 
 namespace escapement::wasm {
 
-// Tells the host of a failure of which nobody else hears (console.error, or options.onError).
+// Reports a failure that nothing else reports to the host (console.error, or options.onError).
 void report_failure(const Error& error) noexcept;
 
-// What a fetch is told by the host. (host_fetch.cpp implements it.)
+// Receives the host's reports about one fetch. Implemented in host_fetch.cpp.
 class FetchEvents {
  public:
   virtual void head(std::string text) = 0;
@@ -29,7 +30,7 @@ class FetchEvents {
   ~FetchEvents() = default;
 };
 
-// What a request being answered is told by the host. (worker.cpp implements it.)
+// Receives the host's reports about the request being handled. Implemented in worker.cpp.
 class RequestEvents {
  public:
   virtual void bytes(std::string bytes) = 0;
@@ -54,18 +55,18 @@ class Context {
   void cancel() { scope_.cancel(); }
 
   Reactor& reactor() { return reactor_; }
-  // What runs in it. A failure of a task is unhandled (Reactor::on_unhandled_failure) but for what it reports
-  // itself.
+  // The tasks of this context. A task's failure is unhandled (Reactor::on_unhandled_failure) unless the task
+  // reports it itself.
   Scope& scope() { return scope_; }
 
-  // Fetches under way, by their number.
+  // The fetches in flight, by their number.
   int add_fetch(FetchEvents& fetch);
   void remove_fetch(int id);
   // Null once its task is gone: a late report is dropped.
   FetchEvents* fetch(int id);
 
-  // Waits until `reported` is set, which the host's word does. timed_out when that does not come within
-  // `limit`, which is called `name`.
+  // Waits until the host reports and `reported` is set. Fails with timed_out after `limit`, which is called
+  // `name`.
   Task<> wait_for_host(Event& reported, Duration limit, escapement::detail::LimitName name);
 
   RequestEvents* request = nullptr;

@@ -93,7 +93,7 @@ const quietly = (call) => {
   } catch {}
 };
 
-// Tells of a failure, outside the module and of whatever is being done.
+// Reports a failure, from a microtask of its own.
 const tell = ({ onError = console.error }, error) =>
   queueMicrotask(() => {
     try {
@@ -171,8 +171,8 @@ class Context {
   answered; // with `answer`, which where it failed is the error
   answer;
   failed;
-  wake; // whoever waits for that
-  finish; // of what the host was told to wait for
+  wake; // resumes the caller that waits for that
+  finish; // ends the wait that the host was asked for
   unfollow;
 
   constructor(module, options) {
@@ -324,7 +324,7 @@ class Context {
     this.wake?.();
   }
 
-  // What it was answered with.
+  // The outcome, once there is one.
   async result() {
     if (!this.answered) await new Promise((wake) => (this.wake = wake));
     if (this.failed) throw this.answer;
@@ -402,7 +402,7 @@ class Context {
     this.report(id, state, "failed", encoder.encode(text), kind);
   }
 
-  // Nothing is told of a fetch that has been dropped.
+  // Nothing is reported for a fetch that was dropped.
   report(id, state, what, data, ...kind) {
     if (this.fetches.get(id) !== state) return;
     this.enter((x) => this.pass(x["esc_fetch_" + what], data, [id, ...kind]) || x.esc_fetch_failed(this.at, id, 9, 0, 0));

@@ -11,17 +11,17 @@
 
 namespace escapement::wasm {
 
-// Takes the first line off `text`.
+// Removes the first line of `text` and returns it.
 std::string_view take_line(std::string_view& text);
 
 // The field lines of `text`.
 http::Headers parse_fields(std::string_view text);
 
-// Without framing, which is the host's; Content-Length stays `with_length`, for a host to take up. The
-// message was checked (io/http/h1/writer.h).
+// Writes field lines without framing, which is the host's. Content-Length stays `with_length`, for the host
+// to use. The message was checked before (io/http/h1/writer.h).
 void append_fields(std::string& to, const http::Headers& headers, bool with_length);
 
-// The Content-Length of a message that was received; nullopt where there is none that is one.
+// The Content-Length of a received message; nullopt without a valid one.
 std::optional<std::uint64_t> stated_length(const http::Headers& headers);
 
 }  // namespace escapement::wasm

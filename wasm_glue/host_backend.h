@@ -1,5 +1,5 @@
-// HostBackend: a Backend for a loop owned by somebody else, as a JS engine's is. Waiting returns at once;
-// the host calls Reactor::step when something happened and at the instant that the last step returned.
+// HostBackend: a Backend for a loop that the host owns, as a JS engine does. Waiting returns at once; the
+// host calls Reactor::step when something happened and at the instant that the last step returned.
 
 #pragma once
 
@@ -9,10 +9,10 @@
 
 namespace escapement {
 
-// What the host offers. Implemented on the ABI's imports (wasm_glue/runtime.cpp) and by tests.
+// The host's clock and randomness. Implemented on the ABI's imports (wasm_glue/runtime.cpp) and by tests.
 class Host {
  public:
-  // Milliseconds from any fixed point. May stand still for a while; where it goes back, that is ignored.
+  // Milliseconds from any fixed point. It may stand still for a while; steps back are ignored.
   virtual double now() = 0;
   // Milliseconds since 1970.
   virtual double wall() = 0;
@@ -28,7 +28,7 @@ class HostBackend final : public Backend {
   // `host` must outlive it.
   explicit HostBackend(Host& host) : host_(host) {}
 
-  // The host has said that it is `now`, which the next call of now() returns without asking it again.
+  // Sets the time that the next call of now() returns, without asking the host again.
   Instant at(double now);
 
   // The host's clock, never going back. Fractions of a nanosecond are cut off, so a deadline is not reached
@@ -36,19 +36,19 @@ class HostBackend final : public Backend {
   Instant now() override;
   SystemTime system_now() override;
   std::uint64_t entropy() override;
-  // Collects nothing: the host has already called whoever it concerned.
+  // Collects nothing: the host has already reported its events through exports.
   bool wait(Reactor&, Instant) override { return true; }
   void wake() noexcept override {}
 
  private:
   Host& host_;
   Instant latest_;
-  bool told_ = false;  // by the host, what now() returns next
+  bool told_ = false;  // the host has set what now() returns next
 };
 
-// How long the host's timer is to run, in whole milliseconds, so that `deadline` has come when it fires on
-// time: rounded up, at most 2^31 - 1 (what setTimeout takes; the host comes back earlier and asks again),
-// -1 for never. A timer that fires early changes nothing: the step finds nothing due and asks for the rest.
+// Returns the delay for the host's timer, in whole milliseconds, after which `deadline` has come: rounded up,
+// at most 2^31 - 1 (setTimeout's maximum; the host comes back earlier and asks again), -1 for never. A timer
+// that fires early does no harm: the step finds nothing due and asks for the rest.
 double host_delay(Instant now, Instant deadline);
 
 }  // namespace escapement

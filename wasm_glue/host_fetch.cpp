@@ -32,7 +32,7 @@ Error error_of(FetchFailure kind, const std::string& why) {
 constexpr escapement::detail::LimitName no_head{TimeLimit::head, "no head"};
 constexpr escapement::detail::LimitName body_stalled{TimeLimit::body, "nothing"};
 
-// Whom a call is for and which attempt it is, for its failures.
+// The peer and the attempt of a call, for its failures.
 struct Call {
   explicit Call(const http::Request& request) : origin(request.url.origin()), attempt(request.attempt) {}
 

@@ -1,4 +1,4 @@
-// HostReply: what the host is asked for piece by piece, as the bytes of a body.
+// HostReply: pieces that the host delivers one by one when asked, such as the bytes of a body.
 
 #pragma once
 
@@ -10,20 +10,20 @@
 
 namespace escapement::wasm {
 
-// One question is open at a time. Where the task that asked is gone before the host answers, the answer is
-// kept for the next one that asks: no bytes are lost by a read that was given up.
+// One request to the host is open at a time. If the task that asked is gone before the host replies, the
+// reply is kept for the next task that asks: a cancelled read loses no bytes.
 class HostReply {
  public:
   explicit HostReply(Context& context) : context_(context) {}
   HostReply(const HostReply&) = delete;
 
-  // True when the host has to be asked; false while a question is open, and after a failure.
+  // Returns whether the host has to be asked: false while a request to it is open, and after a failure.
   bool must_ask() { return !failure_ && !std::exchange(open_, true); }
-  // Waits for the answer. timed_out when none comes within `limit`, which is called `name`; the question
-  // stays open. Fails as the host said, now and ever after.
+  // Waits for the reply. Fails with timed_out after `limit`, which is called `name`; the request to the host
+  // stays open. Fails as the host reported, now and from then on.
   Task<std::string> answer(Duration limit, escapement::detail::LimitName name);
 
-  // What the host says.
+  // The host's reports.
   void arrived(std::string bytes);
   void failed(Error why);
 

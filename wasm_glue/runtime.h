@@ -16,10 +16,10 @@
 
 namespace escapement::wasm {
 
-// Takes over text that JS has put into memory.
+// Takes ownership of text that JS has written into memory.
 std::string take_text(char* text, std::size_t length);
 
-// Starts `task` with text that JS has put into memory. Its result or its error is reported to JS.
+// Starts `task` with text that JS has written into memory. Reports its result or its error to JS.
 void run_for_host(Context& context, char* text, std::size_t length, Task<std::string> (*task)(std::string));
 
 }  // namespace escapement::wasm

@@ -115,7 +115,7 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
   }
   Result<http::Response> outcome = Error(Errc::invalid_argument);
   if (request) outcome = co_await service(*std::move(request)).result();
-  // What may not be sent is this service's failure.
+  // A response that may not be sent is a failure of the service.
   if (outcome) {
     const Result<> sendable = http::check_response(*outcome, is_head);
     if (!sendable) outcome = sendable.error();

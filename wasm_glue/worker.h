@@ -20,19 +20,20 @@ namespace escapement::wasm {
 
 // As in http::ServerOptions. Each is finite by default; Duration::max() is none.
 struct WorkerOptions {
-  // Reading the request's body: between two pieces of it. 408, where the handler fails by that.
+  // The longest time between two pieces of the request body. If the handler fails by it: 408.
   Duration body_idle = 30s;
-  // Sending a response that streams: its reader does not ask for more. It is broken off.
+  // The longest time in which the reader of a streaming response does not ask for more. The response breaks
+  // off.
   Duration write_stall = 30s;
 };
 
-// What ESC_WORKER's arguments make.
+// The service and options of ESC_WORKER's arguments.
 class Worker {
  public:
   explicit Worker(http::Service service, WorkerOptions options = WorkerOptions())
       : service_(std::move(service)), options_(options) {}
 
-  // Answers a request that JS has put into memory. It must outlive the context's tasks.
+  // Responds to a request that JS has written into memory. It must outlive the context's tasks.
   void begin(Context& context, std::string head, bool has_body) const;
 
  private:
@@ -40,12 +41,12 @@ class Worker {
   WorkerOptions options_;
 };
 
-// Lets `task` go on when the response has been sent: the host is asked to wait for it (waitUntil; Workers
-// give it 30 s). It ends early when the client goes away. Its failure is reported (console.error, onError).
+// Lets `task` go on after the response was sent: asks the host to wait for it (waitUntil; Workers give it 30
+// s). It is cancelled early when the client disconnects. Its failure is reported (console.error, onError).
 void wait_until(Reactor& reactor, Task<> task);
 
-// A variable of the Worker's env object that is a string; nullopt when there is none.
-// While its request is answered, and of a task that outlives that.
+// Returns a string variable of the Worker's env object; nullopt if there is none. Valid while its request is
+// being handled, and in a task that wait_until keeps.
 std::optional<std::string> env(Reactor& reactor, std::string_view name);
 
 }  // namespace escapement::wasm

@@ -39,7 +39,7 @@ MAY_CHOOSE = {
 }
 # The folders whose comments are in plain English: add one when its prose is done. "x/*": the files of x itself.
 PROSE_CHECKED = ["core", "timers", "io/*", "io/http/*", "io/http/h1", "io/native", "io/sim", "io/tls", "middleware",
-                 "tools"]
+                 "wasm_glue", "tools"]
 BARE_CLAUSE = re.compile(r"(What|Whatever|Whoever|Who|Whom|Whose|Of)\b(?! course)")
 # Expressions that are not the field's, each with the one to write.
 INSTEAD_OF = {
