@@ -93,6 +93,10 @@ class Stream {
 
   // Returns whether the bytes are encrypted on the wire (tls.h); a request's URL is then https.
   virtual bool encrypted() const { return false; }
+  // Returns the application protocol that both ends agreed on in their handshake, by its ALPN name: "h2",
+  // "http/1.1". Empty before the handshake, if none was agreed on, and for streams that agree on none. Valid
+  // while the stream lives. A stream that wraps another one forwards it.
+  virtual std::string_view agreed_protocol() const { return {}; }
   // Returns whether the peer of a server's stream may send requests for `host`. False if it asked for another
   // name in its handshake and the certificate it was shown is not for this one. `host` is in lower case,
   // without a port, brackets or a trailing dot.

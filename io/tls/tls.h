@@ -71,7 +71,7 @@ struct TlsIdentity {
 struct TlsInfo {
   TlsVersion version = TlsVersion::tls12;
   std::string cipher;
-  std::string alpn;          // empty: none agreed on
+  std::string alpn;          // Stream::agreed_protocol; empty: none agreed on
   std::string server_name;   // client: the host; server: the name that the client asked for, if any
   std::string peer_subject;  // of the peer's certificate, "CN=..."; empty when it sent none
   bool resumed = false;      // by a ticket of an earlier connection: no certificates were sent

@@ -44,6 +44,9 @@ class TlsStreamOver final : public TlsStream, private Runnable {
     inner_->reset_on_close();
   }
   bool encrypted() const override { return true; }
+  std::string_view agreed_protocol() const override {
+    return established_ ? std::string_view(info().alpn) : std::string_view();
+  }
   bool serves(std::string_view host) const override { return engine_.speaks_for(host); }
   // Watches the transport for records, and for its end. `read` finds out what the records hold.
   bool watch(Reactor& reactor, Runnable* waiter) override;

@@ -154,6 +154,95 @@ TEST_CASE("TLS: ALPN agrees on a common protocol, or the handshake fails") {
   }
 }
 
+TEST_CASE("TLS: both ends of a stream carry the protocol that ALPN agreed on, also where it resumes") {
+  struct Agreed {
+    std::string client;
+    std::string server;
+  };
+  const auto agree = [](TlsClient client, TlsServer server) -> Task<Agreed> {
+    PipeEnds plain = pipe();
+    CHECK(plain.first->agreed_protocol() == "");  // not encrypted
+    auto ends = StreamPair(std::move(plain.first), std::move(plain.second));
+    StreamPair pair = co_await encrypt_both(std::move(client), std::move(server), std::move(ends));
+    co_await pair.second->write(as_bytes("x"));
+    std::string got = co_await read_exactly(*pair.first, 1);  // and the tickets of TLS 1.3 before it
+    Agreed agreed;
+    agreed.client = pair.first->agreed_protocol();
+    agreed.server = pair.second->agreed_protocol();
+    co_return std::move(agreed);
+  };
+  using Names = std::vector<std::string>;
+  struct Offer {
+    Names client;
+    Names server;
+    std::string agreed;
+  };
+  const Offer offers[] = {
+      {{"h2", "http/1.1"}, {"h2", "http/1.1"}, "h2"},
+      {{"h2", "http/1.1"}, {"http/1.1"}, "http/1.1"},
+      {{"http/1.1", "h2"}, {"h2", "http/1.1"}, "h2"},  // the server chooses
+      {{}, {"h2"}, ""},
+      {{"h2"}, {}, ""},
+  };
+  for (const TlsVersion version : versions) {
+    for (const Offer& offer : offers) {
+      TlsClientOptions client_options = trusting_ca();
+      client_options.newest = version;
+      client_options.alpn = offer.client;
+      TlsServerOptions server_options = serving("a");
+      server_options.alpn = offer.server;
+      const TlsClient client = make_client(client_options);
+      const TlsServer server = make_server(server_options);
+      for (const bool resumes : {false, true}) {
+        INFO(static_cast<int>(version) << ' ' << offer.agreed << ' ' << resumes);
+        Sim sim;
+        const Result<Agreed> agreed = sim.run(agree(client, server));
+        REQUIRE(agreed);
+        CHECK(agreed->client == offer.agreed);
+        CHECK(agreed->server == offer.agreed);
+        CHECK(server.statistics().resumed == (resumes ? 1 : 0));
+      }
+    }
+  }
+}
+
+TEST_CASE("TLS: a stream that has not shaken hands yet has agreed on no protocol") {
+  class One final : public Listener {
+   public:
+    explicit One(std::unique_ptr<Stream> stream) : stream_(std::move(stream)) {}
+    Task<std::unique_ptr<Stream>> accept() override { co_return std::move(stream_); }
+    std::uint16_t port() const override { return 443; }
+    std::string address() const override { return "one:443"; }
+
+   private:
+    std::unique_ptr<Stream> stream_;
+  };
+  const auto run = [](TlsClient client, TlsServer server) -> Task<> {
+    PipeEnds plain = pipe();
+    std::unique_ptr<Listener> listener = server.wrap(std::make_unique<One>(std::move(plain.second)));
+    std::unique_ptr<Stream> at_server = co_await listener->accept();
+    CHECK(at_server->agreed_protocol() == "");
+    Scope scope(co_await this_reactor);
+    JoinHandle<std::unique_ptr<TlsStream>> connecting =
+        scope.spawn_joinable(client.connect(std::move(plain.first), "a.test"));
+    std::byte none_yet{};
+    Task<std::size_t> reading = at_server->read(MutableBytes(&none_yet, 1));
+    JoinHandle<std::size_t> handshake = scope.spawn_joinable(std::move(reading));
+    std::unique_ptr<TlsStream> at_client = co_await std::move(connecting).join();
+    co_await at_client->write(as_bytes("x"));
+    std::size_t count = co_await std::move(handshake).join();
+    CHECK(count == 1);
+    CHECK(at_client->agreed_protocol() == "http/1.1");
+    CHECK(at_server->agreed_protocol() == "http/1.1");
+  };
+  for (const TlsVersion version : versions) {
+    TlsClientOptions options = trusting_ca();
+    options.newest = version;
+    Sim sim;
+    CHECK(outcome_text(sim.run(run(make_client(options), make_server(serving("a"))))) == "");
+  }
+}
+
 TEST_CASE("TLS: the server's certificate is chosen by name: exact, wildcard, else the first") {
   const TlsServer server = make_server(serving("a", "wild", "b"));
   for (const TlsVersion version : versions) {
