@@ -233,7 +233,7 @@ TEST_CASE(
   Sim sim;
   Limits limits;
   PipeEnds ends = pipe(PipeOptions{.capacity = 100});
-  http::detail::Connection connection(http::Parser::Role::request, http::ParserLimits());
+  http::detail::Http1Connection connection(http::Parser::Role::request, http::ParserLimits());
   connection.attach(*ends.first, limits);
   Task<> writing = ends.second->write(as_bytes("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\n\r\n"));
   REQUIRE(sim.run(std::move(writing)));

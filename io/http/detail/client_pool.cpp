@@ -5,12 +5,6 @@
 
 namespace escapement::http::detail {
 
-namespace {
-
-constexpr std::size_t skip_max = 2 * KiB;  // of a response given up half-way, if it has arrived already
-
-}  // namespace
-
 void IdleConnection::run() { pool_.close(*this); }
 
 Pool::Origins::iterator Pool::at(const std::string& origin) {
@@ -18,19 +12,20 @@ Pool::Origins::iterator Pool::at(const std::string& origin) {
   return origins_.try_emplace(origin, most).first;
 }
 
-std::unique_ptr<Connection> Pool::take_idle(Origin& origin) {
+std::unique_ptr<ClientConnection> Pool::take_idle(Origin& origin) {
   while (!origin.idle.empty()) {
     const auto last = origin.idle.back();
     origin.idle.pop_back();
-    std::unique_ptr<Connection> connection = std::move(last->connection);
+    std::unique_ptr<ClientConnection> connection = std::move(last->connection);
     idle_.erase(last);
-    if (!connection->has_unread_bytes() && !connection->stream().readable_or_closed()) return connection;
+    if (connection->reuse()) return connection;
   }
   return nullptr;
 }
 
-void Pool::put_back(Reactor& reactor, Use& use, std::unique_ptr<Connection> connection, Duration idle_for) {
-  if (idle_for <= Duration() || options.idle_connections_max == 0 || connection->has_unread_bytes()) return;
+void Pool::put_back(Reactor& reactor, Use& use, std::unique_ptr<ClientConnection> connection,
+                    Duration idle_for) {
+  if (options.idle_connections_max == 0) return;
   Origin& origin = use.origin();
   origin.idle.reserve(origin.idle.size() + 1);
   // It counts as idle when its time runs: a timer that gets no memory closes it.
@@ -58,8 +53,10 @@ void Pool::close(IdleConnection& which) {
 }
 
 Lease::~Lease() {
-  if (!connection || !reusable || !connection->skip_buffered_body(skip_max)) return;
-  auto giving_back = [this] { pool_->put_back(reactor_, use_, std::move(connection), idle_for); };
+  exchange.reset();
+  const Duration idle_for = connection ? connection->keep_for() : Duration();
+  if (idle_for <= Duration()) return;
+  auto giving_back = [&] { pool_->put_back(reactor_, use_, std::move(connection), idle_for); };
   (void)escapement::detail::catching(giving_back);  // without memory for that it is closed
 }
 

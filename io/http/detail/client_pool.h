@@ -13,7 +13,7 @@
 
 #include <escapement/core/event.h>
 #include <escapement/io/http/client.h>
-#include <escapement/io/http/h1/connection.h>
+#include <escapement/io/http/detail/client_connection.h>
 #include <escapement/timers/entry.h>
 
 namespace escapement::http::detail {
@@ -23,13 +23,13 @@ class Pool;
 // An open connection nobody uses, with the timer that ends it.
 class IdleConnection final : public Runnable {
  public:
-  IdleConnection(Pool& pool, const std::string& origin, std::unique_ptr<Connection> c)
+  IdleConnection(Pool& pool, const std::string& origin, std::unique_ptr<ClientConnection> c)
       : connection(std::move(c)), origin_(origin), pool_(pool) {}
   void run() override;  // idle for too long
 
   const std::string& origin() const { return origin_; }
 
-  std::unique_ptr<Connection> connection;
+  std::unique_ptr<ClientConnection> connection;
   TimerEntry timer;
 
  private:
@@ -70,9 +70,9 @@ class Pool {
   };
 
   // The most recently used connection that is still good; null when there is none.
-  std::unique_ptr<Connection> take_idle(Origin& origin);
+  std::unique_ptr<ClientConnection> take_idle(Origin& origin);
   // Keeps an open connection for `idle_for`, and at most `idle_connections_max` of all.
-  void put_back(Reactor& reactor, Use& use, std::unique_ptr<Connection> connection, Duration idle_for);
+  void put_back(Reactor& reactor, Use& use, std::unique_ptr<ClientConnection> connection, Duration idle_for);
   // Closes the one that has been idle longest: its descriptor and its memory are free then. False: none is.
   bool close_oldest_idle();
   void close(IdleConnection& which);
@@ -94,8 +94,8 @@ class Pool {
   std::list<IdleConnection> idle_;  // the one that has been idle longest first
 };
 
-// A place among the connections to an origin, and the connection in use there. Gives that back when its
-// exchange ended well, closes it otherwise.
+// A place among the connections to an origin, the connection in use there, and what it is used for. Gives the
+// connection back when it may be kept, closes it otherwise.
 class Lease {
  public:
   Lease(std::shared_ptr<Pool> pool, Reactor& reactor, const std::string& origin)
@@ -106,10 +106,9 @@ class Lease {
   const std::string& name() const { return use_.name(); }
   Pool::Origin& origin() { return use_.origin(); }
 
-  std::unique_ptr<Connection> connection;
-  bool reused = false;    // it had an exchange before this one
-  bool reusable = false;  // the request went out whole and both sides keep the connection
-  Duration idle_for;
+  std::unique_ptr<ClientConnection> connection;
+  std::unique_ptr<ClientExchange> exchange;  // gone before the connection is given back
+  bool reused = false;                       // the connection had an exchange before this one
 
  private:
   std::shared_ptr<Pool> pool_;

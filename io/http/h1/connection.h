@@ -177,6 +177,4 @@ class Http1Connection {
   bool write_aborted_ = false;  // and was given up: an unknown part was sent
 };
 
-using Connection = Http1Connection;  // the client's name for it
-
 }  // namespace escapement::http::detail

@@ -1,0 +1,39 @@
+// CallReport: keeps a call's CallProgress up to date, where there is one.
+
+#pragma once
+
+#include <memory>
+
+#include <escapement/io/http/detail/progress.h>
+#include <escapement/io/http/message.h>
+
+namespace escapement::http::detail {
+
+// Reports nothing when it is destroyed: a call that was given up says what it was doing then.
+class CallReport {
+ public:
+  explicit CallReport(const Request& request) : progress_(request.progress) {
+    if (!progress_) return;
+    progress_->reported = true;
+    progress_->closed_unanswered = false;
+    progress_->attempt = request.attempt;
+  }
+  CallReport(const CallReport&) = delete;
+
+  void waits_for(TimeLimit what) {
+    if (progress_) progress_->waits_for = what;
+  }
+  void sends() {
+    if (!progress_) return;
+    progress_->waits_for = TimeLimit::write;
+    progress_->maybe_sent = true;
+  }
+  void closed_unanswered() {
+    if (progress_) progress_->closed_unanswered = true;
+  }
+
+ private:
+  std::shared_ptr<CallProgress> progress_;
+};
+
+}  // namespace escapement::http::detail
