@@ -30,18 +30,18 @@ int epoll_pwait2_of_the_kernel(int epoll, epoll_event* events, int room, const t
 Result<std::unique_ptr<FdBackend>> EpollBackend::make(EpollOptions options) {
   posix::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) return Error::from_errno(errno, "make a loop: epoll_create1");
-  Result<posix::Fd> wake = posix::WakeFd::open();
+  Result<posix::Wakeup> wake = posix::open_wakeup();
   if (!wake) return std::move(wake).error();
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = wake_tag;
-  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake->get(), &event) != 0) {
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake->receiver.get(), &event) != 0) {
     return Error::from_errno(errno, "make a loop: epoll_ctl");
   }
   return std::unique_ptr<FdBackend>(new EpollBackend(options, std::move(epoll), *std::move(wake)));
 }
 
-EpollBackend::EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake)
+EpollBackend::EpollBackend(EpollOptions options, posix::Fd epoll, posix::Wakeup wake)
     : epoll_(std::move(epoll)), wake_(std::move(wake)), plan_(options.precision), pwait2_(options.pwait2) {}
 
 EpollBackend::~EpollBackend() {

@@ -11,6 +11,8 @@
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/io/native/precision.h>
+#include <escapement/io/native/system.h>
+#include <escapement/io/native/wake_fd.h>
 
 struct epoll_event;
 
@@ -55,7 +57,7 @@ class EpollBackend final : public FdBackend {
   int pollable_fd() const override { return epoll_.get(); }
 
  private:
-  EpollBackend(EpollOptions options, posix::Fd epoll, posix::Fd wake);
+  EpollBackend(EpollOptions options, posix::Fd epoll, posix::Wakeup wake);
   // Sleeps for at most `timeout` (Duration::max(): for ever) and returns the number of events.
   int collect(epoll_event* events, Duration timeout);
   int collect_without_pwait2(epoll_event* events, Duration timeout);

@@ -7,13 +7,25 @@ namespace escapement {
 
 namespace {
 
-// Chooses the backend; no other code knows which ones exist. ESC_DEFAULT_BACKEND comes from CMake.
+// The backends to choose from, one line each; no other code knows which ones exist.
+struct Choice {
+  std::string_view name;
+  Result<std::unique_ptr<FdBackend>> (*make)(Precision precision);
+};
+constexpr Choice choices[] = {
+    {"epoll", [](Precision precision) { return EpollBackend::make(EpollOptions{precision}); }},
+    {"poll", [](Precision precision) { return PollBackend::make(PollOptions{precision}); }},
+};
+
 Result<std::unique_ptr<FdBackend>> make_backend(std::string_view name, Precision precision) {
-  if (name.empty()) name = ESC_DEFAULT_BACKEND;
-  if (name == "epoll") return EpollBackend::make(EpollOptions{precision});
-  if (name == "poll") return PollBackend::make(PollOptions{precision});
-  return Error(Errc::invalid_argument,
-               "unknown backend \"" + std::string(name) + "\": there are epoll and poll");
+  if (name.empty()) name = ESC_DEFAULT_BACKEND;  // from CMake
+  std::string names;
+  for (const Choice& choice : choices) {
+    if (choice.name == name) return choice.make(precision);
+    names += names.empty() ? "" : " and ";
+    names += choice.name;
+  }
+  return Error(Errc::invalid_argument, "unknown backend \"" + std::string(name) + "\": there are " + names);
 }
 
 }  // namespace

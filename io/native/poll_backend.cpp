@@ -5,7 +5,7 @@
 namespace escapement {
 
 Result<std::unique_ptr<FdBackend>> PollBackend::make(PollOptions options) {
-  Result<posix::Fd> wake = posix::WakeFd::open();
+  Result<posix::Wakeup> wake = posix::open_wakeup();
   if (!wake) return std::move(wake).error();
   return std::unique_ptr<FdBackend>(new PollBackend(options, *std::move(wake)));
 }
@@ -25,9 +25,9 @@ bool PollBackend::wait(Reactor& reactor, Instant until) {
     const int events = polled_[i + 1].revents;
     const bool broken = (events & (POLLERR | POLLHUP | POLLNVAL)) != 0;
     FdWatch& watch = *waiting_[i];
-    if (broken || (events & (POLLIN | POLLRDHUP)) != 0) {
+    if (broken || (events & (POLLIN | posix::poll_peer_ended)) != 0) {
       watch.may_read = true;
-      watch.ending = watch.ending || broken || (events & POLLRDHUP) != 0;
+      watch.ending = watch.ending || broken || (events & posix::poll_peer_ended) != 0;
       watch.write_closed = watch.write_closed || broken;
       if (watch.readable != nullptr) reactor.ready(*std::exchange(watch.readable, nullptr));
     }
@@ -49,7 +49,7 @@ void PollBackend::list_interest() {
     if (watch->readable != nullptr) {
       // Do not ask for what is already known: poll would report it again at once.
       if (!watch->news_only || !watch->may_read) interest |= POLLIN;
-      if (!watch->news_only || !watch->ending) interest |= POLLRDHUP;
+      if (!watch->news_only || !watch->ending) interest |= posix::poll_peer_ended;
     }
     polled_.push_back({watch->fd, static_cast<short>(interest), 0});
     waiting_.push_back(watch);

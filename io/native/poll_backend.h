@@ -12,6 +12,8 @@
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/io/native/precision.h>
+#include <escapement/io/native/system.h>
+#include <escapement/io/native/wake_fd.h>
 
 namespace escapement {
 
@@ -41,7 +43,7 @@ class PollBackend final : public FdBackend {
   int pollable_fd() const override { return -1; }
 
  private:
-  PollBackend(PollOptions options, posix::Fd wake) : wake_(std::move(wake)), plan_(options.precision) {
+  PollBackend(PollOptions options, posix::Wakeup wake) : wake_(std::move(wake)), plan_(options.precision) {
     make_room(16);
   }
   void make_room(std::size_t watches);

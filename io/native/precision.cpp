@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/detail/check.h>
-#include <escapement/io/native/posix.h>
+#include <escapement/io/native/system.h>
 
 namespace escapement {
 
@@ -46,9 +46,7 @@ SleepPlan::~SleepPlan() {
 
 void SleepPlan::begin_here() {
   begun_ = true;
-  // fs/select.c, select_estimate_accuracy. A nice value that changes later is not noticed: such a loop is
-  // as late as it would be without this, or takes one sleep more.
-  slack_divisor_ = posix::niced() ? 200 : 1000;
+  slack_divisor_ = posix::sleep_slack_divisor();
   if (!precision_.timer_slack) return;
   slack_before_ = posix::timer_slack();
   posix::set_timer_slack(*precision_.timer_slack);

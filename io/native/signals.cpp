@@ -2,12 +2,11 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include <cerrno>
 
 #include <escapement/io/native/posix.h>
+#include <escapement/io/native/system.h>
 
 namespace escapement {
 
@@ -36,7 +35,7 @@ Result<std::unique_ptr<Signals>> Signals::make(FdBackend& backend, std::initiali
   sigset_t set;
   ::sigemptyset(&set);
   for (const int number : numbers) ::sigaddset(&set, number);
-  posix::Fd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  posix::Fd fd = posix::open_signals(set);
   if (!fd) return Error::from_errno(errno, "signals");
   sigset_t previous;
   ::pthread_sigmask(SIG_BLOCK, &set, &previous);
@@ -49,10 +48,8 @@ Result<std::unique_ptr<Signals>> Signals::make(FdBackend& backend, std::initiali
 
 Task<int> Signals::next() {
   for (;;) {
-    signalfd_siginfo info{};
-    const ssize_t count = ::read(state_->fd.get(), &info, sizeof info);
-    if (count == sizeof info) co_return static_cast<int>(info.ssi_signo);
-    if (errno == EINTR) continue;
+    const int number = posix::take_signal(state_->fd.get());
+    if (number != 0) co_return number;
     co_await detail::until_readable(state_->watch);
   }
 }

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include <escapement/io/native/posix.h>
+#include <escapement/io/native/system.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
@@ -235,9 +236,8 @@ class TcpListener final : public Listener {
     }
     for (int broken = 0;;) {
       sockaddr_storage peer{};
-      socklen_t length = sizeof peer;
-      posix::Fd fd(::accept4(socket_->fd(), reinterpret_cast<sockaddr*>(&peer), &length,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC));
+      socklen_t length = 0;
+      posix::Fd fd = posix::accept_connection(socket_->fd(), peer, length);
       const int number = errno;
       if (!fd && number == EAGAIN) {
         broken = accepts_in_a_row_ = 0;
@@ -245,7 +245,8 @@ class TcpListener final : public Listener {
         co_await socket_->readable();
         continue;
       }
-      if (!fd && broke_before(number) && ++broken <= accepts_in_a_row_max) continue;  // take the next one
+      // Takes the next one.
+      if (!fd && posix::connection_broke(number) && ++broken <= accepts_in_a_row_max) continue;
       if (!fd) co_return Error::from_errno(number, "accept", Errc::overloaded);
       co_return std::make_unique<TcpStream>(backend_, std::move(fd),
                                             SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
@@ -256,26 +257,6 @@ class TcpListener final : public Listener {
   std::string address() const override { return address_.text(); }
 
  private:
-  // Returns whether `number`, from accept(2), concerns only the connection that it took off the queue. Any
-  // other error (descriptors, memory, filters, the socket) may persist: the caller pauses before it tries
-  // again.
-  static bool broke_before(int number) {
-    switch (number) {
-      case ECONNABORTED:
-      case EHOSTDOWN:
-      case EHOSTUNREACH:
-      case EINTR:
-      case ENETDOWN:
-      case ENETUNREACH:
-      case ENONET:
-      case ENOPROTOOPT:
-      case EOPNOTSUPP:
-      case EPROTO:
-      case ETIMEDOUT: return true;
-      default: return false;
-    }
-  }
-
   FdBackend& backend_;
   std::unique_ptr<Socket> socket_;
   SocketAddress address_;
@@ -284,7 +265,7 @@ class TcpListener final : public Listener {
 
 Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress address) {
   const std::string what = "connect to " + address.text();
-  posix::Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  posix::Fd fd = posix::open_socket(address.family(), SOCK_STREAM);
   if (!fd) co_return Error::from_errno(errno, what).nothing_sent();
   set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
   auto stream = std::make_unique<TcpStream>(backend, std::move(fd), address);
@@ -367,7 +348,7 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
 // Restores the real error: the resolver reports `unavailable` even when it had no descriptor to ask with.
 Error without_descriptors(Error error, const std::string& host) {
   if (error != Errc::unavailable) return error;
-  const posix::Fd probe(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const posix::Fd probe = posix::open_socket(AF_INET, SOCK_DGRAM);
   if (probe || (errno != EMFILE && errno != ENFILE)) return error;
   return Error::from_errno(errno, "resolve " + host).nothing_sent();
 }
@@ -430,15 +411,15 @@ Result<Bound> bind_to(std::string_view address, bool shared) {
   if (!local)
     return Error(Errc::invalid_argument,
                  "listen on " + std::string(address) + ": give an address, not a name");
-  posix::Fd fd(::socket(local->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  posix::Fd fd = posix::open_socket(local->family(), SOCK_STREAM);
   if (!fd && every) {  // a machine without IPv6
     local = SocketAddress::literal("0.0.0.0", parsed->port);
-    fd = posix::Fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    fd = posix::open_socket(AF_INET, SOCK_STREAM);
   }
   std::string what = "listen on " + local->text();
   if (!fd) return Error::from_errno(errno, what);
   set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  if (shared) set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  if (shared) posix::share_address(fd.get());
   if (local->family() == AF_INET6) {
     const int only_v6 = every ? 0 : 1;
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);

@@ -12,6 +12,7 @@
 
 #include <escapement/core/random.h>
 #include <escapement/io/native/posix.h>
+#include <escapement/io/native/system.h>
 
 namespace escapement::lateness {
 
