@@ -78,6 +78,19 @@ TEST_CASE("http message: headers change, and views on them hold until then") {
   }
 }
 
+TEST_CASE("http message: a method that differs from a known one in a letter is another") {
+  for (const char* name : {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "QUERY"}) {
+    const Method known(name);
+    CHECK(known.text() == name);
+    for (std::size_t at = 0; at < std::string_view(name).size(); ++at) {
+      std::string other = name;
+      other[at] = 'x';
+      CHECK(Method(other) != known);
+      CHECK(Method(other).text() == other);
+    }
+  }
+}
+
 TEST_CASE("http message: methods, known or not, are their text") {
   CHECK(Method("GET") == Method::get());
   CHECK(Method("get") != Method::get());
