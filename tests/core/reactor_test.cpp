@@ -235,3 +235,23 @@ TEST_CASE("Reactor: a failure is what run() returns, and it can run again after 
   event.set();
   CHECK(sim.run(waits(event)));
 }
+
+TEST_CASE("Reactor: draws a seed once, and only where a number is asked for") {
+  class Counting final : public Backend {
+   public:
+    Instant now() override { return {}; }
+    SystemTime system_now() override { return {}; }
+    std::uint64_t entropy() override { return seed + static_cast<std::uint64_t>(draws++); }
+    bool wait(Reactor&, Instant) override { return false; }
+    void wake() noexcept override {}
+    std::uint64_t seed = 7;
+    int draws = 0;
+  };
+  Counting backend;
+  TimerWheel timers(backend.now());
+  Reactor reactor(backend, timers);
+  CHECK(backend.draws == 0);
+  Random same(7);
+  for (int i = 0; i < 3; ++i) CHECK(reactor.random().next() == same.next());
+  CHECK(backend.draws == 1);
+}

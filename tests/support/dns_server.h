@@ -44,29 +44,37 @@ inline void append_u16(std::string& to, unsigned value) {
   to += static_cast<char>(value & 0xff);
 }
 
-// An answer with `code` (0 fine, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED) and an address of the asked type.
-inline std::string dns_answer(const DnsQuestion& question, int code, const std::string& address = "",
-                              bool truncated = false) {
+// An answer with `code` (0 fine, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED) and addresses of the asked type.
+inline std::string dns_answer(const DnsQuestion& question, int code,
+                              const std::vector<std::string>& addresses, bool truncated = false) {
   std::string message;
   append_u16(message, question.id);
   append_u16(message, 0x8180u | static_cast<unsigned>(code) | (truncated ? 0x0200u : 0u));
   append_u16(message, 1);
-  append_u16(message, address.empty() ? 0 : 1);
+  append_u16(message, static_cast<unsigned>(addresses.size()));
   append_u16(message, 0);
   append_u16(message, 0);
   message += question.bytes;
-  if (address.empty()) return message;
-  char raw[16];
   const bool v6 = question.type == DnsType::aaaa;
-  ::inet_pton(v6 ? AF_INET6 : AF_INET, address.c_str(), raw);
-  append_u16(message, 0xc00c);  // the name that was asked for
-  append_u16(message, static_cast<unsigned>(question.type));
-  append_u16(message, 1);
-  append_u16(message, 0);
-  append_u16(message, 60);  // seconds to keep it
-  append_u16(message, v6 ? 16 : 4);
-  message.append(raw, v6 ? 16 : 4);
+  for (const std::string& address : addresses) {
+    char raw[16];
+    ::inet_pton(v6 ? AF_INET6 : AF_INET, address.c_str(), raw);
+    append_u16(message, 0xc00c);  // the name that was asked for
+    append_u16(message, static_cast<unsigned>(question.type));
+    append_u16(message, 1);
+    append_u16(message, 0);
+    append_u16(message, 60);  // seconds to keep it
+    append_u16(message, v6 ? 16 : 4);
+    message.append(raw, v6 ? 16 : 4);
+  }
   return message;
+}
+// The same with one address, or none.
+inline std::string dns_answer(const DnsQuestion& question, int code, const std::string& address = "",
+                              bool truncated = false) {
+  std::vector<std::string> addresses;
+  if (!address.empty()) addresses.push_back(address);
+  return dns_answer(question, code, addresses, truncated);
 }
 
 class DnsServer {

@@ -103,6 +103,60 @@ through email-other 'nameConstraints=permitted;email:other.test' "$san,email:a@e
 through email-not-there 'nameConstraints=critical,permitted;email:other.test' "$san"
 through uri-holds 'nameConstraints=critical,permitted;URI:.example.test' "$san,URI:spiffe://a.example.test/x"
 through uri-other 'nameConstraints=permitted;URI:.other.test' "$san,URI:spiffe://a.example.test/x"
+through uri-port 'nameConstraints=critical,permitted;URI:.example.test' "$san,URI:spiffe://a.example.test:8080/x"
+through email-no-mailbox 'nameConstraints=excluded;email:other.test' "$san,email:nohost"
+# Encoded by hand: a minimum, and an IPv4 network of five bytes.
+through subtree-minimum 'nameConstraints=DER:3015a0133011820c6578616d706c652e74657374800101' "$san"
+through address-mask-size 'nameConstraints=DER:300ba109300787050a01000000' 'subjectAltName=IP:10.1.2.3' 10.1.2.3
+# Two of the extension, which openssl does not write: the second is made of another one, and signed once more.
+byte() { printf "\\$(printf %03o "$1")"; }
+through constraints-twice 'nameConstraints=permitted;DNS:other.test
+2.5.29.98=DER:3012a010300e820c6578616d706c652e74657374' "$san"
+openssl asn1parse -in constraints-twice-middle.pem -strparse 4 -noout -out tbs
+LC_ALL=C sed 's/\x55\x1d\x62/\x55\x1d\x1e/' tbs >signed
+openssl dgst -sha256 -sign root.key -out signature signed
+{
+  printf '0\012\006\010\052\206\110\316\075\004\003\002\003' # ecdsa-with-SHA256, then a bit string
+  byte $(($(wc -c <signature) + 1))
+  printf '\0'
+  cat signature
+} >after
+size=$(($(wc -c <signed) + $(wc -c <after)))
+{
+  printf '0\202'
+  byte $((size / 256))
+  byte $((size % 256))
+  cat signed after
+} | openssl x509 -inform DER -out constraints-twice-middle.pem
+rm -f tbs signed signature after
+chain constraints-two server $host root constraints-twice-own constraints-twice-middle
+
+of_subject() { # name constraints: of an email address in the subject
+  issue "$1-middle" "/CN=middle of $1" root "$ca
+nameConstraints=$2"
+  cp own.key "$1-own.key"
+  issue "$1-own" "/O=Example/CN=$host/emailAddress=a@example.test" "$1-middle" "$san"
+  chain "$1" server $host root "$1-own" "$1-middle"
+}
+of_subject subject-email-holds 'critical,permitted;email:example.test'
+of_subject subject-email-other 'permitted;email:other.test'
+of_subject subject-email-excluded 'excluded;email:a@example.test'
+
+# More names, each beside each constraint, than are compared.
+names_up_to() { # prefix count separator
+  seq -s "$3" -f "$1%03g" 1 "$2"
+}
+few=$(names_up_to 'excluded;DNS:x' 250 ,)
+through comparisons-many "nameConstraints=$few" "$san,$(names_up_to DNS:y 390 ,)"
+through comparisons-too-many "nameConstraints=$few" "$san,$(names_up_to DNS:y 410 ,)"
+
+issue renewed '/CN=renewed' root "$ca
+nameConstraints=critical,permitted;dirName:dn
+[dn]
+O=Example"
+issue renewed_again '/CN=renewed' renewed "$ca"
+issue of_renewed "/O=Example/CN=$host" renewed_again "$san"
+chain constraints-self-issued server $host root of_renewed renewed_again renewed
 
 issue narrow_root '/CN=narrow root' self "$ca
 nameConstraints=permitted;DNS:other.test"
@@ -246,6 +300,14 @@ chain path-past-usage server $host root of_two two_for_clients two_plain
 chain path-past-unknown server $host root of_two two_unknown two_plain
 chain path-before-constraints server $host root of_two two_plain two_narrow
 chain path-none server $host root of_two two_narrow two_for_clients two_unknown
+# The one that would do stands behind more of its name than are looked at.
+others=
+for i in $(seq 24); do
+  issue "two_other_$i" '/CN=two' root "$ca"
+  others="$others two_other_$i"
+done
+# shellcheck disable=SC2086  # a word for each
+chain path-too-many server $host root of_two two_narrow $others two_plain
 cp root.key root_narrow.key
 issue root_narrow '/CN=chain root' self "$ca
 nameConstraints=permitted;DNS:other.test"

@@ -148,6 +148,13 @@ TEST_CASE("client: connecting has a limit, which covers the handshake") {
   check(error, TimeLimit::handshake, 4s, false, "timed_out: TLS handshake with s: not finished within 4s");
   CHECK(error.peer() == "https://s:80");
   CHECK(peer.sim.elapsed() == 14s);
+
+  SimNetworkOptions slow;
+  slow.latency = 500ms;  // connecting takes a second of the four
+  peer.sim.network().set_options(slow);
+  error = failure(peer.sim, client, request("POST", "x", "https://s:80/"));
+  check(error, TimeLimit::handshake, 4s, false, "timed_out: TLS handshake with s: not finished within 4s");
+  CHECK(peer.sim.elapsed() == 18s);
 }
 
 TEST_CASE("client: the response's head has a limit, from when the request was sent") {
@@ -289,6 +296,43 @@ TEST_CASE("client: a body may wait for as long as the request's is still going o
   const std::string body = std::string(100'000, 'x') + 'e';
   CHECK(*peer.sim.run(whole(client, request("POST", body, "http://s:81/"))) == "done");
   CHECK(peer.sim.elapsed() >= 100s);
+}
+
+TEST_CASE("client: a body may wait for a request whose own pieces come slowly") {
+  // A piece every 20 s, each of which the network takes at once. The response's body is its last piece.
+  class Slow final : public http::BodySource {
+   public:
+    Task<std::string> read() override {
+      if (sent_ == 5) co_return std::string();
+      co_await sleep(20s);
+      co_return ++sent_ == 5 ? "e" : "x";
+    }
+    std::optional<std::uint64_t> length() const override { return 5; }
+
+   private:
+    int sent_ = 0;
+  };
+  Peer peer("");
+  auto echo = [](SimNetwork& network) -> Task<> {
+    std::unique_ptr<Listener> listener = co_await network.listen("s:81");
+    std::unique_ptr<Stream> stream = co_await listener->accept();
+    std::vector<std::byte> room(4096);
+    bool answered = false;
+    for (std::string seen; !seen.ends_with("xxxxe");) {
+      const std::size_t count = co_await stream->read(room);
+      seen += as_text(Bytes(room).first(count));
+      if (std::exchange(answered, true)) continue;
+      co_await stream->write(as_bytes("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"));
+    }
+    co_await stream->write(as_bytes("done"));
+    co_await sleep(1h);
+  };
+  peer.scope.spawn(echo(peer.sim.network()));
+  peer.sim.settle();
+  const http::Client client(peer.sim.network());
+  http::Body body(std::make_unique<Slow>());
+  CHECK(*peer.sim.run(whole(client, request("PUT", std::move(body), "http://s:81/"))) == "done");
+  CHECK(peer.sim.elapsed() == 100s);
 }
 
 TEST_CASE("client: failures that are no limit say whom they were about, too") {

@@ -189,6 +189,58 @@ TEST_CASE("client: a dead connection is replaced by a fresh one, not by the next
   CHECK(player.client.idle_connections() == 2);
   CHECK(player.ask("GET") == "200 ok");
   CHECK(player.received.size() == 3);
+  CHECK(player.client.idle_connections() == 2);  // the other one was not asked
+}
+
+TEST_CASE("client: one that was closed meanwhile is not used, so that a POST need not fail") {
+  Player player({{Line("\r\n\r\n", ok)}, answers_all});
+  CHECK(player.ask("GET") == "200 ok");
+  player.sim.advance(1s);  // it closes
+  CHECK(player.ask("POST") == "200 ok");
+  CHECK(player.received.size() == 2);
+}
+
+TEST_CASE("client: a connection on which more came than was asked for is not kept") {
+  for (const std::string& answer : {ok + "x", ok + ok, "HTTP/1.1 204 No Content\r\n\r\n" + ok}) {
+    CAPTURE(answer);
+    Player player({{Line("\r\n\r\n", answer), Line("never", "")}});
+    CHECK(player.ask("GET").starts_with("20"));
+    CHECK(player.client.idle_connections() == 0);
+    CHECK(player.client.origins() == 0);
+  }
+}
+
+TEST_CASE("client: of several kept connections the one used last is used next") {
+  Player player({answers_all});
+  auto hold = [](const http::Client& client, Duration length) -> Task<> {
+    http::Response response = co_await client(http::get("http://s/"));
+    co_await sleep(length);
+  };
+  {
+    Scope calls(player.sim.reactor());
+    calls.spawn(hold(player.client, 2s));
+    calls.spawn(hold(player.client, 3s));
+    calls.spawn(hold(player.client, 1s));
+    REQUIRE(player.sim.run(calls.join()));
+  }
+  const std::size_t one = player.received[0].size();
+  for (int i = 2; i < 5; ++i) CHECK(player.ask("GET") == "200 ok");
+  CHECK(player.received[0].size() == one);
+  CHECK(player.received[1].size() == 4 * one);
+  CHECK(player.received[2].size() == one);
+}
+
+TEST_CASE("client: a connection that the server says it closes is not kept, though it is still open") {
+  for (const char* last : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+                           "HTTP/1.1 204 No Content\r\nConnection: Close\r\n\r\n",
+                           "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"}) {
+    CAPTURE(last);
+    Player player({Script(10, Line("\r\n\r\n", last))});
+    CHECK(player.ask("GET").starts_with("20"));
+    CHECK(player.client.idle_connections() == 0);
+    CHECK(player.ask("GET").starts_with("20"));
+    CHECK(player.client.connections_made() == 2);
+  }
 }
 
 TEST_CASE("client: a refusal that comes early ends the sending") {
@@ -207,6 +259,16 @@ TEST_CASE("client: a refusal that comes early ends the sending") {
     CHECK(player.received[0].size() < 10'000);
     CHECK(player.client.idle_connections() == 0);  // the server waits for the rest there
   }
+}
+
+TEST_CASE("client: a refusal ends the sending also while its own body is still coming") {
+  SimNetworkOptions network;
+  network.buffer = 1000;
+  network.latency = 1ms;
+  const std::string begin = "HTTP/1.1 413 Content Too Large\r\nContent-Length: 4\r\n\r\nno";
+  Player player({{Line("x", begin), Line("never", "")}}, network);
+  CHECK(player.ask("POST", {}, std::string(1'000'000, 'x')) == "timed_out");  // for want of the other half
+  CHECK(player.received[0].size() < 10'000);
 }
 
 TEST_CASE("client: an answer that is no refusal lets the sending go on") {

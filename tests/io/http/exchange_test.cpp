@@ -256,6 +256,16 @@ TEST_CASE("server: leave to send a body is given when the handler reads it") {
   CHECK(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
 }
 
+TEST_CASE("server: behind a request whose body was not asked for nothing is read") {
+  World world(echo);
+  const std::string answers = world.raw(
+      "POST /fail HTTP/1.1\r\nHost: s\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+      "GET /next HTTP/1.1\r\nHost: s\r\n\r\n");
+  CHECK(answers.starts_with("HTTP/1.1 500 "));
+  CHECK(occurrences(answers, "Connection: close\r\n") == 1);
+  CHECK(occurrences(answers, "HTTP/1.1 ") == 1);
+}
+
 TEST_CASE("server: shutdown closes idle connections, drains the others, cuts what takes too long") {
   for (const Duration grace : {Duration(10s), Duration(1s)}) {
     World world(echo);
@@ -274,6 +284,30 @@ TEST_CASE("server: shutdown closes idle connections, drains the others, cuts wha
     CHECK(world.server.shutdown_report().idle_closed == 1);
     CHECK(world.server.statistics().open == 0);
   }
+}
+
+TEST_CASE("server: while it shuts down every answer says that the connection closes") {
+  World world(echo);
+  std::string before;
+  std::string during;
+  auto asks = [](SimNetwork& network, std::string path, std::string& answer) -> Task<> {
+    std::unique_ptr<Stream> stream = co_await network.connect("s", 80);
+    co_await stream->write(as_bytes("GET " + path + " HTTP/1.1\r\nHost: s\r\n\r\n"));
+    std::vector<std::byte> room(4096);
+    std::size_t count = co_await stream->read(room);
+    answer = as_text(Bytes(room).first(count));
+  };
+  Scope clients(world.sim.reactor());
+  clients.spawn(asks(world.sim.network(), "/fast", before));
+  clients.spawn(asks(world.sim.network(), "/slow", during));
+  world.sim.advance(1s);
+  world.server.shutdown(10s);
+  CHECK(world.sim.run(clients.join()));
+  CHECK(world.sim.elapsed() == 5s);
+  CHECK(before.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(before.find("Connection:") == before.npos);
+  CHECK(during.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(during.find("Connection: close\r\n") != during.npos);
 }
 
 TEST_CASE("client: a call that was cancelled never leaves its answer for the next one") {

@@ -177,6 +177,12 @@ TEST_CASE("Url: what is none, or could be read as two hosts, is refused with a s
                            "http://[::1]x/",
                            "http://[1::2::3]/",
                            "http://[12345::]/",
+                           "http://[1:2:3:4:5:6:7::8]/",
+                           "http://[::1:2:3:4:5:6:7:8]/",
+                           "http://[1:2:3:4:5:6:7:8:9]/",
+                           "http://[1:2:3:4:5:6:7]/",
+                           "http://[::1:2:3:4:5:6:1.2.3.4]/",
+                           "http://[1:2:3:4:5:1.2.3.4]/",
                            "http://1.2.3.4.5/",
                            "http://256.1.1.1/",
                            "http://0x7f.1/",
@@ -198,7 +204,29 @@ TEST_CASE("Url: what is none, or could be read as two hosts, is refused with a s
     CHECK(!url);
     if (!url) CHECK(url.error() == Errc::invalid_argument);
   }
-  CHECK(!Url::parse("http://h/" + std::string(http::Url::length_max, 'a')));
+}
+
+TEST_CASE("Url: each limit, and one more") {
+  const auto of_length = [](std::size_t length) {
+    return Url::parse("http://h/" + std::string(length - std::string_view("http://h/").size(), 'a'));
+  };
+  CHECK(of_length(Url::length_max));
+  CHECK(!of_length(Url::length_max + 1));
+  const std::string label(63, 'a');
+  CHECK(Url::parse("http://" + label + "/"));
+  CHECK(Url::parse("http://b." + label + "/"));
+  CHECK(!Url::parse("http://a" + label + "/"));
+  CHECK(!Url::parse("http://b.a" + label + "/"));
+  const std::string name = label + '.' + label + '.' + label + '.' + std::string(61, 'a');
+  CHECK(Url::parse("http://" + name + "/"));
+  CHECK(!Url::parse("http://" + name + "a/"));
+  CHECK(Url::parse("http://h:65535/")->port() == 65535);
+  CHECK(!Url::parse("http://h:65536/"));
+  for (const char* address : {"1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::1:2:3:4:5:6:7", "1:2:3:4:5:6:1.2.3.4",
+                              "::2:3:4:5:6:1.2.3.4"}) {
+    CAPTURE(address);
+    CHECK(Url::parse(std::string("http://[") + address + "]/"));
+  }
 }
 
 namespace {
@@ -233,6 +261,8 @@ TEST_CASE("Url: of a request, the same as parsed") {
   for (const std::size_t length : {62, 63, 64, 253, 254, 4095, 4096, 8185, 8192}) {
     check_of_request(std::string(length, 'a'), "/");
     check_of_request(std::string(length, '0'), "/");
+    check_of_request(std::string(length, 'a') + ".b", "/");
+    check_of_request("b." + std::string(length, 'a') + ".b:1", "/");
     check_of_request("a", "/" + std::string(length, 'a'));
   }
   std::string dots;

@@ -80,6 +80,24 @@ TEST_CASE("resolver: one family, when the other does not count") {
   CHECK(world.ask(v4 ? "::1" : "127.0.0.1").starts_with("not_found: "));
 }
 
+TEST_CASE("resolver: an override is for its name in any spelling, and for its port alone") {
+  World world(both_families, long_enough, 1, AddressFamily::v4);
+  ResolverOptions options = World::asking(world.dns.address(), long_enough, 1, AddressFamily::v4);
+  options.overrides.emplace_back("fixed.test", 80, "127.0.0.7");
+  options.overrides.emplace_back("fixed.test", 443, "127.0.0.8");
+  Resolver resolver(world.loop->backend(), world.loop->reactor(), options);
+  const auto ask = [&](const char* name, std::uint16_t port) {
+    Result<Addresses> found = world.loop->run(with_timeout(10s, resolver.resolve(name, port)));
+    return found ? found->front().text() : to_string(found.error());
+  };
+  CHECK(ask("fixed.test", 80) == "127.0.0.7:80");
+  CHECK(ask("Fixed.TEST", 443) == "127.0.0.8:443");
+  CHECK(world.dns.questions.empty());
+  CHECK(ask("fixed.test", 8080) == "127.0.0.9:8080");
+  CHECK(ask("fixed.test.", 80) == "127.0.0.9:80");
+  CHECK(ask("unfixed.test", 80) == "127.0.0.9:80");
+}
+
 TEST_CASE("resolver: half an answer is an answer") {
   const int other = GENERATE(0, 2, 3);  // the other family: nothing, a failure, no such name
   World world([other](const DnsQuestion& question) -> Messages {

@@ -203,6 +203,51 @@ TEST_CASE("tcp: a stream that is always ready lets timers run") {
   CHECK(loop->run(with_timeout(10s, run())));
 }
 
+TEST_CASE("tcp: a stream whose bytes are all there, and a line of connections, let others run") {
+  std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
+  // Keeps count of what is done between two of its turns.
+  struct Watch {
+    static Task<> run(Watch& watch) {
+      for (;; watch.last = watch.done) {
+        watch.most = std::max(watch.most, watch.done - watch.last);
+        co_await yield();
+      }
+    }
+    int done = 0, last = 0, most = 0;
+  };
+  auto run = [&]() -> Task<> {
+    Scope scope(co_await this_reactor);
+    std::unique_ptr<Listener> listener = co_await loop->network().listen("127.0.0.1:0");
+    std::vector<std::unique_ptr<Stream>> clients;
+    for (int i = 0; i < 100; ++i) {
+      std::unique_ptr<Stream> client = co_await loop->network().connect("127.0.0.1", listener->port());
+      clients.push_back(std::move(client));
+    }
+    Watch accepts;
+    scope.spawn(Watch::run(accepts));
+    std::unique_ptr<Stream> first;
+    for (; accepts.done < 100; ++accepts.done) {
+      std::unique_ptr<Stream> server = co_await listener->accept();
+      if (!first) first = std::move(server);
+    }
+    CHECK(accepts.most <= 33);
+    scope.cancel();
+
+    const std::string text(10'000, 't');
+    co_await clients[0]->write(as_bytes(text));
+    Watch reads;
+    scope.spawn(Watch::run(reads));
+    std::vector<std::byte> room(1);
+    for (; reads.done < 10'000; ++reads.done) {
+      const std::size_t count = co_await first->read_task(room);
+      CHECK(count == 1);
+    }
+    CHECK(reads.most <= 33);
+    scope.cancel();
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
 TEST_CASE("resolver: literals, overrides, names that do not exist, servers that are silent") {
   std::unique_ptr<Loop> loop = make_loop(ESC_EACH_BACKEND());
   CHECK(loop->run(loop->network().resolver().resolve("::1", 80))->front().text() == "[::1]:80");

@@ -69,11 +69,8 @@ TEST_CASE("redirect: methods and bodies") {
 }
 
 TEST_CASE("redirect: credentials stay with their origin, for good") {
-  const Headers secrets{{"Authorization", "a"},
-                        {"Cookie", "c"},
-                        {"Proxy-Authorization", "p"},
-                        {"WWW-Authenticate", "w"},
-                        {"X", "kept"}};
+  const Headers secrets{{"Authorization", "a"},    {"Cookie", "c"},  {"Proxy-Authorization", "p"},
+                        {"WWW-Authenticate", "w"}, {"Host", "name"}, {"X", "kept"}};
   for (const char* other : {"http://other/", "http://h:81/", "https://h/"}) {
     CAPTURE(other);
     Sim sim;
@@ -84,7 +81,8 @@ TEST_CASE("redirect: credentials stay with their origin, for good") {
     CHECK(told(sim.run(layered(redirect, mock)(request("GET", secrets)))) == "200");
     CHECK(mock.asked()[1].headers.has("authorization"));
     for (const int hop : {2, 3}) {
-      for (const char* secret : {"authorization", "cookie", "proxy-authorization", "www-authenticate"})
+      for (const char* secret :
+           {"authorization", "cookie", "proxy-authorization", "www-authenticate", "host"})
         CHECK(!mock.asked()[hop].headers.has(secret));
       CHECK(mock.asked()[hop].headers.has("x"));
     }

@@ -112,6 +112,8 @@ TEST_CASE("byte ranges: the table of RFC 9110 section 14, and what is ignored") 
   CHECK(ranges("bytes=-30", 10) == "0+10 ");
   CHECK(ranges("bytes=7-8, 0-1 ,,-1", 10) == "7+2 0+2 9+1 ");
   CHECK(ranges("bytes=20-30,1-1", 10) == "1+1 ");
+  CHECK(ranges("bytes=0-0,1-1,2-2,3-3", 10) == "0+1 1+1 2+1 3+1 ");  // as many as are allowed
+  CHECK(ranges("bytes=0-4,5-9", 10) == "0+5 5+5 ");                  // as much as there is
   for (const char* unsatisfiable :
        {"bytes=10-", "bytes=20-30,40-", "bytes=-0", "bytes=99999999999999999999999-"}) {
     CHECK(parse_byte_ranges(unsatisfiable, 10, 4).kind == ByteRanges::Kind::unsatisfiable);

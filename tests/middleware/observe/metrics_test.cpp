@@ -64,6 +64,23 @@ TEST_CASE("metrics: requests by method and status, in flight, durations, bytes")
   CHECK(has_line(text, "http_response_bytes_total 19"));
 }
 
+TEST_CASE("metrics: a duration at the end of a bucket belongs to it") {
+  for (const double end : MetricsSample::bucket_ends_ms) {
+    CAPTURE(end);
+    Sim sim;
+    const Metrics metrics;
+    const Duration length = std::chrono::duration<double, std::milli>(end);
+    MockService mock(sim, {Step(200, {}, length), Step(200, {}, length + Duration::nanoseconds(1))});
+    for (int i = 0; i < 2; ++i) (void)sim.run(ask(layered(metrics, mock), request("GET", "/")));
+    const MetricsSample sample = metrics.sample();
+    for (std::size_t i = 0; i < MetricsSample::bucket_ends_ms.size(); ++i) {
+      const bool at = MetricsSample::bucket_ends_ms[i] == end;
+      const bool behind = i > 0 && MetricsSample::bucket_ends_ms[i - 1] == end;
+      CHECK(sample.durations[i] == (at || behind ? 1u : 0u));
+    }
+  }
+}
+
 TEST_CASE("metrics: others' figures, several samples in one, and the page") {
   Sim sim;
   double connections = 3;

@@ -218,6 +218,8 @@ TEST_CASE("compress: Accept-Encoding as a table") {
       {"identity", false},
       {"identity;q=1, gzip;q=0.5", false},
       {"identity;q=0.5, gzip;q=1", true},
+      {"identity;q=0.5, gzip;q=0.5", true},
+      {"gzip, identity", true},
       {"gzip;q=2", false},
       {"gzip;q=x", false},
       {"gzip;level=1", false},
@@ -331,4 +333,30 @@ TEST_CASE("compress: a stream that computes gives way within a millisecond, also
       *sim.run(test::ask(service, request("GET", "/", Headers{{"Accept-Encoding", "gzip"}})));
   CHECK(gunzip(answer.body) == std::string(500 * 8 * KiB, 'x'));
   CHECK(longest.length <= 1ms);
-}
+
+  namespace {
+
+  // One piece of unknown length, and a field behind it.
+  class Trailed final : public BodySource {
+   public:
+    Task<std::string> read() override { co_return std::exchange(piece_, {}); }
+    Headers trailers() override { return Headers{{"Digest", "1"}}; }
+
+   private:
+    std::string piece_ = long_text(5'000);
+  };
+
+  }  // namespace
+
+  TEST_CASE("compress: the fields behind a body stay behind it") {
+    const auto digest = [](const Service& service, Request asking) -> Task<std::string> {
+      Response response = co_await service(std::move(asking));
+      std::string bytes = co_await response.body.text(1 * MiB);
+      CHECK(gunzip(bytes) == long_text(5'000));
+      co_return std::string(response.body.trailers().get_or("digest", "none"));
+    };
+    Sim sim;
+    const Service service = answering(200, text_plain, [] { return Body(std::make_unique<Trailed>()); });
+    Request asking = request("GET", "/", Headers{{"Accept-Encoding", "gzip"}});
+    CHECK(*sim.run(digest(layered(Compress{}, service), std::move(asking))) == "1");
+  }

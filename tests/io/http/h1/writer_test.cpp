@@ -81,6 +81,22 @@ TEST_CASE("writer: a Content-Length is the body's, or the message is refused") {
               "Content-Length"));
 }
 
+TEST_CASE("writer: a request without a body says so where its method usually has one") {
+  const auto head = [](const char* method) {
+    Output out;
+    REQUIRE(write_request_head(out, Request(method, url()), RequestOptions()));
+    return std::string(out.view());
+  };
+  for (const char* method : {"POST", "PUT", "PATCH"}) {
+    CAPTURE(method);
+    CHECK(head(method) == std::string(method) + " / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n");
+  }
+  for (const char* method : {"GET", "HEAD", "DELETE", "OPTIONS", "patch"}) {
+    CAPTURE(method);
+    CHECK(head(method) == std::string(method) + " / HTTP/1.1\r\nHost: h\r\n\r\n");
+  }
+}
+
 TEST_CASE("writer: the answer to HEAD states the length of a body that it does not have, if it is one") {
   CHECK(sent(Response(200, {{"Content-Length", "1000"}}, {}), true).find("Content-Length: 1000\r\n") !=
         std::string::npos);
