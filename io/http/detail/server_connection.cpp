@@ -34,7 +34,7 @@ void ServerConnection::leave_server(Stream* stream) {
   shared_.changed.pulse();
 }
 
-// HTTP/2 will be chosen here, by the protocol that ALPN agreed on.
+// The one place that chooses, by stream->agreed_protocol(). There is only HTTP/1.1 so far, which serves all.
 void make_server_connection(ServerShared& shared, Reactor& reactor, std::unique_ptr<Stream> stream,
                             Admission&& admission) {
   new Http1ServerConnection(shared, reactor, std::move(stream), std::move(admission));

@@ -44,6 +44,7 @@ class ContinuedStream final : public Stream {
   bool read_closed() const override { return stream_->read_closed(); }
   void reset_on_close() override { stream_->reset_on_close(); }
   bool encrypted() const override { return stream_->encrypted(); }
+  std::string_view agreed_protocol() const override { return stream_->agreed_protocol(); }
   bool serves(std::string_view host) const override { return stream_->serves(host); }
   std::string peer() const override { return stream_->peer(); }
   std::optional<HostKey> peer_host() const override { return stream_->peer_host(); }
