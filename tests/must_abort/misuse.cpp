@@ -8,6 +8,7 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/server.h>
 #include <escapement/io/http/url.h>
 #include <escapement/io/native/loop.h>
 #include <escapement/io/native/signals.h>
@@ -113,6 +114,21 @@ void misuse(int number) {
       Result<int> result = Error(Errc::reset, "why");
       Result<int> moved = std::move(result);
       (void)*result;
+      break;
+    }
+    case 16: {
+      Sim sim;
+      Scope scope(sim.reactor(), [](Error) {});
+      auto fails = [](http::Request) -> Task<http::Response> {
+        co_return Error(Errc::internal, "on purpose");
+      };
+      auto server = std::make_unique<http::Server>(fails);
+      server->on_failure = [&server](const Error&) { server.reset(); };
+      scope.spawn(server->listen(sim.network(), "s:80"));
+      sim.settle();
+      std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
+      (void)stream->write_now(as_bytes("GET / HTTP/1.1\r\nHost: s\r\n\r\n"));
+      sim.settle();
       break;
     }
     default: std::exit(3);
