@@ -48,6 +48,7 @@ void Http1ServerConnection::close() {
 
 Http1ServerConnection::~Http1ServerConnection() {
   Busy busy(*this);
+  waiting_ = nullptr;
   task_.reset();
   if (active_) active_->exchange.reset();
   upgrade_response_.reset();
@@ -203,9 +204,9 @@ void Http1ServerConnection::on_timeout(Limit limit) {
 }
 
 void Http1ServerConnection::abort_with_status(int status) {
+  waiting_ = nullptr;
   task_.reset();
   active_->exchange.reset();
-  waiting_ = nullptr;
   active_->watched = active_->reads_body = false;
   stream().watch(reactor_, nullptr);
   deadlines().clear();
@@ -326,7 +327,10 @@ Http1ServerConnection::Next Http1ServerConnection::on_head() {
   deadlines().lift(Limit::head);
   Exchange& exchange = active_->exchange.emplace();
   active_->reject_status = begin_exchange(exchange);
-  if (active_->reject_status != 0) return Next::reject;
+  if (active_->reject_status != 0) {
+    active_->exchange.reset();  // there is no request: a failure from here on is not the service's
+    return Next::reject;
+  }
   enter(State::handling);
   return exchange.handled() ? on_handled() : Next::await_handler;
 }

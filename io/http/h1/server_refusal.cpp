@@ -72,9 +72,10 @@ Task<Http1ServerConnection::TaskEnd> Http1ServerConnection::reject(int status) {
 // section 9.6): tells the client that no more comes, and reads on for a while.
 Task<> Http1ServerConnection::linger() {
   enter(State::lingering);
+  // Before shutdown_write, which waits over TLS if the client does not read.
+  deadlines().set(Limit::lingering, reactor_.precise_now() + linger_time);
   Result<> half_closed = co_await stream().shutdown_write().result();
   if (!half_closed) co_return;
-  deadlines().set(Limit::lingering, reactor_.precise_now() + linger_time);
   std::vector<std::byte> scratch(16 * KiB);
   for (std::size_t total = 0; total < linger_max;) {
     Result<std::size_t> count = co_await stream().read(scratch).result();

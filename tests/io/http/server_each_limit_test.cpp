@@ -151,6 +151,32 @@ TEST_CASE("limits: each of them is that of its option") {
   CHECK(world.failures == "timed_out: sending: nothing within 11s; ");
 }
 
+TEST_CASE("limits: a client that takes no end of a connection does not hold it for ever") {
+  // Over TLS the end is a record, which waits for room where the client does not read.
+  class Endless final : public Stream {
+   public:
+    explicit Endless(std::unique_ptr<Stream> inner) : inner_(std::move(inner)) {}
+    Task<> shutdown_write() override { return sleep(Duration::max()); }
+    bool readable_or_closed() override { return inner_->readable_or_closed(); }
+    std::string peer() const override { return "endless"; }
+    Task<std::size_t> read_task(MutableBytes into) override { return inner_->read_task(into); }
+    Task<> write_task(Bytes bytes) override { return inner_->write_task(bytes); }
+
+   private:
+    std::unique_ptr<Stream> inner_;
+  };
+  Sim sim;
+  http::Server server(serve);
+  PipeEnds ends = pipe();
+  Scope scope(sim.reactor());
+  scope.spawn(server.serve_connection(std::make_unique<Endless>(std::move(ends.second))));
+  REQUIRE(sim.run(ends.first->write(as_bytes("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))));
+  sim.advance(1s);
+  CHECK(server.statistics().open == 1);
+  sim.advance(2s);
+  CHECK(server.statistics().open == 0);
+}
+
 TEST_CASE("limits: a response that streams may take longer than its handler") {
   http::ServerOptions options;
   options.handler_timeout = 5s;

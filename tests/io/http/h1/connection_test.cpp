@@ -7,7 +7,7 @@
 #include <escapement/io/sim/sim.h>
 
 using namespace escapement;
-using http::detail::Connection;
+using http::detail::Http1Connection;
 
 namespace {
 
@@ -21,7 +21,7 @@ class NoWaits final : public http::detail::Waits {
 TEST_CASE("connection: one that is lent again has forgotten the end, the failure and the size of the last") {
   Sim sim;
   NoWaits waits;
-  Connection connection(http::Parser::Role::request, http::ParserLimits());
+  Http1Connection connection(http::Parser::Role::request, http::ParserLimits());
   {
     PipeEnds ends = pipe();
     connection.attach(*ends.second, waits);
