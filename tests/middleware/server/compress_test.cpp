@@ -333,30 +333,31 @@ TEST_CASE("compress: a stream that computes gives way within a millisecond, also
       *sim.run(test::ask(service, request("GET", "/", Headers{{"Accept-Encoding", "gzip"}})));
   CHECK(gunzip(answer.body) == std::string(500 * 8 * KiB, 'x'));
   CHECK(longest.length <= 1ms);
+}
 
-  namespace {
+namespace {
 
-  // One piece of unknown length, and a field behind it.
-  class Trailed final : public BodySource {
-   public:
-    Task<std::string> read() override { co_return std::exchange(piece_, {}); }
-    Headers trailers() override { return Headers{{"Digest", "1"}}; }
+// One piece of unknown length, and a field behind it.
+class Trailed final : public BodySource {
+ public:
+  Task<std::string> read() override { co_return std::exchange(piece_, {}); }
+  Headers trailers() override { return Headers{{"Digest", "1"}}; }
 
-   private:
-    std::string piece_ = long_text(5'000);
+ private:
+  std::string piece_ = long_text(5'000);
+};
+
+}  // namespace
+
+TEST_CASE("compress: the fields behind a body stay behind it") {
+  const auto digest = [](const Service& service, Request asking) -> Task<std::string> {
+    Response response = co_await service(std::move(asking));
+    std::string bytes = co_await response.body.text(1 * MiB);
+    CHECK(gunzip(bytes) == long_text(5'000));
+    co_return std::string(response.body.trailers().get_or("digest", "none"));
   };
-
-  }  // namespace
-
-  TEST_CASE("compress: the fields behind a body stay behind it") {
-    const auto digest = [](const Service& service, Request asking) -> Task<std::string> {
-      Response response = co_await service(std::move(asking));
-      std::string bytes = co_await response.body.text(1 * MiB);
-      CHECK(gunzip(bytes) == long_text(5'000));
-      co_return std::string(response.body.trailers().get_or("digest", "none"));
-    };
-    Sim sim;
-    const Service service = answering(200, text_plain, [] { return Body(std::make_unique<Trailed>()); });
-    Request asking = request("GET", "/", Headers{{"Accept-Encoding", "gzip"}});
-    CHECK(*sim.run(digest(layered(Compress{}, service), std::move(asking))) == "1");
-  }
+  Sim sim;
+  const Service service = answering(200, text_plain, [] { return Body(std::make_unique<Trailed>()); });
+  Request asking = request("GET", "/", Headers{{"Accept-Encoding", "gzip"}});
+  CHECK(*sim.run(digest(layered(Compress{}, service), std::move(asking))) == "1");
+}
