@@ -194,7 +194,7 @@ class Threads(unittest.TestCase):
             code, _, said = serve.stop()
             self.assertLess(time.monotonic() - began, 5)
             self.assertEqual(code, 0)
-            self.assertIn("6 cut", said)
+            self.assertIn("6 aborted", said)
             for wire in wires:
                 wire.close()
 
