@@ -118,8 +118,9 @@ std::optional<Result<Outcome>> take_first(std::tuple<ChildTask<T>...>& children,
 
 }  // namespace detail
 
-// Runs all tasks concurrently and yields their values in order. The first failure cancels the others and is
-// reported once their frames are destroyed. Destroying the returned task destroys them all.
+// Runs all tasks concurrently and yields their values in order. A failure, the first in the list if several
+// fail in one turn, cancels the others and is reported once their frames are destroyed. Destroying the
+// returned task destroys them all.
 template <class... T>
 Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
   std::tuple<detail::ChildTask<T>...> children{detail::ChildTask<T>(std::move(tasks))...};

@@ -51,7 +51,8 @@ Task<T> within(Duration limit, LimitName name, Task<T> task, Instant began = Ins
 }  // namespace detail
 
 // Runs `task`. Yields its value, or fails with Errc::timed_out (TimeLimit::operation) when `limit` has passed
-// since the call, never before. By then the task has been cancelled and its frame is gone.
+// since the returned task was started, never before. By then the task has been cancelled and its frame is
+// gone.
 //
 // The task wins ties: one that finishes at once wins even against a limit of zero (no timer is touched then),
 // and so does one that finishes in the turn in which the limit expires. Nested limits act independently, so
