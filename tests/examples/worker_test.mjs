@@ -25,7 +25,7 @@ await test("it relays", async () => {
   equal(await response.text(), "from the origin");
 });
 
-await test("an origin that is too slow is a failure of this request", async () => equal((await ask("/never")).status, 500));
+await test("an origin that is too slow is a failure of this request", async () => equal((await ask("/never")).status, 503));
 
 workerd.stop();
 origin.closeAllConnections();
