@@ -541,7 +541,7 @@ export async function run(module, name, input = "", options) {
   return context.result();
 }
 
-// Whether a host's requests can be aborted at all: workerd says where not, and there the look costs.
+// True if a host's requests can be aborted at all: workerd says where not, and there the look costs.
 const abortable = flags?.enable_request_signal !== false;
 
 // A Worker's handlers for a module that has an ESC_WORKER.

@@ -1,8 +1,8 @@
 #include <escapement/wasm_glue/host_fetch.h>
 
 #include <escapement/core/detail/number.h>
-#include <escapement/io/http/detail/progress.h>
 #include <escapement/io/http/h1/writer.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>

@@ -4,7 +4,7 @@
 #include <new>
 
 #include <escapement/core/bytes.h>
-#include <escapement/core/detail/room.h>
+#include <escapement/core/detail/room_for.h>
 
 namespace escapement::wasm {
 

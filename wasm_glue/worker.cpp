@@ -29,7 +29,7 @@ class Exchange final : public RequestEvents {
     if (stalled_) co_return std::move(bytes).error().context("reading the request's body");
     co_return co_await std::move(bytes);
   }
-  // Whether the last read of it took too long.
+  // Returns whether the last read of it took too long.
   bool stalled() const { return stalled_; }
 
   // Until the response's reader asks for more.

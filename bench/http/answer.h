@@ -1,4 +1,4 @@
-// What every bench server of ours answers, byte for byte where it writes heads itself.
+// The response of every bench server of ours, byte for byte where it writes heads itself.
 
 #pragma once
 

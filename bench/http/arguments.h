@@ -1,4 +1,4 @@
-// How the load programs read their command lines: PORT, flags, and options with a value.
+// The load programs' command lines: PORT, flags, and options with a value.
 
 #pragma once
 

@@ -1,7 +1,7 @@
 // A server with something that could keep its other clients waiting, for tools/bench_http --fair. GET / is
 // answered at once. `bench_fair yield`: beside a task that computes for a millisecond and yields, again and
-// again. `bench_fair gzip FOLDER`: the files of a folder are compressed for whoever accepts that. `bench_fair
-// tls CERTIFICATE KEY`: a second port, on the second line, answers over TLS with 512 MiB.
+// again. `bench_fair gzip FOLDER`: the files of a folder are compressed for clients that accept that.
+// `bench_fair tls CERTIFICATE KEY`: a second port, on the second line, answers over TLS with 512 MiB.
 
 #include <algorithm>
 #include <cstdlib>

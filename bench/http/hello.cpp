@@ -2,7 +2,7 @@
 // they are by default, and a coroutine for a Service. `bench_hello async` awaits something before it answers.
 // `bench_hello attack SECONDS` is for bench_attack: it reads bodies, has more to say than anybody will read,
 // and its limits in time are that short, where by default they are 10 to 75 s. `bench_hello tls CERTIFICATE
-// KEY` is the plain one over TLS, and `bench_hello tls-big CERTIFICATE KEY` answers with 64 MiB.
+// KEY` is the plain one over TLS, and `bench_hello tls-big CERTIFICATE KEY` responds with 64 MiB.
 
 #include <cstdlib>
 #include <optional>

@@ -1,4 +1,4 @@
-// What the bench programs that stand on bare system calls share: sockets, the clock, a stop signal, and
+// Shared by the bench programs on bare system calls: sockets, the clock, a stop signal, and
 // saying where one listens.
 
 #pragma once
@@ -32,7 +32,7 @@ inline std::int64_t now() {
   return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
 }
 
-// What the whole process has taken so far, nanoseconds; exact even while it runs.
+// Returns the CPU time of the whole process so far, in nanoseconds; exact even while it runs.
 inline std::int64_t cpu_of(int pid) {
   clockid_t clock{};
   timespec time{};
@@ -61,7 +61,7 @@ inline void set_option(int fd, int level, int name) {
   if (::setsockopt(fd, level, name, &on, sizeof on) != 0) fail("setsockopt");
 }
 
-// What the runner waits for: the port, on a line of its own.
+// Prints the line that the runner waits for: the port, on a line of its own.
 inline void say_port(std::uint16_t port) {
   std::printf("%u\n", port);
   std::fflush(stdout);

@@ -1,4 +1,4 @@
-// How the bench programs on our own reactor end: with SIGTERM, in good order.
+// Ends the bench programs on our own reactor in good order at SIGTERM.
 
 #pragma once
 

@@ -29,7 +29,7 @@ class SortedVector {
   void cancel(std::uint32_t id) {
     std::erase_if(entries_, [&](const Entry& entry) { return entry.id == id; });
   }
-  // What is due, in order; deadlines count as rounded up to `resolution`.
+  // Returns the entries that are due, in order; deadlines count as rounded up to `resolution`.
   std::vector<Entry> step(Ns now, Ns resolution) {
     std::vector<Entry> due;
     std::erase_if(entries_, [&](const Entry& entry) {
@@ -131,7 +131,7 @@ std::string agree(std::uint64_t seed) {
   return Agreement<C>(seed).run(20'000);
 }
 
-// What a contender promises about order, in words.
+// Returns the contender's promise about order, in words.
 template <class C>
 std::string order_promised() {
   std::string order = C::resolution == 1 ? "by ns" : C::resolution == microsecond ? "by us" : "by ms";

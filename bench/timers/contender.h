@@ -1,4 +1,4 @@
-// What a contender is, and how the runner sees it.
+// The interface of a contender, as the runner sees it.
 //
 // A contender is a class around one timer structure, with the thinnest adapter that its public interface
 // allows. Every task (tasks.h) is a template over it:
@@ -57,11 +57,11 @@ struct Workload {
   bool brief;                        // only to see that it runs
 
   Ns delay(std::size_t i) const { return delays[i & (delays.size() - 1)]; }
-  // How often to repeat something that does `operations` things, for a sample that is long enough.
+  // Returns how often to repeat something that does `operations` things, for a sample that is long enough.
   int repetitions(double operations) const;
 };
 
-// What one run of a task found: by metric. ns an operation, except where the name says otherwise.
+// The results of one run of a task, by metric. ns an operation, except where the name says otherwise.
 using Sample = std::map<std::string, double>;
 
 // The steps of the task `worst`: per step the shortest time of all rounds so far.

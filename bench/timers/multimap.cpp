@@ -1,4 +1,4 @@
-// What one writes first: std::multimap from deadline to timer. Exact, and nodes all over the heap.
+// The obvious first implementation: std::multimap from deadline to timer. Exact, and nodes all over the heap.
 
 #include <map>
 

@@ -23,7 +23,7 @@ inline constexpr Ns second = 1'000'000'000;
 // Where every contender's clock begins. Small enough for libev, whose times are seconds in a double.
 inline constexpr Ns start_time = 1'000 * second;
 
-// What the clock shows, to everybody in this program.
+// The time that the clock shows to everybody in this program.
 inline Ns virtual_time = start_time;
 
 // The real monotonic clock, for measuring.

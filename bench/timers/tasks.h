@@ -363,8 +363,9 @@ inline double bytes_allocated() {
   return static_cast<double>(info.uordblks + info.hblkhd);
 }
 
-// What N armed timers take, all included: the user's handle and everything that was allocated, with malloc's
-// own share. `bytes_churn`: the same after 4 N requests with 100 in flight, each a fresh timer of 30 s.
+// Measures the memory of N armed timers, all included: the user's handle and everything that was allocated,
+// with malloc's own share. `bytes_churn`: the same after 4 N requests with 100 in flight, each a fresh timer
+// of 30 s.
 template <class C>
 class Bytes {
  public:

@@ -1,5 +1,5 @@
 // The wheel inside a wasm module, in bulk, for wasm.mjs to compare with the host's setTimeout and
-// clearTimeout. Each task answers with ns a pair of schedule and cancel, by the host's clock.
+// clearTimeout. Each task returns ns a pair of schedule and cancel, by the host's clock.
 
 #include <malloc.h>
 

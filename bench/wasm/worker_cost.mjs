@@ -1,4 +1,4 @@
-// What a Worker in C++ costs beside the same Worker in plain JavaScript, in workerd:
+// Measures the cost of a Worker in C++ beside the same Worker in plain JavaScript, in workerd:
 //
 //   node bench/wasm/worker_cost.mjs [PROBE.wasm] [--rounds N] [--json]
 //

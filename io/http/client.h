@@ -22,11 +22,12 @@ using Encrypt = std::function<Task<std::unique_ptr<Stream>>(std::unique_ptr<Stre
 struct ClientOptions {
   // Open connections to one origin; further requests wait in line, first come, first served.
   std::size_t connections_per_host_max = 8;
-  // For how long a request waits in line; then it fails with timed_out (TimeLimit::queue), nothing sent.
+  // The time for which a request may wait in line; then it fails with timed_out (TimeLimit::queue), nothing
+  // sent.
   Duration queue_timeout = 30s;
-  // How long an unused connection is kept. Less where the server announces less (Keep-Alive: timeout), by a
-  // margin of 2 s, so that the server's close and our next request do not meet on the way. The default is
-  // less than what servers usually keep (75 s: ours, nginx).
+  // The time for which an unused connection is kept. Less where the server announces less (Keep-Alive:
+  // timeout), by a margin of 2 s, so that the server's close and our next request do not meet on the way. The
+  // default is less than what servers usually keep (75 s: ours, nginx).
   Duration idle_timeout = 60s;
   // Unused connections in all, to whatever origins: the one unused longest is closed for one more. They are
   // closed, too, where a new connection finds no descriptor or no memory. 0: none is kept.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include <escapement/core/detail/room.h>
+#include <escapement/core/detail/room_for.h>
 #include <escapement/io/http/detail/characters.h>
 
 namespace escapement::http {

@@ -46,7 +46,7 @@ struct ServerOptions {
   // proxy.
   std::size_t connections_per_peer_max = 1'000;
   std::uint64_t requests_per_connection_max = 100'000;  // the last response says "close"
-  // Whether a client that has ended its direction (RFC 9112 section 9.6) still gets the response that its
+  // True: a client that has ended its direction (RFC 9112 section 9.6) still gets the response that its
   // handler is working on. By default it counts as disconnected, and the handler is cancelled as soon as it
   // waits for something: a client that closed its socket, or was killed, looks the same until something is
   // sent to it, and its handler would work for nobody. nginx (proxy_ignore_client_abort), Go's net/http and

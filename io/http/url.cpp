@@ -113,7 +113,7 @@ std::string as_browsers_read(std::string_view reference, bool absolute) {
   return text;
 }
 
-// How many dots a segment consists of, also encoded ones; 0 where it has anything else.
+// Returns how many dots a segment consists of, also encoded ones; 0 where it has anything else.
 int dots(std::string_view segment) {
   int count = 0;
   while (!segment.empty()) {
@@ -420,7 +420,7 @@ Result<Url> Url::of_request(const Origin& origin, std::string_view target) {
 
 namespace {
 
-// Whether it begins with a scheme: the URL standard takes "a b:c" and "1:2" for paths.
+// Returns whether it begins with a scheme: the URL standard takes "a b:c" and "1:2" for paths.
 bool has_scheme(std::string_view reference) {
   const std::size_t colon = reference.find(':');
   if (colon == reference.npos || colon == 0 || !is_letter(reference[0])) return false;

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include <escapement/core/detail/check.h>
+#include <escapement/io/native/detail/system.h>
+#include <escapement/io/native/detail/wake_fd.h>
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/io/native/precision.h>
-#include <escapement/io/native/system.h>
-#include <escapement/io/native/wake_fd.h>
 
 struct epoll_event;
 

@@ -18,7 +18,7 @@ namespace escapement {
 struct LoopOptions {
   // "epoll" or "poll"; empty: the default chosen when the library was built (CMake option ESC_BACKEND).
   std::string backend;
-  // How precisely timers fire; the default costs nothing.
+  // The precision of timers; the default costs nothing.
   Precision precision;
   TcpOptions tcp;
 };

@@ -9,11 +9,11 @@
 #include <memory>
 #include <vector>
 
+#include <escapement/io/native/detail/system.h>
+#include <escapement/io/native/detail/wake_fd.h>
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/io/native/precision.h>
-#include <escapement/io/native/system.h>
-#include <escapement/io/native/wake_fd.h>
 
 namespace escapement {
 

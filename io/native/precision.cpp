@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/detail/check.h>
-#include <escapement/io/native/system.h>
+#include <escapement/io/native/detail/system.h>
 
 namespace escapement {
 

@@ -53,7 +53,7 @@ Result<> check(const Precision& precision);
 
 namespace detail {
 
-// How long the pollers ask the kernel to sleep. Begins with the first wait on a thread.
+// Plans the sleeps that the pollers ask of the kernel. Begins with the first wait on a thread.
 class SleepPlan {
  public:
   // `precision` is within its bounds (checked).
@@ -66,9 +66,9 @@ class SleepPlan {
     if (__builtin_expect(!begun_, 0)) begin_here();
   }
 
-  // How long to ask the kernel to sleep when a deadline is `left` away: less than that, so that several
-  // sleeps may lead to one deadline; zero within reach of `spin`. The reactor then takes turn after turn,
-  // which keeps what is about to fire in the caches, too.
+  // Returns the time to ask the kernel to sleep when a deadline is `left` away: less than that, so that
+  // several sleeps may lead to one deadline; zero within reach of `spin`. The reactor then takes turn after
+  // turn, which keeps what is about to fire in the caches, too.
   Duration ask(Duration left) const;
 
  private:

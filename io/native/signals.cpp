@@ -5,8 +5,8 @@
 
 #include <cerrno>
 
+#include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/posix.h>
-#include <escapement/io/native/system.h>
 
 namespace escapement {
 

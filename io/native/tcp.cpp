@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <deque>
 
+#include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/posix.h>
-#include <escapement/io/native/system.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 

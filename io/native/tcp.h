@@ -13,7 +13,7 @@ namespace escapement {
 
 struct TcpOptions {
   ResolverOptions resolver;
-  // How many connections the kernel completes before they are accepted.
+  // The number of connections that the kernel completes before they are accepted.
   int backlog = 1024;
   // Lets several listeners share one address, those of other loops and of other processes of this user: the
   // kernel spreads connections over them. Listening at an address that is taken by such a listener is then

@@ -1,4 +1,4 @@
-// Whether to try again, and when: the decisions of Retry as pure functions, without clock or I/O.
+// Decides whether to try again, and when: the decisions of Retry as pure functions, without clock or I/O.
 //
 // The table (`safe` = GET HEAD OPTIONS TRACE QUERY; `idempotent` = safe, PUT, DELETE, or a request with an
 // Idempotency-Key, or all requests where the caller says so):
@@ -53,8 +53,9 @@ class Attempt {
   const Error* error_ = nullptr;
 };
 
-// Whether to try again, and the least time to wait when the server named one (zero means at once). Without
-// it, Retry waits for the backoff's delay, which begins with `backoff_min` unless that is zero.
+// The decision whether to try again, and the least time to wait when the server named one (zero means at
+// once). Without it, Retry waits for the backoff's delay, which begins with `backoff_min` unless that is
+// zero.
 struct RetryDecision {
   bool again = false;
   std::optional<Duration> server_delay;

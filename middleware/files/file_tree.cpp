@@ -1,12 +1,12 @@
 #include <escapement/middleware/files/file_tree.h>
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+#include <escapement/io/native/detail/system.h>
 
 namespace escapement::http {
 
@@ -58,15 +58,12 @@ Result<FileTree> FileTree::open(const std::string& root, Containment containment
 
 posix::Fd FileTree::open_below(const std::string& path) const {
   if (containment_ == Containment::walk) return walk(path);
-  open_how how{};
-  how.flags = flags;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   for (int races = 0;;) {
-    const long fd = ::syscall(SYS_openat2, root_.get(), path.c_str(), &how, sizeof how);
-    if (fd >= 0) return posix::Fd(static_cast<int>(fd));
+    posix::Fd opened = posix::open_beneath(root_.get(), path.c_str(), flags);
+    if (opened) return opened;
     if (errno == EINTR || (errno == EAGAIN && ++races < races_max)) continue;
-    // The kernel is too old, or a sandbox does not know the call. EPERM may also concern the file itself; the
-    // walk then ends with the same error.
+    // The system lacks the call, or a sandbox does not know the call. EPERM may also concern the file itself;
+    // the walk then ends with the same error.
     if (errno == ENOSYS || errno == EPERM) return walk(path);
     return posix::Fd();
   }

@@ -23,7 +23,7 @@ struct OpenFile {
   }
 };
 
-// How a path is kept below the folder.
+// The way in which a path is kept below the folder.
 enum class Containment {
   // By the kernel: openat2 with RESOLVE_BENEATH (Linux 5.6). Symbolic links may point below the folder, by
   // relative paths. Falls back to `walk` where the kernel lacks it.

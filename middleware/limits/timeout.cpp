@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/detail/defer.h>
-#include <escapement/io/http/detail/progress.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {

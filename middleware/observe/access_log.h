@@ -39,7 +39,7 @@ std::string combined_line(const AccessLogEntry& entry);
 // as if they were Latin-1.
 std::string json_line(const AccessLogEntry& entry);
 
-// How much of a query is logged, in the target and in the referer.
+// The part of a query that is logged, in the target and in the referer.
 enum class LoggedQuery {
   all,
   names,  // "?token=*&page=*": values are often secrets

@@ -102,7 +102,7 @@ Task<> hold(Semaphore& semaphore, Event& release, std::string& log, char name) {
   co_await release.wait();
 }
 
-// What a semaphore must do, in three lists.
+// A model of the semaphore, in three lists.
 class SemaphoreModel {
  public:
   explicit SemaphoreModel(std::size_t permits) : free_(permits) {}

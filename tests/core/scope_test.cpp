@@ -253,7 +253,7 @@ TEST_CASE("JoinHandle: whoever waits for it may be cancelled, and the task goes 
   CHECK(log == "x");
 }
 
-// --- Who owns a scope may go with it, in the middle of it
+// --- The owner of a scope may go with it, in the middle of it
 
 namespace {
 

@@ -21,7 +21,7 @@ TEST_CASE("SystemTime: texts go there and back") {
        {"Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
     CHECK(SystemTime::parse_http_date(text, time)->unix_milliseconds() == 784111777'000);
   }
-  // What is sent besides the three forms.
+  // Dates that are sent besides the three forms.
   for (const char* text :
        {"Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 UT", "Sun, 06 Nov 1994 08:49:37 Z",
         "Sun, 06 Nov 1994 08:49:37 -0000", "Sun, 06 Nov 1994 08:49:37 +0000",

@@ -1,4 +1,4 @@
-// What a turn runs and how long it goes on: beside tasks that compute and yield, or wake each other, events
+// The bounds of a turn: beside tasks that compute and yield, or wake each other, events
 // and timers wait no longer than core/reactor.h says.
 
 #include <algorithm>

@@ -16,7 +16,7 @@ using namespace escapement;
 
 namespace {
 
-// What is written to standard error while it lives.
+// Captures standard error while it lives.
 class StandardError {
  public:
   StandardError() : file_(std::tmpfile()), before_(::dup(2)) { ::dup2(::fileno(file_), 2); }

@@ -44,7 +44,7 @@ bool take_chunks(std::string_view& bytes, std::string& content) {
 bool take_body(std::string_view head, std::string_view& bytes, std::string& content) {
   if (field(head, "Transfer-Encoding") == "chunked") return take_chunks(bytes, content);
   if (const auto length = field(head, "Content-Length")) return take(bytes, number(*length), content);
-  content += bytes;  // to the end of the connection, which only whoever saw that end can judge
+  content += bytes;  // to the end of the connection, which only a client that saw that end can judge
   bytes = {};
   const auto length = field(head, "X-Length");
   return !length || number(*length) == content.size();

@@ -1,4 +1,4 @@
-// What a client has received, taken apart by itself: no parser of the library is trusted with it.
+// Takes apart the bytes that a client has received, by itself: no parser of the library is trusted with it.
 
 #pragma once
 

@@ -1,4 +1,5 @@
-// Who talks to the server of a lifecycle game, by bytes or by a Client, and an origin that answers badly.
+// The clients that talk to the server of a lifecycle game, by bytes or by a Client, and an origin that
+// answers badly.
 
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
@@ -47,7 +48,7 @@ std::string chunks(Random& random) {
   return body + (random.one_in(2) ? "0\r\n\r\n" : "0\r\nX-Trailer: t\r\n\r\n");
 }
 
-// What a client sends, and what a reader of the answers has to know of it.
+// The bytes that a client sends, and what a reader of the answers has to know of it.
 struct Script {
   std::string bytes;
   std::vector<bool> heads;  // of each request: whether it is HEAD
@@ -137,7 +138,7 @@ void check(LifecycleWorld& world, const Received& received, const Script& script
   }
 }
 
-// What is no HTTP, or no TLS: a single byte, part of a record, a word.
+// Sends bytes that are neither HTTP nor TLS: a single byte, part of a record, a word.
 Task<> speak_nonsense(Stream& stream, Random& random) {
   static constexpr std::string_view words[] = {
       "\x17", std::string_view("\x16\x03\x01\x40", 4), "G", "GET /", "\r\n", "PRI * HTTP/2.0\r\n\r\n"};
@@ -148,7 +149,7 @@ Task<> speak_nonsense(Stream& stream, Random& random) {
 
 enum class Leaving { silent, closes, resets, half_closes, nonsense, nonsense_below };
 
-// How a client goes on after its script. True: it is to close now.
+// Continues a client after its script. Returns true if it is to close now.
 Task<bool> leave(Stream& stream, Stream& under, Random& random) {
   switch (static_cast<Leaving>(random.up_to(5))) {
     case Leaving::silent: co_return false;

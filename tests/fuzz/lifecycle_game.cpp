@@ -97,7 +97,7 @@ Task<> run_out(Call call, int number, Random& random) {
   co_await sleep(Duration(100us) * static_cast<std::int64_t>(random.up_to(30)));
 }
 
-// What befalls the server, at some instant.
+// Does something to the server, at some instant.
 Task<> befall(LifecycleWorld& world, std::uint64_t seed) {
   Random random(seed);
   const Duration grace = Duration(1ms) * static_cast<std::int64_t>(random.up_to(20));

@@ -1,4 +1,4 @@
-// What the handlers of a lifecycle game do, as the path of the request says.
+// The handlers of a lifecycle game, as the path of the request says.
 
 #include <stdexcept>
 
@@ -34,7 +34,7 @@ class Pieces final : public http::BodySource {
   bool breaks_;
 };
 
-// What an access log's entry is: told when the body goes.
+// An entry of an access log: notified when the body goes.
 class Entry final : public http::BodyAttachment {
  public:
   explicit Entry(LifecycleWorld& world) : world_(world), alive_(world.alive) {}

@@ -42,7 +42,7 @@ struct LifecycleWorld {
   void found(const std::string& what) {
     if (wrong.empty()) wrong = what;
   }
-  // An observer was told of something, and may end the server.
+  // Called when an observer was notified, and may end the server.
   void told();
 
   LifecycleKind kind;

@@ -22,9 +22,9 @@ constexpr int timers_max = 2'600;
 
 constexpr std::array<std::int64_t, 8> starts{0,     1'000'000'007,     (tick << 11) - tick - 5,   earliest,
                                              -tick, latest - 2 * tick, latest - (tick << 11) - 1, latest};
-// How far from a boundary.
+// Distances from a boundary.
 constexpr std::array<std::int64_t, 8> deltas{0, -1, 1, -tick, tick, tick / 2, -tick * 64, tick - 1};
-// How far apart the timers of a burst are.
+// Distances between the timers of a burst.
 constexpr std::array<std::int64_t, 8> strides{0,          1, -1, tick / 8, -tick / 8, tick, tick * 2048 / 64,
                                               tick * 2048};
 
@@ -52,7 +52,7 @@ struct Moment {
   std::uint8_t delta;
 };
 
-// What a timer does when it fires, once: as the continuation of a sleep would.
+// The action of a timer when it fires, once: as the continuation of a sleep would.
 struct Reaction {
   std::uint8_t what;
   int other;
@@ -188,7 +188,7 @@ class WheelGame {
     } while (wrong_.empty() && pair_.wheel.unfinished(now_));
     if (pair_.model.is_due(now_)) differ("the wheel left a timer that is due");
   }
-  // What one call made due is the beginning of what the model has.
+  // Checks that the entries which one call made due are the beginning of what the model has.
   void compare(List<Runnable>& due) {
     for (const Runnable& runnable : due) {
       if (!pair_.model.is_due(now_)) return differ("the wheel fired a timer that is not due");

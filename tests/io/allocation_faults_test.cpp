@@ -42,7 +42,7 @@ class RawClient {
   ~RawClient() { ::close(fd_); }
 
   void send(std::string_view text) const { ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL); }
-  // What has come is looked at for its end; the first 12 bytes are kept.
+  // Returns whether the end has come; the first 12 bytes are kept.
   bool ended() {
     for (;;) {
       char room[4096];
@@ -208,7 +208,7 @@ TEST_CASE("allocation faults: whichever fails, a call comes to an end, and the c
         failed = fault.count() != 0;
       }
       if (!failed) CHECK(*outcome);
-      // What is kept has its limit.
+      // The kept bytes have their limit.
       REQUIRE(world.loop->run(rest()));
       CHECK(client.idle_connections() == 0);
       Result<std::string> text = world.loop->run(post(client, url));

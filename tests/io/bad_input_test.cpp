@@ -1,4 +1,5 @@
-// What the public entries of io/http and the layers answer to input that is wrong, where no other test asks.
+// The errors of the public entries of io/http and the layers for input that is wrong, where no other test
+// asks.
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
-// What headers call "checked": each misuse, by number, must end the program with a sentence that names the
-// check.  misuse NUMBER
+// The misuses that headers call "checked": each, by number, must end the program with a sentence that names
+// the check.  misuse NUMBER
 
 #include <csignal>
 #include <cstdlib>

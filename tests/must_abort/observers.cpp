@@ -36,7 +36,7 @@ Task<http::Response> later(http::Request request, const http::Service& next) {
 }
 
 struct World {
-  // Once: what is destroyed then may tell of it.
+  // Once: what is destroyed then may report it.
   void told() {
     if (std::exchange(tells, false)) scope->cancel();
   }
@@ -102,7 +102,7 @@ struct World {
     scope->cancel();
   }
 
-  // A TLS server's, told of a handshake that fails.
+  // A TLS server's observer, called for a handshake that fails.
   void run_tls(bool by_hand) {
     TlsServerOptions options;
     options.identities.push_back(

@@ -1,5 +1,5 @@
-// What a parameter refers to has to live as long as the task: with -DESC_CORO_CHECKS clang says where it does
-// not.
+// The target of a reference parameter has to live as long as the task: with -DESC_CORO_CHECKS clang says
+// where it does not.
 #include <string>
 
 #include <escapement/core/scope.h>

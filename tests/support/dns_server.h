@@ -44,7 +44,7 @@ inline void append_u16(std::string& to, unsigned value) {
   to += static_cast<char>(value & 0xff);
 }
 
-// An answer with `code` (0 fine, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED) and addresses of the asked type.
+// A DNS message with `code` (0 NOERROR, 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED) and addresses of the asked type.
 inline std::string dns_answer(const DnsQuestion& question, int code,
                               const std::vector<std::string>& addresses, bool truncated = false) {
   std::string message;

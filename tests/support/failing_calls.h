@@ -1,4 +1,4 @@
-// System calls that fail on demand, whoever makes them: the linker's --wrap leads every call of io_test here
+// System calls that fail on demand in every caller: the linker's --wrap leads every call of io_test here
 // (tests/CMakeLists.txt).
 
 #pragma once
@@ -30,7 +30,7 @@ class FailingCall {
   FailingCall(const FailingCall&) = delete;
   ~FailingCall();
 
-  // How many did.
+  // Returns how many failed.
   long count() const;
 
  private:

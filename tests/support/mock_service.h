@@ -12,7 +12,7 @@
 
 namespace escapement::test {
 
-// What the mock does with one request: waits, then answers or fails.
+// The mock's action for one request: waits, then answers or fails.
 struct Step {
   explicit Step(int s, http::Headers h = {}, Duration d = {}) : status(s), headers(std::move(h)), delay(d) {}
   explicit Step(Error e, Duration d = {}) : error(std::move(e)), delay(d) {}

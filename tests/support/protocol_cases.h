@@ -23,7 +23,7 @@ struct ProtocolCase {
   bool answers_head = false;
 };
 
-// What cases with `small_limits` are for.
+// The limits for the cases with `small_limits`.
 inline http::ParserLimits small_limits() {
   http::ParserLimits limits;
   limits.head_bytes_max = 200;

@@ -1,4 +1,4 @@
-// What tests of the server look at that talk to it by bytes, in simulated time.
+// Helpers for tests that talk to the server by bytes, in simulated time.
 
 #pragma once
 
@@ -21,7 +21,7 @@ inline std::string statuses(std::string_view answers) {
   return found;
 }
 
-// What comes within `length`; behind it " end" or " reset" where that came too.
+// Returns the bytes that come within `length`; behind it " end" or " reset" where that came too.
 inline std::string read_for(Sim& sim, Stream& stream, Duration length) {
   const auto read_into = [](Stream& stream, std::string& all) -> Task<> {
     std::vector<std::byte> room(4096);

@@ -1,4 +1,4 @@
-// What tests of streams send and receive with.
+// Sends and receives in tests of streams.
 
 #pragma once
 

@@ -109,7 +109,7 @@ Task<> operations_are_tasks_where_tasks_are_wanted(StreamWorld& world) {
   }
 }
 
-// Whoever always finds bytes, or room, would keep everybody else waiting.
+// A task that always finds bytes, or room, lets others run.
 Task<> who_never_waits_lets_others_run(StreamWorld& world) {
   StreamPair pair = co_await world.open();
   auto count_turns = [](int& turns) -> Task<> {
@@ -153,7 +153,7 @@ Task<> cancelling_reads_loses_no_bytes(StreamWorld& world) {
   CHECK((got == sent));
 }
 
-// Whoever reads sees what came for it, though others read into the same memory.
+// A reader sees the bytes that came for it, though others read into the same memory.
 Task<> readers_may_share_their_memory(StreamWorld& world) {
   constexpr std::size_t readers = 5, length = 30'000;
   std::vector<StreamPair> pairs;

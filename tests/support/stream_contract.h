@@ -1,4 +1,4 @@
-// What every Stream must do. One body for all kinds (streams.h); each case gets a world of its own.
+// The contract of every Stream. One body for all kinds (streams.h); each case gets a world of its own.
 
 #pragma once
 

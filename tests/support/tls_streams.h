@@ -40,7 +40,7 @@ StreamKind tls_over(const StreamKind& kind, TlsVersion version);
 
 std::string outcome_text(const Result<>& outcome);
 
-// How both ends of a handshake fared.
+// The outcome of a handshake at both ends.
 struct Outcome {
   Outcome(Result<TlsInfo> c, Result<TlsInfo> s) : client(std::move(c)), server(std::move(s)) {}
   Result<TlsInfo> client;

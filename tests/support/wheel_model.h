@@ -13,7 +13,7 @@
 
 namespace escapement::test {
 
-// What becomes ready when a timer is due: it knows which one it was.
+// Becomes ready when a timer is due: it knows which one it was.
 struct Fired final : Runnable {
   int id = 0;
   void run() override {}
@@ -51,7 +51,8 @@ class World {
     } while (unfinished(now));
     return ids;
   }
-  // Whether `advance` has left something for its next call. At the end of time `next()` cannot say so.
+  // Returns whether `advance` has left something for its next call. At the end of time `next()` cannot say
+  // so.
   bool unfinished(std::int64_t now) {
     return wheel.next().nanoseconds() <= now && (now != INT64_MAX || wheel.size() != 0);
   }

@@ -40,7 +40,7 @@ std::vector<std::int64_t> interesting_offsets() {
   return offsets;
 }
 
-// How much to do, from the environment: more than in everyday runs.
+// Returns how much to do, from the environment: more than in everyday runs.
 std::uint64_t number_wanted(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
@@ -354,7 +354,7 @@ class RandomLife {
   }
 
  private:
-  // Of any size: as many small ones as large ones.
+  // Returns a length of any size: as many small ones as large ones.
   std::int64_t any_length() { return static_cast<std::int64_t>(random_.next() >> (1 + random_.up_to(62))); }
   std::int64_t offset() {
     if (random_.one_in(4)) return offsets_[random_.up_to(offsets_.size() - 1)];

@@ -1,4 +1,4 @@
-// What bodies do when they are slow, the same in every host: servers for it, and the checks.
+// Slow bodies, the same in every host: servers for it, and the checks.
 
 import http from "node:http";
 import { equal, test, that } from "./check.mjs";

@@ -1,4 +1,4 @@
-// What may go wrong between JavaScript and the module, in whichever host this is loaded: a failure costs what it
+// Failures between JavaScript and the module, in whichever host this is loaded: a failure costs what it
 // concerns and nothing else, its text arrives, and nothing stays behind. No imports: it runs inside the hosts.
 //
 // boundary(glue, module, origin, refusing, host) yields [name, what went wrong or null] for each case.
@@ -302,7 +302,7 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     equal(await response?.text(), "200 hello");
   });
 
-  // --- What the host holds.
+  // --- Things that the host holds.
 
   await test("a request's body is a copy, which the host may keep", async () => {
     const fetch = async (url, { body }) => new Response(String(body.buffer.byteLength));
@@ -460,7 +460,7 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     equal(await fields("GET " + origin + "/gzip-length"), "42");
     has(await fields("HEAD " + origin + "/gzip-length"), "content-encoding=gzip;");
     equal(await fields("GET " + origin + "/odd-coding"), "content-encoding=rot13;content-length=4;4");
-    // Whether this host decodes zstd or not: the body and its fields agree.
+    // This host may or may not decode zstd: the body and its fields agree.
     const zstd = await fields("GET " + origin + "/zstd");
     that(zstd === "13" || zstd.startsWith("content-encoding=zstd;content-length=22;22"), zstd);
   });

@@ -43,7 +43,7 @@ class FakeContext {
   FakeContext(const FakeContext&) = delete;
   ~FakeContext() { close(); }
 
-  // What the last step asked for.
+  // The delay that the last step asked for.
   double delay = 0;
 
   void step();

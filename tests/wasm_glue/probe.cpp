@@ -1,4 +1,4 @@
-// What the drivers in this folder ask for: a module with tasks and a Worker's service for each question.
+// The module that the drivers in this folder load, with tasks and a Worker's service for each question.
 
 #include <charconv>
 #include <chrono>
@@ -25,7 +25,7 @@ int number(std::string_view text) {
 
 Task<> nap(int milliseconds) { co_await sleep(std::chrono::milliseconds(milliseconds)); }
 
-// How long a sleep took, in microseconds, by the module's own clock.
+// Returns how long a sleep took, in microseconds, by the module's own clock.
 Task<std::string> slept(std::string milliseconds) {
   Reactor& reactor = co_await this_reactor;
   const Instant began = reactor.precise_now();
@@ -92,7 +92,7 @@ Task<std::string> hold(std::string bytes) {
   co_return std::to_string(held.size());
 }
 
-// What the standard library writes.
+// Writes by the standard library.
 Task<std::string> printed(std::string text) {
   std::printf("printf %s\nand ", text.c_str());
   std::puts("puts");
@@ -114,7 +114,7 @@ Task<std::string> clocks(std::string) {
 Task<std::string> echoed(std::string bytes) { co_return std::move(bytes); }
 Task<std::string> failing(std::string why) { co_return Error(Errc::internal, std::move(why)); }
 
-// What kind of failure a fetch is, and whether anything may have been sent. Input: "METHOD URL BODY".
+// Returns the kind of failure of a fetch, and whether anything may have been sent. Input: "METHOD URL BODY".
 Task<std::string> failure_of(std::string input) {
   const std::size_t first = input.find(' ');
   const std::size_t second = input.find(' ', first + 1);

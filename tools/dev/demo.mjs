@@ -28,7 +28,7 @@ onmessage = async ({ data }) => {
 };
 `;
 
-// How late a timer of each host may be, in ms, on a busy machine of two cores, compared with the requested
+// The time by which a timer of each host may be late, in ms, on a busy machine of two cores, compared with the requested
 // wait. A timer must never be early.
 const lateness = { sim: 0, epoll: 30, poll: 30, node: 60, workerd: 80, chromium: 80 };
 

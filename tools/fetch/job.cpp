@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include <escapement/io/http/client.h>
-#include <escapement/io/http/detail/progress.h>
 #include <escapement/io/http/h1/writer.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/io/native/loop.h>
 #include <escapement/io/tls/tls.h>
 #include <escapement/middleware/client/redirect.h>

@@ -11,8 +11,8 @@
 #include <tuple>
 
 #include <escapement/core/random.h>
+#include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/posix.h>
-#include <escapement/io/native/system.h>
 
 namespace escapement::lateness {
 

@@ -23,7 +23,7 @@ namespace escapement::lateness {
 
 struct Settings {
   std::vector<double> targets_ms;
-  // How many busy threads run at the same time; each entry is measured.
+  // The numbers of busy threads that run at the same time; each entry is measured.
   std::vector<int> loads;
   // Samples per contender, target and load; 0: as many as `seconds` allow.
   int count = 0;

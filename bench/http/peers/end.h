@@ -1,4 +1,4 @@
-// How the peers end: SIGTERM, at once. Valgrind and strace count what was done until then all the same, and
+// Ends a peer: SIGTERM, at once. Valgrind and strace count what was done until then all the same, and
 // none of these programs is looked at for leaks.
 
 #pragma once

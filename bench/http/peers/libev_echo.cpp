@@ -28,7 +28,7 @@ void watch(struct ev_loop* loop, Connection* connection, int events) {
   ev_io_start(loop, &connection->watcher);
 }
 
-// What a full socket does not take waits, and nothing is read meanwhile.
+// Bytes that a full socket does not take wait, and nothing is read meanwhile.
 void send(struct ev_loop* loop, Connection* connection, const char* bytes, std::size_t count) {
   const ssize_t sent = ::send(connection->watcher.fd, bytes, count, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return close(loop, connection);

@@ -1,4 +1,4 @@
-// What both libuv peers do: listen, and run the default loop until SIGTERM.
+// The common part of both libuv peers: listen, and run the default loop until SIGTERM.
 
 #pragma once
 

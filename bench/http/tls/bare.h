@@ -19,7 +19,7 @@
 
 namespace bench {
 
-// What a session says of a call: so many bytes, or one of these.
+// The result of a session's call: so many bytes, or one of these.
 constexpr int session_waits = 0;
 constexpr int session_ended = -1;
 

@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include <escapement/io/http/detail/progress.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/progress.h>
 
 namespace escapement::http::detail {
 

@@ -93,7 +93,8 @@ class Swar8 {
   std::uint64_t word_;
 };
 
-// Whether nothing in `text` is unusual: false also where it is shorter than eight, which is not looked at.
+// Returns whether nothing in `text` is unusual: false also where it is shorter than eight, which is not
+// looked at.
 inline bool is_usual(std::string_view text) {
   if (text.size() < 8) return false;
   const char* const last = text.data() + text.size() - 8;
@@ -148,7 +149,7 @@ ESC_INLINE char* put(char* at, std::string_view text) {
   return at + size;
 }
 
-// Whether they are equal; from 8 to 32 bytes without a call.
+// Returns whether they are equal; from 8 to 32 bytes without a call.
 ESC_INLINE bool same(std::string_view a, std::string_view b) {
   const std::size_t size = a.size();
   if (size != b.size()) return false;

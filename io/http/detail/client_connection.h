@@ -65,7 +65,7 @@ class ClientConnection {
  public:
   virtual ~ClientConnection() = default;
 
-  // Whether one more exchange may begin now, beside those under way. HTTP/1.1 has one at a time.
+  // Returns whether one more exchange may begin now, beside those under way. HTTP/1.1 has one at a time.
   virtual bool has_room() const = 0;
   // Begins one (checked: has_room).
   virtual std::unique_ptr<ClientExchange> begin() = 0;

@@ -43,7 +43,7 @@ class Pool {
   Pool(Network& n, ClientOptions o) : network(n), options(std::move(o)) {}
   Pool(const Pool&) = delete;
 
-  // What is known of one origin. Forgotten when nobody uses it and no connection to it is kept.
+  // The state of one origin. Forgotten when nobody uses it and no connection to it is kept.
   struct Origin {
     explicit Origin(std::size_t connections_max) : slots(connections_max) {}
     Semaphore slots;

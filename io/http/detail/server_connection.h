@@ -35,7 +35,7 @@ class ServeHandle {
   ServerConnection* connection_ = nullptr;
 };
 
-// How a connection came to the server.
+// The way in which a connection came to the server.
 struct Admission {
   ServeId serve_id = ServeId::none;
   // Held by a connection that counts against the server's limits.

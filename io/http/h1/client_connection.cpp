@@ -30,7 +30,7 @@ ParserLimits limits_of(const ClientOptions& options) {
   return limits;
 }
 
-// For how long the server keeps an unused connection, where its Keep-Alive field says so.
+// Returns the time for which the server keeps an unused connection, where its Keep-Alive field says so.
 std::optional<Duration> announced_keep_alive(const Headers& headers) {
   const std::optional<std::string> value = headers.joined("keep-alive");
   if (!value) return std::nullopt;

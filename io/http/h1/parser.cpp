@@ -426,7 +426,7 @@ void Parser::State::begin_message() {
   phase_ = Phase::head;
 }
 
-// How many bytes llhttp took. Resumes it where it was paused.
+// Returns the number of bytes that llhttp took. Resumes it where it was paused.
 std::size_t Parser::State::execute(std::string_view text) {
   if (llhttp_get_errno(&llhttp_) == HPE_PAUSED) llhttp_resume(&llhttp_);
   feed_ = text.data();

@@ -41,11 +41,11 @@ struct MessageHead {
 
   int minor_version = 1;  // HTTP/1.x: 0 or 1
   Headers headers;
-  // Whether the sender lets the connection live on: its version and its Connection field.
+  // True if the sender lets the connection live on: its version and its Connection field.
   bool keep_alive = true;
   bool asks_keep_alive = false;  // by name: the sender reads a Keep-Alive field, as all of HTTP/1.0's do
   bool expect_continue = false;
-  // How the body ends: after so many bytes, by its last chunk, or with the connection.
+  // The end of the body: after so many bytes, by its last chunk, or with the connection.
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool upgrade = false;  // its Connection field lists "upgrade"

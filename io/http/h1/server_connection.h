@@ -110,7 +110,7 @@ class Http1ServerConnection final : public ServerConnection,
     abort,                 // nothing more is to be sent
   };
 
-  // How a task has ended, other than by an error.
+  // The end of a task, other than by an error.
   enum class TaskEnd { idle, upgrade, close };
 
   // Exists while this connection is at work on the stack, which may run code of others: handlers, what their

@@ -184,7 +184,7 @@ ESC_INLINE std::optional<Error> wrong_with(const Request& request, const Survey&
 
 constexpr bool is_final(int status) { return status >= 200 && status <= 599; }
 
-// Whether there is nothing that wrong_with() would look at: so are nearly all responses.
+// Returns true if there is nothing that wrong_with() would look at, as in nearly all responses.
 ESC_INLINE bool plainly_right(const Response& response, const Survey& found) {
   return is_final(response.status) && !found.refused && found.lengths == 0;
 }

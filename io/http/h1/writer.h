@@ -17,7 +17,7 @@
 
 namespace escapement::http {
 
-// How the end of a body is marked on the wire.
+// The mark of a body's end on the wire.
 enum class Framing {
   none,         // there is no body, and the message's kind says so
   length,       // Content-Length

@@ -14,8 +14,8 @@
 #include <mbedtls/pem.h>
 
 #include <escapement/core/detail/ascii.h>
-#include <escapement/io/tls/detail/constraints.h>
 #include <escapement/io/tls/detail/mbedtls.h>
+#include <escapement/io/tls/detail/name_constraints.h>
 
 namespace escapement::detail {
 

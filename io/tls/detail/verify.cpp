@@ -11,8 +11,8 @@
 #include <mbedtls/md.h>
 #include <mbedtls/oid.h>
 
-#include <escapement/io/tls/detail/constraints.h>
 #include <escapement/io/tls/detail/mbedtls.h>
+#include <escapement/io/tls/detail/name_constraints.h>
 
 namespace escapement::detail {
 

@@ -1,4 +1,4 @@
-// What a client does on one connection beside a scripted server: when it sends a body, and what it keeps.
+// A client's conduct on one connection beside a scripted server: when it sends a body, and what it keeps.
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -60,7 +60,7 @@ Task<std::string> whole(const http::Client& client, http::Request request) {
   co_return co_await response.body.text(1 * MiB);
 }
 
-// What ended the call, and that it took as long as it says.
+// Returns the error that ended the call; checks that it took as long as it says.
 Error failure(Sim& sim, const http::Client& client, http::Request request) {
   const Duration before = sim.elapsed();
   Result<std::string> result = sim.run(whole(client, std::move(request)));

@@ -7,7 +7,7 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
-#include <escapement/io/http/detail/progress.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/io/http/server.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
@@ -244,7 +244,7 @@ TEST_CASE("server: what it refuses, and limits in bytes and time") {
   CHECK(world.sim.elapsed() - began >= Duration(10s));
   CHECK(world.sim.elapsed() - began <= Duration(12s));
   began = world.sim.elapsed();
-  CHECK(world.raw("").empty());  // says nothing: closed when the keep-alive time is over
+  CHECK(world.raw("").empty());  // says nothing: closed when the idle timeout expires
   CHECK(world.sim.elapsed() - began == Duration(75s));
 }
 

@@ -1,4 +1,4 @@
-// What a handler tells its client before the answer.
+// Interim responses: a handler's messages to its client before the final response.
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -84,7 +84,7 @@ struct World {
     co_return http::Response(200, path);
   }
 
-  // What has come after `length`.
+  // Returns the bytes that have come after `length`.
   std::string send(std::string_view bytes, Duration length) {
     std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
     CHECK(sim.run(stream->write(as_bytes(bytes))));

@@ -1,4 +1,5 @@
-// Who closes an idle connection: the client's time is the shorter one, and the server announces its own.
+// The side that closes an idle connection: the client's time is the shorter one, and the server announces its
+// own.
 
 #include <catch2/catch_test_macros.hpp>
 

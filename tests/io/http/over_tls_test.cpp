@@ -156,7 +156,7 @@ TEST_CASE("https: a silent server is given up after the time to connect") {
 
 namespace {
 
-// A server that answers with a body that only the end of the connection ends.
+// A server that responds with a body that only the end of the connection ends.
 Task<> answer_until_close(TlsServer tls, Listener& listener, bool cut) {
   std::unique_ptr<Stream> plain = co_await listener.accept();
   std::unique_ptr<TlsStream> stream = co_await tls.accept(std::move(plain));

@@ -201,7 +201,7 @@ TEST_CASE("server: nothing follows a response of which a part was sent and the r
   std::vector<std::byte> room(500);
   const std::size_t count = *world.sim.run(stream->read(room));
   std::string got(as_text(Bytes(room).first(count)));
-  world.sim.advance(6s);  // the second handler's time is over, and the first response on its way
+  world.sim.advance(6s);  // the second handler's limit expires, and the first response on its way
   got += *world.sim.run(all_and_end(*stream));
   CHECK(got.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(got.ends_with(" reset"));

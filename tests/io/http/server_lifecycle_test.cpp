@@ -1,5 +1,5 @@
 // The life of a server's connections over TLS: idle, shutting down, closing. On real sockets and simulated,
-// with bytes that come when nothing has told of them yet.
+// with bytes that come before anything has reported them.
 
 #include <functional>
 #include <thread>
@@ -187,7 +187,7 @@ TEST_CASE("lifecycle, TLS: bytes come while a shutdown closes what is idle") {
       (void)stream.write_now(as_bytes(sent));
     }
     co_await std::move(*world.serving_).join();
-    // Who was closed before has asked nobody; the others have their answer.
+    // A client that was closed before has asked nobody; the others have their response.
     for (Client& client : world.clients) {
       std::string room(4096, '\0');
       Result<std::size_t> got = co_await client.stream->read(as_room(room)).result();
@@ -290,7 +290,8 @@ TEST_CASE("lifecycle, TLS: connections are closed without memory") {
       CHECK(world.server.statistics().open == 0);
       for (Client& client : world.clients) {
         std::string room(100, '\0');
-        // Who has asked nothing yet may miss the close_notify, for which there was no memory either.
+        // A client that has asked nothing yet may miss the close_notify, for which there was no memory
+        // either.
         Result<std::size_t> end = co_await client.stream->read(as_room(room)).result();
         CHECK((end ? *end == 0 : !asks && end.error() == Errc::reset));
       }

@@ -1,4 +1,4 @@
-// What a server's peers can make grow or make it wait for, and what ends it. In simulated time.
+// The limits on everything that a server's peers can make grow or make it wait for. In simulated time.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -497,7 +497,7 @@ TEST_CASE("server: a body that outlives its request fails, also while it is bein
 
 namespace {
 
-// What a stream is that somebody else wrote and that has only what it must have.
+// A stream that somebody else wrote and that has only what it must have.
 class Plain final : public Stream {
  public:
   explicit Plain(std::unique_ptr<Stream> inner) : inner_(std::move(inner)) {}

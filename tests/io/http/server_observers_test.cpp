@@ -1,4 +1,4 @@
-// Who is told of what happens in a server may end it, or what serves: at once, from wherever it is told.
+// An observer of a server may end the server, or its service: at once, from wherever it is called.
 
 #include <functional>
 
@@ -20,7 +20,7 @@ using namespace escapement;
 
 namespace {
 
-// What an access log's entry is: told when the last of a request goes.
+// An entry of an access log: notified when the last of a request goes.
 class Entry final : public http::BodyAttachment {
  public:
   explicit Entry(const std::function<void()>& sink) : sink_(sink) {}

@@ -1,4 +1,4 @@
-// What a server does with the protocol cases: each is sent with a canary behind it, whole, byte by byte and
+// The protocol cases against a server: each is sent with a canary behind it, whole, byte by byte and
 // cut at random places, to a whole Server. Where the parser's own test looks at events, this one looks at
 // what a peer sees and at what reached the service.
 
@@ -16,7 +16,7 @@ using namespace escapement;
 
 namespace {
 
-// What one conversation came to.
+// The result of one connection.
 struct Outcome {
   std::string answers;    // the status of each, in order
   bool canary = false;    // it reached the service

@@ -1,4 +1,5 @@
-// A server on real sockets: what the kernel tells of a client that goes away, and a lack of descriptors.
+// A server on real sockets: what the kernel reports about a client that disconnects, and a lack of
+// descriptors.
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -224,7 +225,7 @@ TEST_CASE("server, sockets: a shutdown answers what has arrived before it, also 
 
 namespace {
 
-// A file's bytes, which only whoever cannot send them otherwise may read.
+// A file's bytes, which may be read only by a sender that cannot send the file itself.
 class InFile final : public http::BodySource {
  public:
   InFile(const std::string& path, std::uint64_t length, bool may_be_read)

@@ -76,7 +76,7 @@ struct World {
     co_return std::move(response);
   }
 
-  // What `bytes`, sent on a new connection, is answered with in `length`.
+  // Sends `bytes` on a new connection. Returns what has come back after `length`.
   std::string send(const std::string& bytes, Duration length = 1s) {
     std::unique_ptr<Stream> stream = open(bytes);
     std::string all = read(*stream, length);

@@ -252,7 +252,8 @@ void check_of_request(const std::string& host, const std::string& target) {
 
 }  // namespace
 
-// What comes from a peer and is taken apart only later must be what parse accepts: there is no error then.
+// A URL that comes from a peer and is parsed only later must be one that parse accepts: there is no error
+// then.
 TEST_CASE("Url: of a request, the same as parsed") {
   for (const std::string& host : texts(5, {"a", "A", "0", "-", ".", ":", "=", "%41", "256", "65536"}))
     check_of_request(host, "/");

@@ -1,4 +1,4 @@
-// How the pollers sleep: what is asked of the kernel, never early whatever the options, what is put back.
+// The pollers' sleeps: what is asked of the kernel, never early whatever the options, what is put back.
 // Real time, so lower bounds, order, and counts.
 
 #include <sys/epoll.h>

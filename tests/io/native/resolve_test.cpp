@@ -16,7 +16,7 @@ namespace {
 
 using Addresses = std::vector<SocketAddress>;
 
-// What is answered at once is not to depend on how soon a busy machine gets to it.
+// A query that is answered at once must not depend on how soon a busy machine gets to it.
 constexpr Duration long_enough = 8s;
 
 struct World {

@@ -1,4 +1,4 @@
-// What becomes of a program whose system calls fail: the operation fails, the loop lives.
+// A program whose system calls fail: the operation fails, the loop lives.
 
 #include <unistd.h>
 

@@ -28,7 +28,7 @@ using test::write_all;
 
 namespace {
 
-// How connecting to `host` ends, without the stream.
+// Connects to `host`; returns the outcome without the stream.
 Task<Result<>> try_connect(Network& network, std::string host, std::uint16_t port) {
   Result<std::unique_ptr<Stream>> stream = co_await network.connect(std::move(host), port).result();
   co_return stream ? Result<>() : Result<>(stream.error());

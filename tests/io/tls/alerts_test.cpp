@@ -1,4 +1,4 @@
-// What a server tells a client whose handshake cannot go on: hellos made byte by byte.
+// The alerts for a client whose handshake cannot go on: hellos made byte by byte.
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -49,7 +49,7 @@ std::string hello(std::uint16_t group, const std::string& share, std::size_t pad
   return '\x01' + sized(body, 3);
 }
 
-// What comes back, and how it ended for the server.
+// Returns the bytes that come back; stores the server's failure.
 Task<std::string> answer_to(std::string bytes, std::string& failure) {
   PipeEnds plain = pipe();
   TlsServer server = make_server(serving("a"));

@@ -207,7 +207,7 @@ TEST_CASE("TLS: no flipped bit and no cut becomes data or a clean end") {
 
 namespace {
 
-// What a client says to a server that sends `bytes` and then waits, and when.
+// Returns a client's failure against a server that sends `bytes` and then waits, and when.
 std::string against(std::string bytes, Duration& took) {
   Sim sim;
   auto talk = [](std::string bytes) -> Task<> {
@@ -305,7 +305,7 @@ class Turns final : public Runnable {
   int count = 0;
 };
 
-// How many turns so many handshakes at once take.
+// Returns how many turns so many handshakes at once take.
 Task<int> turns_of_handshakes(TlsClient client, TlsServer server, int crowd) {
   auto one = [](TlsClient client, TlsServer server) -> Task<> {
     PipeEnds plain = pipe();

@@ -118,12 +118,12 @@ TEST_CASE(
   CHECK(answer_over_tls("a.test", "a", "https://bank.test/secret", "a.test").starts_with("421 "));
   CHECK(answer_over_tls("a.test", "a", "https://a.test/", "bank.test").starts_with("200 "));
   CHECK(answer_over_tls("a.test", "a", "/", "").starts_with("200 "));
-  // Who asks for an address asks for no name.
+  // A client that connects to an address sends no name.
   CHECK(answer_over_tls("127.0.0.1", "a", "/", "127.0.0.1").starts_with("200 "));
   CHECK(answer_over_tls("10.1.2.3", "a", "/", "anything.test").starts_with("200 "));
 }
 
-// --- Whom a client trusts
+// --- Trust in certificate authorities
 
 TEST_CASE("TLS: the system's certificates are those of SSL_CERT_FILE and of each folder of SSL_CERT_DIR") {
   const ScratchFolder folder;

@@ -32,7 +32,7 @@ std::vector<test::StreamKind> over_pipes(TlsVersion version) {
   return kinds;
 }
 
-// Of this process, in memory.
+// Returns how much of this process is in memory.
 std::size_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   std::size_t all = 0, resident = 0;
@@ -89,7 +89,7 @@ TEST_CASE("TLS: an idle connection gives back the memory of large records, and l
         co_await sleep(100ms);
         const std::size_t before = resident_bytes();
         co_await sleep(3s);
-        // Of 16 KiB in each direction 12 are whole pages behind the beginning, 8 at the least.
+        // In each direction's 16 KiB, 12 are whole pages behind the beginning, 8 at the least.
         CHECK(resident_bytes() + 4 * count * 8 * KiB <= before);
         for (StreamPair& pair : pairs) {
           co_await pair.first->write(as_bytes(large));

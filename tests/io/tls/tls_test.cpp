@@ -1,4 +1,4 @@
-// What TLS promises beyond the Stream contract: who is believed, and what is agreed on.
+// TLS beyond the Stream contract: verification of the peer, and negotiation.
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -45,7 +45,7 @@ std::string refusal(const std::string& name, std::string host) {
 
 }  // namespace
 
-// --- Whom a client believes
+// --- Verification of the server
 
 TEST_CASE("TLS: a certificate is believed for its names and addresses, and through an intermediate") {
   const TlsClient client = make_client(trusting_ca());
@@ -117,7 +117,7 @@ TEST_CASE("TLS: bad files and keys are refused when the configuration is made") 
              ContainsSubstring("cannot read /nonexistent"));
 }
 
-// --- What is agreed on
+// --- Negotiation
 
 TEST_CASE("TLS: the newest common version is spoken, and none is an error on both sides") {
   TlsServerOptions only12 = serving("a");
@@ -305,7 +305,8 @@ TEST_CASE("TLS: of the tickets of many hosts the latest are kept") {
 
 namespace {
 
-// What a client sees: the handshake's failure, or that of the first read after it (TLS 1.3 refuses late).
+// Returns what a client sees: the handshake's failure, or that of the first read after it (TLS 1.3 refuses
+// late).
 std::string client_view(const TlsClientOptions& client, const TlsServer& server) {
   Sim sim;
   auto talk = [](TlsClient client, TlsServer server) -> Task<std::string> {

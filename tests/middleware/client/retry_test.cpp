@@ -208,7 +208,7 @@ TEST_CASE("retry: a 429 that names no wait is tried again after a minute, and th
     CHECK(times[i + 1] - times[i] >= waits[i]);
     CHECK(times[i + 1] - times[i] <= waits[i] + 5'000);
   }
-  // Who would not wait so long is told at once.
+  // A caller that would not wait so long is told at once.
   Sim other;
   MockService limited(other, {Step(429)});
   CHECK(told(other.run(layered(Timeout{30s}, plain_retry(), limited)(request("GET")))) == "429");

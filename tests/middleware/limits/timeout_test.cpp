@@ -5,7 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/io/http/client.h>
-#include <escapement/io/http/detail/progress.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/middleware/client/retry.h>
 
 #include "support/mock_service.h"

@@ -59,7 +59,7 @@ std::string long_text(std::size_t size) {
   return text;
 }
 
-// Answers with `headers` and what `body` makes.
+// Responds with `headers` and what `body` makes.
 Service answering(int status, Headers headers, std::function<Body()> body) {
   return [=](Request) -> Task<Response> { co_return Response(status, headers, body()); };
 }

@@ -8,7 +8,7 @@ using namespace escapement::http;
 
 namespace {
 
-// Answers with the pattern and what its parameters stand for.
+// Responds with the pattern and what its parameters stand for.
 Route route(const char* method, const char* pattern, std::vector<std::string> names = {}) {
   const std::string who = std::string(method) + ' ' + pattern;
   return Route(method, pattern, [who, names](Request, PathParams params) -> Task<Response> {

@@ -1,4 +1,4 @@
-// What a server's connections lend each other: nothing of one is left for the next.
+// A server's connections share buffers: nothing of one is left for the next.
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -13,7 +13,7 @@ using namespace escapement::http;
 
 namespace {
 
-// What the parser says about bytes that come in pieces: "GET /a |body| end; 400".
+// Returns what the parser reports about bytes that come in pieces: "GET /a |body| end; 400".
 std::string told(Parser::Role role, std::string_view bytes, const std::vector<std::size_t>& cuts,
                  bool answers_head, ParserLimits limits) {
   Parser parser(role, limits);

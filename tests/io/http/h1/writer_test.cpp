@@ -1,4 +1,4 @@
-// What may not be sent, whoever sends it: the check, and the heads that are written.
+// Messages that may not be sent by any caller: the check, and the heads that are written.
 // tests/wasm_glue/glue_test.cpp has the same for a host's fetch() and a Worker's responses.
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// How much of a body has gone out.
+// CountedBody: the number of a body's bytes that were sent.
 
 #include <escapement/middleware/observe/detail/counted_body.h>
 

@@ -1,4 +1,4 @@
-#include <escapement/core/detail/room.h>
+#include <escapement/core/detail/room_for.h>
 
 #include <cstdlib>
 

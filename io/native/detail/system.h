@@ -36,6 +36,13 @@ ssize_t send_file(int socket, int file, off_t offset, std::size_t most);
 // if this system has none.
 extern const short poll_peer_ended;
 
+// --- Files
+
+// Opens `path` below the folder `root` with the flags of open(2), and follows symbolic links as long as they
+// stay below it. An empty Fd means failure; errno says which: ENOSYS if this system cannot do it, EXDEV for a
+// path that leads out, EAGAIN if a rename happened meanwhile.
+Fd open_beneath(int root, const char* path, int flags);
+
 // --- Wake-ups by other threads
 
 // The descriptors that wake-ups go through. `sender` is empty if `receiver` is both ends.
@@ -63,7 +70,7 @@ int take_signal(int signals);
 // Returns how late the kernel may end a poller's sleep in this thread, as a divisor of its length: 1000 means
 // by a thousandth.
 int sleep_slack_divisor();
-// How much the kernel may delay this thread's sleeps in order to merge wake-ups.
+// Returns the time by which the kernel may delay this thread's sleeps in order to merge wake-ups.
 Duration timer_slack();
 void set_timer_slack(Duration slack);
 // Returns the kernel's id of this thread.

@@ -1,4 +1,4 @@
-#include <escapement/io/http/detail/progress.h>
+#include <escapement/io/http/progress.h>
 
 namespace escapement::http {
 

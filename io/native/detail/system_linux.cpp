@@ -1,3 +1,4 @@
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -5,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,7 +14,7 @@
 
 #include <cerrno>
 
-#include <escapement/io/native/system.h>
+#include <escapement/io/native/detail/system.h>
 
 namespace escapement::posix {
 
@@ -65,6 +67,13 @@ ssize_t send_file(int socket, int file, off_t offset, std::size_t most) {
 }
 
 const short poll_peer_ended = POLLRDHUP;
+
+Fd open_beneath(int root, const char* path, int flags) {
+  open_how how{};
+  how.flags = static_cast<std::uint64_t>(flags);
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+  return Fd(static_cast<int>(::syscall(SYS_openat2, root, path, &how, sizeof how)));
+}
 
 Result<Wakeup> open_wakeup() {
   Fd fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));

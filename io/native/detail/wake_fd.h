@@ -5,7 +5,7 @@
 #include <atomic>
 #include <utility>
 
-#include <escapement/io/native/system.h>
+#include <escapement/io/native/detail/system.h>
 
 namespace escapement::posix {
 

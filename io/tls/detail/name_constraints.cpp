@@ -1,4 +1,4 @@
-#include <escapement/io/tls/detail/constraints.h>
+#include <escapement/io/tls/detail/name_constraints.h>
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-// CallProgress: how far a call has come, for whoever gives it up before it is answered.
+// CallProgress: how far a call has come, for the caller that gives it up before its response.
 
 #pragma once
 
@@ -11,16 +11,17 @@ namespace escapement::http {
 // Shared by a request and its copies (Request::progress). A Timeout layer makes one; what sends requests
 // keeps it up to date. It outlives a call that was cancelled, and says then what the call was doing.
 struct CallProgress {
-  // What the call waits for now. `none`: something that is not reported, such as a pause between attempts.
+  // The limit of the thing that the call waits for now. `none`: it waits for something that is not reported,
+  // such as a pause between attempts.
   TimeLimit waits_for = TimeLimit::none;
   // Request::attempt of the attempt that began last.
   int attempt = 0;
-  // Whether it was given to something that reports here (Client does). Nothing is known of what was sent
+  // True once it was given to something that reports here (Client does). Nothing is known of what was sent
   // otherwise.
   bool reported = false;
-  // Whether sending has begun: the peer may have received some of the request.
+  // True once sending has begun: the peer may have received some of the request.
   bool maybe_sent = false;
-  // Whether the attempt that ended last failed because the server closed the connection, as one does in good
+  // True if the attempt that ended last failed because the server closed the connection, as one does in good
   // order, before it had sent any of a final response. (curl's "empty reply from server".)
   bool closed_unanswered = false;
 };

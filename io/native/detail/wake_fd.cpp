@@ -1,4 +1,4 @@
-#include <escapement/io/native/wake_fd.h>
+#include <escapement/io/native/detail/wake_fd.h>
 
 namespace escapement::posix {
 
