@@ -143,7 +143,7 @@ Task<Parser::Event> Http1Connection::next_event() {
       event = parser_.finish();
       if (event == Parser::Event::need_more) {
         closed_unanswered_ = true;
-        co_return Error(Errc::reset, stream_->peer() + " closed the connection without an answer");
+        co_return Error(Errc::reset, stream_->peer() + " closed the connection without a response");
       }
     }
     if (event == Parser::Event::failed) {

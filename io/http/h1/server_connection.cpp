@@ -97,7 +97,7 @@ void Http1ServerConnection::on_wakeup() {
   if (active_ && active_->watched && !active_->reads_body) {
     if (disconnected()) {
       ++shared_.statistics.abandoned;
-      return abort(Error(Errc::reset, stream().peer() + " was gone before its answer"));
+      return abort(Error(Errc::reset, stream().peer() + " disconnected before its response"));
     }
     stream().watch(reactor_, this);
   }

@@ -72,14 +72,14 @@ std::string_view Http1ServerConnection::peer() {
 
 Result<> Http1ServerConnection::inform(int status, const Headers& fields) {
   if (!active_ || !active_->exchange || state_ == State::sending_response)
-    return Error(Errc::cancelled, "the answer has begun");
+    return Error(Errc::cancelled, "the response has begun");
   if (status == 100 || status == 101) {
     return Error(Errc::invalid_argument, std::to_string(status) + " is not for a handler to tell");
   }
   Exchange& exchange = *active_->exchange;
   if (exchange.writing.minor_version == 0) return {};
   if (exchange.interim_responses == interim_max) {
-    return Error(Errc::limit_exceeded, "more than " + std::to_string(interim_max) + " informational answers");
+    return Error(Errc::limit_exceeded, "more than " + std::to_string(interim_max) + " interim responses");
   }
   Result<> written = write_interim_head(wire().out(), status, fields);
   if (!written) return written;

@@ -142,7 +142,7 @@ TEST_CASE("interim: at most 32 to a request, and nothing that may not be told") 
   for (int i = 0; i < 32; ++i) expected += "103 ";
   CHECK(statuses(world.send(get("/many") + get("/many", "Connection: close\r\n"), 20s)) ==
         expected + "200 " + expected + "200 ");
-  const std::string more = "limit_exceeded: more than 32 informational answers; ";
+  const std::string more = "limit_exceeded: more than 32 interim responses; ";
   CHECK(world.outcome == more + more);
   world.outcome.clear();
   CHECK(statuses(world.send(get("/wrong"), 20s)) == "200 ");
