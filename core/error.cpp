@@ -92,6 +92,20 @@ Error Error::cancelled() noexcept {
   return error;
 }
 
+Error Error::cancelled(Error reason) {
+  if (reason == Errc::cancelled) return reason;
+  State& state = reason.state_to_change();
+  state.reason = std::exchange(state.code, Errc::cancelled);
+  return reason;
+}
+
+std::optional<Error> Error::reason() const {
+  if (state_->reason == Errc::cancelled) return std::nullopt;
+  Error reason(*this);
+  reason.state_->code = std::exchange(reason.state_->reason, Errc::cancelled);
+  return reason;
+}
+
 void Error::Free::operator()(State* state) const noexcept {
   if (!state->shared) delete state;
 }
@@ -187,6 +201,7 @@ void append_digits(std::string& to, int number) {
 
 std::string to_string(const Error& error) {
   std::string text(name(error.code()));
+  if (error.state_->reason != Errc::cancelled) text.append(": ", 2).append(name(error.state_->reason));
   if (!error.message().empty()) text.append(": ", 2).append(error.message());
   if (error.attempt() > 1) {
     append_digits(text.append(" (attempt "), error.attempt());

@@ -10,6 +10,7 @@
 #include <iosfwd>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -77,6 +78,9 @@ class [[nodiscard]] Error {
   static Error out_of_memory() noexcept;
   // Errc::cancelled, without a message. Needs no memory either.
   static Error cancelled() noexcept;
+  // Returns `reason` as the reason for a cancellation: its kind becomes Errc::cancelled, and the message and
+  // all the data stay. An error of that kind is returned as it is.
+  static Error cancelled(Error reason);
 
   Error(const Error& other);
   Error(Error&&) noexcept = default;
@@ -89,13 +93,18 @@ class [[nodiscard]] Error {
   // Returns the system's error number, 0 if there is none.
   int os_number() const { return state_->os_number; }
 
+  // Returns the reason for a cancellation, as it was given to Error::cancelled; nothing if none was, and for
+  // every other kind. Copies the text.
+  std::optional<Error> reason() const;
+
   // Returns whether the peer may have received any of the request; true unless it is known not to have.
   // Decides whether a request that is not idempotent may be retried.
   bool maybe_sent() const { return state_->maybe_sent; }
   Error&& nothing_sent() &&;
   Error& nothing_sent() &;
 
-  // Returns the time limit that expired; TimeLimit::none for every kind but timed_out.
+  // Returns the time limit that expired; TimeLimit::none for every kind but timed_out, and cancelled for that
+  // reason.
   TimeLimit limit() const { return state_->limit; }
   // Returns the length of that limit.
   Duration limit_length() const { return state_->limit_length; }
@@ -121,6 +130,7 @@ class [[nodiscard]] Error {
  private:
   struct State {
     Errc code;
+    Errc reason = Errc::cancelled;  // the kind before it was cancelled, if it had another
     bool maybe_sent = true;
     int os_number = 0;
     std::string message;
@@ -142,6 +152,7 @@ class [[nodiscard]] Error {
   template <class>
   friend class Result;
   friend void detail::check_failed(const char*, const char*, int, const Error&) noexcept;
+  friend std::string to_string(const Error& error);
   struct None {};
   explicit Error(None) {}  // the "no error" of a Result
 
@@ -237,7 +248,7 @@ class [[nodiscard]] Result<void> {
 };
 
 // Formats an error: "timed_out: connect to 10.0.0.1:443: no connection within 10s (attempt 2)". The first
-// attempt is not mentioned.
+// attempt is not mentioned. A reason has its kind: "cancelled: reset: the client is gone".
 std::string to_string(const Error& error);
 namespace detail {
 // Prints "escapement: unhandled failure: reset: ..." to standard error, if there is one. Allocates nothing.

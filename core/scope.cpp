@@ -66,13 +66,34 @@ void Scope::cancel() {
   }
 }
 
+void Scope::cancel(Error reason) {
+  if (tasks_.empty()) return;
+  const Error error = Error::cancelled(std::move(reason));
+  if (!first_failure_) first_failure_.emplace(reactor_, detail::copy_if_possible(error));
+  ListNode alive;
+  watch_end(alive);
+  while (alive.linked() && !tasks_.empty()) tasks_.back().task->cancel_with(error);
+}
+
+namespace {
+
+Error cancelled_by(const Error& failure) {
+  Error cancelled = Error::cancelled();
+  auto take_reason = [&] { cancelled = Error::cancelled(failure); };
+  (void)detail::catching(take_reason);  // without memory there is no reason
+  return cancelled;
+}
+
+}  // namespace
+
 void Scope::cancel_others(Scope& scope, Error error) {
+  Error cancelled = scope.tasks_.empty() ? Error::cancelled() : cancelled_by(error);
   if (scope.first_failure_) {
     scope.reactor_.report_unhandled(error);
   } else {
     scope.first_failure_.emplace(scope.reactor_, std::move(error));
   }
-  scope.cancel();
+  scope.cancel(std::move(cancelled));
 }
 
 void Scope::report(Scope& scope, Error error) { scope.reactor_.report_unhandled(error); }
@@ -94,6 +115,15 @@ Task<> Scope::join() {
 }
 
 namespace detail {
+
+void SpawnedBase::cancel_with(const Error&) { delete this; }
+
+Error copy_if_possible(const Error& cancelled) noexcept {
+  Error copied = Error::cancelled();
+  auto copy = [&] { copied = cancelled; };
+  (void)catching(copy);
+  return copied;
+}
 
 // Runs once to start the task and, unless that finished it, once more when it has finished.
 void SpawnedBase::run() {

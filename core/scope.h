@@ -70,6 +70,10 @@ class Scope {
   // called from inside one of them (checked), but may be from the destructors of what is being cancelled. The
   // scope can be used again.
   void cancel();
+  // The same, with a reason, which may be of any kind. The handles of the cancelled tasks, and join() if it
+  // has no failure yet, then fail with Errc::cancelled and Error::reason() returns the reason. So does the
+  // join() of a scope with an `on_failure`. Does nothing if the scope is empty.
+  void cancel(Error reason);
 
   bool empty() { return tasks_.empty(); }
   std::size_t size() const { return size_; }
@@ -113,6 +117,8 @@ class SpawnedBase : public Runnable {
   virtual ~SpawnedBase() = default;
 
   void run() final;
+  // Destroys this. A handle gets `error`, which is of kind Errc::cancelled.
+  virtual void cancel_with(const Error& error);
 
  protected:
   // Leaves the scope. Called before the frame is destroyed, whose destructors may destroy the scope, or
@@ -134,6 +140,9 @@ class SpawnedBase : public Runnable {
   Scope::Member member_;
   bool started_ = false;
 };
+
+// Returns a copy of an error of kind Errc::cancelled, without the reason if there is no memory for it.
+Error copy_if_possible(const Error& cancelled) noexcept;
 
 template <class T>
 struct Outcome {
@@ -162,6 +171,11 @@ class Spawned final : public SpawnedBase {
     leave_handle();
     task_.cancel();
     if (outcome_) deliver(Error::cancelled());
+  }
+  void cancel_with(const Error& error) override {
+    const std::shared_ptr<Outcome<T>> outcome = outcome_;
+    delete this;
+    outcome->result.emplace(copy_if_possible(error));
   }
 
  private:
@@ -201,8 +215,8 @@ class [[nodiscard]] JoinHandle {
  public:
   explicit JoinHandle(std::shared_ptr<detail::Outcome<T>> outcome) : outcome_(std::move(outcome)) {}
 
-  // Waits for the task. Yields its value or fails with its failure, with Errc::cancelled if it was cancelled.
-  // Consumes the handle.
+  // Waits for the task. Yields its value or fails with its failure, with Errc::cancelled if it was cancelled
+  // (Error::reason() returns the reason, if one was given). Consumes the handle.
   ESC_CORO_WRAPPER Task<T> join() && {
     ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
     return wait(std::move(outcome_));
@@ -213,6 +227,12 @@ class [[nodiscard]] JoinHandle {
   void cancel() {
     ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
     delete std::exchange(outcome_->running, nullptr);
+  }
+  // The same, with a reason: join() then fails with Errc::cancelled and Error::reason() returns the reason.
+  void cancel(Error reason) {
+    ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
+    detail::SpawnedBase* running = std::exchange(outcome_->running, nullptr);
+    if (running != nullptr) running->cancel_with(Error::cancelled(std::move(reason)));
   }
   bool finished() const {
     ESC_CHECK(outcome_ != nullptr, "a JoinHandle that was joined already, or moved from");
