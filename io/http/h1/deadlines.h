@@ -16,6 +16,11 @@
 
 namespace escapement::http::detail {
 
+// Returns the deadline of a limit that begins at `now`; never() for Duration::max().
+inline Instant after(Instant now, Duration limit) {
+  return limit == Duration::max() ? Instant::never() : now + std::max(limit, Duration());
+}
+
 // `Kind` is an enum whose values are 0 to `kinds` - 1.
 template <class Kind, std::size_t kinds>
 class Deadlines {
