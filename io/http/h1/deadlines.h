@@ -36,10 +36,13 @@ class Deadlines {
     target_ = &target;
   }
 
-  // Sets the limit of this kind; Instant::never() is none. If memory runs out (std::bad_alloc) the deadline
-  // is noted but the timer may not be armed: see `check_again`.
+  // Sets the limit of this kind; Instant::never() is none. If the timer has gone off and `take_expired` was
+  // not asked yet, it stays so, and the target is woken to ask: a timer armed for the new limit would hide
+  // the one that has run out. If memory runs out (std::bad_alloc) the deadline is noted but the timer may not
+  // be armed: see `check_again`.
   void set(Kind kind, Instant deadline) {
     at(kind) = deadline;
+    if (timer_expired()) return reactor_->ready(*target_);
     const bool early_enough = timer_.armed() && timer_.deadline() <= deadline;
     if (!early_enough && deadline != Instant::never()) arm(deadline);
   }

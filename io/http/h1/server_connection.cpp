@@ -81,8 +81,12 @@ void Http1ServerConnection::on_wakeup() {
     return on_readable(idle_timeout_over);
   }
   if (task_->finished()) return on_task_done();
-  // A response that is there beats the end of its time, or of its client, in the same turn.
-  if (waiting_ != nullptr && active_->exchange->handled()) return reactor_.resume_next(*waiting_);
+  // A response that is there beats the end of its time, or of its client, in the same turn. If another limit
+  // has run out, that one is looked at next.
+  if (waiting_ != nullptr && active_->exchange->handled()) {
+    check_limits_again();
+    return reactor_.resume_next(*waiting_);
+  }
   if (active_ && deadlines().timer_expired()) {
     auto extend = [this](Limit limit, Instant deadline) { return extend_deadline(limit, deadline); };
     const std::optional<Limit> expired = deadlines().take_expired(extend);
@@ -121,6 +125,7 @@ void Http1ServerConnection::on_task_done() {
   Result<TaskEnd> end = task_->take();
   task_.reset();
   if (end && *end == TaskEnd::idle) return go_idle();
+  check_limits_again();
   if (end && *end == TaskEnd::upgrade) return start_task(run_upgrade());
   if (!end && service_threw()) return fail_request(std::move(end).error());
   if (!end) {

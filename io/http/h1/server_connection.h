@@ -193,6 +193,7 @@ class Http1ServerConnection final : public ServerConnection,
 
   // --- Limits, and the loss of the client
   Instant extend_deadline(Limit limit, Instant deadline) const;
+  void check_limits_again();
   Duration body_waited() const;
   void watch_disconnect();
   void unwatch_disconnect();

@@ -18,6 +18,11 @@ Instant Http1ServerConnection::extend_deadline(Limit limit, Instant deadline) co
   return after(active_->handler_began, shared_.options.handler_timeout + body_waited());
 }
 
+// Call in place of looking at a timer that has gone off: what wakes this for it has been used up.
+void Http1ServerConnection::check_limits_again() {
+  if (active_ && deadlines().timer_expired()) deadlines().check_again();
+}
+
 Duration Http1ServerConnection::body_waited() const {
   const bool waits = active_->deadlines.is_set(Limit::body);
   return active_->body_waited + (waits ? reactor_.now() - active_->body_wait_began : Duration());

@@ -116,3 +116,53 @@ TEST_CASE("Deadlines: clear lifts all, stop keeps the timer quiet, never is no l
   world.sim.advance(100ms);
   CHECK(world.log == "2@1100 ");
 }
+
+TEST_CASE("Deadlines: a limit set in the turn in which another one runs out does not hide that") {
+  struct Setter final : Runnable {
+    explicit Setter(World& w) : world(w) {}
+    void run() override {
+      expired = world.deadlines.timer_expired();
+      world.deadlines.set(Kind::second, world.in(300ms));
+    }
+
+    World& world;
+    TimerEntry timer;
+    bool expired = false;
+  };
+  for (const bool owner_first : {false, true}) {
+    CAPTURE(owner_first);
+    World world;
+    Setter setter(world);
+    const auto arm = [&] { setter.timer.arm(world.sim.reactor().timers(), world.in(100ms), setter); };
+    if (!owner_first) arm();
+    world.deadlines.set(Kind::first, world.in(100ms));
+    if (owner_first) arm();
+    world.sim.advance(100ms);
+    CHECK(setter.expired == !owner_first);
+    CHECK(world.log == "0@100 ");
+    world.deadlines.check_again();
+    world.sim.advance(1s);
+    CHECK(world.log == "0@100 1@400 ");
+  }
+}
+
+TEST_CASE("Deadlines: an owner that did not ask when the timer went off is woken by the next limit") {
+  struct Deaf final : Runnable {
+    void run() override { ++wakes; }
+    int wakes = 0;
+  };
+  World world;
+  Deaf deaf;
+  world.deadlines.attach(world.sim.reactor(), deaf);
+  world.deadlines.set(Kind::first, world.in(100ms));
+  world.sim.advance(200ms);
+  CHECK(deaf.wakes == 1);
+  CHECK(world.deadlines.timer_expired());
+  world.deadlines.set(Kind::second, world.in(100ms));
+  world.sim.settle();
+  CHECK(deaf.wakes == 2);
+  world.deadlines.attach(world.sim.reactor(), world);
+  world.deadlines.check_again();
+  world.sim.settle();
+  CHECK(world.log == "0@200 ");
+}
