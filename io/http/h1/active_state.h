@@ -25,6 +25,7 @@ struct ActiveState {
   void clear() {
     deadlines.clear();
     watched = reads_body = false;
+    reject_status = 0;
     body_waited = Duration();
   }
 
@@ -34,7 +35,7 @@ struct ActiveState {
   Url::Origin origin;       // of the last request
   bool watched = false;     // for a disconnect, while a handler works
   bool reads_body = false;  // the handler waits for bytes of the request's body
-  int reject_status = 0;    // set where a head made no request
+  int reject_status = 0;    // set where a head made no request, or its handler took too long
   Instant handler_began;
   Instant body_wait_began;
   Duration body_waited;  // so far, for this request's body

@@ -116,6 +116,8 @@ class Http1Connection {
   Output& out() { return out_; }
   // Returns whether there is output to send, or an unknown part of it was sent.
   bool unsent() const { return !out_.empty() || write_aborted_; }
+  // Returns whether a flush() is under way.
+  bool sending() const { return sending_; }
   // Sends as much as the stream takes at once. Returns whether that was all.
   bool flush_now() { return out_.empty() || write_some(); }
   // Sends all of it, in slices, so that the limit is on progress and not on the whole. If another task is

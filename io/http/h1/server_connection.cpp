@@ -351,7 +351,8 @@ Task<Http1ServerConnection::TaskEnd> Http1ServerConnection::run_slow_path(Next n
   for (;; next = step<&Http1ServerConnection::process_input>()) {
     if (next == Next::await_handler) {
       begin_handler_wait();
-      while (!active_->exchange->handled()) {
+      // The exchange goes when its limit expires while the responses before this one are sent.
+      while (active_->exchange && !active_->exchange->handled()) {
         if (!wire().flush_now()) {  // the responses before this one, or the handler's 1xx
           co_await wire().flush();
           continue;
@@ -361,7 +362,7 @@ Task<Http1ServerConnection::TaskEnd> Http1ServerConnection::run_slow_path(Next n
         waiting_ = nullptr;
       }
       deadlines().lift(Limit::handler);
-      next = step<&Http1ServerConnection::on_handled>();
+      next = active_->exchange ? step<&Http1ServerConnection::on_handled>() : Next::reject;
     }
     if (next == Next::send_body) {
       const bool sent = co_await send_body();
@@ -385,8 +386,8 @@ Task<Http1ServerConnection::TaskEnd> Http1ServerConnection::run_slow_path(Next n
         co_return TaskEnd::close;
       }
       case Next::reject: {
-        const int status = wire().parse_error_status();
-        const TaskEnd end = co_await reject(status != 0 ? status : active_->reject_status);
+        const int status = active_->reject_status;
+        const TaskEnd end = co_await reject(status != 0 ? status : wire().parse_error_status());
         co_return end;
       }
       case Next::upgrade: co_return TaskEnd::upgrade;

@@ -26,7 +26,9 @@
 // Handling         | wait; a handler  | abort, handler   | handler_timeout:  | SendingResponse | goes on (2)
 //                  | may read its     | is cancelled (3) | Rejecting, 503;   | with 500 (4)    |
 //                  | request's body   |                  | body: the same,   |                 |
-//                  |                  |                  | with 408          |                 |
+//                  |                  |                  | with 408 (7)      |                 |
+// - reads the body | are given to it  | its read fails;  | the same          | the same        | goes on (2)
+//                  |                  | then as above (8)|                   |                 |
 // SendingResponse  | wait             | abort (5)        | write_stall,      | abort: the body | goes on (2)
 //                  |                  |                  | body_idle: abort  | source failed   |
 // Rejecting        | wait             | abort            | write_stall:      | -               | goes on
@@ -40,7 +42,12 @@
 // A client that ended its direction only is served if ServerOptions::half_close says so. (4) 503 if
 // it took too long or found no memory (error_status), a 4xx if the request's body was malformed, abort for
 // reset. (5) At once if the body is still being made; a body in memory is sent until a write fails. (6)
-// Server::shutdown_begins tells it. When the grace period is over the server calls `close`, in every state.
+// Server::shutdown_begins tells it. (7) Behind the responses to earlier requests: what is being sent of those
+// goes on first, with its own limit, while the handler is gone already. (8) With reset for a connection that
+// broke: a handler that fails with that wants no response. With bad_message for a client that ended its
+// direction in mid-body: the response to a handler that fails is a 400. One that goes on is cancelled as soon
+// as it waits for something else, as (3) says. When the grace period is over the server calls `close`, in
+// every state.
 //
 // An idle connection is this object and its timer. When bytes arrive it borrows an ActiveState from the
 // server's pool. `process_input` answers what needs no waiting: a request whose handler does not wait is

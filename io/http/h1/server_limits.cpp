@@ -50,11 +50,21 @@ void Http1ServerConnection::on_timeout(Limit limit) {
 }
 
 void Http1ServerConnection::abort_with_status(int status) {
-  waiting_ = nullptr;
-  task_.reset();
+  // The task may be sending the responses to earlier requests, and a write that has begun must not be given
+  // up: then that task goes on, and sends this one behind them.
+  const bool sends = state_ == State::handling && wire().sending();
+  if (!sends) {
+    waiting_ = nullptr;
+    task_.reset();
+  }
   active_->exchange.reset();
   active_->watched = active_->reads_body = false;
   stream().watch(reactor_, nullptr);
+  if (sends) {
+    active_->reject_status = status;
+    deadlines().lift(Limit::handler);
+    return deadlines().check_again();  // for that of sending
+  }
   deadlines().clear();
   start_task(reject(status));
 }

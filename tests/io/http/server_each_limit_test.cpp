@@ -191,22 +191,55 @@ TEST_CASE("limits: a response that streams may take longer than its handler") {
   CHECK(world.server.statistics().open == 0);
 }
 
-TEST_CASE("server: nothing follows a response of which a part was sent and the rest given up") {
-  http::ServerOptions options;
-  options.handler_timeout = 5s;
-  SimNetworkOptions network;
-  network.buffer = 1000;
-  World world(options, network);
-  const std::unique_ptr<Stream> stream = world.asking(get("/some") + get("/for-ever"));
+// Asks for 50,000 bytes and behind that for what never comes, takes the first few, and 6 s later the rest.
+std::string read_late(World& world, const std::string& behind, Duration then = 6s) {
+  std::unique_ptr<Stream> stream = world.asking(get("/some") + behind);
   std::vector<std::byte> room(500);
   const std::size_t count = *world.sim.run(stream->read(room));
   std::string got(as_text(Bytes(room).first(count)));
-  world.sim.advance(6s);  // the second handler's limit expires, and the first response on its way
+  world.sim.advance(then);
   got += *world.sim.run(all_and_end(*stream));
+  stream.reset();
+  world.sim.advance(1s);
+  return got;
+}
+
+TEST_CASE("server: a handler whose time ends while an earlier response is sent is answered behind that") {
+  const bool reads = GENERATE(false, true);  // it reads the request's body, and that is what takes too long
+  CAPTURE(reads);
+  http::ServerOptions options;
+  options.handler_timeout = options.body_idle = 5s;
+  SimNetworkOptions network;
+  network.buffer = 1000;
+  World world(options, network);
+  const std::string got = read_late(world, reads ? post : get("/for-ever"));
+  CHECK(got.starts_with("HTTP/1.1 200 OK\r\n"));
+  const std::size_t last = got.find("HTTP/1.1 ", 1);
+  REQUIRE(last != got.npos);
+  CHECK(got.substr(last - 50'000, 50'000) == std::string(50'000, 's'));
+  CHECK(got.substr(last + 9, 4) == (reads ? "408 " : "503 "));
+  CHECK(got.find("Connection: close\r\n", last) != got.npos);
+  CHECK(got.ends_with(reads ? "Request Timeout\n" : "Service Unavailable\n"));
+  CHECK(world.server.statistics().open == 0);
+  CHECK(world.failures == (reads ? "" : "timed_out: handler: nothing within 5s; "));
+  CHECK(world.server.statistics().failed_handlers == (reads ? 0 : 1));
+  CHECK(world.server.statistics().refused == (reads ? 1 : 0));
+}
+
+TEST_CASE("server: nothing follows a response of which a part was sent and the rest given up") {
+  http::ServerOptions options;
+  options.handler_timeout = 5s;
+  options.write_stall = 5500ms;
+  SimNetworkOptions network;
+  network.buffer = 1000;
+  World world(options, network);
+  const std::string got = read_late(world, get("/for-ever"), 7s);
   CHECK(got.starts_with("HTTP/1.1 200 OK\r\n"));
   CHECK(got.ends_with(" reset"));
   CHECK(got.find("503") == got.npos);
   CHECK(world.server.statistics().open == 0);
+  CHECK(world.failures ==
+        "timed_out: handler: nothing within 5s; timed_out: sending: nothing within 5500ms; ");
 }
 
 TEST_CASE("server: a body that is longer than it said is cut there, and one that is shorter broken off") {

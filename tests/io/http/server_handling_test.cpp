@@ -82,3 +82,57 @@ TEST_CASE("limits: one that expires in the turn in which the handler is done cou
   CHECK(failures == (pumps ? "timed_out: reading the body: nothing within 5s; "
                            : "timed_out: sending: nothing within 7s; "));
 }
+
+TEST_CASE(
+    "server: a client that goes while the handler reads the body fails that read, and then the handler") {
+  enum class Goes { resets, closes, ends_its_half };
+  const Goes how = GENERATE(Goes::resets, Goes::closes, Goes::ends_its_half);
+  const bool half_close = GENERATE(false, true);
+  const bool waits = GENERATE(false, true);  // goes on after the failure, and waits for something
+  CAPTURE(how, half_close, waits);
+  std::string read;
+  int handlers = 0;
+  auto handle = [&](http::Request request) -> Task<http::Response> {
+    Alive alive(handlers);
+    Result<std::string> body = co_await request.body.text(1 * MiB).result();
+    if (!body) read = name(body.error().code());
+    if (waits) co_await sleep(1s);
+    if (!waits) co_await std::move(body);
+    co_return http::Response(200, "all the same");
+  };
+  Sim sim(Seed{3});
+  http::ServerOptions options;
+  options.half_close = half_close;
+  http::Server server(handle, options);
+  std::string failures;
+  server.on_failure = [&failures](const Error& error) { failures += to_string(error) + "; "; };
+  Scope scope(sim.reactor(), [](Error) {});
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
+  REQUIRE(sim.run(stream->write(as_bytes("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 9\r\n\r\nabc"))));
+  sim.advance(1s);
+  REQUIRE(handlers == 1);
+  std::string got;
+  if (how == Goes::ends_its_half) {
+    REQUIRE(sim.run(stream->shutdown_write()));
+    got = test::read_for(sim, *stream, 2s);
+  } else {
+    if (how == Goes::resets) stream->reset_on_close();
+    stream.reset();
+    sim.advance(2s);
+  }
+  sim.advance(10s);
+  CHECK(read == (how == Goes::resets ? "reset" : "bad_message"));
+  const bool gone = how == Goes::resets || !half_close;  // for a handler that waits
+  CHECK(server.statistics().abandoned == (waits && gone ? 1 : 0));
+  CHECK(failures.ends_with("disconnected before its response; ") == (waits && gone));
+  CHECK(server.statistics().failed_handlers == 0);
+  CHECK(server.statistics().refused == (!waits && how != Goes::resets ? 1 : 0));
+  CHECK(server.statistics().open == 0);
+  if (how == Goes::ends_its_half) {
+    CHECK(test::statuses(got) == (!waits ? "400 " : half_close ? "200 " : ""));
+    CHECK(got.ends_with(waits && gone ? " reset" : " end"));
+  }
+  CHECK(handlers == 0);
+}
