@@ -19,12 +19,12 @@
 namespace escapement::http {
 
 // Sends the client of `request` an interim response: `status`, 102..199, with `fields`. The server sends 100
-// by itself (server.h), and 101 is for upgrade.h. Call while the request is in flight, as for Request::peer.
+// by itself (server.h), and 101 is for upgrade.h.
 //
 // Does nothing for HTTP/1.0, which does not know them, and for a request that came from no Server.
 // Errc::invalid_argument, with nothing sent, for another status and for fields that may not be sent;
-// limit_exceeded for more than 32 for one request; cancelled once the response has begun. A client that has
-// gone is no failure here: its handler is cancelled.
+// limit_exceeded for more than 32 for one request; cancelled once the response has begun, also for a request
+// that was kept until long after that. A client that has gone is no failure here: its handler is cancelled.
 [[nodiscard]] Result<> inform(const Request& request, int status, const Headers& fields = Headers());
 
 // Sends a 103 with one Link field: a resource that the response is going to need (RFC 8297).

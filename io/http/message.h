@@ -314,8 +314,14 @@ class Body {
   std::unique_ptr<Content, FreeContent> content_;
 };
 
+namespace detail {
+class RequestLink;
+}
+
 // A request's link to the server connection that it came by. Empty for requests that came from no Server.
-// Valid while the request is in flight; copies refer to the same connection.
+//
+// Copies refer to the same request, and may outlive it and its connection. Once the request is over they
+// reach nobody: `peer` is still known, and `inform` fails.
 class RequestContext {
  public:
   // The connection's side, for servers of other kinds and for tests.
@@ -334,19 +340,30 @@ class RequestContext {
 
   RequestContext() = default;
   // `connection` must outlive the requests that hold this.
-  explicit RequestContext(Connection& connection) : connection_(&connection) {}
-
-  std::string_view peer() const { return connection_ == nullptr ? std::string_view() : connection_->peer(); }
-  Result<> inform(int status, const Headers& fields) const {
-    return connection_ == nullptr ? Result<>() : connection_->inform(status, fields);
+  explicit RequestContext(Connection& connection) : record_(std::make_shared<Record>()) {
+    record_->connection = &connection;
   }
+
+  std::string_view peer() const {
+    if (!record_) return {};
+    return record_->connection != nullptr ? record_->connection->peer() : record_->peer.view();
+  }
+  // Errc::cancelled once the request is over; else as http::inform.
+  Result<> inform(int status, const Headers& fields) const;
   // Called by layers that choose a handler, as Router does.
   void note_handler_code(const void* code) const {
-    if (connection_ != nullptr) connection_->note_handler_code(code);
+    if (record_ && record_->connection != nullptr) record_->connection->note_handler_code(code);
   }
 
  private:
-  Connection* connection_ = nullptr;
+  friend class detail::RequestLink;
+  // Shared by all copies.
+  struct Record {
+    Connection* connection = nullptr;  // null once the request is over
+    CompactText peer;                  // the connection's, from then on
+  };
+
+  std::shared_ptr<Record> record_;
 };
 
 class Request {
@@ -364,7 +381,7 @@ class Request {
   // The request target as it was sent ("/a?b", a whole URL, "*"), if a server received this request. Refers
   // to the connection: valid while the request is in flight.
   std::string_view target = {};
-  // The connection that this request came by, likewise. Empty for others.
+  // The connection that this request came by. Empty for others.
   RequestContext context = {};
   // 0 if a server received this request by HTTP/1.0.
   int minor_version = 1;
@@ -377,7 +394,8 @@ class Request {
   std::shared_ptr<CallProgress> progress = nullptr;
 
   // Returns the other end of the connection that this request came by, "127.0.0.1:4711". Empty for requests
-  // that no server received, and if it is not known. Valid while the request is in flight.
+  // that no server received, and if it is not known. Known also when the request is over; a view that was
+  // returned before is not valid any more then.
   std::string_view peer() const { return context.peer(); }
 
   // Returns a copy to send again, without the body: ask `body.replayable()`, and copy it.

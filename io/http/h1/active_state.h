@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <escapement/core/time.h>
+#include <escapement/io/http/detail/request_link.h>
 #include <escapement/io/http/h1/connection.h>
 #include <escapement/io/http/h1/deadlines.h>
 #include <escapement/io/http/h1/exchange.h>
@@ -30,6 +31,7 @@ struct ActiveState {
   }
 
   Http1Connection wire;
+  RequestLink link;  // of each exchange, which it outlives
   std::optional<Exchange> exchange;
   Deadlines<Limit, 6> deadlines;
   Url::Origin origin;       // of the last request

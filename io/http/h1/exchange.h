@@ -2,7 +2,8 @@
 //
 // It lives in the connection's ActiveState from the end of the request's head to the end of the response. The
 // order in which its parts go is its whole point: a response, and then the handler, may hold on to the
-// request's body; the body ends after both, even if a Body of it is still held.
+// request's body; the body ends after both, even if a Body of it is still held. The request's context ends
+// last: what the others run when they go may still ask it for the peer.
 
 #pragma once
 
@@ -11,6 +12,7 @@
 
 #include <escapement/core/detail/compact_text.h>
 #include <escapement/core/task.h>
+#include <escapement/io/http/detail/request_link.h>
 #include <escapement/io/http/h1/server_request.h>
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/io/http/message.h>
@@ -24,6 +26,7 @@ struct Exchange {
     response.reset();
     handler.reset();
     end_body();
+    if (link != nullptr) link->end();
   }
 
   // Ends the request's body: from now on reading it fails with cancelled, and the bytes that follow are not
@@ -47,6 +50,7 @@ struct Exchange {
 
   ResponseOptions writing;
   CompactText target;              // the request target, where the parser's copy does not last
+  RequestLink* link = nullptr;     // set where the request has a context
   std::shared_ptr<OpenBody> body;  // null: the request has none
   std::optional<escapement::detail::ChildTask<Response>> handler;
   std::optional<Response> response;  // set when it is not the handler's, or when its body takes time to send

@@ -244,7 +244,8 @@ int Http1ServerConnection::begin_exchange(Exchange& exchange) {
   Request request(std::move(head.method), *std::move(url), std::move(head.headers));
   request.target = head.target;
   request.minor_version = head.minor_version;
-  request.context = RequestContext(*this);
+  request.context = active_->link.begin(*this);
+  exchange.link = &active_->link;
   // The bytes of a head alone stay where they are while its request is in flight; reading a body moves them.
   if (!wire().message_complete()) {
     exchange.target = head.target;

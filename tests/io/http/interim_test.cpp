@@ -1,6 +1,10 @@
 // Interim responses: a handler's messages to its client before the final response.
 
+#include <optional>
+#include <vector>
+
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
@@ -156,7 +160,7 @@ TEST_CASE("interim: at most 32 to a request, and nothing that may not be told") 
 TEST_CASE("interim: nothing once the answer has begun") {
   World world;
   CHECK(statuses(world.send(get("/late"), 1s)) == "200 ");
-  CHECK(world.outcome == "cancelled: the answer has begun; ");
+  CHECK(world.outcome == "cancelled: the response has begun; ");
 }
 
 TEST_CASE("interim: a client that reads late has all of it before the answer; one that never does is cut") {
@@ -193,4 +197,89 @@ TEST_CASE("interim: before leave to send the body, and for our own client") {
   const test::Answer answer = *world.sim.run(test::ask(client, http::get("http://s/many")));
   CHECK(answer.status == 200);
   CHECK(answer.body == "/many");
+}
+
+TEST_CASE(
+    "interim: a request that was kept reaches neither the next one on its connection nor what is gone") {
+  const bool moved = GENERATE(false, true);  // the request was kept itself, or a copy of its context
+  CAPTURE(moved);
+  Sim sim(Seed{7});
+  std::vector<http::Request> kept;
+  std::string outcome;
+  const auto tell = [&kept, &outcome](const char* when) {
+    for (const http::Request& request : kept) {
+      const Result<> told = http::early_hints(request, hint);
+      outcome += when + std::string(told ? " told; " : ' ' + to_string(told.error()) + "; ");
+    }
+  };
+  auto handle = [&](http::Request request) -> Task<http::Response> {
+    const std::string path = request.url.path();
+    if (path == "/next") {
+      tell("next");
+      co_await sleep(1s);
+      tell("later");
+      co_return http::Response(200);
+    }
+    if (path == "/waits") co_await sleep(1s);
+    http::Request copy = request.copy_without_body();
+    copy.context = request.context;
+    kept.push_back(moved ? std::move(request) : std::move(copy));
+    co_return http::Response(200);
+  };
+  http::Server server(handle);
+  Scope scope(sim.reactor());
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
+  // Kept: pipelined before others, alone, and one whose handler has waited.
+  REQUIRE(sim.run(stream->write(as_bytes(get("/first") + get("/second") + get("/next")))));
+  CHECK(statuses(test::read_for(sim, *stream, 2s)) == "200 200 200 ");
+  const std::string over = " cancelled: the request is over; ";
+  CHECK(outcome == "next" + over + "next" + over + "later" + over + "later" + over);
+  outcome.clear();
+  REQUIRE(sim.run(stream->write(as_bytes(get("/waits")))));
+  CHECK(statuses(test::read_for(sim, *stream, 2s)) == "200 ");
+  REQUIRE(sim.run(stream->write(as_bytes(get("/next")))));
+  CHECK(statuses(test::read_for(sim, *stream, 2s)) == "200 ");
+  CHECK(outcome.find("told") == outcome.npos);
+  // The peer is known still, also when the connection and the server have gone.
+  const std::string peer(kept.front().peer());
+  CHECK(!peer.empty());
+  stream.reset();
+  sim.advance(1s);
+  REQUIRE(server.statistics().open == 0);
+  outcome.clear();
+  tell("gone");
+  CHECK(outcome == "gone" + over + "gone" + over + "gone" + over);
+  for (const http::Request& request : kept) {
+    CHECK(request.peer() == peer);
+    request.context.note_handler_code(nullptr);
+  }
+}
+
+TEST_CASE("interim: a request that was kept is over also when its connection was cut in its midst") {
+  enum class Cut { client, server };
+  const Cut cut = GENERATE(Cut::client, Cut::server);
+  Sim sim(Seed{7});
+  std::optional<http::RequestContext> kept;
+  auto handle = [&kept](http::Request request) -> Task<http::Response> {
+    kept = request.context;
+    co_await sleep(Duration::max());
+    co_return http::Response(200);
+  };
+  http::Server server(handle);
+  Scope scope(sim.reactor(), [](Error) {});
+  scope.spawn(server.listen(sim.network(), "s:80"));
+  sim.settle();
+  std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("s", 80));
+  REQUIRE(sim.run(stream->write(as_bytes(get("/")))));
+  sim.advance(1s);
+  REQUIRE(kept);
+  CHECK(kept->inform(103, http::Headers{{"Link", hint}}));
+  if (cut == Cut::client) stream.reset();
+  if (cut == Cut::server) scope.cancel();
+  sim.advance(1s);
+  REQUIRE(server.statistics().open == 0);
+  CHECK(kept->inform(103, http::Headers{{"Link", hint}}).error() == Errc::cancelled);
+  CHECK(!kept->peer().empty());
 }

@@ -146,3 +146,37 @@ TEST_CASE("Exchange: a body is read to its end, and its trailers are there after
   CHECK(*world.sim.run(body.text(100)) == "bytes");
   CHECK(body.trailers().get_or("sum", "") == "5");
 }
+
+TEST_CASE("Exchange: its request's context ends last, and a record that nobody holds serves the next one") {
+  class Connection final : public http::RequestContext::Connection {
+   public:
+    std::string_view peer() override { return "10.0.0.1:4711"; }
+    Result<> inform(int, const http::Headers&) override {
+      ++informed;
+      return {};
+    }
+    void note_handler_code(const void*) override {}
+    int informed = 0;
+  };
+  World world;
+  http::detail::RequestLink link;
+  Connection connection;
+  http::RequestContext kept;
+  for (const bool keeps : {false, true, false}) {
+    http::RequestContext context;
+    {
+      Exchange exchange;
+      context = link.begin(connection);
+      exchange.link = &link;
+      CHECK(context.peer() == "10.0.0.1:4711");
+      CHECK(context.inform(103, {}));
+      if (keeps) kept = context;
+      if (!keeps) context = {};
+    }
+    if (!keeps) continue;
+    CHECK(context.inform(103, {}).error() == Errc::cancelled);
+    CHECK(context.peer() == "10.0.0.1:4711");
+  }
+  CHECK(connection.informed == 3);
+  CHECK(kept.inform(103, {}).error() == Errc::cancelled);
+}
