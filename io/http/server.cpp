@@ -5,8 +5,8 @@
 #include <escapement/core/combine.h>
 #include <escapement/core/detail/defer.h>
 #include <escapement/io/http/detail/server_connection.h>
+#include <escapement/timers/entry.h>
 #include <escapement/timers/sleep.h>
-#include <escapement/timers/timeout.h>
 
 namespace escapement::http {
 
@@ -41,52 +41,71 @@ Task<> Server::listen(Network& network, std::string address) {
   co_await serve(std::move(listener));
 }
 
+// Closes the connections of a call of `serve` in a step of its own: an observer that is called for a
+// cancelled request may cancel the task that serves.
+class Server::Close final : public Runnable {
+ public:
+  Close(Server& server, detail::ServeId id, PromiseBase& task) : server_(server), id_(id), task_(task) {}
+  void run() override {
+    task_.reactor().ready(task_);
+    server_.close_all(id_);
+  }
+
+ private:
+  Server& server_;
+  const detail::ServeId id_;
+  PromiseBase& task_;
+};
+
 Task<> Server::serve(std::unique_ptr<Listener> listener) {
   const auto id = detail::ServeId{++serve_calls_};
+  PromiseBase& self = co_await this_task;
   // Cancelled or done: the connections that were accepted here go with it.
   const Defer closing([this, id] { close_all(id); });
-  co_await race(accept_all(*listener, id), shared_->stopping.wait());
-  co_await accept_backlog(*listener, id);
+  std::unique_ptr<Stream> accepted;
+  Task<> taking_backlog = accept_backlog(*listener, id, accepted);  // now: later there may be no memory
+  co_await race(accept_all(*listener, id, accepted), shared_->stopping.wait());
+  if (accepted) close_idle();  // one that waits for its turn may get theirs
+  Result<> backlog = co_await std::move(taking_backlog).result();
+  if (!backlog) shared_->report(backlog.error());
+  // One that still waits need not wait any longer: no more will come.
+  auto take_last = [&] { take(std::move(accepted), std::nullopt, self.reactor(), id); };
+  const std::optional<Error> failure = accepted ? catching(take_last) : std::nullopt;
+  if (failure) shared_->report(*failure);
   listener.reset();
   close_idle();
-  co_await drain();
-  // In a step of its own: an observer that is called for a cancelled request may cancel this task.
-  class Close final : public Runnable {
-   public:
-    Close(Server& server, detail::ServeId id, PromiseBase& task) : server_(server), id_(id), task_(task) {}
-    void run() override {
-      task_.reactor().ready(task_);
-      server_.close_all(id_);
-    }
-
-   private:
-    Server& server_;
-    const detail::ServeId id_;
-    PromiseBase& task_;
-  };
-  PromiseBase& self = co_await this_task;
+  TimerEntry timer;
+  while (!shared_->connections.empty() && in_grace(timer, self)) co_await shared_->changed.wait();
+  for (detail::ServerMember& member : shared_->connections) {
+    if (member.serve_id == id) ++shared_->shutdown_report.cancelled;
+  }
   Close close(*this, id, self);
   self.reactor().ready(close);
   co_await suspend_until_ready;
 }
 
-Task<> Server::accept_all(Listener& listener, detail::ServeId id) {
+// `stream` is the connection that was accepted and waits for its turn. It stays there when this is cancelled.
+Task<> Server::accept_all(Listener& listener, detail::ServeId id, std::unique_ptr<Stream>& stream) {
   Reactor& reactor = co_await this_reactor;
   for (;;) {
     // Where memory has run out there may not even be enough for a task that fails.
     std::optional<Task<std::unique_ptr<Stream>>> accepting;
     auto begin = [&] { accepting.emplace(listener.accept()); };
-    std::optional<Error> failure = catching(begin);
-    if (!failure) {
-      Result<std::unique_ptr<Stream>> stream = co_await std::move(*accepting).result();
-      if (stream) {
-        // Only now: a listener must not hold a permit while it waits.
-        Semaphore::Permit permit = co_await shared_->slots.acquire();
-        auto take_in = [&] { accepted(*std::move(stream), std::move(permit), reactor, id); };
-        failure = catching(take_in);
+    std::optional<Error> failure;
+    if (!stream) failure = catching(begin);
+    if (accepting) {
+      Result<std::unique_ptr<Stream>> accepted = co_await std::move(*accepting).result();
+      if (accepted) {
+        stream = *std::move(accepted);
       } else {
-        failure = std::move(stream).error();
+        failure = std::move(accepted).error();
       }
+    }
+    if (stream) {
+      // Only now: a listener must not hold a permit while it waits.
+      Semaphore::Permit permit = co_await shared_->slots.acquire();
+      auto take_in = [&] { take(std::move(stream), std::move(permit), reactor, id); };
+      failure = catching(take_in);
     }
     if (!failure) continue;
     if (failure->code() != Errc::overloaded) co_await Error(*std::move(failure));
@@ -96,19 +115,20 @@ Task<> Server::accept_all(Listener& listener, detail::ServeId id) {
 }
 
 // Closing a listener resets the connections that were not accepted, and their clients may have sent a request
-// already.
-Task<> Server::accept_backlog(Listener& listener, detail::ServeId id) {
+// already. `waiting` was accepted, but waits for its turn.
+Task<> Server::accept_backlog(Listener& listener, detail::ServeId id, std::unique_ptr<Stream>& waiting) {
   for (int round = 0; round < backlog_rounds_max; ++round) {
     const std::uint64_t before = shared_->statistics.connections;
-    co_await race(accept_all(listener, id), let_others_run());
+    co_await race(accept_all(listener, id, waiting), let_others_run());
     if (shared_->statistics.connections == before) break;
   }
 }
 
-void Server::accepted(std::unique_ptr<Stream> stream, Semaphore::Permit permit, Reactor& reactor,
-                      detail::ServeId id) {
+// Without a permit it counts against no limit.
+void Server::take(std::unique_ptr<Stream> stream, std::optional<Semaphore::Permit> permit, Reactor& reactor,
+                  detail::ServeId id) {
   ++shared_->statistics.connections;
-  std::size_t* const held = shared_->connections_of(stream->peer_host());
+  std::size_t* const held = permit ? shared_->connections_of(stream->peer_host()) : nullptr;
   if (held != nullptr && *held >= shared_->options.connections_per_peer_max) {
     ++shared_->statistics.turned_away;
     stream->reset_on_close();
@@ -124,6 +144,22 @@ Task<> Server::serve_connection(std::unique_ptr<Stream> stream) {
   detail::ServeHandle handle(self);
   detail::make_server_connection(*shared_, self.reactor(), std::move(stream),
                                  detail::Admission{.handle = &handle});
+  while (handle.serving() && !shared_->shutting_down()) co_await shared_->stopping.wait();
+  if (!handle.serving()) co_return;
+  if (handle.close_if_idle()) {
+    ++shared_->shutdown_report.idle_closed;
+    do {
+      co_await suspend_until_ready;
+    } while (handle.serving());
+    co_return;
+  }
+  TimerEntry timer;
+  while (handle.serving() && in_grace(timer, self)) co_await shared_->changed.wait();
+  if (!handle.serving()) co_return;
+  ++shared_->shutdown_report.cancelled;
+  // In a step of its own, as for `serve`.
+  detail::ServeHandle::Close close(handle);
+  self.reactor().ready(close);
   while (handle.serving()) co_await suspend_until_ready;
 }
 
@@ -135,17 +171,18 @@ void Server::shutdown(Duration grace) {
 
 Task<> Server::shutdown_begins() { co_await shared_->stopping.wait(); }
 
-// Waits for in-flight requests, until the grace period is over; a second shutdown() may shorten it.
-Task<> Server::drain() {
-  Reactor& reactor = co_await this_reactor;
-  const Instant began = reactor.now();
-  while (!shared_->connections.empty()) {
-    const Duration left = began + grace_ - reactor.now();
-    if (left <= Duration()) break;
-    Result<> changed = co_await with_timeout(left, shared_->changed.wait()).result();
-    if (!changed) break;
-  }
-  shared_->shutdown_report.cancelled += shared_->statistics.open;
+// Returns whether in-flight requests may go on. Then the caller waits: `task` is woken when that may have
+// changed, if it waits for `changed`. A second shutdown() may shorten the grace period.
+bool Server::in_grace(TimerEntry& timer, PromiseBase& task) {
+  Reactor& reactor = task.reactor();
+  if (shutdown_began_ == Instant::never()) shutdown_began_ = reactor.now();
+  const Instant end = grace_ == Duration::max() ? Instant::never() : shutdown_began_ + grace_;
+  if (end <= reactor.now()) return false;
+  auto arming = [&] {
+    if (end != Instant::never()) timer.arm(reactor.timers(), end, task);
+  };
+  if (catching(arming)) reactor.ready_later(task);  // no memory: once more
+  return true;
 }
 
 void Server::close_idle() {

@@ -5,11 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <escapement/core/event.h>
 #include <escapement/io/http/service.h>
 #include <escapement/io/stream.h>
+
+namespace escapement {
+class TimerEntry;
+}
 
 namespace escapement::http {
 
@@ -120,13 +125,17 @@ class Server {
   // The same on a listener made before.
   Task<> serve(std::unique_ptr<Listener> listener);
 
-  // Serves one connection that was accepted elsewhere, until it ends. Cancelling it closes the connection.
+  // Serves one connection that was accepted elsewhere, until it ends. Cancelling it closes the connection;
+  // `shutdown` ends it as it ends those that `listen` has accepted. It counts against no limit on the number
+  // of connections. The server must outlive it.
   Task<> serve_connection(std::unique_ptr<Stream> stream);
 
-  // Shuts down gracefully: accepts the connections that clients have made, then stops listening; closes idle
-  // connections; lets in-flight requests complete, also those of which only some bytes have arrived, with
-  // "Connection: close" in the response; closes the connections that are left after `grace`. A second call
-  // can shorten the grace period. `listen` returns when all connections have gone.
+  // Shuts down gracefully: accepts the connections that clients have made, as many as connections_max allows
+  // and one more for each listener, then stops listening; closes idle connections; lets in-flight requests
+  // complete, also those of which only some bytes have arrived, with "Connection: close" in the response;
+  // closes the connections that are left after `grace`, which counts from the first call. A second call can
+  // shorten it. `listen` returns when all connections have gone, those of serve_connection too, or `grace` is
+  // over; serve_connection returns when its own has gone.
   void shutdown(Duration grace = 10s);
   const ShutdownReport& shutdown_report() const;
   // Finishes when `shutdown` is called, at once if it was. For handlers that would never end by themselves,
@@ -144,11 +153,13 @@ class Server {
   std::function<void(const Refusal&)> on_refused;
 
  private:
-  Task<> accept_all(Listener& listener, detail::ServeId id);
-  void accepted(std::unique_ptr<Stream> stream, Semaphore::Permit permit, Reactor& reactor,
-                detail::ServeId id);
-  Task<> accept_backlog(Listener& listener, detail::ServeId id);
-  Task<> drain();
+  class Close;
+
+  Task<> accept_all(Listener& listener, detail::ServeId id, std::unique_ptr<Stream>& stream);
+  Task<> accept_backlog(Listener& listener, detail::ServeId id, std::unique_ptr<Stream>& waiting);
+  void take(std::unique_ptr<Stream> stream, std::optional<Semaphore::Permit> permit, Reactor& reactor,
+            detail::ServeId id);
+  bool in_grace(TimerEntry& timer, escapement::detail::PromiseBase& task);
   void close_idle();
   void close_all();
   void close_all(detail::ServeId id);
@@ -157,6 +168,7 @@ class Server {
   std::unique_ptr<detail::ServerShared> shared_;  // the part that its connections work with
   std::uint64_t serve_calls_ = 0;
   Duration grace_ = Duration::max();
+  Instant shutdown_began_ = Instant::never();
 };
 
 }  // namespace escapement::http

@@ -283,3 +283,42 @@ TEST_CASE("allocation faults: without any memory for a while nothing ends but wh
     });
   }
 }
+
+TEST_CASE("allocation faults: a shutdown without memory lets its grace period go on") {
+  const bool by_hand = GENERATE(false, true);
+  CAPTURE(by_hand);
+  for (long n = 0; n < 20; ++n) {
+    CAPTURE(n);
+    Sim sim;
+    http::Server server([](http::Request) -> Task<http::Response> {
+      co_await sleep(5s);
+      co_return http::Response(200, "x");
+    });
+    Scope scope(sim.reactor());
+    std::unique_ptr<Stream> stream;
+    if (by_hand) {
+      PipeEnds ends = pipe();
+      stream = std::move(ends.first);
+      scope.spawn(server.serve_connection(std::move(ends.second)));
+    } else {
+      scope.spawn(server.listen(sim.network(), "s:80"));
+      sim.settle();
+      stream = *sim.run(sim.network().connect("s", 80));
+    }
+    REQUIRE(sim.run(stream->write(as_bytes(requests[0]))));
+    sim.advance(1s);
+    {
+      FailingCall fault(Call::allocate, 0, LONG_MAX, n);
+      server.shutdown(10s);
+      for (int i = 0; i < 20; ++i) sim.settle();
+    }
+    sim.advance(2s);
+    REQUIRE(server.statistics().open == 1);
+    std::vector<std::byte> room(1000);
+    Result<std::size_t> count = sim.run(stream->read(room));
+    REQUIRE(count);
+    CHECK(as_text(Bytes(room).first(*count)).starts_with("HTTP/1.1 200 "));
+    sim.advance(3s);
+    CHECK(scope.size() == 0);
+  }
+}

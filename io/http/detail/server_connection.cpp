@@ -12,6 +12,16 @@ ServeHandle::~ServeHandle() {
   connection_->close();
 }
 
+bool ServeHandle::close_if_idle() {
+  if (!connection_->is_idle()) return false;
+  connection_->close();
+  return true;
+}
+
+void ServeHandle::Close::run() {
+  if (handle_.serving()) handle_.connection_->close();
+}
+
 ServerConnection::ServerConnection(ServerShared& shared, Reactor& reactor, Admission&& admission)
     : shared_(shared),
       reactor_(reactor),

@@ -28,6 +28,18 @@ class ServeHandle {
 
   // False once the connection has gone.
   bool serving() const { return connection_ != nullptr; }
+  // For a shutdown, while it is served: closes it if it is idle, and returns whether it was.
+  bool close_if_idle();
+
+  // Closes the connection when it runs. The connection's handlers and observers may do what ends the task.
+  class Close final : public Runnable {
+   public:
+    explicit Close(ServeHandle& handle) : handle_(handle) {}
+    void run() override;
+
+   private:
+    ServeHandle& handle_;
+  };
 
  private:
   friend class ServerConnection;

@@ -147,7 +147,7 @@ TEST_CASE("observers: whoever is told, of whatever, may cancel what serves, or s
   clients.clear();
   world.sim.advance(1s);
   CHECK(world.failures + world.refusals + world.entries > 0);
-  if (!by_hand || !by_shutdown) CHECK(world.server.statistics().open == 0);
+  CHECK(world.server.statistics().open == 0);
 }
 
 TEST_CASE("observers: a request that is cut at the end of a shutdown's grace, or with its server") {
