@@ -53,8 +53,9 @@ Task<std::unique_ptr<ClientConnection>> connect(Pool& pool, Url url, CallReport&
     stream = co_await open_stream(pool, url, report, began).result();
   }
   if (!stream) co_return std::move(stream).error();
-  ++pool.made;
-  co_return make_client_connection(*std::move(stream), pool.options);
+  Result<std::unique_ptr<ClientConnection>> made = make_client_connection(*std::move(stream), pool.options);
+  if (made) ++pool.made;
+  co_return std::move(made);
 }
 
 Task<Semaphore::Permit> acquire(Semaphore& slots) {

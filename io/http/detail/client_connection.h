@@ -77,9 +77,9 @@ class ClientConnection {
 };
 
 // Over a connected stream, after its handshake: speaks what that has agreed on (Stream::agreed_protocol).
-// `options` must outlive it.
-std::unique_ptr<ClientConnection> make_client_connection(std::unique_ptr<Stream> stream,
-                                                         const ClientOptions& options);
+// Errc::unsupported for what nobody here speaks. `options` must outlive it.
+Result<std::unique_ptr<ClientConnection>> make_client_connection(std::unique_ptr<Stream> stream,
+                                                                 const ClientOptions& options);
 
 }  // namespace detail
 

@@ -44,7 +44,8 @@ void ServerConnection::leave_server(Stream* stream) {
   shared_.changed.pulse();
 }
 
-// The one place that chooses, by stream->agreed_protocol(). There is only HTTP/1.1 so far, which serves all.
+// The one place that chooses. There is only HTTP/1.1 so far. A stream whose handshake is not over has agreed
+// on nothing yet: an HTTP/1.1 connection ends when its first bytes are of another protocol.
 void make_server_connection(ServerShared& shared, Reactor& reactor, std::unique_ptr<Stream> stream,
                             Admission&& admission) {
   new Http1ServerConnection(shared, reactor, std::move(stream), std::move(admission));

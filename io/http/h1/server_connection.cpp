@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <escapement/io/http/detail/http_version.h>
 #include <escapement/io/http/h1/writer.h>
 
 namespace escapement::http::detail {
@@ -206,6 +207,7 @@ Http1ServerConnection::Next Http1ServerConnection::receive_now() {
     arrived = wire().receive_now();
   }
   if (arrived == Http1Connection::Arrived::bytes) {
+    if (requests_ == 0 && !agreed_on_http1()) return Next::abort;
     enter(State::reading_head);
     return Next::go_on;
   }
@@ -214,6 +216,17 @@ Http1ServerConnection::Next Http1ServerConnection::receive_now() {
   if (arrived == Http1Connection::Arrived::ask && stream().read_closed()) return Next::abort;
   const bool waits = arrived == Http1Connection::Arrived::nothing && !stopping;
   return waits && stream().watch(reactor_, this) ? Next::idle : Next::need_bytes;
+}
+
+// Call when the first bytes have arrived: a handshake is over by then. False: they are of a protocol that is
+// not spoken here, and so is all that could be sent.
+bool Http1ServerConnection::agreed_on_http1() {
+  const std::string_view agreed = stream().agreed_protocol();
+  if (is_http1(agreed)) return true;
+  stream().reset_on_close();
+  report(Error(Errc::unsupported, "TLS with " + stream().peer() + " has agreed on \"" + std::string(agreed) +
+                                      "\", which this server does not speak"));
+  return false;
 }
 
 Http1ServerConnection::Next Http1ServerConnection::on_head() {
@@ -423,7 +436,7 @@ Task<bool> Http1ServerConnection::await_bytes() {
   enter(State::reading_head);
   deadlines().lift(Limit::idle);
   if (!more) co_return false;  // gone; nothing was begun
-  if (*more) co_return true;
+  if (*more) co_return requests_ != 0 || agreed_on_http1();
   if (wire().finish() == Parser::Event::failed) {
     [[maybe_unused]] const TaskEnd end = co_await reject(400);
   }

@@ -161,6 +161,7 @@ class Http1ServerConnection final : public ServerConnection,
   // --- Without waiting
   Next process_input();
   ESC_INLINE Next receive_now();
+  bool agreed_on_http1();
   ESC_INLINE Next on_head();
   ESC_INLINE int begin_exchange(Exchange& exchange);
   ESC_NOINLINE void call_service_watched(Exchange& exchange, Request&& request);

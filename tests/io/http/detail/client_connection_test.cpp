@@ -24,7 +24,7 @@ namespace {
 struct Ends {
   Ends() {
     PipeEnds ends = pipe();
-    client = http::detail::make_client_connection(std::move(ends.first), options);
+    client = *http::detail::make_client_connection(std::move(ends.first), options);
     server = std::move(ends.second);
   }
 
