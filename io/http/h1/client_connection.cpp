@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <escapement/core/detail/defer.h>
 #include <escapement/core/detail/number.h>
 #include <escapement/core/event.h>
 #include <escapement/timers/entry.h>
@@ -141,6 +142,7 @@ Task<ResponseHead> Http1ClientConnection::Exchange::call(OutgoingRequest& outgoi
   sending_.emplace(send_request(connection(), std::string(outgoing.head.view()), body_, outgoing.framing,
                                 may_continue_, options.expect_continue_timeout));
   waiting_ = &self;
+  const Defer waited([this] { waiting_ = nullptr; });
   report.sends();
   sending_->start(reactor, *this);
   reading.start(reactor, self);
@@ -168,7 +170,6 @@ Task<ResponseHead> Http1ClientConnection::Exchange::call(OutgoingRequest& outgoi
     }
     co_await suspend_until_ready;
   }
-  waiting_ = nullptr;
   Result<MessageHead> head = reading.take();
   if (!head && sending_failed_ && head.error() == Errc::reset) co_return *std::move(sending_failed_);
   if (!head) co_return std::move(head).error();

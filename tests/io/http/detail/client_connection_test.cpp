@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
@@ -10,6 +11,8 @@
 #include <escapement/io/sim/pipe.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
+
+#include "support/answers.h"
 
 using namespace escapement;
 using http::detail::CallReport;
@@ -155,4 +158,35 @@ TEST_CASE("client connection: a server that closes before a byte of its response
     Ends ends;
     REQUIRE(sim.run(call(ends, unanswered ? "" : "HTTP/1.1 nonsense\r\n\r\n", unanswered)));
   }
+}
+
+TEST_CASE("client connection: a request that is still going out when its call has failed ends by itself") {
+  enum class Call { fails, cancelled };
+  const Call how = GENERATE(Call::fails, Call::cancelled);
+  Sim sim;
+  Ends ends;
+  std::unique_ptr<ClientExchange> exchange;
+  const auto post = [](Ends& ends, std::unique_ptr<ClientExchange>& exchange) -> Task<> {
+    http::Request request("POST", *http::Url::parse("http://s/"));
+    request.body = test::pieces({"a", "b"}, 1s);
+    OutgoingRequest outgoing{request};
+    http::Framing framing = co_await http::write_request_head(outgoing.head, request, http::RequestOptions());
+    outgoing.framing = framing;
+    CallReport report(request);
+    exchange = ends.client->begin();
+    ResponseHead head = co_await exchange->call(outgoing, report);
+    CHECK(head.status == 0);  // there is none
+  };
+  std::string failure;
+  {
+    Scope scope(sim.reactor(), [&failure](Error error) { failure = name(error.code()); });
+    scope.spawn(post(ends, exchange));
+    if (how == Call::fails) REQUIRE(sim.run(ends.server->write(as_bytes("nonsense\r\n\r\n"))));
+    sim.advance(500ms);
+  }
+  CHECK(failure == (how == Call::fails ? "bad_message" : ""));
+  sim.advance(10s);  // it has gone out by then
+  CHECK(exchange->take_body().replayable() == false);
+  exchange.reset();
+  CHECK(ends.client->keep_for() <= Duration());
 }
