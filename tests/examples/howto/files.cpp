@@ -16,14 +16,11 @@
 using namespace escapement;
 
 // [service]
-Result<http::Service> site(const std::string& folder, http::Metrics& metrics) {
+Result<http::Service> site(const std::string& folder) {
   Result<http::StaticFiles> files = http::StaticFiles::make(folder);
   if (!files) return files.error();
-  auto counts = [&metrics](http::Request) -> Task<http::Response> {
-    const http::Headers headers{{"Content-Type", http::Metrics::content_type}};
-    co_return http::Response(200, headers, metrics.sample().text());
-  };
-  Result<http::Router> router = http::Router::make({{"GET", "/metrics", counts}}, *files);
+  http::Metrics metrics;
+  Result<http::Router> router = http::Router::make({{"GET", "/metrics", metrics.page()}}, *files);
   if (!router) return router.error();
   http::AccessLog log;
   log.sink = [](std::string_view line) { std::fwrite(line.data(), 1, line.size(), stdout); };
@@ -37,8 +34,7 @@ Task<> stop_at_signal(http::Server& server, Signals& signals) {
 }
 
 Task<> serve(Loop& loop, std::string folder, std::string address) {
-  http::Metrics metrics;
-  http::Service service = co_await site(folder, metrics);
+  http::Service service = co_await site(folder);
   http::Server server(service);
   Result<std::unique_ptr<Signals>> made = Signals::make(loop.backend(), {SIGINT, SIGTERM});
   std::unique_ptr<Signals> signals = co_await std::move(made);
