@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The documentation site's generator: how it reads headers and Markdown, and that its checks find faults."""
 import pathlib
+import re
 import sys
 import tempfile
 import unittest
@@ -184,6 +185,13 @@ class Markdown(unittest.TestCase):
 
     def test_first_sentence(self):
         self.assertEqual(first_sentence("Takes 1.5 s, e.g. now. Then rests."), "Takes 1.5 s, e.g. now.")
+
+
+class FirstPage(unittest.TestCase):
+    def test_a_program_of_ones_own_in_under_ten_commands(self):
+        commands = re.search(r"```sh\n(.*?)```", (ROOT / "docs/index.md").read_text(), re.S)[1].strip().splitlines()
+        self.assertLess(len(commands), 10)
+        self.assertEqual(commands[-1], "./build/hello")
 
 
 class Checks(unittest.TestCase):

@@ -231,7 +231,8 @@ class Renderer:
         self.remember(" ".join(" ".join(cells) for cells in [head, *body]))
         header = f"<thead>{row('th', head)}</thead>" if any(head) else ""
         rows = "\n".join(row("td", cells) for cells in body)
-        parts.append(f"<div class=\"table\" tabindex=\"0\"><table class=\"columns{len(head)}\">{header}"
+        parts.append("<div class=\"table\" role=\"region\" aria-label=\"Table\" tabindex=\"0\">"
+                     f"<table class=\"columns{len(head)}\">{header}"
                      f"<tbody>\n{rows}\n</tbody></table></div>")
         return end
 

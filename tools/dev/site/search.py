@@ -28,7 +28,8 @@ def index(site):
     seen = set()
     for header in site.headers:
         for symbol in header.all_symbols():
-            if symbol.implicit or (symbol.path, header.name) in seen:
+            constructor = symbol.path.endswith(f"{symbol.name}::{symbol.name}")
+            if symbol.implicit or constructor or (symbol.path, header.name) in seen:
                 continue
             seen.add((symbol.path, header.name))
             words = shorten(plain(first_sentence(symbol.comment)), 160) if symbol.comment else ""

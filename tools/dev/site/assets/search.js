@@ -51,6 +51,8 @@
       }
       if (sum === 0) continue;
       if (row[2] === "page") sum += 6;
+      if (row[2] === "example") sum -= 50;
+      if (row[0].split("::").pop() === query) sum += 1; // written alike: `sleep` before `Sleep`
       if (!row[0].includes("::")) sum += 3;
       found.push([sum - row[0].length / 100, row]);
     }
