@@ -3,9 +3,11 @@
 
 #include <cstdio>
 
+#include <escapement/core/cancel_token.h>
 #include <escapement/core/channel.h>
 #include <escapement/core/combine.h>
 #include <escapement/core/event.h>
+#include <escapement/core/join_set.h>
 #include <escapement/core/scope.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/interval.h>
@@ -64,12 +66,16 @@ Task<std::string> first_of_two(Event& shutdown) {
 
 // [join_set]
 Task<int> many() {
-  std::vector<Task<int>> tasks;
-  for (int i = 0; i < 10; ++i) tasks.push_back(compute());
-  std::vector<int> values = co_await all(std::move(tasks));
+  Reactor& reactor = co_await this_reactor;
+  JoinSet<int> set(reactor);
+  for (int i = 0; i < 10; ++i) set.spawn(compute());
   int sum = 0;
-  for (const int value : values) sum += value;
-  co_return sum;
+  for (;;) {
+    std::optional<Result<int>> value = co_await set.next();
+    if (!value) co_return sum;  // all have been seen
+    const int one = co_await *std::move(value);
+    sum += one;
+  }
 }
 // [join_set]
 
@@ -114,6 +120,24 @@ Task<int> through_a_channel() {
 }
 // [channel]
 
+// [token]
+Task<std::string> download(CancelToken token) {
+  Result<std::string> got = co_await with_cancel(token, slow()).result();
+  co_return got ? *got : std::string("stopped");
+}
+
+Task<> stop_later(CancelSource& stop) {
+  co_await sleep(1s);
+  stop.cancel();
+}
+
+Task<std::string> stopped_from_elsewhere() {
+  CancelSource stop;
+  auto [text, nothing] = co_await all(download(stop.token()), stop_later(stop));
+  co_return text;
+}
+// [token]
+
 // [cancel]
 Task<> worker() {
   for (;;) co_await sleep(1s);
@@ -149,6 +173,8 @@ Task<> program() {
   const Instant began = reactor.now();
   co_await all(one_at_a_time(permits), one_at_a_time(permits));
   std::printf("one after the other: %.0f ms\n", (reactor.now() - began).milliseconds());
+  const std::string stopped = co_await stopped_from_elsewhere();
+  std::puts(stopped.c_str());
   co_await start_and_abort();
   std::puts("aborted");
 }
