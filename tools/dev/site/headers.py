@@ -292,9 +292,9 @@ class Reader:
             return members
         if "::" in declaration.split(name)[0]:
             return []  # a nested class, defined outside
-        for member in members:  # what an operation returns is awaited; nobody makes one
-            operation = re.search(r"\b(OperationBase|FallibleOperation)<", declaration) is not None
-            member.implicit |= operation and member.name in {name, "wait"}
+        if any(member.name == "await_resume" for member in members):
+            for member in members:  # an operation: functions make them, to be awaited
+                member.implicit |= member.name in {name, "wait", "result"}
         return [Symbol(kind, name, path, declaration, comment, line, namespace=namespace, members=members)]
 
     def advance(self):
