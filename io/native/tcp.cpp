@@ -1,11 +1,14 @@
 #include <escapement/io/native/tcp.h>
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 
 #include <cerrno>
 #include <deque>
 
+#include <escapement/io/native/detail/socket.h>
 #include <escapement/io/native/detail/system.h>
+#include <escapement/io/native/detail/tcp_options.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
@@ -14,57 +17,9 @@ namespace escapement {
 
 namespace {
 
+using detail::Socket;
+
 constexpr int accepts_in_a_row_max = 32;  // then other tasks run
-
-// A socket and the backend's watch over it. The watch starts when the socket first has to wait, so a
-// connection that never waits costs no entry; it ends before the socket is closed.
-class Socket {
- public:
-  Socket(FdBackend& backend, posix::Fd fd) : backend_(backend) { watch_.fd = fd.release(); }
-  Socket(const Socket&) = delete;
-  ~Socket() {
-    if (watched_) backend_.unwatch_closing(watch_);
-    posix::Fd closes(watch_.fd);
-  }
-
-  Result<> begin_watch() {
-    if (watched_) return {};
-    Result<> watched = backend_.watch(watch_);
-    watched_ = static_cast<bool>(watched);
-    return watched;
-  }
-  bool watched() const { return watched_; }
-  int fd() const { return watch_.fd; }
-  FdWatch& watch() { return watch_; }
-  const FdWatch& watch() const { return watch_; }
-  Result<> begin_watch_writes() {
-    if (writes_watched_) return {};
-    Result<> watched = begin_watch();
-    if (watched) watched = backend_.watch_writes(watch_);
-    writes_watched_ = static_cast<bool>(watched);
-    return watched;
-  }
-  // Requires begin_watch first.
-  detail::FdReadiness readable() { return detail::until_readable(watch_); }
-  // Requires begin_watch_writes first (checked: otherwise nothing would wake the waiter).
-  detail::FdReadiness writable() {
-    ESC_CHECK(writes_watched_);
-    return detail::until_writable(watch_);
-  }
-  // Makes `waiter` ready at the next event. Nobody may be reading (checked: that reader would never be
-  // woken).
-  void at_next_event(Runnable* waiter) {
-    ESC_CHECK(watch_.readable == nullptr || watch_.news_only);
-    watch_.readable = waiter;
-    watch_.news_only = true;
-  }
-
- private:
-  FdBackend& backend_;
-  FdWatch watch_;
-  bool watched_ = false;
-  bool writes_watched_ = false;
-};
 
 void set_flag(int fd, int level, int name) {
   const int on = 1;
@@ -263,11 +218,16 @@ class TcpListener final : public Listener {
   int accepts_in_a_row_ = 0;
 };
 
-Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, SocketAddress address) {
+Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, const TcpSocketOptions& options,
+                                         SocketAddress address) {
   const std::string what = "connect to " + address.text();
   posix::Fd fd = posix::open_socket(address.family(), SOCK_STREAM);
   if (!fd) co_return Error::from_errno(errno, what).nothing_sent();
-  set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (options.no_delay) set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (options.tuned()) {
+    Result<> prepared = detail::prepare_to_connect(fd.get(), options, address, what);
+    if (!prepared) co_return std::move(prepared).error().nothing_sent();
+  }
   auto stream = std::make_unique<TcpStream>(backend, std::move(fd), address);
   Socket& socket = stream->socket();
   int number = ::connect(socket.fd(), address.data(), address.size()) == 0 ? 0 : errno;
@@ -310,10 +270,10 @@ std::vector<SocketAddress> interleaved(std::vector<SocketAddress> addresses) {
   return result;
 }
 
-// Starts one attempt after the other: when the last one failed, or after `delay`. The first success wins and
-// the others are destroyed. If all fail, reports the first failure.
-Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<SocketAddress> addresses,
-                                             Duration delay) {
+// Starts one attempt after the other: when the last one failed, or after `attempt_delay`. The first success
+// wins and the others are destroyed. If all fail, reports the first failure.
+Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, const TcpOptions& options,
+                                             std::vector<SocketAddress> addresses) {
   detail::PromiseBase& self = co_await detail::this_task;
   Reactor& reactor = self.reactor();
   std::deque<detail::ChildTask<std::unique_ptr<Stream>>> attempts;
@@ -336,8 +296,8 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, std::vector<Soc
       next_attempt.disarm();
     }
     if (begun < addresses.size() && !next_attempt.armed()) {
-      attempts.emplace_back(connect_to(backend, addresses[begun++])).start(reactor, self);
-      next_attempt.arm(reactor.timers(), reactor.precise_now() + delay, self);
+      attempts.emplace_back(connect_to(backend, options.socket, addresses[begun++])).start(reactor, self);
+      next_attempt.arm(reactor.timers(), reactor.precise_now() + options.attempt_delay, self);
       continue;
     }
     if (attempts.empty()) co_return *std::move(failure);
@@ -388,9 +348,8 @@ Task<std::unique_ptr<Stream>> TcpNetwork::connect_within(Duration limit, std::st
   Addresses addresses = *std::move(found);
   std::string peer = name_of(addresses, host);
   Task<std::unique_ptr<Stream>> connecting =
-      addresses.size() == 1
-          ? connect_to(backend_, addresses.front())
-          : connect_to_any(backend_, interleaved(std::move(addresses)), options_.attempt_delay);
+      addresses.size() == 1 ? connect_to(backend_, options_.socket, addresses.front())
+                            : connect_to_any(backend_, options_, interleaved(std::move(addresses)));
   co_return co_await detail::connection_within(limit, began, std::move(peer), std::move(connecting));
 }
 
@@ -401,8 +360,22 @@ struct Bound {
   std::string what;  // for error messages
 };
 
-// Binds a socket to `address` without listening. `shared` lets other sockets share the address.
-Result<Bound> bind_to(std::string_view address, bool shared) {
+SocketAddress own_address(int fd) {
+  sockaddr_storage name{};
+  socklen_t length = sizeof name;
+  ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length);
+  return SocketAddress(reinterpret_cast<sockaddr*>(&name), length);
+}
+
+std::unique_ptr<Listener> listener_of(FdBackend& backend, posix::Fd fd) {
+  const SocketAddress address = own_address(fd.get());
+  auto socket = std::make_unique<Socket>(backend, std::move(fd));
+  return std::make_unique<TcpListener>(backend, std::move(socket), address);
+}
+
+// Binds a socket to `address` without listening. `shared` lets other sockets share the address; `every_v6`
+// leaves IPv4 out of ":PORT".
+Result<Bound> bind_to(std::string_view address, bool shared, bool every_v6) {
   Result<HostAndPort> parsed = parse_host_and_port(address);
   if (!parsed) return std::move(parsed).error();
   const bool every = parsed->host.empty();
@@ -412,7 +385,7 @@ Result<Bound> bind_to(std::string_view address, bool shared) {
     return Error(Errc::invalid_argument,
                  "listen on " + std::string(address) + ": give an address, not a name");
   posix::Fd fd = posix::open_socket(local->family(), SOCK_STREAM);
-  if (!fd && every) {  // a machine without IPv6
+  if (!fd && every && !every_v6) {  // a machine without IPv6
     local = SocketAddress::literal("0.0.0.0", parsed->port);
     fd = posix::open_socket(AF_INET, SOCK_STREAM);
   }
@@ -421,7 +394,7 @@ Result<Bound> bind_to(std::string_view address, bool shared) {
   set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR);
   if (shared) posix::share_address(fd.get());
   if (local->family() == AF_INET6) {
-    const int only_v6 = every ? 0 : 1;
+    const int only_v6 = every && !every_v6 ? 0 : 1;
     ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
   }
   if (::bind(fd.get(), local->data(), local->size()) != 0) return Error::from_errno(errno, what);
@@ -431,23 +404,41 @@ Result<Bound> bind_to(std::string_view address, bool shared) {
 }  // namespace
 
 Result<> TcpNetwork::check_free(std::string_view address) {
-  Result<Bound> bound = bind_to(address, false);
+  Result<Bound> bound = bind_to(address, false, options_.socket.only_v6);
   if (!bound) return std::move(bound).error();
   return {};
 }
 
 Result<std::unique_ptr<Listener>> TcpNetwork::listen(std::string_view address) {
-  Result<Bound> bound = bind_to(address, options_.reuse_port);
+  Result<Bound> bound = bind_to(address, options_.reuse_port, options_.socket.only_v6);
   if (!bound) return std::move(bound).error();
   const int fd = bound->fd.get();
-  set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  if (options_.socket.no_delay) set_flag(fd, IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  if (options_.socket.tuned()) {
+    Result<> prepared = detail::prepare_to_listen(fd, options_.socket, bound->what);
+    if (!prepared) return std::move(prepared).error();
+  }
   if (::listen(fd, options_.backlog) != 0) return Error::from_errno(errno, bound->what);
-  sockaddr_storage name{};
-  socklen_t length = sizeof name;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &length);
-  auto socket = std::make_unique<Socket>(backend_, std::move(bound->fd));
-  return std::unique_ptr<Listener>(std::make_unique<TcpListener>(
-      backend_, std::move(socket), SocketAddress(reinterpret_cast<sockaddr*>(&name), length)));
+  return listener_of(backend_, std::move(bound->fd));
+}
+
+Result<std::unique_ptr<Listener>> adopt_tcp_listener(FdBackend& backend, posix::Fd&& socket) {
+  const int fd = socket.get();
+  const std::string name = "descriptor " + std::to_string(fd);
+  int type = 0;
+  int listening = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+    return Error::from_errno(errno, name, Errc::invalid_argument);
+  }
+  const int family = own_address(fd).family();
+  if (type != SOCK_STREAM || listening == 0 || (family != AF_INET && family != AF_INET6)) {
+    return Error(Errc::invalid_argument, name + " is no TCP socket that listens");
+  }
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
+  return listener_of(backend, std::move(socket));
 }
 
 }  // namespace escapement

@@ -6,7 +6,9 @@
 #include <string>
 
 #include <escapement/io/native/fd_backend.h>
+#include <escapement/io/native/posix.h>
 #include <escapement/io/native/resolve.h>
+#include <escapement/io/native/tcp_options.h>
 #include <escapement/io/stream.h>
 
 namespace escapement {
@@ -23,11 +25,14 @@ struct TcpOptions {
   Duration attempt_delay = 250ms;
   // Limits the address look-up of every `connect`. When it expires: timed_out, TimeLimit::resolve.
   Duration resolve_timeout = 5s;
+  // Keep-alive, buffers, the local address: of every connection and listener.
+  TcpSocketOptions socket;
 };
 
-// TCP connections and listeners. Connections have TCP_NODELAY set. Names are resolved by c-ares without
-// blocking. If a name has several addresses, they are tried in turn, IPv6 and IPv4 alternating, each new
-// attempt beside the earlier ones (RFC 8305 "Happy Eyeballs"); the first that connects wins.
+// TCP connections and listeners. Connections have TCP_NODELAY set (tcp_options.h). Names are resolved by
+// c-ares without blocking. If a name has several addresses, they are tried in turn, IPv6 and IPv4
+// alternating, each new attempt beside the earlier ones (RFC 8305 "Happy Eyeballs"); the first that connects
+// wins.
 //
 // A stream that always has bytes ready yields to other tasks: after 32 operations in a row that did not have
 // to wait, the next one yields.
@@ -53,5 +58,9 @@ class TcpNetwork final : public Network {
   TcpOptions options_;
   Resolver resolver_;
 };
+
+// Makes a listener of a TCP socket that listens already, such as an inherited one. `backend` must outlive it.
+// Fails with invalid_argument, and leaves `socket` as it was, if it is no such socket.
+Result<std::unique_ptr<Listener>> adopt_tcp_listener(FdBackend& backend, posix::Fd&& socket);
 
 }  // namespace escapement

@@ -307,6 +307,7 @@ Task<> the_peer_has_a_name(StreamWorld& world) {
 struct Case {
   const char* name;
   Task<> (*body)(StreamWorld&);
+  bool resets = false;
 };
 
 constexpr Case cases[] = {
@@ -324,7 +325,8 @@ constexpr Case cases[] = {
     {"a cancelled write has sent the beginning", a_cancelled_write_has_sent_the_beginning},
     {"destroying ends the peer's read", destroying_ends_the_peers_read},
     {"what was written before the close arrives", what_was_written_before_the_close_arrives},
-    {"what is reset on purpose does not look finished", what_is_reset_on_purpose_does_not_look_finished},
+    {"what is reset on purpose does not look finished", what_is_reset_on_purpose_does_not_look_finished,
+     true},
     {"writing to a destroyed peer fails", writing_to_a_destroyed_peer_fails},
     {"a waiting write fails when the peer is destroyed", a_waiting_write_fails_when_the_peer_is_destroyed},
     {"both directions at once", both_directions_at_once},
@@ -337,6 +339,7 @@ constexpr Case cases[] = {
 void check_stream_contract(const std::vector<StreamKind>& kinds) {
   for (const StreamKind& kind : kinds) {
     for (const Case& test : cases) {
+      if (test.resets && !kind.can_reset) continue;
       INFO(kind.name << ": " << test.name);
       const std::unique_ptr<StreamWorld> world = kind.make();
       const Result<> outcome = world->reactor().run(test.body(*world));

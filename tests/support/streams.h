@@ -35,6 +35,7 @@ class StreamWorld {
 struct StreamKind {
   std::string name;
   std::function<std::unique_ptr<StreamWorld>()> make;
+  bool can_reset = true;  // reset_on_close has an effect
 };
 
 // Two ends of one connection through `network`: the one that connected and the one that accepted.

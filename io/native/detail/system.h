@@ -5,15 +5,27 @@
 #pragma once
 
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include <escapement/core/error.h>
 #include <escapement/core/time.h>
 #include <escapement/io/native/posix.h>
+
+struct sockaddr_un;
+
+namespace escapement {
+class SocketAddress;
+struct OutgoingDatagram;
+struct ReceivedDatagram;
+struct UnixCredentials;
+}  // namespace escapement
 
 namespace escapement::posix {
 
@@ -29,9 +41,17 @@ Fd accept_connection(int listener, sockaddr_storage& peer, socklen_t& length);
 bool connection_broke(int number);
 // Lets several listeners share an address; the kernel spreads connections over them.
 void share_address(int socket);
+// Makes TCP probe a connection on which nothing has arrived for `idle` seconds, up to `probes` times, each
+// `interval` seconds after the last. Returns false and sets errno on failure.
+bool keep_alive(int socket, int idle, int interval, int probes);
+// Makes a socket that is bound to an address get its port when it connects, so that many to different peers
+// may share one. Without it there are as many connections as ports.
+void choose_port_late(int socket);
 // Sends up to `most` bytes of the file, from `offset` on, without raising SIGPIPE. Returns how many, 0 at the
 // file's end, or -1 and errno: EINVAL or ENOSYS if the kernel cannot do it for this file.
 ssize_t send_file(int socket, int file, off_t offset, std::size_t most);
+// Writes to a pipe, a terminal or the like as write(2) does, without raising SIGPIPE.
+ssize_t write_quietly(int fd, const void* bytes, std::size_t size);
 // The event by which poll(2) reports that the peer has closed its direction, also while bytes are unread. 0
 // if this system has none.
 extern const short poll_peer_ended;
@@ -42,6 +62,25 @@ extern const short poll_peer_ended;
 // stay below it. An empty Fd means failure; errno says which: ENOSYS if this system cannot do it, EXDEV for a
 // path that leads out, EAGAIN if a rename happened meanwhile.
 Fd open_beneath(int root, const char* path, int flags);
+
+// --- UDP (udp.h). Return -1 and errno if there is no datagram, or no room for the first one, or on failure.
+
+// Receives up to `into.size()` datagrams, at most 64; stores their sizes and senders. Returns how many.
+int receive_datagrams(int socket, std::span<ReceivedDatagram> into);
+// Sends up to `from.size()` datagrams, at most 64, to the addresses at the same places of `to`; those of size
+// 0 are left out. Returns how many.
+int send_datagrams(int socket, std::span<const OutgoingDatagram> from, std::span<const SocketAddress> to);
+// Makes the kernel keep what ICMP reports about a socket's datagrams, with their destinations.
+bool report_errors(int socket, int family);
+// Takes the next such report: its errno value and the destination. Returns false if there is none.
+bool take_reported_error(int socket, int& number, SocketAddress& destination);
+
+// --- Unix sockets
+
+// Stores who connected to, or listens at, the other end of a Unix socket. Returns false if it is unknown.
+bool peer_credentials(int socket, UnixCredentials& peer);
+// Stores an abstract name, which needs no file, and returns the address's size; 0 if this system has none.
+socklen_t abstract_address(sockaddr_un& address, std::string_view name);
 
 // --- Wake-ups by other threads
 
@@ -65,6 +104,23 @@ Fd open_signals(const sigset_t& numbers);
 // Takes the next pending signal. Returns its number, 0 if there is none.
 int take_signal(int signals);
 
+// --- Processes
+
+struct Pipe {
+  Fd read;
+  Fd write;
+};
+// Opens a pipe whose ends block and close on exec. Empty ends mean failure; errno says which.
+Pipe open_pipe();
+// Make the child change its folder, and close every descriptor from `first` on, before it executes its
+// program. Return an errno value, or 0.
+int add_child_directory(posix_spawn_file_actions_t& actions, const char* path);
+int add_child_close_from(posix_spawn_file_actions_t& actions, int first);
+// Returns a descriptor that is readable once the child process has ended; an empty Fd where there is none.
+Fd open_process(pid_t id);
+// Sends a signal to such a process. Returns -1 and errno as kill(2) does.
+int signal_process(int process, int number);
+
 // --- Sleeping
 
 // Returns how late the kernel may end a poller's sleep in this thread, as a divisor of its length: 1000 means
@@ -75,6 +131,16 @@ Duration timer_slack();
 void set_timer_slack(Duration slack);
 // Returns the kernel's id of this thread.
 int thread_id();
+
+// --- The clock that counts suspension
+
+// Returns the time since the machine booted, the time in which it was suspended included.
+Duration boot_time();
+// Opens a timer on that clock. An empty Fd means failure; errno says which.
+Fd open_boot_timer();
+// Makes the timer readable from `deadline` on, after boot; it is not readable until then. Duration::max():
+// never.
+void set_boot_timer(int timer, Duration deadline);
 
 // --- Randomness
 
