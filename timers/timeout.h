@@ -68,4 +68,24 @@ ESC_CORO_WRAPPER Task<typename O::Value> with_timeout(Duration limit, O operatio
   return with_timeout(limit, detail::as_task(std::move(operation)));
 }
 
+// Runs `task` until `deadline`: with_timeout for several operations that share one deadline. Ties, nesting
+// and failures are as there; the limit that the Error states is what was left until `deadline` when the
+// returned task was started, zero if it had passed. Instant::never() is no limit and arms no timer.
+//
+//     const Instant deadline = reactor.precise_now() + 2s;
+//     Url url = co_await timeout_at(deadline, ask(first));
+//     Reply reply = co_await timeout_at(deadline, ask(url));
+template <class T>
+Task<T> timeout_at(Instant deadline, Task<T> task) {
+  Reactor& reactor = co_await this_reactor;
+  const Instant began = reactor.precise_now();
+  const Duration left = deadline == Instant::never() ? Duration::max() : deadline - began;
+  co_return co_await detail::within(left, {TimeLimit::operation, "nothing"}, std::move(task), began);
+}
+
+template <Operation O>
+ESC_CORO_WRAPPER Task<typename O::Value> timeout_at(Instant deadline, O operation) {
+  return timeout_at(deadline, detail::as_task(std::move(operation)));
+}
+
 }  // namespace escapement

@@ -92,3 +92,42 @@ TEST_CASE("with_timeout: without a limit no timer is armed; the operation is gon
   };
   CHECK(*sim.run(run()));
 }
+
+TEST_CASE("timeout_at: several operations share a deadline; the failure is that of with_timeout") {
+  Sim sim;
+  const Instant deadline = Instant() + 100ms;
+  CHECK(*sim.run(timeout_at(deadline, after(50ms, 42))) == 42);
+  CHECK(sim.elapsed() == 50ms);
+  Result<int> late = sim.run(timeout_at(deadline, after(1h, 1)));
+  CHECK(sim.elapsed() == 100ms);
+  REQUIRE(!late);
+  CHECK(late.error() == Errc::timed_out);
+  CHECK(late.error().message() == "nothing within 50ms");
+  CHECK(late.error().limit() == TimeLimit::operation);
+  CHECK(late.error().limit_length() == 50ms);
+  CHECK(late.error().elapsed() == 50ms);
+  Result<int> too_late = sim.run(timeout_at(deadline - 1s, after(1h, 1)));
+  CHECK(too_late.error().message() == "nothing within 0s");
+  CHECK(sim.elapsed() == 100ms);
+  auto at_once = []() -> Task<int> { co_return 7; };
+  CHECK(*sim.run(timeout_at(deadline, at_once())) == 7);
+  CHECK(*sim.run(timeout_at(deadline + 10ms, after(10ms, 8))) == 8);  // the task wins ties
+  CHECK(sim.run(timeout_at(sim.reactor().now() + 1s, sleep(2s))).error() == Errc::timed_out);
+  CHECK(sim.run(timeout_at(sim.reactor().now() + 2s, sleep(1s))));
+  CHECK(sim.timers().size() == 0);
+}
+
+TEST_CASE("timeout_at: never() is no limit, and cancelling destroys the operation") {
+  Sim sim;
+  Event event;
+  Scope scope(sim.reactor());
+  scope.spawn(timeout_at(Instant::never(), event.wait()));
+  sim.settle();
+  CHECK(sim.timers().size() == 0);
+  CHECK(scope.size() == 1);
+  scope.cancel();
+  scope.spawn(timeout_at(Instant() + 1s, event.wait()));
+  sim.settle();
+  scope.cancel();
+  CHECK(sim.timers().size() == 0);
+}
