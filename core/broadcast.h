@@ -106,6 +106,7 @@ class Broadcast {
   // task waits for it.
   class Receiver {
    public:
+    // Receives from the next message to be sent.
     explicit Receiver(Broadcast& from) : from_(&from), next_(from.end_) { ++from.receivers_; }
     Receiver(Receiver&& other) noexcept : from_(std::exchange(other.from_, nullptr)), next_(other.next_) {}
     Receiver& operator=(Receiver&&) = delete;
@@ -158,7 +159,9 @@ class Broadcast {
     wake_waiting();
   }
 
+  // Returns whether `close` was called; receivers may have messages left.
   bool closed() const { return closed_; }
+  // Returns how many receivers there are.
   std::size_t receivers() const { return receivers_; }
   // Returns how many messages are kept for receivers that are behind.
   std::size_t size() const { return kept_.size(); }

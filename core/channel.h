@@ -248,7 +248,7 @@ class Channel {
   void end_receives() {
     while (Receive* first = receives_.pop_front()) {
       if (reason_) {
-        first->wake_to_fail(*reason_);
+        first->wake_to_fail([this] { return *reason_; });
       } else {
         first->wake();
       }
@@ -258,7 +258,7 @@ class Channel {
   void close_for(std::optional<Error> reason) {
     if (std::exchange(closed_, true)) return;
     reason_ = std::move(reason);
-    while (Send* first = sends_.pop_front()) first->wake_to_fail(why_not_sent());
+    while (Send* first = sends_.pop_front()) first->wake_to_fail([this] { return why_not_sent(); });
     settle();
   }
   Error why_not_sent() const {

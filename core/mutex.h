@@ -38,6 +38,7 @@ class Mutex {
     }
     ~Guard() { unlock(); }
 
+    // Returns whether it holds a lock.
     bool owns_lock() const { return mutex_ != nullptr; }
     // Unlocks now. Does nothing if the guard holds nothing.
     void unlock() {

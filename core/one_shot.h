@@ -79,9 +79,13 @@ class OneShot {
     friend class OneShot;
     explicit Sender(OneShot& receiver) : receiver_(&receiver) { receiver.sender_ = this; }
     void drop() {
-      if (receiver_ != nullptr) {
-        send(Error(Errc::reset, "receive: the sender of the OneShot was destroyed without having sent"));
-      }
+      if (receiver_ == nullptr) return;
+      Error why = Error::out_of_memory();
+      auto say_it = [&why] {
+        why = Error(Errc::reset, "receive: the sender of the OneShot was destroyed without having sent");
+      };
+      (void)detail::catching(say_it);
+      send(std::move(why));
     }
 
     OneShot* receiver_;
@@ -114,7 +118,7 @@ class OneShot {
       if (*from_.outcome_) {
         this->wake();
       } else {
-        this->wake_to_fail(from_.outcome_->error());
+        this->wake_to_fail([this] { return from_.outcome_->error(); });
       }
     }
     OneShot& from_;

@@ -44,6 +44,7 @@ class Watch {
     Event::Wait wait_;
   };
 
+  // Makes a watch whose first value has version 1.
   explicit Watch(T value) : value_(std::move(value)) {}
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;

@@ -62,9 +62,12 @@ class FallibleOperation : public Runnable, public Awaiter<O> {
 
   // Makes the task ready. The operation must not be in a queue.
   void wake() { reactor().ready(*task_); }
-  // Does the same, to fail.
-  void wake_to_fail(Error failure) {
-    failure_ = std::move(failure);
+  // Does the same, to fail with the Error that `make()` returns. If there is no memory for that, fails for
+  // this reason: a destructor may be waking others.
+  template <class F>
+  void wake_to_fail(F make) {
+    auto call = [&] { failure_ = make(); };
+    if (std::optional<Error> thrown = catching(call)) failure_ = std::move(thrown);
     if (keeps_failure_) return wake();
     reactor().ready(*this);
   }

@@ -12,6 +12,7 @@
 
 #include <escapement/core/combine.h>
 #include <escapement/core/scope.h>
+#include <escapement/core/sequence.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
@@ -22,6 +23,7 @@
 using namespace escapement;
 
 static_assert(Operation<Broadcast<std::unique_ptr<int>>::Receive>);
+static_assert(AsyncSequence<Broadcast<std::string>::Receiver&>);
 
 namespace {
 

@@ -12,6 +12,7 @@
 
 #include <escapement/core/combine.h>
 #include <escapement/core/scope.h>
+#include <escapement/core/sequence.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
@@ -23,6 +24,7 @@ using namespace escapement;
 
 static_assert(Operation<Channel<int>::Send>);
 static_assert(Operation<Channel<int>::Receive>);
+static_assert(AsyncSequence<Channel<int>&>);
 
 namespace {
 

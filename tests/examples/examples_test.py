@@ -48,6 +48,14 @@ class Examples(unittest.TestCase):
         done = run("compose")
         self.assertEqual((done.returncode, done.stdout), (0, "42, then timed_out: nothing within 5ms, then answer\n"))
 
+    def test_synchronisation(self):
+        done = run("synchronisation")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout.splitlines(), [
+            "channel: 10 jobs done", "one-shot: 12", "watch: new;connecting;open;closed;",
+            "broadcast: (1 missed)is too fast", "guarded: 130", "condition: 6", "barrier: 3 rounds", "delay: closed",
+            "timeout_at: timed_out"])
+
     def test_client_and_server(self):
         port = free_port()
         with subprocess.Popen([programs / "server", f"127.0.0.1:{port}"]) as server:

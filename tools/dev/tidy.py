@@ -8,7 +8,7 @@
   platforms   #if on platforms or compilers only in the files listed below; CMake chooses files
   systems     system calls of one system only in io/native/detail/system_NAME.cpp and in the backend made of them
   size        no file past 600 lines, no line past 120 columns (160 in .mjs)
-  quotes      the quotes in README.md match tests/examples
+  quotes      the quotes in README.md and docs/*.md match tests/examples
   words       no machine paths and no hosts of package registries
   prose       in PROSE_CHECKED: no comment begins with a bare clause ("What ..."), and none has a word of INSTEAD_OF
   links       no symbolic links, which lead to one machine's folders; links in documents lead to existing files
@@ -194,25 +194,28 @@ def check_document(path, text):
 
 
 def check_quotes():
-    """Checks README's quotes: <!-- quote tests/examples/x.cpp --> ```cpp ... ``` must be the file, or the part between
-    // [name] lines when the marker says x.cpp#name."""
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        return
-    text = readme.read_text()
+    """Checks the quotes of documents: <!-- quote tests/examples/x.cpp --> ```cpp ... ``` must be the file, or the part
+    between // [name] lines when the marker says x.cpp#name."""
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        if document.exists():
+            check_quotes_of(document)
+
+
+def check_quotes_of(document):
+    text = document.read_text()
     for match in re.finditer(r"<!-- quote ([^\s#]+)(?:#(\w+))? -->\s*```\w*\n(.*?)```", text, re.S):
         name, part, quoted = match.groups()
         line = text.count("\n", 0, match.start()) + 1
         source = ROOT / name
         if not source.exists():
-            finding(readme, line, f"quotes {name}, which does not exist")
+            finding(document, line, f"quotes {name}, which does not exist")
             continue
         whole = source.read_text()
         if part:
             marked = re.search(rf"// \[{part}\]\n(.*?)// \[{part}\]", whole, re.S)
             whole = marked.group(1) if marked else ""
         if quoted.strip() not in whole:
-            finding(readme, line, f"quotes {name}, but the text differs")
+            finding(document, line, f"quotes {name}, but the text differs")
 
 
 def main():
