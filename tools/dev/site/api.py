@@ -164,7 +164,8 @@ class HeaderPage:
                         f"<dd>{text}</dd>")
         return f"<dl class=\"fields\">{''.join(rows)}</dl>"
 
-    def page(self, description):
+    def page(self, description, examples):
+        """`examples`: the pages of programs that include the header."""
         header = self.header
         namespaces = sorted({symbol.namespace for symbol in header.symbols if symbol.namespace})
         spaces = ", ".join(f"<code>{html.escape(space)}</code>" for space in namespaces)
@@ -180,6 +181,9 @@ class HeaderPage:
             symbols.append(f"<details class=\"silent\"><summary>Operators</summary>{anchors}<pre class=\"declaration\" "
                            f"tabindex=\"0\"><code>{self.declaration(silent)}</code></pre></details>")
         where = f" · in {spaces}" if spaces else ""
+        used = ", ".join(f"<a href=\"{relative(self.url, page.url)}\">{html.escape(page.title)}</a>"
+                         for page in examples)
+        where += f" · used in {used}" if used else ""
         body = (f"<h1><code>{html.escape(header.name)}</code></h1>\n"
                 f"<p class=\"lead\">{html.escape(description)}</p>"
                 f"<pre class=\"include\" tabindex=\"0\"><code><span class=\"p\">#include</span> "

@@ -75,7 +75,10 @@ class Site:
         made = [documents.make_document(self, *document) for document in self.documents]
         examples = [gallery.make_example(self, name) for name in self.examples]
         descriptions = {header.name: self.describe(header) for header in self.headers}
-        references = [api.HeaderPage(self.names, header).page(descriptions[header.name]) for header in self.headers]
+        users = {header.name: [page for page in examples if f"<escapement/{header.name}>" in page.includes]
+                 for header in self.headers}
+        references = [api.HeaderPage(self.names, header).page(descriptions[header.name], users[header.name][:6])
+                      for header in self.headers]
         self.pages = [*made, gallery.overview(self, examples), *examples,
                       api.overview(self.headers, descriptions), api.all_symbols(self.names, self.headers), *references]
         done = set()

@@ -65,7 +65,7 @@ def make_example(site, name):
         parts.append(f"<figure class=\"code\"><figcaption>{script.relative_to(site.root)}</figcaption>"
                      f"<pre tabindex=\"0\"><code>{highlight(script.read_text().rstrip(), 'js')}</code></pre></figure>")
     return Page(url, title, shorten(about), "\n".join(parts), "Examples", [], {"": about}, source=name, kind="example",
-                listed=False)
+                listed=False, includes=re.findall(r"#include (<[^>]+>)", text))
 
 
 def overview(site, pages):

@@ -45,7 +45,7 @@ def cpp(code, link_of=None):
         elif token.kind == "number":
             out.append(mark("n", text))
         elif token.kind == "preprocessor":
-            out.append(mark("p", text))
+            out.append(preprocessor(text, link_of))
         elif token.kind == "name" and text in CPP:
             out.append(mark("k", text))
         elif token.kind == "name" and link_of is not None and (address := linked(tokens, index, link_of)):
@@ -55,6 +55,16 @@ def cpp(code, link_of=None):
         else:
             out.append(html.escape(text, quote=False))
     return "".join(out)
+
+
+def preprocessor(text, link_of):
+    """A line that begins with #; an include of a public header leads there."""
+    include = re.match(r"(\s*#\s*include\s+)(<escapement/[^>]+>)(.*)", text, re.S)
+    address = link_of([include[2]], False) if include and link_of is not None else None
+    if not address:
+        return mark("p", text)
+    words, name, rest = (html.escape(part, quote=False) for part in include.groups())
+    return f"<span class=\"p\">{words}<a href=\"{html.escape(address)}\">{name}</a></span>{rest}"
 
 
 def linked(tokens, index, link_of):

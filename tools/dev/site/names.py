@@ -37,7 +37,9 @@ class Names:
         return f"{header_url(symbol.header)}#{anchor_of(symbol)}"
 
     def in_code(self, names, called):
-        """`names`: a name as it stands in code, split at "::"."""
+        """`names`: a name as it stands in code, split at "::", or the "<escapement/core/task.h>" of an include."""
+        if names[0].startswith("<"):
+            return self.file(names[0])
         path = [name for name in names if name not in {"escapement", "http", "wasm", "posix"}]
         if len(path) > 1:
             found = self.paths.get("::".join(path))

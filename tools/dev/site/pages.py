@@ -22,6 +22,7 @@ class Page:
     kind: str = "page"  # for the style sheet
     listed: bool = True  # in the navigation
     label: str = ""  # in the navigation; empty: the title
+    includes: list = field(default_factory=list)  # an example's: "<escapement/core/task.h>"
 
 
 def relative(from_url, to_url):
