@@ -66,9 +66,12 @@ class Site:
         for what, where in rows:
             listed = re.findall(r"`([^`]+)`", where)
             folder = listed[0].rpartition("/")[0] if listed else ""
-            if header.name in [name if "/" in name else f"{folder}/{name}" for name in listed]:
-                text = what.replace("`", "").strip()
-                return text if what.startswith("`") else text[0].upper() + text[1:]
+            full = [name if "/" in name else f"{folder}/{name}" for name in listed]
+            if header.name in full:
+                each = what.split("; ")  # one for each header, or one for all
+                text = each[full.index(header.name)] if len(each) == len(full) else what
+                plain = text.replace("`", "").strip()
+                return plain if text.startswith("`") else plain[0].upper() + plain[1:]
         return api.first_sentence(header.essay).rstrip(".:")
 
     def make_pages(self):

@@ -292,6 +292,9 @@ class Reader:
             return members
         if "::" in declaration.split(name)[0]:
             return []  # a nested class, defined outside
+        if all(member.kind != "function" or member.name == name or member.implicit for member in members):
+            for member in members:  # a plain struct: its constructor sets the fields
+                member.implicit |= member.name == name
         if any(member.name == "await_resume" for member in members):
             for member in members:  # an operation: functions make them, to be awaited
                 member.implicit |= member.name in {name, "wait", "result"}
