@@ -225,7 +225,7 @@ Task<> for_each_of(S sequence, std::size_t limit, F function) {
       if (more) start_call<Item>(calls, **std::move(item), function);
       if (pace.over()) co_await yield();
     } else if (!next && more && calls.running() < limit) {
-      next.emplace(as_task(sequence.next()));
+      next.emplace(as_task(next_of(sequence)));
       next->start(self.reactor(), self);
     } else if (next || calls.running() > 0) {
       co_await suspend_until_ready;

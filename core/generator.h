@@ -246,9 +246,11 @@ class [[nodiscard]] Next final : public detail::NextOperation<T> {
  public:
   using Value = std::optional<T>;
 
+  // As Generator::next.
   explicit Next(Generator<T>& generator) : detail::NextOperation<T>(generator, true) {}
 
   std::optional<T> await_resume() { return this->take(); }
+  // The same, but yields a Result: a failure of the generator does not fail the awaiting task.
   detail::NextResult<T> result() && { return detail::NextResult<T>(this->generator_); }
   operator Task<std::optional<T>>() && { return run(this->generator_); }
 

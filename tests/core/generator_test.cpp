@@ -2,6 +2,7 @@
 
 #include <escapement/core/generator.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -364,12 +365,12 @@ TEST_CASE("Generator: generators of generators, and a million values without a d
     }
   };
   CHECK(*sim.run(joined(doubled(doubled(numbers(2, 3))))) == "0 0 0 0 1 1 1 1 end");
-  auto sum = [](Generator<int> values) -> Task<long> {
-    long total = 0;
+  auto sum = [](Generator<int> values) -> Task<std::int64_t> {
+    std::int64_t total = 0;
     while (std::optional<int> value = co_await values.next()) total += *value;
     co_return total;
   };
-  CHECK(*sim.run(sum(numbers(1'000'000))) == 499'999'500'000L);
+  CHECK(*sim.run(sum(numbers(1'000'000))) == 499'999'500'000);
   auto pauses = []() -> Generator<int> {
     for (int i = 0; i < 100'000; ++i) {
       co_await yield();
