@@ -87,6 +87,9 @@ inline Lamp make(int level = 3) { return Lamp({}, level); }
 
 }  // namespace escapement
 
+// Rings.
+ESC_IMPORT(ring) int ring_bell(int times);
+
 // Says lamp.
 #define ESC_LAMP(name) \\
   Lamp name
@@ -103,7 +106,7 @@ class Headers(unittest.TestCase):
     def test_symbols(self):
         self.assertEqual([(symbol.kind, symbol.name) for symbol in self.header.symbols],
                          [("enum", "Colour"), ("enum", "Small"), ("class", "Lamp"), ("concept", "Lampish"),
-                          ("function", "make"), ("macro", "ESC_LAMP")])
+                          ("function", "make"), ("function", "ring_bell"), ("macro", "ESC_LAMP")])
         members = [(symbol.kind, symbol.name) for symbol in self.by_path["Lamp"][0].members]
         self.assertEqual(members, [("variable", "watts"), ("function", "Lamp"), ("function", "Lamp"),
                                    ("function", "~Lamp"), ("function", "lit"), ("function", "naked"),

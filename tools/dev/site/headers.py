@@ -247,13 +247,20 @@ class Reader:
             self.at += 1
 
     def skip_attributes(self):
-        while self.peek() and (self.peek().text == "[[" or
-                               (self.peek().text.startswith("ESC_") and self.peek(1).kind in {"name", "mark"}
-                                and self.peek(1).text != "(" and self.peek(1).text != ";")):
+        """Skips [[...]], and macros that stand for such: ESC_CORO_TYPE, ESC_IMPORT(now)."""
+        while self.peek():
             if self.peek().text == "[[":
                 self.skip_balanced()
-            else:
-                self.at += 1
+                continue
+            kept = self.at
+            if not self.peek().text.startswith("ESC_"):
+                return
+            self.at += 1
+            if self.peek() and self.peek().text == "(":
+                self.skip_balanced()
+            if self.peek() is None or (self.peek().kind != "name" and self.peek().text not in {"::", "[["}):
+                self.at = kept
+                return
 
     def find_body(self):
         """Returns where the brace of a class or enum stands, None if this only declares or names it."""
