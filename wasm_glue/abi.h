@@ -98,7 +98,8 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 //   esc_step(context, now) -> f64   some turns; when to call again, in milliseconds from now: 0 at once,
 //                                   -1 only when something happens, -2 all tasks have ended: close it,
 //                                   -3 they wait, but for nothing that the host could bring
-//   esc_cancel(context)             destroys every task
+//   esc_cancel(context) -> 0 or 1   destroys every task; 1: they were told instead, and end by themselves
+//                                   (abort_signal.h)
 //
 //   esc_task_NAME(context, pointer, length)          starts a task of ESC_TASK
 //   esc_fetch_head(context, id, pointer, length)

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,13 @@ class RequestEvents {
   ~RequestEvents() = default;
 };
 
+// Receives the host's wish that the tasks end. Implemented in abort_signal.cpp.
+class AbortEvents {
+ public:
+  virtual ~AbortEvents() = default;
+  virtual void aborted() = 0;
+};
+
 class Context {
  public:
   Context(Host& host, double now);
@@ -51,8 +59,21 @@ class Context {
 
   // Some turns, the first at `now`; see esc_step in abi.h.
   double step(double now);
-  // Destroys every task.
-  void cancel() { scope_.cancel(); }
+  // Destroys every task. Returns true if it told them instead, because they watch for that.
+  bool cancel() {
+    if (abort_ == nullptr) {
+      scope_.cancel();
+      return false;
+    }
+    abort_->aborted();
+    return true;
+  }
+  // From now on the tasks are told. They may wait for that alone.
+  void watch_abort(std::unique_ptr<AbortEvents> events) {
+    if (abort_ == nullptr) ++waits_for_host_;
+    abort_ = std::move(events);
+  }
+  AbortEvents* abort() const { return abort_.get(); }
 
   Reactor& reactor() { return reactor_; }
   // The tasks of this context. A task's failure is unhandled (Reactor::on_unhandled_failure) unless the task
@@ -89,7 +110,8 @@ class Context {
   std::vector<Fetching> fetches_;  // in the order of their numbers
   int last_fetch_ = 0;
   int waits_for_host_ = 0;
-  Scope scope_;  // last: its tasks use all of the above until they are gone
+  std::unique_ptr<AbortEvents> abort_;  // set by abort_signal
+  Scope scope_;                         // last: its tasks use all of the above until they are gone
 };
 
 }  // namespace escapement::wasm

@@ -43,7 +43,10 @@ export interface Options {
 }
 
 export interface RunOptions extends Options {
-  /** Aborting it destroys the task; `run` then rejects with its reason. */
+  /**
+   * Aborting it destroys the task; `run` then rejects with its reason. A task that has taken the signal as a token
+   * (abort_signal.h) ends by itself, with a result or a failure of its own.
+   */
   signal?: AbortSignal | null;
 }
 

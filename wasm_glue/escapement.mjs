@@ -331,11 +331,10 @@ class Context {
     return this.answer;
   }
 
-  // Destroys every task, wherever it is.
+  // Destroys every task, wherever it is, unless the module tells them instead.
   abort(error) {
     this.enter((x) => {
-      this.fate ??= { error, aborted: true };
-      x.esc_cancel(this.at);
+      if (!x.esc_cancel(this.at)) this.fate ??= { error, aborted: true };
     });
   }
 

@@ -93,6 +93,6 @@ ESC_EXPORT(esc_close) void esc_close(Context* context) { delete context; }
 
 ESC_EXPORT(esc_step) double esc_step(Context* context, double now) { return context->step(now); }
 
-ESC_EXPORT(esc_cancel) void esc_cancel(Context* context) { context->cancel(); }
+ESC_EXPORT(esc_cancel) int esc_cancel(Context* context) { return context->cancel() ? 1 : 0; }
 
 }  // extern "C"

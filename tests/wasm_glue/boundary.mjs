@@ -285,6 +285,39 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     equal(at.length, 0, "reports");
   });
 
+  await test("a task that took its signal as a token: it is told, and ends by itself", async () => {
+    const { at, onError } = told();
+    const stopped = async (how) => {
+      const controller = new AbortController();
+      const running = run(module, "parting", how, { signal: controller.signal, onError }).catch((error) => error);
+      await rest(1);
+      controller.abort("enough");
+      return running;
+    };
+    equal(await stopped(""), "cancelled: aborted by the host");
+    equal((await stopped("fail")).code, "cancelled");
+    equal((await stopped("fail otherwise")).code, "internal");
+    equal(await run(module, "parting", "", { signal: AbortSignal.timeout(20) }), "cancelled: aborted by the host");
+    equal(at.length, 0, "reports");
+  });
+
+  await test("a request whose handler took its signal as a token may still fetch", async () => {
+    const controller = new AbortController();
+    const { at, onError } = told();
+    const urls = [];
+    let over = false;
+    const ctx = { waitUntil: (promise) => promise.then(() => (over = true)) };
+    const fetch = async (url) => (urls.push(url), new Response("noted"));
+    const answer = worker(module, { fetch, onError }).fetch(request("/parting?url=http://h/last", { signal: controller.signal }), {}, ctx);
+    await rest(1);
+    controller.abort("gone");
+    equal(await (await answer).text(), "cancelled: aborted by the host");
+    await rest(1);
+    that(over, "its context goes on");
+    equal(urls.join(), "http://h/last");
+    equal(at.length, 0, "reports");
+  });
+
   await test("an abort from inside the module's own calls is carried out afterwards", () =>
     beside(async () => {
       const controller = new AbortController();

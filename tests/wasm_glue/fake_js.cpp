@@ -14,7 +14,7 @@ void* esc_alloc(std::size_t length);
 Context* esc_open(double now);
 void esc_close(Context* context);
 double esc_step(Context* context, double now);
-void esc_cancel(Context* context);
+int esc_cancel(Context* context);
 void esc_request(Context* context, int has_body, char* text, std::size_t length);
 void esc_fetch_head(Context* context, int id, char* text, std::size_t length);
 void esc_fetch_bytes(Context* context, int id, char* text, std::size_t length);
@@ -91,9 +91,10 @@ void FakeContext::close() {
   if (context_ != nullptr) esc_close(context_);
   context_ = nullptr;
 }
-void FakeContext::cancel() {
-  esc_cancel(context_);
+bool FakeContext::cancel() {
+  const bool told = esc_cancel(context_) != 0;
   step();
+  return told;
 }
 void FakeContext::run(void (*task)(Context*, char*, std::size_t), std::string_view input) {
   task(context_, placed(input), input.size());

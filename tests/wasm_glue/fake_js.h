@@ -49,7 +49,8 @@ class FakeContext {
   void step();
   void advance(double milliseconds);
   void close();
-  void cancel();
+  // Returns whether the tasks were told, instead of being destroyed.
+  bool cancel();
   // Calls an export that takes text over.
   void run(void (*task)(wasm::Context*, char*, std::size_t), std::string_view input);
   void request(std::string_view head, bool has_body);

@@ -6,6 +6,7 @@
 #include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
+#include <escapement/wasm_glue/abort_signal.h>
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/worker.h>
 
@@ -107,6 +108,26 @@ class Endless final : public http::BodySource {
   Task<std::string> read() override { co_return std::string("more"); }
 };
 
+// Waits until the signal is aborted, then fetches something before it ends.
+Task<std::string> parting(std::string) {
+  Reactor& reactor = co_await this_reactor;
+  const CancelToken gone = wasm::abort_signal(reactor);
+  Result<> outcome = co_await with_cancel(gone, sleep(Duration::max())).result();
+  std::string last = co_await fetched("http://h/");
+  co_return to_string(outcome.error()) + ", " + last;
+}
+
+// Two waits for one signal.
+Task<std::string> stopped(std::string) {
+  Reactor& reactor = co_await this_reactor;
+  const CancelToken gone = wasm::abort_signal(reactor);
+  const CancelToken same = wasm::abort_signal(reactor);
+  co_await same.wait();
+  CHECK(gone.cancelled());
+  co_await with_cancel(gone, sleep(Duration::max()));
+  co_return std::string();
+}
+
 Task<> fetch_apart() { std::string ignored = co_await fetched("http://h/"); }
 
 Task<http::Response> serve(http::Request request) {
@@ -140,6 +161,8 @@ ESC_TASK(fetched)
 ESC_TASK(hurried)
 ESC_TASK(patient)
 ESC_TASK(forever)
+ESC_TASK(parting)
+ESC_TASK(stopped)
 ESC_TASK(sent)
 ESC_TASK(failing)
 ESC_TASK(hasty)
@@ -158,6 +181,46 @@ TEST_CASE("glue: a context is closed with a fetch under way, at its head and at 
   CHECK(js.responded);
   context.close();
   CHECK(js.count("fetch_drop 1") == 1);
+}
+
+TEST_CASE("glue: a task that took the signal as a token is told, and ends by itself") {
+  FakeContext context;
+  context.run(esc_task_parting, "");
+  CHECK(context.delay == -1);  // it waits for the host alone
+  CHECK(context.cancel());
+  CHECK_FALSE(js.settled);
+  CHECK(js.count("fetch 1") == 1);
+  CHECK(context.cancel());  // the first counts
+  context.fetch_head("200\n");
+  context.fetch_bytes("bye");
+  context.fetch_bytes("");
+  CHECK(js.ok);
+  CHECK(js.result == "cancelled: aborted by the host, bye");
+  CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: one signal has one token; a failure by it is the task's") {
+  FakeContext context;
+  context.run(esc_task_stopped, "");
+  CHECK(context.cancel());
+  CHECK(js.settled);
+  CHECK_FALSE(js.ok);
+  CHECK(js.result == "cancelled: aborted by the host");
+  CHECK(context.delay == -2);
+}
+
+TEST_CASE(
+    "glue: without a token the tasks are destroyed; a context is closed while one waits for its token") {
+  FakeContext context;
+  context.run(esc_task_forever, "");
+  CHECK_FALSE(context.cancel());
+  CHECK_FALSE(js.settled);
+  CHECK(context.delay == -2);
+
+  FakeContext another;
+  another.run(esc_task_stopped, "");
+  another.close();
+  CHECK_FALSE(js.settled);
 }
 
 TEST_CASE("glue: a fetch that is not answered, and a body that stops, end at their limits") {

@@ -9,6 +9,7 @@
 #include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
+#include <escapement/wasm_glue/abort_signal.h>
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/runtime.h>
 #include <escapement/wasm_glue/worker.h>
@@ -41,6 +42,17 @@ Task<std::string> many(std::string count) {
   for (int i = 0; i < wanted; ++i) scope.spawn(nap(1 + i % 50));
   co_await scope.join();
   co_return count;
+}
+
+// Waits for its signal, in a way that the text names, and has a last word.
+Task<std::string> parting(std::string how) {
+  Reactor& reactor = co_await this_reactor;
+  const CancelToken gone = wasm::abort_signal(reactor);
+  Result<> outcome = co_await with_cancel(gone, sleep(Duration::max())).result();
+  co_await nap(5);
+  if (how == "fail") co_await std::move(outcome);
+  if (how == "fail otherwise") co_return Error(Errc::internal, "otherwise");
+  co_return to_string(outcome.error());
 }
 
 Task<std::string> fetched(std::string url) {
@@ -261,6 +273,12 @@ Task<http::Response> serve(http::Request request) {
     co_return http::Response(200, std::move(all));
   }
   if (path == "/forever") co_await sleep(Duration::max());
+  if (path == "/parting") {
+    const CancelToken gone = wasm::abort_signal(reactor);
+    co_await gone.wait();
+    co_await leave_a_note(request.url.query_parameter("url"));
+    co_return http::Response(200, to_string(gone.reason()));
+  }
   if (path == "/insisted" || path == "/hurried") {
     std::string url = request.url.query_parameter("url");
     Result<std::string> outcome = Error(Errc::internal);
@@ -283,6 +301,7 @@ Task<http::Response> serve(http::Request request) {
 
 ESC_TASK(slept)
 ESC_TASK(many)
+ESC_TASK(parting)
 ESC_TASK(fetched)
 ESC_TASK(cookies)
 ESC_TASK(impatient)
