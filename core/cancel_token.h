@@ -82,6 +82,7 @@ class CancelToken {
 
   CancelToken() = default;
 
+  // Returns whether its source, or one that this is linked to, was cancelled.
   bool cancelled() const { return state_ && state_->cancelled(); }
   // Returns the reason that was given to the source, of any kind; Errc::cancelled without a message if none
   // was. The token must have been cancelled (checked).
@@ -112,7 +113,9 @@ class CancelSource {
   CancelSource(CancelSource&&) noexcept = default;
   CancelSource& operator=(CancelSource&&) noexcept = default;
 
+  // Returns a token of this source. It may outlive the source.
   CancelToken token() const { return CancelToken(state()); }
+  // Returns whether this source, or one that it is linked to, was cancelled.
   bool cancelled() const { return state()->cancelled(); }
 
   // Cancels the tokens of this source and of all that are linked to it, and makes ready what waits for them,

@@ -116,6 +116,7 @@ class JoinSet {
     std::unique_ptr<Outcome> outcome_;
   };
 
+  // Makes an empty set, whose tasks `reactor` runs. It must be gone before the reactor is (checked).
   explicit JoinSet(Reactor& reactor) : scope_(reactor, nullptr) {}
   JoinSet(const JoinSet&) = delete;
   JoinSet& operator=(const JoinSet&) = delete;

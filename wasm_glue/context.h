@@ -46,6 +46,7 @@ class RequestEvents {
 class AbortEvents {
  public:
   virtual ~AbortEvents() = default;
+  // Called inside esc_cancel, each time. Must not destroy the context.
   virtual void aborted() = 0;
 };
 
