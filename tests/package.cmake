@@ -1,5 +1,6 @@
-# The consumer in package/, built as its user would: add_subdirectory, and an installed copy found by CMake and by
-# pkg-config. The copy has moved since it was installed, and nothing else is on the path.
+# The consumers in package/, built as their users would: add_subdirectory, FetchContent, and an installed copy found by
+# CMake and by pkg-config, with both compilers, both standards, with and without exceptions, static and shared. The copy
+# has moved since it was installed, and nothing else is on the path.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(place ${CMAKE_CURRENT_BINARY_DIR}/package)
 set(installed ${place}/moved)
@@ -8,7 +9,7 @@ add_test(NAME "package: install"
                  ${place} --absent ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR} ${ESC_DEPS})
 set_tests_properties("package: install" PROPERTIES LABELS package FIXTURES_SETUP installed)
 
-# Whatever this shell knows of other places.
+# Without what this shell knows of other places.
 set(alone ${CMAKE_COMMAND} -E env --unset=ESC_DEPS --unset=CMAKE_PREFIX_PATH --unset=PKG_CONFIG_PATH --unset=MbedTLS_ROOT
           --unset=MbedTLS_DIR)
 set(compilers -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER})
@@ -30,8 +31,24 @@ add_test(NAME "package: a parent's install leaves it out"
                  ${place}/add_subdirectory ${place}/parent --only bin/consumer)
 set_tests_properties("package: a parent's install leaves it out" PROPERTIES LABELS package FIXTURES_REQUIRED built_below)
 
-esc_package_test(find_package -DCMAKE_PREFIX_PATH=${installed})
-set_tests_properties("package: find_package" PROPERTIES FIXTURES_REQUIRED installed)
+function(esc_installed_test how)
+  esc_package_test(${how} -DCMAKE_PREFIX_PATH=${installed} ${ARGN})
+  set_tests_properties("package: ${how}" PROPERTIES FIXTURES_REQUIRED installed)
+endfunction()
+esc_installed_test(find_package)
+esc_installed_test(cxx23 -DCMAKE_CXX_STANDARD=23)
+esc_installed_test(no_exceptions "-DCONSUMER_FLAGS=-fno-exceptions$<SEMICOLON>-fno-rtti")
+esc_installed_test(timers_alone -DTIMERS_ONLY=ON -DESCAPEMENT_COMPONENTS=timers)
+find_program(other_compiler NAMES clang++-19 clang++)
+find_program(other_c_compiler NAMES clang-19 clang)
+if(other_compiler AND other_c_compiler)
+  set(clang -DCMAKE_CXX_COMPILER=${other_compiler} -DCMAKE_C_COMPILER=${other_c_compiler})
+  esc_installed_test(clang ${clang})
+  esc_installed_test(clang_cxx23_no_exceptions ${clang} -DCMAKE_CXX_STANDARD=23 "-DCONSUMER_FLAGS=-fno-exceptions$<SEMICOLON>-fno-rtti")
+endif()
+
+# What FetchContent would have unpacked: the tree without .deps, as ESC_DEPS says.
+esc_package_test(fetch_content -DESCAPEMENT_FETCHED=${PROJECT_SOURCE_DIR} -DESC_DEPS=${place}/none -DTIMERS_ONLY=ON)
 
 function(esc_components_test components)
   add_test(NAME "package: components ${components}"
@@ -46,8 +63,34 @@ endforeach()
 
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
-  add_test(NAME "package: pkg-config"
-           COMMAND ${alone} PKG_CONFIG_PATH=${installed}/${CMAKE_INSTALL_LIBDIR}/pkgconfig
-                   sh ${CMAKE_CURRENT_SOURCE_DIR}/package/pkg_config.sh ${PKG_CONFIG_EXECUTABLE} ${CMAKE_CXX_COMPILER} ${place})
-  set_tests_properties("package: pkg-config" PROPERTIES LABELS package FIXTURES_REQUIRED installed TIMEOUT 120)
+  foreach(program "escapement consumer" "escapement-timers timers_only")
+    string(REPLACE " " ";" arguments "${program}")
+    list(GET arguments 0 module)
+    add_test(NAME "package: pkg-config ${module}"
+             COMMAND ${alone} PKG_CONFIG_PATH=${installed}/${CMAKE_INSTALL_LIBDIR}/pkgconfig
+                     sh ${CMAKE_CURRENT_SOURCE_DIR}/package/pkg_config.sh ${PKG_CONFIG_EXECUTABLE} ${CMAKE_CXX_COMPILER} ${place} ${arguments})
+    set_tests_properties("package: pkg-config ${module}" PROPERTIES LABELS package FIXTURES_REQUIRED installed TIMEOUT 120)
+  endforeach()
 endif()
+
+# The shared libraries of add_subdirectory show our own symbols only, and carry their version.
+find_program(NM nm)
+if(NM)
+  add_test(NAME "package: shared libraries hide what they contain"
+           COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/package/exports.py ${NM} ${place}/add_subdirectory/escapement)
+  set_tests_properties("package: shared libraries hide what they contain" PROPERTIES LABELS package FIXTURES_REQUIRED built_below)
+endif()
+
+# Projects of tools/new-project, against the installed copy.
+foreach(kind misuse server client timers worker)
+  add_test(NAME "package: new-project ${kind}"
+           COMMAND ${alone} ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/package/new_project.py ${CMAKE_COMMAND} ${PROJECT_SOURCE_DIR}
+                   ${place} ${kind} -DCMAKE_PREFIX_PATH=${installed} ${compilers})
+  set_tests_properties("package: new-project ${kind}" PROPERTIES LABELS package FIXTURES_REQUIRED installed TIMEOUT 300)
+endforeach()
+
+# The vcpkg port and the Conan recipe, by stand-ins for those tools.
+add_test(NAME "package: recipes"
+         COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/package/recipes.py ${CMAKE_COMMAND} ${PROJECT_SOURCE_DIR}
+                 ${PROJECT_VERSION})
+set_tests_properties("package: recipes" PROPERTIES LABELS package)

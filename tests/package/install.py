@@ -6,7 +6,9 @@
                                                   and of headers exactly those that installed_headers.txt lists
   install.py CMAKE BUILD PLACE --only FILE...     into PLACE/first; no other file may be there
 """
+import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -37,8 +39,12 @@ else:
         if pathlib.Path(name).suffix in (".cmake", ".pc"):
             text = (first / name).read_text()
             wrong += [f"{name} names {place}" for place in rest if place in text]
+        if name.endswith(".spdx.json"):
+            packages = json.loads((first / name).read_text())["packages"]
+            wrong += [f"{name}: {package['name']} has no version" for package in packages
+                      if not re.match(r"\d", package["versionInfo"])]
     licenses = {pathlib.Path(name).name for name in files if name.startswith("share/licenses/escapement/")}
-    wanted = {"LICENSE"}
+    wanted = {"LICENSE", "escapement.spdx.json"}
     libraries = {pathlib.Path(name).name for name in files}
     for library, its_license in (("libmbedcrypto.a", "LICENSE.mbedtls"), ("libesc_llhttp.a", "LICENSE.llhttp")):
         if library in libraries:

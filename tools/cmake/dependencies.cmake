@@ -17,14 +17,14 @@ function(esc_missing what package)
   message(FATAL_ERROR "${what} was not found. Run tools/setup (Debian 12), or install it: ${package}.")
 endfunction()
 
-# Records the find_dependency line by which an installed copy finds a dependency again: users of a static library
-# need it too.
-function(esc_find_again line)
-  set_property(GLOBAL APPEND PROPERTY esc_find_again "${line}")
+# Records the find_dependency line by which an installed copy of `component` finds a dependency again: users of a static
+# library need it too.
+function(esc_find_again component line)
+  set_property(GLOBAL APPEND PROPERTY esc_find_again_${component} "${line}")
 endfunction()
 # Records the same for pkg-config: "zlib", "libcares >= 1.18"
-function(esc_pkg_config package)
-  set_property(GLOBAL APPEND PROPERTY esc_pkg_config "${package}")
+function(esc_pkg_config component package)
+  set_property(GLOBAL APPEND PROPERTY esc_pkg_config_${component} "${package}")
 endfunction()
 
 # llhttp::llhttp, static
@@ -36,8 +36,8 @@ function(esc_need_llhttp)
     endif()
   endforeach()
   if(TARGET llhttp::llhttp)
-    esc_find_again("find_dependency(llhttp 9 CONFIG)")
-    esc_pkg_config(libllhttp)
+    esc_find_again(io "find_dependency(llhttp 9 CONFIG)")
+    esc_pkg_config(io libllhttp)
     return()
   endif()
   set(source ${ESC_DEPS}/src/llhttp)
@@ -54,11 +54,11 @@ endfunction()
 
 # CAres::cares
 function(esc_need_cares)
-  esc_pkg_config("libcares >= 1.18")
+  esc_pkg_config(io "libcares >= 1.18")
   find_package(c-ares CONFIG QUIET)
   if(TARGET c-ares::cares)
     add_library(CAres::cares ALIAS c-ares::cares)
-    esc_find_again("find_dependency(c-ares CONFIG)")
+    esc_find_again(io "find_dependency(c-ares CONFIG)")
     return()
   endif()
   find_package(PkgConfig QUIET)
@@ -69,8 +69,8 @@ function(esc_need_cares)
     esc_missing("c-ares 1.18" "libc-ares-dev")
   endif()
   add_library(CAres::cares ALIAS PkgConfig::CARES)
-  esc_find_again("find_dependency(PkgConfig)")
-  esc_find_again("pkg_check_modules(CARES QUIET REQUIRED IMPORTED_TARGET GLOBAL libcares>=1.18)")
+  esc_find_again(io "find_dependency(PkgConfig)")
+  esc_find_again(io "pkg_check_modules(CARES QUIET REQUIRED IMPORTED_TARGET GLOBAL libcares>=1.18)")
 endfunction()
 
 # ZLIB::ZLIB
@@ -79,8 +79,8 @@ macro(esc_need_zlib)
   if(NOT TARGET ZLIB::ZLIB)
     esc_missing("zlib" "zlib1g-dev")
   endif()
-  esc_find_again("find_dependency(ZLIB)")
-  esc_pkg_config(zlib)
+  esc_find_again(middleware "find_dependency(ZLIB)")
+  esc_pkg_config(middleware zlib)
 endmacro()
 
 # Sets esc_tls if the mbedTLS that was found supports more than a handful of concurrent handshakes (each holds keys,
@@ -114,8 +114,8 @@ macro(esc_remember_mbedtls)
     set(esc_installed_mbedtls escapement::mbedtls)
   else()
     set(esc_installed_mbedtls MbedTLS::mbedtls)
-    esc_find_again("find_dependency(MbedTLS 3.6 CONFIG)")
-    esc_pkg_config("mbedtls >= 3.6")
+    esc_find_again(io "find_dependency(MbedTLS 3.6 CONFIG)")
+    esc_pkg_config(io "mbedtls >= 3.6")
   endif()
 endmacro()
 

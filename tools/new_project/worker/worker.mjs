@@ -1,0 +1,3 @@
+import { worker } from "./escapement.mjs";
+import module from "./@NAME@.wasm";
+export default worker(module);
