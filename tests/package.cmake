@@ -94,3 +94,9 @@ add_test(NAME "package: recipes"
          COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/package/recipes.py ${CMAKE_COMMAND} ${PROJECT_SOURCE_DIR}
                  ${PROJECT_VERSION})
 set_tests_properties("package: recipes" PROPERTIES LABELS package)
+
+# The release script, for the components that build in seconds.
+if(EXISTS ${PROJECT_SOURCE_DIR}/.git)
+  add_test(NAME "package: release" COMMAND ${alone} ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/release --quick --out ${place}/release)
+  set_tests_properties("package: release" PROPERTIES LABELS package TIMEOUT 300)
+endif()
