@@ -217,6 +217,17 @@ Task<T> race(Task<T> first, Task<More>... more) {
   return race(std::move(tasks));
 }
 
+// Explains the mistake, for tasks of different types.
+template <class T, class... More>
+  requires(sizeof...(More) > 0) && (!(std::same_as<T, More> && ...))
+Task<> race(Task<T>, Task<More>...) {
+  static_assert(
+      detail::never<T>,
+      "race yields the value of any one of its tasks, so they have one type: use select for tasks of "
+      "different types");
+  co_return;
+}
+
 template <class... O>
   requires(Operation<O> || ...)
 auto race(O... operations) {

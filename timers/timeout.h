@@ -63,6 +63,21 @@ Task<T> with_timeout(Duration limit, Task<T> task) {
   return detail::within(limit, {TimeLimit::operation, "nothing"}, std::move(task));
 }
 
+// Explain the mistakes: a number without a unit, and arguments in the other order.
+template <class Number, class T>
+  requires std::is_arithmetic_v<Number>
+Task<> with_timeout(Number, T&&) {
+  static_assert(detail::never<Number>,
+                "a length of time needs a unit: with_timeout(10ms, task), with_timeout(2s, task)");
+  co_return;
+}
+template <class T, std::convertible_to<Duration> Limit>
+  requires(!std::convertible_to<T, Duration> && !std::is_arithmetic_v<T>)
+Task<> with_timeout(T&&, Limit) {
+  static_assert(detail::never<T>, "the limit comes first: with_timeout(2s, task)");
+  co_return;
+}
+
 template <Operation O>
 ESC_CORO_WRAPPER Task<typename O::Value> with_timeout(Duration limit, O operation) {
   return with_timeout(limit, detail::as_task(std::move(operation)));

@@ -41,6 +41,12 @@ namespace escapement::detail {
 // Forces inlining, for functions of which little is left where the compiler sees the arguments.
 #define ESC_INLINE [[gnu::always_inline]] inline
 
+namespace escapement::detail {
+// False, where a template says so only once it is used: for a static_assert that explains a mistake.
+template <class...>
+inline constexpr bool never = false;
+}  // namespace escapement::detail
+
 // Deletes a function and says what to write instead, with compilers that can print the reason.
 #if defined(__cpp_deleted_function) && __cplusplus > 202302L
 #define ESC_DELETE(reason) delete (reason)

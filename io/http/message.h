@@ -374,6 +374,14 @@ class Request {
         headers(std::move(fields)),
         body(std::move(content)) {}
 
+  // Explains the mistake, for a URL that is still text.
+  template <std::convertible_to<std::string_view> Text>
+  Request(Method, const Text&, Headers = {}, Body = {}) {
+    static_assert(escapement::detail::never<Text>,
+                  "a Request takes a parsed URL, because text may be no URL: http::Url url = co_await "
+                  "http::Url::parse(text);");
+  }
+
   Method method;
   Url url;
   Headers headers;

@@ -18,6 +18,8 @@
 
 namespace escapement::http {
 
+class Service;
+
 namespace detail {
 
 // Returns the address at which the code of a callable begins, to name it by; for layers, that of the
@@ -40,6 +42,13 @@ const void* code_of_callable(const F& function) {
   }
 }
 
+// Anything that can be called with some arguments, as a layer or not.
+template <class F>
+concept CallableAsLayer = std::is_invocable_v<const F&, Request, const Service&>;
+template <class F>
+concept CallableSomehow = CallableAsLayer<F> || std::is_invocable_v<F&, Request> || std::is_invocable_v<F&> ||
+                          std::is_function_v<std::remove_pointer_t<F>> || requires { &F::operator(); };
+
 }  // namespace detail
 
 // Any callable `Task<Response>(Request)`, type-erased. Copies share the callable.
@@ -52,6 +61,20 @@ class Service {
     requires(!std::same_as<std::remove_cvref_t<F>, Service>) &&
             std::is_invocable_r_v<Task<Response>, const std::decay_t<F>&, Request>
   Service(F&& function) : callable_(std::make_shared<Callable<std::decay_t<F>>>(std::forward<F>(function))) {}
+
+  // Explains the mistake, for something callable that is no handler.
+  template <class F>
+    requires(!std::same_as<std::remove_cvref_t<F>, Service>) &&
+            (!std::is_invocable_r_v<Task<Response>, const std::decay_t<F>&, Request>) &&
+            detail::CallableSomehow<std::decay_t<F>>
+  Service(F&&) {
+    static_assert(!detail::CallableAsLayer<std::decay_t<F>>,
+                  "this is a layer, not a service: layered(Layer{}, ..., service) takes the service last");
+    static_assert(
+        detail::CallableAsLayer<std::decay_t<F>>,
+        "a Service is made of a callable Task<Response>(Request) that is const: let the handler take an "
+        "http::Request by value and return Task<http::Response>, and do not make its lambda mutable");
+  }
 
   Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
 
@@ -104,6 +127,10 @@ inline Service layered(Service service) { return service; }
 template <class Layer, class... Rest>
   requires(sizeof...(Rest) > 0)
 Service layered(Layer layer, Rest... rest) {
+  static_assert(
+      std::is_invocable_r_v<Task<Response>, const Layer&, Request, const Service&>,
+      "layered(...) takes layers first, each a callable Task<Response>(Request, const Service& next) that is "
+      "const, and the service last");
   return Service(detail::Layered<Layer>(std::move(layer), layered(std::move(rest)...)));
 }
 

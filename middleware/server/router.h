@@ -60,6 +60,17 @@ class Route {
           return callable(std::move(request));
         }) {}
 
+  // Explains the mistake, for something that is no handler.
+  template <class F>
+    requires(!std::is_invocable_r_v<Task<Response>, const F&, Request, PathParams>) &&
+            (!std::is_invocable_r_v<Task<Response>, const F&, Request>)
+  Route(std::string, std::string, F) {
+    static_assert(
+        escapement::detail::never<F>,
+        "a route's handler is a callable Task<Response>(Request) or Task<Response>(Request, PathParams) "
+        "that is const: let it take its parameters by value and return Task<http::Response>");
+  }
+
   std::string method;
   std::string pattern;
   const void* code;  // where the handler's code begins, as in Service::handler_code; taken before the handler
