@@ -88,7 +88,7 @@ TEST_CASE("program: streaming_proxy passes a body on while it comes") {
   Sim sim;
   for (const char* host : {"proxy", "up", "user"}) sim.network().add_host(host);
   http::Server up([](http::Request) -> Task<http::Response> {
-    co_return http::Response(200, http::body_of(slow_pieces(5)));
+    co_return http::Response(200, http::streamed_body(slow_pieces(5)));
   });
   const http::Url origin = *http::Url::parse("http://up/");
   http::Server proxy(make_proxy(sim.network(), origin, origin));
