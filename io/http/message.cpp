@@ -325,8 +325,10 @@ Request get(std::string_view url) {
   return Request(Method::get(), *std::move(parsed));
 }
 
+void RequestContext::free(Record* record) { delete record; }
+
 Result<> RequestContext::inform(int status, const Headers& fields) const {
-  if (!record_) return {};
+  if (record_ == nullptr) return {};
   if (record_->connection == nullptr) return Error(Errc::cancelled, "the request is over");
   return record_->connection->inform(status, fields);
 }

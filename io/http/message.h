@@ -340,30 +340,41 @@ class RequestContext {
 
   RequestContext() = default;
   // `connection` must outlive the requests that hold this.
-  explicit RequestContext(Connection& connection) : record_(std::make_shared<Record>()) {
-    record_->connection = &connection;
+  explicit RequestContext(Connection& connection) : record_(new Record) { record_->connection = &connection; }
+  RequestContext(const RequestContext& other) : record_(other.record_) {
+    if (record_ != nullptr) ++record_->owners;
+  }
+  RequestContext(RequestContext&& other) noexcept : record_(std::exchange(other.record_, nullptr)) {}
+  RequestContext& operator=(RequestContext other) noexcept {
+    std::swap(record_, other.record_);
+    return *this;
+  }
+  ~RequestContext() {
+    if (record_ != nullptr && --record_->owners == 0) free(record_);
   }
 
   std::string_view peer() const {
-    if (!record_) return {};
+    if (record_ == nullptr) return {};
     return record_->connection != nullptr ? record_->connection->peer() : record_->peer.view();
   }
   // Errc::cancelled once the request is over; else as http::inform.
   Result<> inform(int status, const Headers& fields) const;
   // Called by layers that choose a handler, as Router does.
   void note_handler_code(const void* code) const {
-    if (record_ && record_->connection != nullptr) record_->connection->note_handler_code(code);
+    if (record_ != nullptr && record_->connection != nullptr) record_->connection->note_handler_code(code);
   }
 
  private:
   friend class detail::RequestLink;
-  // Shared by all copies.
+  // Shared by all copies, which are of one thread.
   struct Record {
+    int owners = 1;
     Connection* connection = nullptr;  // null once the request is over
     CompactText peer;                  // the connection's, from then on
   };
+  static void free(Record* record);  // not inline: most that go were moved from
 
-  std::shared_ptr<Record> record_;
+  Record* record_ = nullptr;
 };
 
 class Request {

@@ -5,10 +5,11 @@
 namespace escapement::http::detail {
 
 void RequestLink::leave() {
-  const std::shared_ptr<RequestContext::Record> record = std::move(context_.record_);
-  auto noting = [&record] { record->peer = CompactText(record->connection->peer()); };
+  const RequestContext left = std::move(context_);
+  RequestContext::Record& record = *left.record_;
+  auto noting = [&record] { record.peer = CompactText(record.connection->peer()); };
   (void)escapement::detail::catching(noting);  // without memory for it, it is not known
-  record->connection = nullptr;
+  record.connection = nullptr;
 }
 
 }  // namespace escapement::http::detail

@@ -20,13 +20,13 @@ class RequestLink {
   // Returns the context of a request that begins, once the one before was ended. `connection` must live until
   // `end`.
   ESC_INLINE RequestContext begin(RequestContext::Connection& connection) {
-    if (!context_.record_) context_.record_ = std::make_shared<RequestContext::Record>();
+    if (context_.record_ == nullptr) context_ = RequestContext(connection);
     context_.record_->connection = &connection;
     return context_;
   }
   // Ends the request: contexts of it that are still held refer to nobody from now on.
   ESC_INLINE void end() {
-    if (context_.record_.use_count() > 1) leave();
+    if (context_.record_->owners > 1) leave();
   }
 
  private:
