@@ -88,7 +88,9 @@ class [[nodiscard]] Error {
   Error& operator=(Error&&) noexcept = default;
   ~Error() = default;
 
+  // Returns the kind, by which programs decide.
   Errc code() const { return state_->code; }
+  // Returns the sentence for a person. Valid as long as the error, and until it changes.
   const std::string& message() const { return state_->message; }
   // Returns the system's error number, 0 if there is none.
   int os_number() const { return state_->os_number; }
@@ -163,6 +165,7 @@ class [[nodiscard]] Error {
 template <class T = void>
 class [[nodiscard]] Result {
  public:
+  // Holds a value, or the reason why there is none.
   Result(T&& value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(std::move(value)); }
   Result(const T& value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(value); }
   Result(Error error) : has_value_(false), error_(std::move(error)) {}
@@ -194,6 +197,7 @@ class [[nodiscard]] Result {
   T* operator->() { return &checked(); }
   const T* operator->() const { return &const_cast<Result*>(this)->checked(); }
 
+  // Returns the reason for the failure. There must be one (checked).
   const Error& error() const& {
     ESC_CHECK(!has_value_, "error() of a Result that has a value");
     return error_;

@@ -33,6 +33,7 @@ class Event {
     detail::PromiseBase* task_ = nullptr;
   };
 
+  // Returns whether the event is set.
   bool is_set() const { return set_; }
 
   // Makes every waiting task ready, in the order in which they began to wait. Must be called on their
@@ -112,8 +113,10 @@ class Semaphore {
     bool granted_ = false;
   };
 
+  // Makes a semaphore with so many free permits.
   explicit Semaphore(std::size_t permits) : available_(permits) {}
 
+  // Returns the number of free permits.
   std::size_t available() const { return available_; }
 
   // Waits for a permit: `Semaphore::Permit permit = co_await semaphore.acquire();` An operation (task.h) that

@@ -21,8 +21,10 @@ class ListNode {
   ListNode& operator=(const ListNode&) = delete;
   ~ListNode() { unlink(); }
 
+  // Returns whether the node is in a list.
   bool linked() const { return next_ != nullptr; }
 
+  // Takes the node out of its list, if it is in one.
   void unlink() {
     if (next_ == nullptr) return;
     previous_->next_ = next_;
@@ -49,6 +51,7 @@ class List {
     end_.next_ = end_.previous_ = nullptr;
   }
 
+  // Returns whether the list has no node.
   bool empty() const { return end_.next_ == &end_; }
 
   // The node must not be in any list.
@@ -64,7 +67,9 @@ class List {
     position.previous_ = &inserted;
   }
 
+  // Returns the first node. The list must not be empty.
   T& front() { return static_cast<T&>(*end_.next_); }
+  // Returns the last node. The list must not be empty.
   T& back() { return static_cast<T&>(*end_.previous_); }
 
   // Unlinks and returns the first node; null when empty.
@@ -89,6 +94,7 @@ class List {
     other.reset();
   }
 
+  // Unlinks all nodes.
   void clear() {
     while (pop_front() != nullptr) {
     }

@@ -10,8 +10,10 @@ namespace escapement {
 // bytes of state, every seed good, the same sequence on every platform.
 class Random {
  public:
+  // Makes a generator whose numbers follow from `seed`.
   explicit Random(std::uint64_t seed) : state_(seed) {}
 
+  // Returns 64 random bits.
   std::uint64_t next() {
     std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;

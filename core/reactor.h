@@ -92,6 +92,7 @@ class HeldFailure : public ListNode {
 // An entry of the run queue, run once each time it is queued. Destroying it while it is queued removes it.
 class Runnable : public ListNode {
  public:
+  // Runs the entry, in the reactor's turn.
   virtual void run() = 0;
   // Returns the address of the code that `run` enters, to name it by; null where that says nothing.
   virtual const void* code() const { return nullptr; }
@@ -162,6 +163,7 @@ struct Turn {
 class TurnWatcher {
  public:
   virtual ~TurnWatcher() = default;
+  // Called on the reactor's thread.
   virtual void turn_ended(const Turn& turn) = 0;
 };
 
@@ -253,7 +255,9 @@ class Reactor {
   // Passes a failure that nobody will take to the handler.
   void report_unhandled(const Error& error) noexcept;
 
+  // Returns the source of events.
   Backend& backend() { return backend_; }
+  // Returns the queue of deadlines.
   TimerQueue& timers() { return timers_; }
   // Returns the generator that jitter is drawn from, seeded by the backend at first use.
   Random& random();

@@ -75,7 +75,9 @@ class Scope {
   // join() of a scope with an `on_failure`. Does nothing if the scope is empty.
   void cancel(Error reason);
 
+  // Returns whether no task is left.
   bool empty() { return tasks_.empty(); }
+  // Returns the number of tasks, queued ones included.
   std::size_t size() const { return size_; }
 
  private:
@@ -213,6 +215,7 @@ class Spawned final : public SpawnedBase {
 template <class T>
 class [[nodiscard]] JoinHandle {
  public:
+  // Made by Scope::spawn_joinable.
   explicit JoinHandle(std::shared_ptr<detail::Outcome<T>> outcome) : outcome_(std::move(outcome)) {}
 
   // Waits for the task. Yields its value or fails with its failure, with Errc::cancelled if it was cancelled

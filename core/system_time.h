@@ -16,9 +16,11 @@ namespace escapement {
 class SystemTime {
  public:
   constexpr SystemTime() = default;
+  // Makes the time that is so many milliseconds after 1970-01-01T00:00:00Z.
   static constexpr SystemTime from_unix_milliseconds(std::int64_t milliseconds) {
     return SystemTime(milliseconds);
   }
+  // Returns the milliseconds since 1970-01-01T00:00:00Z.
   constexpr std::int64_t unix_milliseconds() const { return ms_; }
 
   constexpr auto operator<=>(const SystemTime&) const = default;

@@ -75,12 +75,18 @@ class Duration {
   template <class Rep, class Period>
   constexpr Duration(std::chrono::duration<Rep, Period> length) : ns_(convert(length)) {}
 
+  // Makes a length of so many nanoseconds.
   static constexpr Duration nanoseconds(std::int64_t count) { return Duration(count, Raw{}); }
+  // Returns the longest length; as a limit: none.
   static constexpr Duration max() { return nanoseconds(std::numeric_limits<std::int64_t>::max()); }
+  // Returns the most negative length.
   static constexpr Duration min() { return nanoseconds(std::numeric_limits<std::int64_t>::min()); }
 
+  // Returns the length in nanoseconds.
   constexpr std::int64_t count() const { return ns_; }
+  // Returns the length in seconds, rounded as a double is.
   constexpr double seconds() const { return static_cast<double>(ns_) * 1e-9; }
+  // Returns the length in milliseconds, rounded as a double is.
   constexpr double milliseconds() const { return static_cast<double>(ns_) * 1e-6; }
 
   constexpr auto operator<=>(const Duration&) const = default;
@@ -130,10 +136,12 @@ class Instant {
  public:
   constexpr Instant() = default;
 
+  // Makes the instant so many nanoseconds after the clock's epoch.
   static constexpr Instant from_nanoseconds(std::int64_t since_epoch) { return Instant(since_epoch); }
   // Later than every other instant: a deadline that never comes.
   static constexpr Instant never() { return Instant(std::numeric_limits<std::int64_t>::max()); }
 
+  // Returns the nanoseconds since the clock's epoch.
   constexpr std::int64_t nanoseconds() const { return ns_; }
 
   constexpr auto operator<=>(const Instant&) const = default;

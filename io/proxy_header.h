@@ -20,26 +20,28 @@
 
 namespace escapement {
 
+// The transport between the client and the proxy.
 enum class ProxyTransport : std::uint8_t {
-  unspecified,  // the proxy does not know the client, or the transport: use the connection's own addresses
-  tcp4,
-  udp4,
-  tcp6,
-  udp6,
-  unix_stream,
-  unix_datagram
+  unspecified,   // the proxy does not know the client, or the transport: use the connection's own addresses
+  tcp4,          // TCP over IPv4
+  udp4,          // UDP over IPv4; version 2 only
+  tcp6,          // TCP over IPv6
+  udp6,          // UDP over IPv6; version 2 only
+  unix_stream,   // a Unix stream socket; version 2 only
+  unix_datagram  // a Unix datagram socket; version 2 only
 };
 
 // One of the two addresses: a host and a port, or the path of a Unix socket.
 struct ProxyAddress {
   ProxyAddress() = default;
+  // Holds an IPv4 or IPv6 address.
   ProxyAddress(const HostKey& h, std::uint16_t p) : host(h), port(p) {}
   // Formats the address, as Stream::peer does: "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/app.sock".
   std::string text() const;
 
-  HostKey host{};
-  std::uint16_t port = 0;
-  std::string path;  // of Unix sockets, at most 108 bytes
+  HostKey host{};          // an IPv4 one as ::ffff:1.2.3.4
+  std::uint16_t port = 0;  // of TCP and UDP
+  std::string path;        // of Unix sockets, at most 108 bytes
 };
 
 // Registered types of TLVs (section 2.2). Proxies add types of their own from 0xe0 to 0xef.
@@ -48,17 +50,18 @@ struct ProxyTlv {
   static constexpr std::uint8_t authority = 0x02;  // the host name that the client asked for by SNI
   static constexpr std::uint8_t crc32c = 0x03;     // checked when read, filled in when written
   static constexpr std::uint8_t noop = 0x04;       // padding
-  static constexpr std::uint8_t unique_id = 0x05;
-  static constexpr std::uint8_t ssl = 0x20;  // a structure and further TLVs, kept as bytes
-  static constexpr std::uint8_t netns = 0x30;
+  static constexpr std::uint8_t unique_id = 0x05;  // the proxy's name for the connection, up to 128 bytes
+  static constexpr std::uint8_t ssl = 0x20;        // a structure and further TLVs, kept as bytes
+  static constexpr std::uint8_t netns = 0x30;      // the name of the network namespace
 
   ProxyTlv(std::uint8_t t, std::string v) : type(t), value(std::move(v)) {}
-  std::uint8_t type;
-  std::string value;
+  std::uint8_t type;  // one of those above, or another
+  std::string value;  // bytes, without type and length
 };
 
+// The contents of a PROXY header.
 struct ProxyHeader {
-  int version = 2;
+  int version = 2;  // 1 or 2
   // The proxy connected for itself (LOCAL), for a health check: use the connection's own addresses.
   bool local = false;
   ProxyTransport transport = ProxyTransport::unspecified;

@@ -34,6 +34,7 @@ enum class UntrustedPeers {
   direct  // are served as they are, without a header: clients may come past the proxies
 };
 
+// Settings of ProxyProtocol.
 struct ProxyProtocolOptions {
   // The proxies: addresses ("192.0.2.1", "2001:db8::1"), networks ("10.0.0.0/8", "fd00::/8"), or "unix" for
   // every peer that has no address, such as that of a Unix socket. At least one: a peer that may send a
@@ -59,6 +60,7 @@ class ProxiedStream : public Stream {
   virtual const ProxyHeader* header() const = 0;
 };
 
+// Reads the header that a proxy sends before a connection's own bytes. Copies share the settings.
 class ProxyProtocol {
  public:
   // Fails with invalid_argument if `trusted` is empty or one of its entries is no address or network, or

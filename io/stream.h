@@ -110,7 +110,9 @@ class Stream {
   // --- For implementations: all of `read` and `write`, as tasks. Each begins with `if (!take_turn())
   // co_await yield();`.
 
+  // Reads, as `read` does.
   virtual Task<std::size_t> read_task(MutableBytes into) = 0;
+  // Writes, as `write` does.
   virtual Task<> write_task(Bytes bytes) = 0;
 
  protected:

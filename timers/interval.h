@@ -45,6 +45,7 @@ class Interval {
   // Makes the next tick due at `deadline`.
   void reset_at(Instant deadline) { schedule(deadline); }
 
+  // Returns the period that it was made with.
   Duration period() const { return period_; }
 
  private:

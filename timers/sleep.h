@@ -14,11 +14,13 @@ namespace escapement {
 // Movable until it is awaited.
 class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
  public:
+  // A length to sleep.
   struct For {
-    Duration length;
+    Duration length;  // from when it is awaited
   };
+  // An instant to sleep until.
   struct Until {
-    Instant deadline;
+    Instant deadline;  // on the reactor's clock
   };
   explicit Sleep(For span) : length_(span.length), has_length_(true) {}
   explicit Sleep(Until until) : deadline_(until.deadline) {}

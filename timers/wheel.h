@@ -66,6 +66,7 @@
 
 namespace escapement {
 
+// A queue of timer entries; the reactor's.
 class TimerWheel final : public TimerQueue {
  public:
   // The most entries that one call of `advance` or `next` looks at.

@@ -34,7 +34,9 @@ enum class FetchFailure : int {
 };
 }  // namespace escapement::wasm
 
+// Marks a function that JS provides, by the name given.
 #define ESC_IMPORT(name) [[clang::import_module("escapement"), clang::import_name(#name)]]
+// Marks a function that JS calls, by the name given.
 #define ESC_EXPORT(name) [[clang::export_name(#name)]]
 
 extern "C" {

@@ -23,8 +23,11 @@ void report_failure(const Error& error) noexcept;
 // Receives the host's reports about one fetch. Implemented in host_fetch.cpp.
 class FetchEvents {
  public:
+  // The response's head has arrived, as abi.h writes heads.
   virtual void head(std::string text) = 0;
+  // The next bytes of the body have arrived; empty: its end.
   virtual void bytes(std::string bytes) = 0;
+  // The fetch has failed; no further call follows.
   virtual void failed(FetchFailure kind, std::string why) = 0;
 
  protected:
@@ -34,8 +37,11 @@ class FetchEvents {
 // Receives the host's reports about the request being handled. Implemented in worker.cpp.
 class RequestEvents {
  public:
+  // The next bytes of the request body have arrived; empty: its end.
   virtual void bytes(std::string bytes) = 0;
+  // The request body has broken off.
   virtual void failed(Error why) = 0;
+  // The reader of the response asks for more.
   virtual void wanted() = 0;
 
  protected:
@@ -52,6 +58,7 @@ class AbortEvents {
 
 class Context {
  public:
+  // `host` must outlive the context; `now` is the host's clock.
   Context(Host& host, double now);
   Context(const Context&) = delete;
 
@@ -76,6 +83,7 @@ class Context {
   }
   AbortEvents* abort() const { return abort_.get(); }
 
+  // Returns the context's reactor.
   Reactor& reactor() { return reactor_; }
   // The tasks of this context. A task's failure is unhandled (Reactor::on_unhandled_failure) unless the task
   // reports it itself.
@@ -91,7 +99,7 @@ class Context {
   // `name`.
   Task<> wait_for_host(Event& reported, Duration limit, escapement::detail::LimitName name);
 
-  RequestEvents* request = nullptr;
+  RequestEvents* request = nullptr;  // the request being handled; null in a context that JS runs a task in
 
  private:
   struct Owned : Reactor {

@@ -14,6 +14,7 @@ namespace escapement::wasm {
 // reply is kept for the next task that asks: a cancelled read loses no bytes.
 class HostReply {
  public:
+  // `context` must outlive the reply.
   explicit HostReply(Context& context) : context_(context) {}
   HostReply(const HostReply&) = delete;
 

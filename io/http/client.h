@@ -19,6 +19,7 @@ class Pool;
 // Makes an encrypted stream to `host` out of a connected one; how a Client speaks https.
 using Encrypt = std::function<Task<std::unique_ptr<Stream>>(std::unique_ptr<Stream>, std::string host)>;
 
+// Limits and settings of a client; each limit is finite by default.
 struct ClientOptions {
   // Open connections to one origin; further requests wait in line, first come, first served.
   std::size_t connections_per_host_max = 8;

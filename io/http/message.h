@@ -43,12 +43,19 @@ class Method {
   Method(const std::string& token) : Method(std::string_view(token)) {}
   Method(const char* token) : Method(std::string_view(token)) {}
 
+  // GET
   static Method get() { return Method(Known::get); }
+  // HEAD
   static Method head() { return Method(Known::head); }
+  // POST
   static Method post() { return Method(Known::post); }
+  // PUT
   static Method put() { return Method(Known::put); }
+  // DELETE
   static Method delete_() { return Method(Known::delete_); }
+  // OPTIONS
   static Method options() { return Method(Known::options); }
+  // PATCH
   static Method patch() { return Method(Known::patch); }
 
   // Valid as long as the method.
@@ -105,13 +112,15 @@ class Method {
 // change or to walk over them: even looking is for one thread at a time.
 class Headers {
  public:
+  // One field line.
   struct Field {
     Field(std::string n, std::string v) : name(std::move(n)), value(std::move(v)) {}
-    std::string name;
-    std::string value;
+    std::string name;   // as it was written
+    std::string value;  // without the white space around it
   };
 
   Headers() = default;
+  // Holds the fields in this order: `Headers{{"Accept", "*/*"}, {"X-Trace", "1"}}`.
   Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
   Headers(const Headers& other);
   Headers(Headers&& other) noexcept = default;
@@ -135,17 +144,19 @@ class Headers {
   // All of that name; how many there were.
   std::size_t remove(std::string_view name);
 
+  // Returns whether there is no field.
   bool empty() const { return size() == 0; }
+  // Returns the number of field lines.
   std::size_t size() const { return !store_ ? 0 : store_->changed ? store_->fields->size() : store_->count; }
   const Field* begin() const { return empty() ? nullptr : fields().data(); }
   const Field* end() const { return empty() ? nullptr : fields().data() + fields().size(); }
 
   // Where the name and the value of a field stand in a text.
   struct Place {
-    std::uint32_t name_at = 0;
-    std::uint32_t name_size = 0;
-    std::uint32_t value_at = 0;
-    std::uint32_t value_size = 0;
+    std::uint32_t name_at = 0;     // the offset of the name
+    std::uint32_t name_size = 0;   // the length of the name
+    std::uint32_t value_at = 0;    // the offset of the value
+    std::uint32_t value_size = 0;  // the length of the value
   };
   // For the parser: the fields that stand at `places` of `text`, which is copied from the first name on.
   static Headers received(std::span<const Place> places, std::string_view text);
@@ -257,6 +268,7 @@ class BodyAttachment {
 class Body {
  public:
   Body() = default;
+  // Holds bytes in memory; empty ones are no body.
   Body(std::string bytes) : content_(bytes.empty() ? nullptr : new Content(std::move(bytes))) {}
   Body(std::string_view bytes) : content_(bytes.empty() ? nullptr : new Content(bytes)) {}
   Body(const char* bytes) : Body(std::string_view(bytes)) {}
@@ -353,6 +365,7 @@ class RequestContext {
     if (record_ != nullptr && --record_->owners == 0) free(record_);
   }
 
+  // Returns the other end of the connection, as Request::peer.
   std::string_view peer() const {
     if (record_ == nullptr) return {};
     return record_->connection != nullptr ? record_->connection->peer() : record_->peer.view();
@@ -377,6 +390,7 @@ class RequestContext {
   Record* record_ = nullptr;
 };
 
+// A request, to be sent or received. Movable; copy it by `copy_without_body`.
 class Request {
  public:
   Request(Method request_method, Url request_url, Headers fields = {}, Body content = {})
@@ -393,10 +407,10 @@ class Request {
                   "http::Url::parse(text);");
   }
 
-  Method method;
-  Url url;
-  Headers headers;
-  Body body;
+  Method method;    // what is asked for
+  Url url;          // absolute; a server fills in its own scheme and the Host field
+  Headers headers;  // in order; those for the host and for framing are added when it is sent
+  Body body;        // sent or received after the head
   // The request target as it was sent ("/a?b", a whole URL, "*"), if a server received this request. Refers
   // to the connection: valid while the request is in flight.
   std::string_view target = {};
@@ -430,15 +444,16 @@ class Request {
 // Speaks another protocol on a connection that has left HTTP, until its task has finished (upgrade.h).
 using Protocol = std::function<Task<>(std::unique_ptr<Stream>)>;
 
+// A response, to be sent or received.
 class Response {
  public:
   explicit Response(int status_code, Body content = {}) : status(status_code), body(std::move(content)) {}
   Response(int status_code, Headers fields, Body content)
       : status(status_code), headers(std::move(fields)), body(std::move(content)) {}
 
-  int status;  // 200..599 (100..199 never reach a caller); 101: upgrade.h
-  Headers headers;
-  Body body;
+  int status;       // 200..599 (100..199 never reach a caller); 101: upgrade.h
+  Headers headers;  // in order; those for framing are added when it is sent
+  Body body;        // sent or received after the head
   // The protocol that takes over the connection after a 101 (upgrade_to). Null for all other responses.
   std::unique_ptr<Protocol> upgrade = nullptr;
 };

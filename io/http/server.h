@@ -59,6 +59,7 @@ struct ServerOptions {
   bool half_close = false;
 };
 
+// Counts since the server was made, and the connections open now.
 struct ServerStatistics {
   std::uint64_t connections = 0;      // accepted
   std::uint64_t turned_away = 0;      // of those: reset, because their peer had too many
@@ -71,7 +72,7 @@ struct ServerStatistics {
 
 // A response that the server sent by itself, to something that it did not give to the service.
 struct Refusal {
-  int status;
+  int status;             // of the response
   std::string_view peer;  // "127.0.0.1:50000", as Request::peer
 };
 
@@ -114,6 +115,7 @@ struct ShutdownReport {
 // lent to it while a request is in flight. A server belongs to one reactor.
 class Server {
  public:
+  // Serves `service` within the limits of `options`. Does nothing before `listen` or `serve`.
   explicit Server(Service service, ServerOptions options = ServerOptions());
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -142,6 +144,7 @@ class Server {
   // and for protocols (upgrade.h) that have a way to say goodbye. The server must outlive it.
   Task<> shutdown_begins();
 
+  // Returns the counts so far. Valid as long as the server.
   const ServerStatistics& statistics() const;
 
   // Called with the errors of failed handlers and broken connections. May be empty. Exceptions that these two

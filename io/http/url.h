@@ -88,6 +88,7 @@ class Url {
   class Origin {
    public:
     Origin() = default;
+    // Makes the origin of https (`encrypted`) or http URLs at `host`, with its port if it is unusual.
     Origin(bool encrypted, std::string_view host);
     // `host` must not be empty.
     bool is(bool encrypted, std::string_view host) const;

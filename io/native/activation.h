@@ -38,15 +38,17 @@ enum class PassedKind {
 // Returns the kind's name as written above: "tcp_listener".
 std::string_view name(PassedKind kind);
 
+// A descriptor that the supervisor passed.
 struct PassedSocket {
   PassedSocket(std::string n, PassedKind k, std::string a, posix::Fd f)
       : name(std::move(n)), kind(k), address(std::move(a)), fd(std::move(f)) {}
   std::string name;  // FileDescriptorName=, by default the socket unit's name; "unknown" if none was passed
-  PassedKind kind;
+  PassedKind kind;   // found out from the descriptor itself
   std::string address;  // "127.0.0.1:8080", "unix:/run/app.sock"; empty for `other`
   posix::Fd fd;         // closes on exec
 };
 
+// Settings of `take_passed_sockets`.
 struct ActivationOptions {
   // Removes the three variables from the environment, so that child processes do not take the sockets for
   // theirs. Like unsetenv(3) it must not run while another thread uses the environment: call it before

@@ -31,7 +31,7 @@ namespace escapement {
 // A point on the clock that counts suspension. A type of its own, because an Instant is on another clock.
 struct BootInstant {
   explicit BootInstant(Duration since) : since_boot(since) {}
-  Duration since_boot;
+  Duration since_boot;  // suspension included
 
   friend auto operator<=>(const BootInstant&, const BootInstant&) = default;
   friend BootInstant operator+(BootInstant from, Duration length) {

@@ -22,8 +22,9 @@ namespace escapement {
 using EpollWait = int (*)(int epoll, epoll_event* events, int room, const timespec* timeout);
 int epoll_pwait2_of_the_kernel(int epoll, epoll_event* events, int room, const timespec* timeout);
 
+// Settings of an epoll backend.
 struct EpollOptions {
-  Precision precision;
+  Precision precision;  // how precisely `wait` ends
   // Replaces the system call in tests, to imitate kernels that lack or refuse it.
   EpollWait pwait2 = epoll_pwait2_of_the_kernel;
 };

@@ -19,16 +19,17 @@ namespace escapement {
 // end has been seen, `may_read` stays set, because no further event would report the end. A writer that got
 // EAGAIN may clear `may_write` in the same way.
 struct FdWatch {
-  int fd = -1;
-  std::uint32_t slot = 0;  // for the backend's own use
-  Runnable* readable = nullptr;
-  Runnable* writable = nullptr;
-  bool may_read = true;       // there may be something to read; set whether or not somebody waits
-  bool may_write = true;      // there may be room to write; likewise
-  bool ending = false;        // the peer's end or an error was seen: reading will reach it
-  bool write_closed = false;  // nothing more can be sent
-  bool news_only = false;     // `readable` waits for new events only, not for bytes that are already readable
+  int fd = -1;                   // owned by the maker of this
+  std::uint32_t slot = 0;        // for the backend's own use
+  Runnable* readable = nullptr;  // made ready when there may be something to read
+  Runnable* writable = nullptr;  // made ready when there may be room to write
+  bool may_read = true;          // there may be something to read; set whether or not somebody waits
+  bool may_write = true;         // there may be room to write; likewise
+  bool ending = false;           // the peer's end or an error was seen: reading will reach it
+  bool write_closed = false;     // nothing more can be sent
+  bool news_only = false;  // `readable` waits for new events only, not for bytes that are already readable
 
+  // Called after a short read or EAGAIN.
   void drained() { may_read = ending; }
   // Called after EAGAIN, which shows that the end has not been reached either.
   void drained_for_now() { may_read = false; }

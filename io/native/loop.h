@@ -15,6 +15,7 @@
 
 namespace escapement {
 
+// Settings of a loop.
 struct LoopOptions {
   // "epoll" or "poll"; empty: the default chosen when the library was built (CMake option ESC_BACKEND).
   std::string backend;
@@ -57,6 +58,7 @@ class Loop {
   Instant step() { return reactor_.step(); }
   int pollable_fd() const { return backend_->pollable_fd(); }
 
+  // Returns the loop's reactor.
   Reactor& reactor() { return reactor_; }
   // For use by other threads; remains valid after the loop is destroyed.
   Remote remote() { return reactor_.remote(); }

@@ -28,6 +28,7 @@ class LoopGroup {
   // Destroy everything that was made on the loops first.
   ~LoopGroup();
 
+  // Returns the number of loops.
   std::size_t size() const { return workers_.size(); }
   // Returns one of the loops. While `run` is running, only that loop's thread may use it, except for
   // `reactor().post`.

@@ -17,8 +17,9 @@
 
 namespace escapement {
 
+// Settings of a poll backend.
 struct PollOptions {
-  Precision precision;
+  Precision precision;  // how precisely `wait` ends
 };
 
 // Walks over all watched descriptors in every turn. Sets interest only while somebody waits, so a descriptor

@@ -15,6 +15,7 @@ namespace escapement::posix {
 class Fd {
  public:
   Fd() = default;
+  // Owns `fd` from now on.
   explicit Fd(int fd) : fd_(fd) {}
   Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Fd& operator=(Fd&& other) noexcept {
@@ -26,6 +27,7 @@ class Fd {
   }
   ~Fd() { reset(); }
 
+  // Returns the descriptor's number, -1 if there is none.
   int get() const { return fd_; }
   // Releases ownership; the caller must close the descriptor.
   int release() { return std::exchange(fd_, -1); }

@@ -45,6 +45,7 @@ enum class Stdio {
   pipe      // a pipe, whose other end is a Stream of the Process
 };
 
+// The program to start, and its surroundings.
 struct ProcessOptions {
   ProcessOptions() = default;
   ProcessOptions(std::vector<std::string> a) : arguments(std::move(a)) {}
@@ -65,10 +66,10 @@ struct ProcessOptions {
   // A descriptor that the child gets, too, under the number `as` (3 to 1023). It stays open here.
   struct Descriptor {
     Descriptor(int f, int a) : fd(f), as(a) {}
-    int fd;
-    int as;
+    int fd;  // of this program
+    int as;  // of the child
   };
-  std::vector<Descriptor> descriptors;
+  std::vector<Descriptor> descriptors;  // beside the standard three; all others close
 
   // Makes the child the first of a new process group. Signals, also the SIGKILL at the end, then go to the
   // whole group, and what is left of the group when the child has ended is killed before it is reaped.
@@ -77,14 +78,17 @@ struct ProcessOptions {
   bool without_process_descriptor = false;
 };
 
+// The way in which a process ended.
 struct ExitStatus {
   int code = 0;    // 0 to 255; -1 if a signal ended the process
   int signal = 0;  // the signal that ended it, 0 if it exited
+  // Returns whether it exited with 0.
   bool success() const { return code == 0; }
   // Formats the status: "exited with 3", "was killed by signal 9 (Killed)".
   std::string text() const;
 };
 
+// A running child process. Destroying it ends the child.
 class Process {
  public:
   // Starts a program. `backend` must outlive the result. Returns once the program's file was executed, which
@@ -106,6 +110,7 @@ class Process {
   std::unique_ptr<Stream> output;
   std::unique_ptr<Stream> errors;
 
+  // Returns the process id; it may be reused once the process was reaped.
   pid_t id() const { return id_; }
 
   // Waits for the end of the process. Yields the same status again if it has ended before. One task at a
@@ -137,10 +142,11 @@ class Process {
   std::optional<ExitStatus> status_;
 };
 
+// The outcome of `run_process`.
 struct ProcessOutput {
-  ExitStatus status;
-  std::string output;
-  std::string errors;
+  ExitStatus status;   // also of a program that failed
+  std::string output;  // its standard output
+  std::string errors;  // its standard error
 };
 
 // Runs a program to its end: writes `text` to its input, and collects its output and errors, whatever the

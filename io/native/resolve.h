@@ -13,8 +13,10 @@
 
 namespace escapement {
 
+// The addresses that are asked for: both kinds, IPv4 only, or IPv6 only.
 enum class AddressFamily { any, v4, v6 };
 
+// Settings of a resolver.
 struct ResolverOptions {
   // DNS servers, as "127.0.0.1:5353,[::1]:53"; empty: those of /etc/resolv.conf.
   std::string servers;
@@ -25,11 +27,11 @@ struct ResolverOptions {
   struct Override {
     Override(std::string h, std::uint16_t p, std::string a)
         : host(std::move(h)), port(p), address(std::move(a)) {}
-    std::string host;
-    std::uint16_t port;
-    std::string address;
+    std::string host;     // the name, compared ignoring case
+    std::uint16_t port;   // the port that it is asked for with
+    std::string address;  // a literal address
   };
-  std::vector<Override> overrides;
+  std::vector<Override> overrides;  // used before any server is asked
   // Drops addresses of the other family, including literal ones.
   AddressFamily family = AddressFamily::any;
 };

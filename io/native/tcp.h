@@ -13,8 +13,9 @@
 
 namespace escapement {
 
+// Settings of a TCP network.
 struct TcpOptions {
-  ResolverOptions resolver;
+  ResolverOptions resolver;  // for names
   // The number of connections that the kernel completes before they are accepted.
   int backlog = 1024;
   // Lets several listeners share one address, those of other loops and of other processes of this user: the
@@ -51,6 +52,7 @@ class TcpNetwork final : public Network {
   // address afterwards.
   Result<> check_free(std::string_view address);
 
+  // Returns the resolver that `connect` uses.
   Resolver& resolver() { return resolver_; }
 
  private:

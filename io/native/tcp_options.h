@@ -35,13 +35,14 @@ struct TcpKeepAlive {
 struct SystemSocketOption {
   SystemSocketOption(std::string t, int l, int n, int v, bool listening)
       : text(std::move(t)), level(l), name(n), value(v), listeners_only(listening) {}
-  std::string text;  // for error messages
-  int level;
-  int name;
-  int value;
-  bool listeners_only;
+  std::string text;     // for error messages
+  int level;            // of setsockopt(2)
+  int name;             // of setsockopt(2)
+  int value;            // of setsockopt(2)
+  bool listeners_only;  // not set on connections
 };
 
+// Options of the sockets of connections and listeners.
 struct TcpSocketOptions {
   // Sends small writes at once (TCP_NODELAY) instead of collecting them until the last one was acknowledged.
   bool no_delay = true;

@@ -38,6 +38,7 @@ namespace detail {
 class Socket;
 }
 
+// Settings of a UDP socket.
 struct UdpOptions {
   // Lets several sockets share one address; the kernel spreads datagrams over them by their sender.
   bool reuse_port = false;
@@ -53,9 +54,10 @@ struct UdpOptions {
 
 // A datagram that was received.
 struct Datagram {
-  Bytes bytes;  // the beginning of the caller's buffer
-  SocketAddress peer;
+  Bytes bytes;           // the beginning of the caller's buffer
+  SocketAddress peer;    // the sender
   std::size_t size = 0;  // the datagram's own; more than bytes.size() if it was truncated
+  // Returns whether the buffer was too small.
   bool truncated() const { return size > bytes.size(); }
 };
 
@@ -73,10 +75,11 @@ struct ReceivedDatagram {
 struct OutgoingDatagram {
   OutgoingDatagram() = default;
   OutgoingDatagram(Bytes b, const SocketAddress& t) : bytes(b), to(t) {}
-  Bytes bytes;
+  Bytes bytes;       // must outlive the operation
   SocketAddress to;  // ignored by a connected socket
 };
 
+// A socket that sends and receives datagrams.
 class UdpSocket {
  public:
   static constexpr std::size_t batch_max = 64;               // datagrams in one system call

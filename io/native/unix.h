@@ -35,11 +35,12 @@ namespace escapement {
 // The process at the other end, as it was when it connected (SO_PEERCRED): its id, user and group. It may
 // have passed the socket on, and its id may have been reused since; user and group cannot be forged.
 struct UnixCredentials {
-  pid_t process = 0;
-  uid_t user = 0;
-  gid_t group = 0;
+  pid_t process = 0;  // the process id
+  uid_t user = 0;     // the effective user id
+  gid_t group = 0;    // the effective group id
 };
 
+// Settings of a listener.
 struct UnixListenOptions {
   // Permissions of the socket file: connecting needs write permission. By default only this user may. The
   // file never has more than these, not even for a moment; the folder's permissions count as well. Does not
@@ -58,12 +59,14 @@ struct UnixListenOptions {
   std::function<bool(const UnixCredentials&)> allow;
 };
 
+// An accepted connection.
 struct UnixConnection {
   UnixConnection(std::unique_ptr<Stream> s, const UnixCredentials& p) : stream(std::move(s)), peer(p) {}
-  std::unique_ptr<Stream> stream;
-  UnixCredentials peer;
+  std::unique_ptr<Stream> stream;  // to the client
+  UnixCredentials peer;            // the client, when it connected
 };
 
+// A listener that also knows who connects.
 class UnixListener : public Listener {
  public:
   // Like `accept`, together with the client's credentials.

@@ -16,12 +16,12 @@ namespace escapement {
 
 // The one number that determines everything random in a simulation.
 struct Seed {
-  std::uint64_t value = 1;
+  std::uint64_t value = 1;  // any number
 };
 
 // One event of a simulated world.
 struct SimTrace {
-  Instant at;
+  Instant at;                 // when it happened
   std::string_view what;      // "deliver", "reset", "advance", ...
   std::uint64_t subject = 0;  // the connection; 0 if there is none
   std::uint64_t amount = 0;   // bytes; nanoseconds for "advance"
@@ -29,7 +29,7 @@ struct SimTrace {
 
 // The start of a simulation's clock, and the wall-clock time it shows then.
 struct SimClock {
-  Instant start;
+  Instant start;                                                            // the first `now()`
   SystemTime wall = SystemTime::from_unix_milliseconds(1'767'225'600'000);  // 2026-01-01T00:00:00Z
 };
 
@@ -42,10 +42,12 @@ struct SimClock {
 // reactor and everything that schedules.
 class SimBackend final : public Backend {
  public:
+  // Something that happens at a scheduled instant.
   using Event = std::function<void()>;
   // Identifies a scheduled event. Ordered by time, then by the order of scheduling.
   using EventId = std::pair<Instant, std::uint64_t>;
 
+  // Makes a world at `clock.start` in which nothing is scheduled.
   explicit SimBackend(Seed seed = Seed(), SimClock clock = SimClock());
   // Destroys the events that have not happened, and any that their destruction schedules.
   ~SimBackend() override;
@@ -65,6 +67,7 @@ class SimBackend final : public Backend {
   // Returns whether the next `wait` would return at once because of `wake`.
   bool woken() const { return woken_.load(std::memory_order_acquire); }
 
+  // Returns the time simulated since the start.
   Duration elapsed() const { return now_ - clock_.start; }
 
   // Calls `event` at `at`, inside `wait`; at once if that has passed. Like every event it may only mark

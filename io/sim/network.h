@@ -67,6 +67,7 @@ struct SimFaults {
 // arrived there. A reset destroys what has not been read.
 class SimNetwork final : public Network {
  public:
+  // `backend` must outlive the network's streams and listeners.
   explicit SimNetwork(SimBackend& backend, Seed seed = Seed(),
                       SimNetworkOptions options = SimNetworkOptions());
   ~SimNetwork() override;

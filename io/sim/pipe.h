@@ -11,6 +11,7 @@
 
 namespace escapement {
 
+// Limits of a pipe.
 struct PipeOptions {
   // Unread bytes that one direction holds; a write of more waits for room. At least 1 (checked).
   std::size_t capacity = 64 * KiB;
@@ -19,9 +20,10 @@ struct PipeOptions {
   std::size_t read_max = static_cast<std::size_t>(-1);
 };
 
+// The two ends of a pipe.
 struct PipeEnds {
-  std::unique_ptr<Stream> first;
-  std::unique_ptr<Stream> second;
+  std::unique_ptr<Stream> first;   // one end
+  std::unique_ptr<Stream> second;  // the other end
 };
 
 // Makes two connected streams: bytes written to one end are read from the other, in the same reactor.

@@ -24,6 +24,7 @@ namespace escapement {
 
 class Sim {
  public:
+  // Makes a world in which everything random follows from `seed`.
   explicit Sim(Seed seed = Seed(), SimNetworkOptions options = SimNetworkOptions(),
                SimClock clock = SimClock());
 
@@ -48,10 +49,15 @@ class Sim {
   // Returns the time simulated since the start.
   Duration elapsed() const { return backend_.elapsed(); }
 
+  // Returns the seed that it was made with.
   Seed seed() const { return seed_; }
+  // Returns the simulated clock.
   SimBackend& backend() { return backend_; }
+  // Returns the timer wheel.
   TimerWheel& timers() { return timers_; }
+  // Returns the reactor that runs in this world.
   Reactor& reactor() { return reactor_; }
+  // Returns the simulated network.
   SimNetwork& network() { return network_; }
 
  private:

@@ -48,11 +48,13 @@
 
 namespace escapement {
 
+// The versions of TLS that are spoken.
 enum class TlsVersion : std::uint8_t { tls12, tls13 };
 
 // An identity: a certificate, the intermediate certificates that lead from it to a root, and its key, all in
 // PEM.
 struct TlsIdentity {
+  // Takes a certificate chain and its key, both PEM.
   TlsIdentity(std::string chain, std::string secret)
       : certificates(std::move(chain)), key(std::move(secret)) {}
 
@@ -61,7 +63,7 @@ struct TlsIdentity {
   static Result<TlsIdentity> read(const std::string& certificates_file, const std::string& key_file);
 
   std::string certificates;  // the identity's own one first
-  std::string key;
+  std::string key;           // PEM, not encrypted
   // The origins, for messages; `read` sets them to the files' names.
   std::string certificates_from = "certificate";
   std::string key_from = "key";
@@ -69,14 +71,15 @@ struct TlsIdentity {
 
 // The outcome of a handshake.
 struct TlsInfo {
-  TlsVersion version = TlsVersion::tls12;
-  std::string cipher;
-  std::string alpn;          // Stream::agreed_protocol; empty: none agreed on
+  TlsVersion version = TlsVersion::tls12;  // agreed on
+  std::string cipher;                      // the name of the cipher suite
+  std::string alpn;                        // Stream::agreed_protocol; empty: none agreed on
   std::string server_name;   // client: the host; server: the name that the client asked for, if any
   std::string peer_subject;  // of the peer's certificate, "CN=..."; empty when it sent none
   bool resumed = false;      // by a ticket of an earlier connection: no certificates were sent
 };
 
+// An encrypted stream around another one.
 class TlsStream : public Stream {
  public:
   // Completes the handshake; does nothing if it is complete. The first read, write or half-close does this
@@ -87,6 +90,7 @@ class TlsStream : public Stream {
   virtual const TlsInfo& info() const = 0;
 };
 
+// Settings of a client's side.
 struct TlsClientOptions {
   // The trusted certificates, as PEM: a file, or text. Both empty: the system's, which are read at the first
   // handshake, from SSL_CERT_FILE and the folders in SSL_CERT_DIR (a:b) if either is set, else from where
@@ -128,6 +132,7 @@ class TlsClient {
   std::shared_ptr<State> state_;
 };
 
+// Settings of a server's side.
 struct TlsServerOptions {
   // At least one. The name that a client asks for selects one by the names in the certificates: an exact
   // match, else a wildcard, else the first identity.
@@ -151,10 +156,11 @@ struct TlsServerOptions {
   std::function<void(const Error&)> on_failure;
 };
 
+// Counts since the server's side was made.
 struct TlsServerStatistics {
   std::uint64_t handshakes = 0;  // completed, including the resumed ones
-  std::uint64_t resumed = 0;
-  std::uint64_t failed = 0;
+  std::uint64_t resumed = 0;     // by a ticket, without certificates
+  std::uint64_t failed = 0;      // handshakes that did not complete
 };
 
 // The server side of TLS. Copies are handles to the same one.
@@ -175,6 +181,7 @@ class TlsServer {
   // first used. Made for http::Server::serve.
   std::unique_ptr<Listener> wrap(std::unique_ptr<Listener> listener) const;
 
+  // Returns the counts so far. Valid as long as this object.
   const TlsServerStatistics& statistics() const;
 
  private:

@@ -9,7 +9,7 @@ namespace escapement::http {
 // Adds each of `headers` whose name the request does not have; never changes the request's own values. Inside
 // a Redirect layer it acts on every hop: keep credentials out of it, or put it outside.
 struct DefaultHeaders {
-  Headers headers;
+  Headers headers;  // added where a request has none of that name
 
   Task<Response> operator()(Request request, const Service& next) const {
     Headers missing;

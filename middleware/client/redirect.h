@@ -26,8 +26,8 @@ namespace escapement::http {
 // Sources: RFC 9110 section 15.4; Fetch "HTTP-redirect fetch"; the behaviour of Go and tower-http where those
 // differ.
 struct Redirect {
-  int hops_max = 10;
-  bool allow_https_to_http = false;
+  int hops_max = 10;                 // more redirects fail with limit_exceeded
+  bool allow_https_to_http = false;  // whether a redirect may leave https
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

@@ -9,6 +9,7 @@
 
 namespace escapement::http {
 
+// The way in which the wait between two attempts is drawn.
 enum class Jitter {
   full,  // draws the delay from [0, delay]: spreads clients that failed together
   none,  // waits the full delay
@@ -30,11 +31,11 @@ struct RetryNotice {
 // delay that the server named is never cut short. The result is the outcome of the last attempt, whatever it
 // is.
 struct Retry {
-  int attempts = 3;
-  Duration backoff = 100ms;
-  Duration backoff_max = 20s;
-  Jitter jitter = Jitter::full;
-  Duration server_delay_max = 60s;
+  int attempts = 3;                 // the first one included
+  Duration backoff = 100ms;         // the first delay; each one after it is twice as long
+  Duration backoff_max = 20s;       // the longest delay, unless the server names one
+  Jitter jitter = Jitter::full;     // spreads clients that failed together
+  Duration server_delay_max = 60s;  // a server that names a longer one gets no further attempt
   // Treats every request as idempotent: the caller knows that sending twice does no harm.
   bool repeat_any_method = false;
   // The source of the jitter; null: the reactor's generator. Must outlive the calls.

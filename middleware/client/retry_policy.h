@@ -43,9 +43,12 @@ namespace escapement::http {
 // The outcome of one attempt.
 class Attempt {
  public:
+  // Refers to a response, which must outlive this.
   explicit Attempt(const Response& response) : response_(&response) {}
   explicit Attempt(const Error& error) : error_(&error) {}
+  // Returns the response; null if the attempt failed.
   const Response* response() const { return response_; }
+  // Returns the failure; null if there was a response.
   const Error* error() const { return error_; }
 
  private:
@@ -57,9 +60,9 @@ class Attempt {
 // once). Without it, Retry waits for the backoff's delay, which begins with `backoff_min` unless that is
 // zero.
 struct RetryDecision {
-  bool again = false;
-  std::optional<Duration> server_delay;
-  Duration backoff_min = {};
+  bool again = false;                    // whether another attempt may help
+  std::optional<Duration> server_delay;  // named by the server
+  Duration backoff_min = {};             // zero: Retry::backoff
 };
 
 // Not here: `idempotent`, the first argument of `decide`; see message.h.

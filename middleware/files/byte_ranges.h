@@ -8,22 +8,25 @@
 
 namespace escapement::http {
 
+// Some bytes of a representation.
 struct ByteRange {
-  std::uint64_t first = 0;
+  std::uint64_t first = 0;   // the offset of the first byte
   std::uint64_t length = 0;  // at least 1
   bool operator==(const ByteRange&) const = default;
 };
 
+// The ranges that a request asks for.
 class ByteRanges {
  public:
+  // The status that the ranges lead to.
   enum class Kind {
     whole,          // no range, or an ignored one: 200
     some,           // `ranges`: 206
     unsatisfiable,  // none of the ranges selects a byte: 416
   };
   explicit ByteRanges(Kind which) : kind(which) {}
-  Kind kind;
-  std::vector<ByteRange> ranges;
+  Kind kind;                      // what to respond with
+  std::vector<ByteRange> ranges;  // in the order of the request; empty unless `some`
 };
 
 // Parses the value of Range for a representation of `size` bytes and keeps the order of the ranges. Ignored,

@@ -17,10 +17,11 @@ class Validators {
  public:
   explicit Validators(std::string tag, std::optional<SystemTime> last_modified = std::nullopt)
       : etag(std::move(tag)), modified(last_modified) {}
-  std::string etag;
-  std::optional<SystemTime> modified;
+  std::string etag;                    // with its quotes; empty: none
+  std::optional<SystemTime> modified;  // the time of the last change
 };
 
+// The outcome of a request's conditions.
 enum class Precondition {
   holds,         // process the request
   not_modified,  // 304: the client's copy is valid

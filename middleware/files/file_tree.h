@@ -13,11 +13,12 @@ namespace escapement::http {
 
 // A regular file, open for reading.
 struct OpenFile {
-  posix::Fd fd;
-  std::uint64_t size = 0;
-  std::int64_t modified_seconds = 0;  // since 1970
-  std::int64_t modified_nanoseconds = 0;
+  posix::Fd fd;                           // open for reading
+  std::uint64_t size = 0;                 // in bytes, when it was opened
+  std::int64_t modified_seconds = 0;      // since 1970
+  std::int64_t modified_nanoseconds = 0;  // beyond the seconds
 
+  // Returns the time of the last change, in milliseconds.
   SystemTime modified() const {
     return SystemTime::from_unix_milliseconds(modified_seconds * 1000 + modified_nanoseconds / 1'000'000);
   }

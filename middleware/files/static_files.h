@@ -11,14 +11,15 @@
 
 namespace escapement::http {
 
+// Settings of StaticFiles.
 class StaticFilesOptions {
  public:
-  std::string index = "index.html";    // served for its folder; empty: none is
-  bool hidden = false;                 // whether names that begin with '.' are served
-  std::string cache_control;           // sent with every file; empty: not sent
-  std::size_t ranges_max = 16;         // in one request; with more, the whole file is sent
-  std::size_t piece_bytes = 64 * KiB;  // bytes of a large file read at a time
-  Containment containment = Containment::kernel;
+  std::string index = "index.html";               // served for its folder; empty: none is
+  bool hidden = false;                            // whether names that begin with '.' are served
+  std::string cache_control;                      // sent with every file; empty: not sent
+  std::size_t ranges_max = 16;                    // in one request; with more, the whole file is sent
+  std::size_t piece_bytes = 64 * KiB;             // bytes of a large file read at a time
+  Containment containment = Containment::kernel;  // how a path is kept below the folder
 };
 
 // Serves GET and HEAD for the files below a folder: Content-Type from the name, Last-Modified (never later

@@ -10,7 +10,7 @@ namespace escapement::http {
 // that turns out to be longer fails its reader with limit_exceeded; if that fails the handler, the response
 // is 413. Does for one route what ServerOptions::body_bytes_max does for all, and can only lower that limit.
 struct BodyLimit {
-  std::uint64_t bytes_max;
+  std::uint64_t bytes_max;  // more: 413
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

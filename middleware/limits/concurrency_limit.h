@@ -9,8 +9,9 @@
 
 namespace escapement::http {
 
+// The numbers of a ConcurrencyLimit.
 struct ConcurrencyLimits {
-  std::size_t running_max = 64;
+  std::size_t running_max = 64;      // requests at a time; at least 1
   std::size_t waiting_max = 256;     // beyond that: 503 at once
   Duration wait_max = Duration(1s);  // longer: 503. The client may have left by then (CoDel's lesson)
 };
@@ -21,11 +22,14 @@ struct ConcurrencyLimits {
 // a Worker, where each request has a reactor of its own.
 class ConcurrencyLimit {
  public:
+  // Makes a count that copies share.
   explicit ConcurrencyLimit(ConcurrencyLimits limits = ConcurrencyLimits());
 
   Task<Response> operator()(Request request, const Service& next) const;
 
+  // Returns the number of requests that have passed and are not over.
   std::size_t running() const;
+  // Returns the number of requests in the queue.
   std::size_t waiting() const;
 
  private:

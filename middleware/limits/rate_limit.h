@@ -11,6 +11,7 @@
 
 namespace escapement::http {
 
+// The numbers of a RateLimit.
 class RateLimits {
  public:
   double per_second = 10;         // greater than zero (checked)
@@ -28,10 +29,12 @@ class RateLimits {
 // forgotten as others come. Copies share the buckets, which belong to one reactor's thread.
 class RateLimit {
  public:
+  // Makes buckets that copies share.
   explicit RateLimit(RateLimits limits = RateLimits());
 
   Task<Response> operator()(Request request, const Service& next) const;
 
+  // Returns the number of clients remembered.
   std::size_t keys() const;
 
  private:

@@ -17,7 +17,7 @@ namespace escapement::http {
 // which attempt was in flight and what it was doing: "http://a.test: no response within 250ms; it was
 // connecting". It says that nothing was sent if a Client had not begun to send.
 struct Timeout {
-  Duration limit;
+  Duration limit;  // until the response head
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

@@ -14,19 +14,19 @@ namespace escapement::http {
 // One request and its response. Texts are as the client sent them and may hold anything.
 class AccessLogEntry {
  public:
-  SystemTime began;
-  Duration duration;  // until the body had been sent or dropped
-  std::string peer;   // without the port; empty: unknown
-  std::string method;
-  std::string target;
-  int minor_version = 1;
+  SystemTime began;         // when the request reached the layer
+  Duration duration;        // until the body had been sent or dropped
+  std::string peer;         // without the port; empty: unknown
+  std::string method;       // as sent
+  std::string target;       // path and query, as LoggedQuery allows
+  int minor_version = 1;    // of HTTP/1
   int status = 499;         // 499: the client left before a response; 444: the connection was reset
   std::uint64_t bytes = 0;  // of the response body
   bool whole = false;       // the body was sent to its end
-  std::string referer;
-  std::string user_agent;
-  std::string request_id;  // X-Request-Id of the response, else of the request
-  std::string error;       // if the handler failed: to_string(Error)
+  std::string referer;      // as LoggedQuery allows; empty: none
+  std::string user_agent;   // empty: none
+  std::string request_id;   // X-Request-Id of the response, else of the request
+  std::string error;        // if the handler failed: to_string(Error)
 };
 
 // Formats the entry in the combined format of Apache and nginx: `127.0.0.1 - - [24/Nov/2026:09:00:00 +0000]
@@ -41,18 +41,19 @@ std::string json_line(const AccessLogEntry& entry);
 
 // The part of a query that is logged, in the target and in the referer.
 enum class LoggedQuery {
-  all,
+  all,    // "?token=secret&page=2"
   names,  // "?token=*&page=*": values are often secrets
-  none,
+  none,   // nothing behind the path
 };
 
 // Calls `sink` with one line, without its line break, for every request. Exceptions of `sink` are dropped,
 // and the line with them. Put this layer outermost: it then sees the response that goes out. Credentials in
 // header fields are never logged; `query` controls how much of queries is.
 struct AccessLog {
-  std::function<void(std::string_view)> sink;
+  std::function<void(std::string_view)> sink;  // called with each line
+  // combined_line, json_line or a function like them
   std::string (*format)(const AccessLogEntry&) = combined_line;
-  LoggedQuery query = LoggedQuery::all;
+  LoggedQuery query = LoggedQuery::all;  // how much of queries is logged
 
   Task<Response> operator()(Request request, const Service& next) const;
 

@@ -17,6 +17,7 @@ namespace escapement {
 // the one that it chose.
 class LoopStats final : public TurnWatcher {
  public:
+  // Makes statistics that begin at zero. Without `tell`, or with the longest limit, no turn is reported.
   explicit LoopStats(Duration limit = Duration::max(), std::function<void(const Turn&)> tell = {})
       : limit_(limit), tell_(std::move(tell)) {}
 

@@ -10,7 +10,7 @@ namespace escapement::http {
 // the request if `trusted` is set and the id is 1 to 128 letters, digits and "-._~+/=:"; replaces any other
 // by 32 random hexadecimal digits (not for secrets).
 struct RequestId {
-  bool trusted = true;
+  bool trusted = true;  // whether a client's own id is kept
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

@@ -11,17 +11,18 @@ namespace escapement::http {
 
 // An event in the life of a request, seen from the place of the Trace layer.
 struct TraceEvent {
+  // The kind of an event.
   enum class Kind {
     started,    // the request passed
     answered,   // `status` came back
     failed,     // `error` came back
     cancelled,  // it was destroyed unfinished: an outer limit expired, or the caller dropped it
   };
-  Kind kind;
-  Instant at;        // the time of this event
-  Instant began;     // the time of `started`
-  std::string what;  // "GET http://host/path": no userinfo, no header values
-  int status = 0;
+  Kind kind;                     // which of the four
+  Instant at;                    // the time of this event
+  Instant began;                 // the time of `started`
+  std::string what;              // "GET http://host/path": no userinfo, no header values
+  int status = 0;                // of the response, if `answered`
   const Error* error = nullptr;  // valid only while the sink is called
 };
 
@@ -30,7 +31,7 @@ struct TraceEvent {
 // request belongs to (checked: service.h). An exception of `sink` fails the request, or is dropped if the
 // request was cancelled.
 struct Trace {
-  std::function<void(const TraceEvent&)> sink;
+  std::function<void(const TraceEvent&)> sink;  // called with each event
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

@@ -6,6 +6,7 @@
 
 namespace escapement::http {
 
+// A client's preference.
 enum class GzipPreference {
   refused,   // not requested, refused, or less preferred than identity
   welcome,   // both are acceptable

@@ -24,9 +24,9 @@ namespace escapement::http {
 // Do not put secrets and text that others control into one compressed response: its length leaks them
 // (BREACH).
 struct Compress {
-  int level = 6;  // 1 (fast) to 9 (small)
-  std::size_t length_min = 1024;
-  std::size_t streams_max = 256;
+  int level = 6;                  // 1 (fast) to 9 (small)
+  std::size_t length_min = 1024;  // shorter bodies are sent as they are
+  std::size_t streams_max = 256;  // compressed responses in flight
   // The number of streams in flight, shared by copies of the layer.
   std::shared_ptr<std::size_t> streams = std::make_shared<std::size_t>(0);
 

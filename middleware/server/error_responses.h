@@ -15,8 +15,8 @@ namespace escapement::http {
 //
 // `tell` is called with the error, which the client does not see.
 struct ErrorResponses {
-  std::function<void(const Error&)> tell = {};
-  std::function<Response(int status)> page = {};
+  std::function<void(const Error&)> tell = {};    // called with each failure; may be empty
+  std::function<Response(int status)> page = {};  // makes the response; empty: a short text
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

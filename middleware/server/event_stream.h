@@ -19,7 +19,7 @@ class ServerEvent {
  public:
   explicit ServerEvent(std::string d, std::string e = {}, std::string i = {})
       : data(std::move(d)), event(std::move(e)), id(std::move(i)) {}
-  std::string data;
+  std::string data;               // one or more lines
   std::string event;              // the event's type; empty: "message"
   std::string id;                 // sent back by a reconnecting client as Last-Event-ID; empty: none
   std::optional<Duration> retry;  // how long a client should wait before it reconnects
@@ -28,6 +28,7 @@ class ServerEvent {
 // Returns the event as it is sent: "id: 1\nevent: x\ndata: a\ndata: b\n\n".
 std::string to_text(const ServerEvent& event);
 
+// Settings of an event stream.
 struct EventStreamOptions {
   // Sends a comment after this long without an event: it keeps proxies from closing the connection and
   // detects clients that have vanished. `Duration::max()`: none.
@@ -48,6 +49,7 @@ Response event_stream(NextEvent next, EventStreamOptions options = EventStreamOp
 // a weak_ptr: when that expires, the client has left.
 class EventQueue {
  public:
+  // Makes a queue that holds at most so many events.
   explicit EventQueue(std::size_t length_max) : length_max_(length_max) {}
 
   // Returns false when the queue is full (the client is too slow: drop the event, or close) or closed.

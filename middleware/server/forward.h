@@ -19,6 +19,7 @@
 
 namespace escapement::http {
 
+// Settings of `forward`.
 struct ForwardOptions {
   // Keeps the X-Forwarded-* fields of the request and adds to them. Set it only where every client is a proxy
   // of your own: others could claim any address. By default they are replaced.

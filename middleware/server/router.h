@@ -18,6 +18,7 @@ namespace escapement::http {
 class PathParams {
  public:
   PathParams() = default;
+  // Made by a Router; `values` in the order of `names`.
   PathParams(std::string_view pattern, const std::vector<std::string>& names, std::vector<std::string> values)
       : pattern_(pattern), names_(&names), values_(std::move(values)) {}
 
@@ -39,6 +40,7 @@ class PathParams {
 // PathParams)`. The rules that Service states for callables apply.
 class Route {
  public:
+  // The form in which a route keeps its handler.
   using Handler = std::function<Task<Response>(Request, PathParams)>;
 
   // The method "*" stands for every method.
@@ -71,11 +73,11 @@ class Route {
         "that is const: let it take its parameters by value and return Task<http::Response>");
   }
 
-  std::string method;
-  std::string pattern;
+  std::string method;   // as in the request line; "*": every one
+  std::string pattern;  // as in Router's example
   const void* code;  // where the handler's code begins, as in Service::handler_code; taken before the handler
                      // is moved
-  Handler handler;
+  Handler handler;   // called with the request and its parameters
 };
 
 // A Service made of routes.

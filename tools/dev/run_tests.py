@@ -58,7 +58,8 @@ def check_shape(totals):
     began = time.monotonic()
     passed = failed = 0
     for name, command in [("tidy", [sys.executable, "tools/dev/tidy.py"]), ("format", ["tools/dev/format", "--check"]),
-                          ("picture", [sys.executable, "tools/dev/architecture_picture.py", "--check"])]:
+                          ("picture", [sys.executable, "tools/dev/architecture_picture.py", "--check"]),
+                          ("site", ["tools/site", "--check"])]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode == 0:
             passed += 1

@@ -7,8 +7,8 @@ from markdown import Heading
 from pages import Page, relative, shorten
 
 PLACE = "tests/examples"
-GROUPS = {"": "Programs", "start": "From the first page", "tutorial": "From the tutorials",
-          "migrate": "From the migration pages", "howto": "From the how-to pages"}
+GROUPS = {"programs": "Programs", "": "Small programs", "start": "From the first page",
+          "tutorial": "From the tutorials", "migrate": "From the migration pages", "howto": "From the how-to pages"}
 
 
 def is_program(text):
@@ -79,10 +79,10 @@ def overview(site, pages):
     order = list(GROUPS)
     for folder, members in sorted(groups.items(), key=lambda item: order.index(item[0]) if item[0] in order else 99):
         title = GROUPS.get(folder, folder.capitalize())
-        headings.append(Heading(2, folder or "programs", title))
+        headings.append(Heading(2, folder or "small", title))
         cards = "".join(f"<li><a href=\"{relative('examples/index.html', page.url)}\">"
                         f"<strong>{html.escape(page.title)}</strong>"
                         f"<span>{html.escape(page.description)}</span></a></li>" for page in members)
-        parts.append(f"<h2 id=\"{folder or 'programs'}\">{html.escape(title)}</h2><ul class=\"cards\">{cards}</ul>")
+        parts.append(f"<h2 id=\"{folder or 'small'}\">{html.escape(title)}</h2><ul class=\"cards\">{cards}</ul>")
     return Page("examples/index.html", "Examples", "Whole programs that the tests build and run.", "\n".join(parts),
                 "Examples", headings, kind="document")
