@@ -33,6 +33,29 @@ class Remote {
     return push(std::make_unique<Reactor::PostedFunction<F>>(std::move(function)));
   }
 
+  // A function that is made now and posted later, from any thread. Posting it needs no memory, so a thread
+  // that has something to report cannot fail to.
+  class Prepared {
+   public:
+    Prepared() = default;
+    explicit operator bool() const { return posted_ != nullptr; }
+
+   private:
+    friend class Remote;
+    explicit Prepared(std::unique_ptr<Reactor::Posted> posted) : posted_(std::move(posted)) {}
+    std::unique_ptr<Reactor::Posted> posted_;
+  };
+  // Makes it. The memory for posting is taken here.
+  template <class F>
+  static Prepared prepare(F function) {
+    return Prepared(std::make_unique<Reactor::PostedFunction<F>>(std::move(function)));
+  }
+  // As `post` of its function. `prepared` must not be empty (checked).
+  bool post(Prepared prepared) const {
+    ESC_CHECK(prepared);
+    return push(std::move(prepared.posted_));
+  }
+
  private:
   friend class Reactor;
   explicit Remote(std::shared_ptr<detail::RemoteEnd> end) : end_(std::move(end)) {}

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -59,6 +60,10 @@ int __real_accept4(int fd, sockaddr* address, socklen_t* length, int flags);
 int __real_epoll_create1(int flags);
 int __real_epoll_ctl(int epoll, int operation, int fd, epoll_event* event);
 int __real_eventfd(unsigned int count, int flags);
+int __real_fsync(int fd);
+ssize_t __real_pread(int fd, void* room, std::size_t size, off_t offset);
+ssize_t __real_pwrite(int fd, const void* bytes, std::size_t size, off_t offset);
+int __real_rename(const char* from, const char* to);
 ssize_t __real_recv(int fd, void* room, std::size_t size, int flags);
 ssize_t __real_send(int fd, const void* bytes, std::size_t size, int flags);
 int __real_setsockopt(int fd, int level, int name, const void* value, socklen_t size);
@@ -78,6 +83,22 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
 
 int __wrap_eventfd(unsigned int count, int flags) {
   return fails(Call::eventfd) ? -1 : __real_eventfd(count, flags);
+}
+
+int __wrap_fsync(int fd) { return fails(Call::fsync) ? -1 : __real_fsync(fd); }
+
+ssize_t __wrap_pread(int fd, void* room, std::size_t size, off_t offset) {
+  if (!fails(Call::pread)) return __real_pread(fd, room, size, offset);
+  return errno == 0 ? __real_pread(fd, room, 1, offset) : -1;
+}
+
+ssize_t __wrap_pwrite(int fd, const void* bytes, std::size_t size, off_t offset) {
+  if (!fails(Call::pwrite)) return __real_pwrite(fd, bytes, size, offset);
+  return errno == 0 ? __real_pwrite(fd, bytes, 1, offset) : -1;
+}
+
+int __wrap_rename(const char* from, const char* to) {
+  return fails(Call::rename) ? -1 : __real_rename(from, to);
 }
 
 ssize_t __wrap_recv(int fd, void* room, std::size_t size, int flags) {

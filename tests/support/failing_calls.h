@@ -15,7 +15,11 @@ enum class Call : std::size_t {
   epoll_ctl_add,
   epoll_ctl_mod,
   eventfd,
+  fsync,
+  pread,
+  pwrite,
   recv,
+  rename,
   send,
   setsockopt,
   socket,
@@ -23,7 +27,7 @@ enum class Call : std::size_t {
 };
 
 // While it lives `call` works `works` times, and then for `times` does nothing but fail with `number` as its
-// errno, on any thread. One at a time for each call.
+// errno, on any thread. One at a time for each call. With 0 as the number pread and pwrite move one byte.
 class FailingCall {
  public:
   FailingCall(Call call, int number, long times = LONG_MAX, long works = 0);

@@ -20,7 +20,9 @@ MORE_BUILDS = ["asan", "clang-asan-debug"]
 MODULES = ["core", "timers", "io", "middleware", "wasm_glue"]
 BODIES = [f"{module}_test" for module in MODULES]
 OPTIONS = {"clang-asan": ["-DESC_BACKEND=poll"],
-           "tsan": ["-DESC_TEST_FILES=io/native/backend_contract_test.cpp;io/native/loop_group_test.cpp"]}
+           "tsan": ["-DESC_TEST_FILES=io/native/backend_contract_test.cpp;io/native/file_test.cpp;"
+                    "io/native/folder_test.cpp;io/native/inbox_test.cpp;io/native/loop_group_test.cpp;"
+                    "io/native/offload_test.cpp;io/native/remote_test.cpp;io/native/thread_pool_test.cpp"]}
 TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan-debug": BODIES,
            "clang-asan": [*BODIES, "esc-serve", "esc-fetch"], "tsan": ["io_test"]}
 ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]

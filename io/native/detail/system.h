@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <escapement/core/error.h>
@@ -141,6 +142,11 @@ Fd open_boot_timer();
 // Makes the timer readable from `deadline` on, after boot; it is not readable until then. Duration::max():
 // never.
 void set_boot_timer(int timer, Duration deadline);
+
+// --- Threads
+
+// Sets the name that debuggers and `top -H` show for this thread: at most 15 bytes, the rest is cut off.
+void name_this_thread(std::string name);
 
 // --- Randomness
 

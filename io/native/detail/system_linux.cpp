@@ -3,6 +3,7 @@
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -279,6 +280,12 @@ void set_boot_timer(int timer, Duration deadline) {
   if (deadline != Duration::max())
     setting.it_value = to_timespec(std::max(deadline, Duration::nanoseconds(1)));
   ::timerfd_settime(timer, TFD_TIMER_ABSTIME, &setting, nullptr);
+}
+
+void name_this_thread(std::string name) {
+  constexpr std::size_t longest = 15;  // pthread_setname_np(3)
+  if (name.size() > longest) name.resize(longest);
+  ::pthread_setname_np(::pthread_self(), name.c_str());
 }
 
 std::uint64_t entropy() {
