@@ -60,10 +60,12 @@ def make_example(site, name):
                      "</code></pre></figure>")
     parts.append(f"<h2 id=\"source\">Source</h2><figure class=\"code\"><figcaption>{name}</figcaption>"
                  f"<pre tabindex=\"0\"><code>{highlight(code, 'cpp', link)}</code></pre></figure>")
-    script = path.with_suffix(".mjs")
-    if script.exists():
-        parts.append(f"<figure class=\"code\"><figcaption>{script.relative_to(site.root)}</figcaption>"
-                     f"<pre tabindex=\"0\"><code>{highlight(script.read_text().rstrip(), 'js')}</code></pre></figure>")
+    for suffix, language in ((".h", "cpp"), (".mjs", "js")):  # the rest of the program
+        beside = path.with_suffix(suffix)
+        if beside.exists():
+            shown = highlight(without_marks(beside.read_text()).rstrip(), language, link)
+            parts.append(f"<figure class=\"code\"><figcaption>{beside.relative_to(site.root)}</figcaption>"
+                         f"<pre tabindex=\"0\"><code>{shown}</code></pre></figure>")
     return Page(url, title, shorten(about), "\n".join(parts), "Examples", [], {"": about}, source=name, kind="example",
                 listed=False, includes=re.findall(r"#include (<[^>]+>)", text))
 
