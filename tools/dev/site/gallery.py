@@ -43,7 +43,8 @@ def make_example(site, name):
     path = site.root / name
     text = path.read_text()
     url = example_url(name)
-    about = opening_comment(text)
+    header = path.with_suffix(".h")
+    about = opening_comment(header.read_text()) if header.exists() else opening_comment(text)
     title = path.stem.replace("_", " ")
 
     def link(names, called):
