@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
@@ -15,6 +17,7 @@
 #include <escapement/timers/timeout.h>
 
 #include "support/backends.h"
+#include "support/failing_calls.h"
 #include "support/loops.h"
 
 using namespace escapement;
@@ -120,4 +123,10 @@ TEST_CASE("boot timer: without a descriptor it cannot be made, and says so") {
   ::setrlimit(RLIMIT_NOFILE, &usual);
   REQUIRE(!timer);
   CHECK(timer.error() == Errc::overloaded);
+}
+
+TEST_CASE("boot timer: one that cannot be watched is not made") {
+  std::unique_ptr<Loop> loop = make_loop("epoll");
+  test::FailingCall fault(test::Call::epoll_ctl_add, ENOSPC);
+  CHECK(BootTimer::make(loop->backend()).error() == Errc::overloaded);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -20,6 +21,7 @@
 #include <escapement/timers/timeout.h>
 
 #include "support/backends.h"
+#include "support/failing_calls.h"
 #include "support/loops.h"
 #include "support/read_and_write.h"
 #include "support/scratch_folder.h"
@@ -240,6 +242,28 @@ TEST_CASE("descriptor: a terminal gives line after line, and its other side's en
     program.reset();
     std::string last = co_await test::read_all(*screen);
     CHECK(last == "bye");
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("descriptor: a read or a write that cannot wait fails, and works when it can") {
+  std::unique_ptr<Loop> loop = make_loop("epoll");
+  auto run = [&]() -> Task<> {
+    PipeFds fds = make_pipe();
+    const posix::Fd other(::dup(fds.write.get()));
+    std::unique_ptr<Stream> reader = stream_of(*loop, fds.read);
+    std::unique_ptr<Stream> writer = stream_of(*loop, fds.write);
+    std::string room(10, '\0');
+    const std::string big(1'000'000, 'b');
+    {
+      test::FailingCall fault(test::Call::epoll_ctl_add, ENOSPC);
+      Result<std::size_t> unread = co_await reader->read(test::as_room(room)).result();
+      CHECK(unread.error() == Errc::overloaded);
+      Result<> unwritten = co_await writer->write(as_bytes(big)).result();
+      CHECK(unwritten.error() == Errc::overloaded);
+    }
+    std::size_t count = co_await reader->read(test::as_room(room));
+    CHECK(room.substr(0, count) == std::string(count, 'b'));
   };
   CHECK(loop->run(with_timeout(10s, run())));
 }

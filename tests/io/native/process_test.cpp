@@ -24,6 +24,7 @@
 #include <escapement/timers/timeout.h>
 
 #include "support/backends.h"
+#include "support/failing_calls.h"
 #include "support/loops.h"
 #include "support/read_and_write.h"
 #include "support/scratch_folder.h"
@@ -388,6 +389,21 @@ TEST_CASE("process: a status that others took is lost, and said to be") {
     CHECK(lost.error() == Errc::internal);
     CHECK(lost.error().message().find("SIGCHLD") != std::string::npos);
     CHECK(process->signal(SIGTERM).error() == Errc::unavailable);
+  };
+  CHECK(loop->run(with_timeout(10s, run())));
+}
+
+TEST_CASE("process: a wait that cannot be watched fails; the process goes on and can be waited for again") {
+  std::unique_ptr<Loop> loop = make_loop("epoll");
+  auto run = [&]() -> Task<> {
+    std::unique_ptr<Process> process = start(*loop, shell("sleep 0.02; exit 6"));
+    {
+      test::FailingCall fault(test::Call::epoll_ctl_add, ENOSPC);
+      Result<ExitStatus> unwatched = co_await process->wait().result();
+      CHECK(unwatched.error() == Errc::overloaded);
+    }
+    ExitStatus status = co_await process->wait();
+    CHECK(status.code == 6);
   };
   CHECK(loop->run(with_timeout(10s, run())));
 }

@@ -295,6 +295,11 @@ TEST_CASE("udp: a socket that always has datagrams lets others run; a receive th
     std::unique_ptr<UdpSocket> server = bind_to(*loop, "127.0.0.1:0");
     std::unique_ptr<UdpSocket> client = connect_to(*loop, server->address());
     std::string room(10, '\0');
+    if (loop->pollable_fd() >= 0) {  // epoll
+      test::FailingCall fault(test::Call::epoll_ctl_add, ENOSPC);
+      Result<Datagram> unwatched = co_await server->receive(test::as_room(room)).result();
+      CHECK(unwatched.error() == Errc::overloaded);
+    }
     Result<Datagram> none = co_await with_timeout(1ms, server->receive(test::as_room(room))).result();
     CHECK(none.error() == Errc::timed_out);
     int turns = 0;
