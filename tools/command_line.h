@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -46,13 +48,17 @@ inline CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
 }
 
 // Parses the command line. Returns the exit code if the program should end: 0 after --help and --version, 2
-// after a mistake. A missing `needed`, a positional argument, is reported only if everything else is valid.
+// after a mistake. One of `needed` is required, the first of them a positional argument; that all are missing
+// is reported only if everything else is valid.
 inline std::optional<int> read_command_line(CLI::App& app, int count, char** arguments,
-                                            const CLI::Option& needed) {
+                                            const std::vector<const CLI::Option*>& needed) {
   try {
     app.parse(count, arguments);
-    if (needed.empty()) throw CLI::RequiredError(needed.get_name());
-    for (const std::string& text : needed.results()) {
+    const auto given = [](const CLI::Option* option) { return !option->empty(); };
+    if (std::none_of(needed.begin(), needed.end(), given)) {
+      throw CLI::RequiredError(needed.front()->get_name());
+    }
+    for (const std::string& text : needed.front()->results()) {
       if (text.starts_with('-')) throw CLI::ExtrasError({text});  // "-9" could have been a number
     }
   } catch (const CLI::ParseError& error) {

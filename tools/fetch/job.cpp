@@ -10,6 +10,7 @@
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/io/native/loop.h>
+#include <escapement/io/native/unix.h>
 #include <escapement/io/tls/tls.h>
 #include <escapement/middleware/client/redirect.h>
 #include <escapement/middleware/client/retry.h>
@@ -442,7 +443,9 @@ int fetch_all(const FetchOptions& options) {
   int code = 0;
   Output out(options.output == "-" ? std::string() : options.output);
   Output report("");
-  Fetch fetch(options, *std::move(encrypt), (*loop)->network());
+  UnixNetwork local((*loop)->backend(), options.unix_path);
+  Network& network = options.unix_path.empty() ? static_cast<Network&>((*loop)->network()) : local;
+  Fetch fetch(options, *std::move(encrypt), network);
   for (const std::string& url : options.urls) {
     Story story;
     const Instant began = (*loop)->backend().now();

@@ -29,6 +29,7 @@ struct FetchOptions {
   std::string cacert;
   bool insecure = false;
   std::vector<std::string> resolve;
+  std::string unix_path;  // the socket behind every host; empty: they have addresses
   int retries = 0;
   double retry_seconds = 1;
   std::optional<double> try_seconds;

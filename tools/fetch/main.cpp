@@ -62,6 +62,8 @@ int main(int count, char** arguments) {
                "disable certificate verification. INSECURE; for experiments only");
   app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS to use instead of DNS")
       ->allow_extra_args(false);
+  app.add_option("--unix,--unix-socket", options.unix_path,
+                 "connect to this Unix socket, a path or @NAME, instead of the URL's host");
   app.add_option("--retry", options.retries, "number of retries after the first attempt")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--retry-delay", options.retry_seconds, "backoff before the first retry, in seconds")
@@ -73,7 +75,7 @@ int main(int count, char** arguments) {
   app.add_flag("--json", options.json, "print one JSON object for each URL instead of the body");
   app.add_option("--backend", options.backend, "poller: epoll or poll")
       ->check(CLI::IsMember({"epoll", "poll"}));
-  if (std::optional<int> code = read_command_line(app, count, arguments, *urls)) return *code;
+  if (std::optional<int> code = read_command_line(app, count, arguments, {urls})) return *code;
   if (v4) options.family = AddressFamily::v4;
   if (v6) options.family = AddressFamily::v6;
   std::signal(SIGPIPE, SIG_IGN);  // the reader of the output may leave: exit code 23

@@ -11,7 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <escapement/core/scope.h>
-#include <escapement/io/address.h>
+#include <escapement/io/native/activation.h>
 #include <escapement/io/native/loop_group.h>
 #include <escapement/io/native/signals.h>
 #include <escapement/io/tls/tls.h>
@@ -19,6 +19,7 @@
 #include "tools/command_line.h"
 #include "tools/last_words.h"
 #include "tools/serve/line_file.h"
+#include "tools/serve/listeners.h"
 #include "tools/serve/routes.h"
 #include "tools/serve/site.h"
 
@@ -27,7 +28,8 @@ using namespace escapement;
 namespace {
 
 struct Options {
-  std::string address;
+  ListenOptions listen;
+  std::string unix_mode = "600";
   std::string backend;
   std::size_t threads = 1;
   std::string access_log;
@@ -206,14 +208,6 @@ void Program::print_report() const {
                static_cast<unsigned long long>(handshakes.failed));
 }
 
-// Returns the address as the user wrote it, with the port that the first listener got.
-std::string with_port(const std::string& address, std::uint16_t port) {
-  const Result<HostAndPort> parsed = parse_host_and_port(address);
-  std::string host = parsed ? parsed->host : "";
-  if (host.find(':') != host.npos) host = '[' + host + ']';
-  return host + ':' + std::to_string(port);
-}
-
 int run(const Options& options) {
   LoopOptions loop_options;
   loop_options.backend = options.backend;
@@ -236,24 +230,25 @@ int run(const Options& options) {
     site.access_log = [&log](std::string_view line) { log->write(line); };
   }
   Program program(**threads, **signals, *std::move(tls), options);
-  Result<> free = (*threads)->loop(0).network().check_free(options.address);
-  if (!free) return fail(free.error());
-  std::string address = options.address;
-  std::string listening;
-  for (std::size_t index = 0; index < options.threads; ++index) {
-    Result<std::unique_ptr<Listener>> listener = (*threads)->loop(index).network().listen(address);
-    if (!listener) return fail(listener.error());
-    if (index == 0) listening = (*listener)->address();
-    address = with_port(options.address, (*listener)->port());
-    Result<> added = program.add_site(site, *std::move(listener));
+  Result<Listeners> listeners = listen(**threads, options.listen, options.site.log);
+  if (!listeners) return fail(listeners.error());
+  for (std::unique_ptr<Listener>& listener : listeners->each) {
+    Result<> added = program.add_site(site, std::move(listener));
     if (!added) return fail(added.error());
   }
-  std::printf("listening on %s://%s\n", https ? "https" : "http", listening.c_str());
+  std::printf("listening on %s://%s\n", https ? "https" : "http", listeners->address.c_str());
   std::fflush(stdout);
+  Result<bool> told = notify_supervisor("READY=1");
+  if (!told) std::fprintf(stderr, "esc-serve: %s\n", told.error().message().c_str());
   Result<> ended = program.run();
   if (!ended) return fail(ended.error());
   program.print_report();
   return 0;
+}
+
+std::string octal_problem(std::string& text) {
+  const auto value = parse_number<unsigned>(text, 8);
+  return value && *value <= 0777 ? std::string() : '"' + text + "\" is not a mode from 0 to 777, in octal";
 }
 
 void add_limits(CLI::App& app, Options& options) {
@@ -300,13 +295,34 @@ void add_tls(CLI::App& app, Options& options) {
       ->needs(certificates);
 }
 
-// Adds all options and returns the required argument.
-CLI::Option* add_options(CLI::App& app, Options& options) {
+// Adds what says where to listen: one of three. Returns these.
+std::vector<const CLI::Option*> add_places(CLI::App& app, Options& options) {
+  CLI::Option* address =
+      app.add_option("HOST:PORT", options.listen.address, "address to listen on; port 0: any free port");
+  CLI::Option* path = app.add_option("--unix", options.listen.unix_path,
+                                     "listen on a Unix socket: a path, or @NAME for an abstract name")
+                          ->excludes(address);
+  app.add_option("--unix-mode", options.unix_mode, "permissions of the Unix socket, in octal")
+      ->capture_default_str()
+      ->check(CLI::Validator(octal_problem, ""))
+      ->needs(path);
+  CLI::Option* passed =
+      app.add_flag("--systemd", options.listen.activated, "serve the socket that systemd passed (LISTEN_FDS)")
+          ->excludes(address)
+          ->excludes(path);
+  app.add_option("--proxy-protocol", options.listen.proxies,
+                 "expect a PROXY header (version 1 or 2) of these peers, and refuse others: addresses, "
+                 "networks such as 10.0.0.0/8, or unix; repeatable")
+      ->allow_extra_args(false);
+  return {address, path, passed};
+}
+
+// Adds all options and returns those of which one is required.
+std::vector<const CLI::Option*> add_options(CLI::App& app, Options& options) {
   SiteOptions& site = options.site;
   app.footer(serve_routes_help());
   app.set_version_flag("--version", "esc-serve 0.1.0");
-  CLI::Option* where =
-      app.add_option("HOST:PORT", options.address, "address to listen on; port 0: any free port");
+  std::vector<const CLI::Option*> where = add_places(app, options);
   CLI::Option* root =
       app.add_option("--root", site.root, "serve the files of this folder where no route matches");
   CLI::Option* metrics =
@@ -354,8 +370,9 @@ CLI::Option* add_options(CLI::App& app, Options& options) {
 int main(int count, char** arguments) {
   Options options;
   CLI::App app("A small HTTP/1.1 server for demos and tests.", "esc-serve");
-  const CLI::Option* where = add_options(app, options);
-  if (std::optional<int> code = read_command_line(app, count, arguments, *where)) return *code;
+  const std::vector<const CLI::Option*> where = add_options(app, options);
+  if (std::optional<int> code = read_command_line(app, count, arguments, where)) return *code;
+  options.listen.unix_mode = static_cast<mode_t>(std::stoul(options.unix_mode, nullptr, 8));
   std::signal(SIGPIPE, SIG_IGN);  // for standard output and error; a log's reader may leave
   if (options.tls_certificates.size() != options.tls_keys.size()) {
     std::fprintf(stderr, "esc-serve: each --tls-cert needs its --tls-key, in the same order\n");
