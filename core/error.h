@@ -20,6 +20,10 @@
 
 namespace escapement {
 
+namespace detail {
+class PromiseBase;
+}
+
 // The kind of an error, named by what can be done about it.
 enum class Errc : std::uint8_t {
   invalid_argument,   // the caller's input is wrong (a malformed URL): correct it; repeating cannot help
@@ -153,10 +157,11 @@ class [[nodiscard]] Error {
 
   template <class>
   friend class Result;
+  friend class detail::PromiseBase;
   friend void detail::check_failed(const char*, const char*, int, const Error&) noexcept;
   friend std::string to_string(const Error& error);
   struct None {};
-  explicit Error(None) {}  // the "no error" of a Result
+  explicit Error(None) {}  // the "no error" of a Result, and of a task that has not failed
 
   OwnState state_;
 };

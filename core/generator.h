@@ -106,9 +106,9 @@ class GeneratorBase : public PromiseBase {
     if (!failed()) return std::nullopt;
     if (waiter_ != nullptr) return take_error();
     if (held_) {
-      held_->lose(*error_);
+      held_->lose(error_);
     } else {
-      reactor().report_unhandled(*error_);
+      reactor().report_unhandled(error_);
     }
     return std::nullopt;
   }

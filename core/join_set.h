@@ -58,8 +58,10 @@ class JoinSetTask final : public SpawnedBase {
   }
 
  private:
-  void start(Reactor& reactor) override { task_.start(reactor, *this); }
-  bool finished() const override { return task_.finished(); }
+  bool advance(Reactor& reactor, std::optional<Error>&) override {
+    if (!task_.started()) task_.start(reactor, *this);
+    return task_.finished();
+  }
   std::optional<Error> settle(Reactor& reactor) override {
     Result<T> result = task_.take();
     const bool failed = !result;

@@ -90,7 +90,7 @@ class HeldFailure : public ListNode {
 }  // namespace detail
 
 // An entry of the run queue, run once each time it is queued. Destroying it while it is queued removes it.
-class Runnable : public ListNode {
+class alignas(8) Runnable : public ListNode {
  public:
   // Runs the entry, in the reactor's turn.
   virtual void run() = 0;

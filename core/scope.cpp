@@ -17,40 +17,18 @@ Scope::~Scope() {
   if (first_failure_) first_failure_->held.lose(first_failure_->error);
 }
 
-namespace {
-
-// A task without a handle.
-class Plain final : public detail::SpawnedBase {
- public:
-  Plain(Scope& scope, Task<> task) : SpawnedBase(scope), task_(std::move(task)) {}
-  ~Plain() override { leave_scope(); }
-
- private:
-  void start(Reactor& reactor) override { task_.start(reactor, *this); }
-  bool finished() const override { return task_.finished(); }
-  std::optional<Error> settle(Reactor&) override {
-    Result<> result = task_.take();
-    if (result) return std::nullopt;
-    return std::move(result).error();
-  }
-
-  detail::ChildTask<void> task_;
-};
-
-}  // namespace
-
-void Scope::spawn(Task<> task) { add(new Plain(*this, std::move(task))); }
+void Scope::spawn(Task<> task) { add(new detail::SpawnedTask(*this, std::move(task))); }
 
 void Scope::add(detail::SpawnedBase* spawned) {
   reactor_.check_thread();
-  tasks_.push_back(spawned->member_);
+  tasks_.push_back(*spawned);
   ++size_;
   ++reactor_.spawned_;
   reactor_.ready(*spawned);
 }
 
 void Scope::remove(detail::SpawnedBase& spawned) {
-  spawned.member_.unlink();
+  static_cast<detail::ScopeMember&>(spawned).unlink();
   --size_;
   --reactor_.spawned_;
   if (tasks_.empty()) idle_.pulse();
@@ -61,8 +39,7 @@ void Scope::cancel() {
   ListNode alive;
   watch_end(alive);
   while (alive.linked() && !tasks_.empty()) {
-    detail::SpawnedBase* youngest = tasks_.back().task;
-    delete youngest;
+    delete &static_cast<detail::SpawnedBase&>(tasks_.back());
   }
 }
 
@@ -72,7 +49,9 @@ void Scope::cancel(Error reason) {
   if (!first_failure_) first_failure_.emplace(reactor_, detail::copy_if_possible(error));
   ListNode alive;
   watch_end(alive);
-  while (alive.linked() && !tasks_.empty()) tasks_.back().task->cancel_with(error);
+  while (alive.linked() && !tasks_.empty()) {
+    static_cast<detail::SpawnedBase&>(tasks_.back()).cancel_with(error);
+  }
 }
 
 namespace {
@@ -127,23 +106,48 @@ Error copy_if_possible(const Error& cancelled) noexcept {
 
 // Runs once to start the task and, unless that finished it, once more when it has finished.
 void SpawnedBase::run() {
-  if (!started_) {
-    started_ = true;
-    start(scope_.reactor_);
-  }
-  if (!finished()) return;
+  Scope& scope = scope_;
+  Reactor& reactor = scope.reactor_;
+  std::optional<Error> failure;
+  if (!advance(reactor, failure)) return;
   std::unique_ptr<SpawnedBase> self(this);
-  Reactor& reactor = scope_.reactor_;
   ListNode scope_alive;
-  scope_.watch_end(scope_alive);
+  scope.watch_end(scope_alive);
   leave_scope();
-  std::optional<Error> failure = settle(reactor);
+  if (!failure) failure = settle(reactor);
+  self.reset();  // a failure is reported when everything that it passed is gone
   if (!failure) return;
   if (scope_alive.linked()) {
-    scope_.task_failed_(scope_, *std::move(failure));
+    scope.task_failed_(scope, *std::move(failure));
   } else {
     reactor.report_unhandled(*failure);
   }
+}
+
+// Checks that the function has not destroyed this object, by cancelling the scope: then it has left the list.
+std::optional<Error> SpawnedTask::call_make() {
+  List<Runnable> alive;
+  alive.push_back(*this);
+  Task<> made = Task<>::none();
+  auto call = [&] { made = make(); };
+  std::optional<Error> failure = catching(call);
+  ESC_CHECK(!alive.empty(), "a task was destroyed from inside itself: by cancelling, or ending, its scope?");
+  if (!failure) task_ = std::move(made);
+  return failure;
+}
+
+bool SpawnedTask::advance(Reactor& reactor, std::optional<Error>& failure) {
+  if (!task_) failure = call_make();
+  if (failure) return true;
+  Promise<void>& promise = task_.promise();
+  if (!promise.started() && !promise.start(reactor)) promise.set_continuation(*this, false);
+  return promise.finished();
+}
+
+std::optional<Error> SpawnedTask::settle(Reactor&) {
+  Task<> finished = std::move(task_);
+  if (!finished.promise().failed()) return std::nullopt;
+  return finished.promise().take_error();
 }
 
 }  // namespace detail

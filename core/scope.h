@@ -18,9 +18,13 @@ template <class T>
 class JoinHandle;
 
 namespace detail {
+// The place of a task in its scope's list.
+class ScopeMember : public ListNode {};
 class SpawnedBase;
 template <class T>
 class Spawned;
+template <class F>
+class SpawnedFunction;
 template <class T>
 struct Outcome;
 }  // namespace detail
@@ -48,7 +52,9 @@ class Scope {
   // the task: `scope.spawn([name]() -> Task<> { ... });`
   template <detail::TaskFunction F>
   void spawn(F function) {
-    spawn(detail::call_and_keep(std::move(function)));
+    static_assert(std::is_same_v<std::invoke_result_t<F&>, Task<>>,
+                  "spawn a Task<>; spawn_joinable keeps a value");
+    add(new detail::SpawnedFunction<F>(*this, std::move(function)));
   }
   // Spawns a task and returns the handle that receives its outcome. Dropping the handle leaves the task to
   // the scope.
@@ -82,9 +88,6 @@ class Scope {
 
  private:
   friend class detail::SpawnedBase;
-  struct Member : ListNode {
-    detail::SpawnedBase* task = nullptr;
-  };
   struct FirstFailure {
     FirstFailure(Reactor& reactor, Error e) : error(std::move(e)), held(reactor) {}
     Error error;
@@ -103,7 +106,7 @@ class Scope {
   Reactor& reactor_;
   void (*task_failed_)(Scope&, Error);  // what is not used is not linked
   std::shared_ptr<const std::function<void(Error)>> on_failure_;
-  List<Member> tasks_;
+  List<detail::ScopeMember> tasks_;
   std::size_t size_ = 0;
   std::optional<FirstFailure> first_failure_;
   Event idle_;
@@ -113,9 +116,12 @@ class Scope {
 namespace detail {
 
 // One task of a scope: queued, then running. Deletes itself when the task has finished.
-class SpawnedBase : public Runnable {
+class SpawnedBase : public Runnable, private ScopeMember {
  public:
-  explicit SpawnedBase(Scope& scope) : scope_(scope) { member_.task = this; }
+  static void* operator new(std::size_t size) { return allocate_block(size); }
+  static void operator delete(void* spawned, std::size_t size) noexcept { free_block(spawned, size); }
+
+  explicit SpawnedBase(Scope& scope) : scope_(scope) {}
   virtual ~SpawnedBase() = default;
 
   void run() final;
@@ -126,21 +132,57 @@ class SpawnedBase : public Runnable {
   // Leaves the scope. Called before the frame is destroyed, whose destructors may destroy the scope, or
   // cancel the task once more.
   void leave_scope() {
-    if (member_.linked()) scope_.remove(*this);
+    if (ScopeMember::linked()) scope_.remove(*this);
   }
   // For what is spawned by itself: the scope owns it from now on.
   void join_scope() { scope_.add(this); }
 
  private:
   friend class escapement::Scope;
-  virtual void start(Reactor& reactor) = 0;
-  virtual bool finished() const = 0;
+  // Starts the task if it has not been started. Returns whether it has finished, or sets `failure`, if there
+  // is no task because the function that makes it has thrown.
+  virtual bool advance(Reactor& reactor, std::optional<Error>& failure) = 0;
   // Destroys the frame of the finished task. Returns its failure if no handle takes it.
   virtual std::optional<Error> settle(Reactor& reactor) = 0;
 
   Scope& scope_;
-  Scope::Member member_;
-  bool started_ = false;
+};
+
+// A task without a handle.
+class SpawnedTask : public SpawnedBase {
+ public:
+  SpawnedTask(Scope& scope, Task<>&& task) : SpawnedBase(scope), task_(std::move(task)) {}
+  ~SpawnedTask() override { leave_scope(); }
+
+ protected:
+  explicit SpawnedTask(Scope& scope) : SpawnedBase(scope), task_(Task<>::none()) {}
+  void destroy_task() { task_.reset(); }
+
+ private:
+  // Returns the task, if the constructor has not received it.
+  ESC_CORO_WRAPPER virtual Task<> make() { return Task<>::none(); }
+  std::optional<Error> call_make();
+  bool advance(Reactor& reactor, std::optional<Error>& failure) final;
+  std::optional<Error> settle(Reactor& reactor) final;
+
+  Task<> task_;
+};
+
+// The same, with the function that returns it, whose captures the task may use. In one object: a coroutine
+// around the two would be a frame more for each task.
+template <class F>
+class SpawnedFunction final : public SpawnedTask {
+ public:
+  SpawnedFunction(Scope& scope, F&& function) : SpawnedTask(scope), function_(std::move(function)) {}
+  ~SpawnedFunction() override {
+    leave_scope();
+    destroy_task();
+  }
+
+ private:
+  ESC_CORO_WRAPPER Task<> make() override { return function_(); }
+
+  [[no_unique_address]] F function_;
 };
 
 // Returns a copy of an error of kind Errc::cancelled, without the reason if there is no memory for it.
@@ -181,8 +223,10 @@ class Spawned final : public SpawnedBase {
   }
 
  private:
-  void start(Reactor& reactor) override { task_.start(reactor, *this); }
-  bool finished() const override { return task_.finished(); }
+  bool advance(Reactor& reactor, std::optional<Error>&) override {
+    if (!task_.started()) task_.start(reactor, *this);
+    return task_.finished();
+  }
   std::optional<Error> settle(Reactor& reactor) override {
     leave_handle();
     Result<T> result = task_.take();

@@ -8,17 +8,18 @@
 namespace escapement::detail {
 
 void PromiseBase::fail(Error error) {
+  ESC_CHECK(error.state_ != nullptr, "a task was to fail with an Error that was moved from");
   PromiseBase* failing = this;
   for (;;) {
     failing->unlink();
     failing->error_ = std::move(error);
-    failing->finished_ = true;
-    if (failing->continuation_ == nullptr) return;
-    if (!failing->propagate_) break;
+    failing->next_ |= finished_flag;
+    if (failing->continuation() == nullptr) return;
+    if (!failing->propagates()) break;
     error = failing->take_error();
-    failing = static_cast<PromiseBase*>(failing->continuation_);
+    failing = static_cast<PromiseBase*>(failing->continuation());
   }
-  failing->reactor_->resume_next(*failing->continuation_);
+  failing->reactor_->resume_next(*failing->continuation());
 }
 
 #ifdef __cpp_exceptions

@@ -33,6 +33,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstdint>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -72,12 +73,13 @@ class PromiseBase : public Runnable {
   static void operator delete(void* frame, std::size_t size) noexcept { free_block(frame, size); }
 
   Reactor& reactor() const { return *reactor_; }
-  bool finished() const { return finished_; }
-  bool failed() const { return error_.has_value(); }
+  bool started() const { return reactor_ != nullptr; }
+  bool finished() const { return (next_ & finished_flag) != 0; }
+  bool failed() const { return error_.state_ != nullptr; }
   // Checks that the task is not running. Called before its frame is destroyed, not at the end of that: the
   // contents of a running frame must not be touched.
   void check_destroyable() const {
-    ESC_CHECK(!running_,
+    ESC_CHECK((next_ & running_flag) == 0,
               "a task was destroyed from inside itself: by cancelling, or ending, the scope it runs in?");
   }
 
@@ -87,11 +89,10 @@ class PromiseBase : public Runnable {
   // Sets what to wake when the task finishes later. With `propagate`, `continuation` is a PromiseBase, which
   // fails if this task does.
   void set_continuation(Runnable& continuation, bool propagate) {
-    continuation_ = &continuation;
-    propagate_ = propagate;
+    next_ = reinterpret_cast<std::uintptr_t>(&continuation) | (propagate ? propagate_flag : 0);
   }
 
-  Error take_error() { return *std::move(error_); }
+  Error take_error() { return std::move(error_); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { error_ = error_from_current_exception(); }
@@ -116,29 +117,33 @@ class PromiseBase : public Runnable {
   }
   // Resumes the frame, which must not be destroyed inside this call (check_destroyable).
   void resume(std::coroutine_handle<> frame) {
-    running_ = true;
+    next_ |= running_flag;
     frame.resume();
-    running_ = false;
+    next_ &= ~running_flag;
   }
 
-  std::optional<Error> error_;
+  Error error_{Error::None{}};
 
  private:
   void finish() {
-    finished_ = true;
-    if (continuation_ == nullptr) return;  // still inside start(), whose caller checks finished()
-    if (propagate_ && failed()) {
-      static_cast<PromiseBase*>(continuation_)->fail(take_error());
+    next_ |= finished_flag;
+    Runnable* next = continuation();
+    if (next == nullptr) return;  // still inside start(), whose caller checks finished()
+    if (propagates() && failed()) {
+      static_cast<PromiseBase*>(next)->fail(take_error());
     } else {
-      reactor_->resume_next(*continuation_);
+      reactor_->resume_next(*next);
     }
   }
+  Runnable* continuation() const { return reinterpret_cast<Runnable*>(next_ & ~all_flags); }
+  bool propagates() const { return (next_ & propagate_flag) != 0; }
+
+  // The flags in the low bits of `next_`: a program may have a million tasks.
+  static constexpr std::uintptr_t propagate_flag = 1, finished_flag = 2, running_flag = 4, all_flags = 7;
+  static_assert(alignof(Runnable) > all_flags);
 
   Reactor* reactor_ = nullptr;
-  Runnable* continuation_ = nullptr;
-  bool propagate_ = false;
-  bool finished_ = false;
-  bool running_ = false;
+  std::uintptr_t next_ = 0;  // the continuation's address, or 0, and the flags
 };
 
 template <class T>
@@ -342,6 +347,8 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
     return frame_.promise();
   }
   explicit operator bool() const { return static_cast<bool>(frame_); }
+  // Returns an empty Task, which cannot be awaited: for a holder that receives its task later.
+  ESC_CORO_WRAPPER static Task none() { return Task(std::coroutine_handle<promise_type>()); }
 
  private:
   friend promise_type;
@@ -490,6 +497,7 @@ class ChildTask {
   void start(Reactor& reactor, Runnable& on_finish) {
     if (!task_.promise().start(reactor)) task_.promise().set_continuation(on_finish, false);
   }
+  bool started() const { return task_.promise().started(); }
   bool finished() const { return task_.promise().finished(); }
   bool failed() const { return finished() && task_.promise().failed(); }
   // Returns the outcome of the finished task, whose frame is gone by then.

@@ -46,6 +46,8 @@ class Words {
 class TimerEntry {
  public:
   TimerEntry() = default;
+  // Makes an entry that is not armed and keeps `deadline` until it is.
+  explicit TimerEntry(Instant deadline) : deadline_(deadline.nanoseconds()) {}
   TimerEntry(const TimerEntry&) = delete;
   TimerEntry& operator=(const TimerEntry&) = delete;
   ~TimerEntry() { leave(); }
@@ -79,7 +81,7 @@ class TimerEntry {
 
   // Returns false before `arm`, and from the moment the entry is due.
   bool armed() const { return target_ != nullptr; }
-  // Returns the last deadline that was armed.
+  // Returns the last deadline that was armed, or given.
   Instant deadline() const { return Instant::from_nanoseconds(deadline_); }
 
   // --- For implementations of TimerQueue

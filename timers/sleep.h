@@ -22,24 +22,25 @@ class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
   struct Until {
     Instant deadline;  // on the reactor's clock
   };
-  explicit Sleep(For span) : length_(span.length), has_length_(true) {}
-  explicit Sleep(Until until) : deadline_(until.deadline) {}
-  Sleep(Sleep&& other) noexcept
-      : length_(other.length_), deadline_(other.deadline_), has_length_(other.has_length_) {}
+  explicit Sleep(For span) : timer_(Instant::from_nanoseconds(span.length.count())), has_length_(true) {}
+  explicit Sleep(Until until) : timer_(until.deadline) {}
+  Sleep(Sleep&& other) noexcept : timer_(other.timer_.deadline()), has_length_(other.has_length_) {}
 
   void await_resume() const noexcept {}
   void suspend(detail::PromiseBase& task) {
     Reactor& reactor = task.reactor();
-    if (has_length_) deadline_ = length_ > Duration() ? reactor.precise_now() + length_ : reactor.now();
-    if (deadline_ <= reactor.now()) return reactor.ready_later(task);
-    if (deadline_ != Instant::never()) timer_.arm(reactor.timers(), deadline_, task);
+    Instant deadline = timer_.deadline();
+    if (has_length_) {
+      const Duration length = Duration::nanoseconds(deadline.nanoseconds());
+      deadline = length > Duration() ? reactor.precise_now() + length : reactor.now();
+    }
+    if (deadline <= reactor.now()) return reactor.ready_later(task);
+    if (deadline != Instant::never()) timer_.arm(reactor.timers(), deadline, task);
   }
 
  private:
-  Duration length_;
-  Instant deadline_;
+  TimerEntry timer_;  // until it is armed, it keeps the deadline or, in its place, the length
   bool has_length_ = false;
-  TimerEntry timer_;
 };
 
 // `co_await sleep(100ms);` resumes when at least that long has passed since it was awaited: never early, by

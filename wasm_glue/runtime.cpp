@@ -32,8 +32,10 @@ class HostTask final : public escapement::detail::SpawnedBase {
   ~HostTask() override { leave_scope(); }
 
  private:
-  void start(Reactor& reactor) override { task_.start(reactor, *this); }
-  bool finished() const override { return task_.finished(); }
+  bool advance(Reactor& reactor, std::optional<Error>&) override {
+    if (!task_.started()) task_.start(reactor, *this);
+    return task_.finished();
+  }
   std::optional<Error> settle(Reactor&) override {
     const Result<std::string> result = task_.take();
     const bool ok = static_cast<bool>(result);

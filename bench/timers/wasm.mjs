@@ -87,7 +87,8 @@ for (const task of ["pairs", "requests"]) {
   }
 }
 const bytesSize = 100000;
-const result = { rows, bytes: Number(await run(module, "bytes", String(bytesSize))), bytes_size: bytesSize };
+const result = { rows, bytes: Number(await run(module, "bytes", String(bytesSize))), bytes_size: bytesSize,
+  task_bytes: Number(await run(module, "sleeping", String(bytesSize))) };
 
 if (options.includes("--json")) console.log(JSON.stringify(result));
 else {
@@ -97,4 +98,6 @@ else {
     console.log(task.padEnd(10) + numbers + ratio.toFixed(1).padStart(8));
   }
   console.log(`bytes a timer on wasm, all included: ${result.bytes.toFixed(1)} at N = ${bytesSize}`);
+  console.log(`bytes a sleeping task on wasm, all included: ${result.task_bytes.toFixed(1)} (at most 128)`);
 }
+if (result.task_bytes > 128) process.exitCode = 1;

@@ -13,6 +13,8 @@
 #include <escapement/timers/wheel.h>
 #include <escapement/wasm_glue/runtime.h>
 
+#include "sleeping_tasks.h"
+
 using namespace escapement;
 
 namespace {
@@ -111,8 +113,18 @@ Task<std::string> bytes(std::string input) {
   co_return std::to_string((mallinfo().uordblks - before) / wanted.timers + sizeof(TimerEntry));
 }
 
+// Bytes a sleeping task, all included: the larger of both ways to spawn one.
+Task<std::string> sleeping(std::string input) {
+  const int count = static_cast<int>(Wanted(input).timers);
+  const auto allocated = [] { return static_cast<double>(mallinfo().uordblks); };
+  const double function = bench::bytes_of_a_task(count, bench::SpawnFunction(), allocated);
+  const double lambda = bench::bytes_of_a_task(count, bench::SpawnLambda(), allocated);
+  co_return std::to_string(std::max(function, lambda));
+}
+
 }  // namespace
 
 ESC_TASK(pairs)
 ESC_TASK(requests)
 ESC_TASK(bytes)
+ESC_TASK(sleeping)

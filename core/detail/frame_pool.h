@@ -54,15 +54,24 @@ class FramePool {
   friend void* allocate_block(std::size_t size);
   friend void free_block(void* frame, std::size_t size) noexcept;
 
-  // Blocks are rounded up to multiples of `grain`; list i holds those of i + 1 grains. Larger ones are not
-  // kept.
-  static constexpr std::size_t grain = 64;
-  static constexpr std::size_t lists = 32;
+  // Small blocks are rounded up to what malloc's own hold (16 n + 8 bytes natively, 8 n on wasm): a million
+  // sleeping tasks should not pay for rounding. Larger ones are rounded to multiples of `coarse`. There is a
+  // list for each size; blocks beyond the last are not kept.
+  static constexpr std::size_t fine = 2 * sizeof(void*);
+  static constexpr std::size_t rest = sizeof(void*) == 8 ? 8 : 0;
+  static constexpr std::size_t coarse = 64;
+  static constexpr std::size_t small = 32 * fine;
+  static constexpr std::size_t fine_lists = small / fine + 1;
+  static constexpr std::size_t lists = fine_lists + (2048 - small) / coarse;
   struct Free {
     Free* next;
   };
-  static constexpr std::size_t list_of(std::size_t size) { return (size - 1) / grain; }
-  static constexpr std::size_t rounded(std::size_t size) { return (list_of(size) + 1) * grain; }
+  static constexpr std::size_t list_of(std::size_t size) {
+    return size <= small ? (size + fine - 1 - rest) / fine : fine_lists + (size - small - 1) / coarse;
+  }
+  static constexpr std::size_t rounded(std::size_t size) {
+    return size <= small ? list_of(size) * fine + rest : (size + coarse - 1) / coarse * coarse;
+  }
 
   // Initial-exec: position-independent code loads it, too, where the default model is a call. A library that
   // is loaded later may use it for variables as small as this.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -412,3 +413,55 @@ TEST_CASE("JoinHandle: cancel from the destructor of the task's own frame") {
   CHECK(scope.empty());
   CHECK(sim.run((*std::move(handle)).join()).error() == Errc::reset);
 }
+
+TEST_CASE("Scope: a spawned function and its captures live as long as the task, and end before its failure") {
+  Sim sim;
+  std::string log;
+  Scope scope(sim.reactor(), [&](Error error) { log += error == Errc::reset ? '!' : '?'; });
+  auto capture = std::make_shared<Grave>(log, 'c');
+  scope.spawn([capture]() -> Task<> { co_await buried(*capture->log, 'f', 1ms); });
+  scope.spawn([capture]() -> Task<> {
+    Grave frame(*capture->log, 'f');
+    co_await sleep(1ms);
+    co_await Error(Errc::reset, "on purpose");
+  });
+  capture.reset();
+  sim.settle();
+  CHECK(log.empty());
+  sim.advance(1ms);
+  CHECK(log == "ffc!");
+  CHECK(scope.empty());
+}
+
+TEST_CASE("Scope: a spawned function is not called before its turn, nor after it was cancelled") {
+  Sim sim;
+  Scope scope(sim.reactor());
+  int calls = 0;
+  auto counting = [&]() -> Task<> {
+    ++calls;
+    co_await sleep(1h);
+  };
+  scope.spawn(counting);
+  CHECK(calls == 0);
+  scope.cancel();
+  sim.settle();
+  CHECK(calls == 0);
+  scope.spawn(counting);
+  sim.settle();
+  CHECK(calls == 1);
+  scope.cancel();
+  CHECK(scope.empty());
+}
+
+#ifdef __cpp_exceptions
+TEST_CASE("Scope: a function that throws instead of returning its task fails like the task") {
+  Sim sim;
+  std::string told;
+  Scope scope(sim.reactor(), [&](Error error) { told = to_string(error); });
+  scope.spawn([]() -> Task<> { throw std::runtime_error("no task today"); });
+  CHECK(scope.size() == 1);
+  sim.settle();
+  CHECK(told == "exception: no task today");
+  CHECK(scope.empty());
+}
+#endif
