@@ -25,6 +25,7 @@ class Barrier {
   // The operation that `arrive_and_wait` returns. Movable until it is awaited.
   class [[nodiscard]] Arrival : public ListNode, public detail::OperationBase<Arrival, bool> {
    public:
+    static constexpr const char* waits_for = "barrier";
     explicit Arrival(Barrier& barrier) : barrier_(barrier) {}
     Arrival(Arrival&& other) noexcept : barrier_(other.barrier_) {}
     // A cancelled task has not arrived.

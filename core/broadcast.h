@@ -77,6 +77,7 @@ class Broadcast {
   class [[nodiscard]] Receive : public ListNode,
                                 public detail::OperationBase<Receive, std::optional<Message>> {
    public:
+    static constexpr const char* waits_for = "broadcast";
     explicit Receive(Receiver& receiver) : receiver_(receiver) {}
     Receive(Receive&& other) noexcept : receiver_(other.receiver_) {}
     bool await_ready() {

@@ -67,6 +67,7 @@ class CancelToken {
   // The operation that `wait` returns. Movable until it is awaited.
   class [[nodiscard]] Wait : public detail::OperationBase<Wait> {
    public:
+    static constexpr const char* waits_for = "cancellation";
     explicit Wait(std::shared_ptr<detail::CancelState> state) : state_(std::move(state)) {}
     Wait(Wait&& other) noexcept : state_(std::move(other.state_)) {}
     bool await_ready() const noexcept { return state_ && state_->cancelled(); }

@@ -48,6 +48,7 @@ class Channel {
   // The operation that `send` and `send_from` return. Movable until it is awaited.
   class [[nodiscard]] Send : public detail::FallibleOperation<Send> {
    public:
+    static constexpr const char* waits_for = "channel (send)";
     Send(Channel& channel, T value) : channel_(channel), own_(std::move(value)) {}
     Send(Channel& channel, T* from) : channel_(channel), from_(from) {}
     Send(Send&& other) noexcept
@@ -96,6 +97,7 @@ class Channel {
   // The operation that `receive` returns. Movable until it is awaited.
   class [[nodiscard]] Receive : public detail::FallibleOperation<Receive, std::optional<T>> {
    public:
+    static constexpr const char* waits_for = "channel (receive)";
     explicit Receive(Channel& channel) : channel_(channel) {}
     Receive(Receive&& other) noexcept
         : detail::FallibleOperation<Receive, std::optional<T>>(std::move(other)), channel_(other.channel_) {}

@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/core/task.h>
 
 namespace escapement {
@@ -67,6 +68,7 @@ class CountedChild final : public Runnable {
     return !child_.failed();
   }
   ChildTask<T>& child() { return child_; }
+  const ChildTask<T>& child() const { return child_; }
 
  private:
   void run() override {
@@ -78,6 +80,11 @@ class CountedChild final : public Runnable {
   ChildTask<T> child_;
   WaitForAll& wait_;
 };
+
+template <class T>
+void visit_children(const CountedChild<T>& child, TaskVisitor& visitor) {
+  child.child().visit(visitor);
+}
 
 // Starts the children in order, up to the first that fails at once. Returns false if one did.
 template <class T>
@@ -134,7 +141,7 @@ Task<std::tuple<detail::NonVoid<T>...>> all(Task<T>... tasks) {
       co_await Error(*std::move(failure));
     }
     if (std::apply([](auto&... child) { return (child.finished() && ...); }, children)) break;
-    co_await detail::suspend_until_ready;
+    co_await detail::until_one_is_ready(children);
   }
   co_return std::apply(
       [](auto&... child) { return std::tuple<detail::NonVoid<T>...>{detail::take_nonvoid(child)...}; },
@@ -158,7 +165,7 @@ Task<std::vector<T>> all(std::vector<Task<T>> tasks) {
   wait.left = tasks.size();
   std::deque<detail::CountedChild<T>> children;
   for (Task<T>& task : tasks) children.emplace_back(std::move(task), wait);
-  if (detail::start_all(children) && wait.left > 0) co_await detail::suspend_until_ready;
+  if (detail::start_all(children) && wait.left > 0) co_await detail::until_one_is_ready(children);
   std::optional<Error> failure = detail::cancel_if_one_failed(children);
   if (failure) co_await Error(*std::move(failure));
   std::vector<T> values;
@@ -173,7 +180,7 @@ inline Task<> all(std::vector<Task<>> tasks) {
   wait.left = tasks.size();
   std::deque<detail::CountedChild<void>> children;
   for (Task<>& task : tasks) children.emplace_back(std::move(task), wait);
-  if (detail::start_all(children) && wait.left > 0) co_await detail::suspend_until_ready;
+  if (detail::start_all(children) && wait.left > 0) co_await detail::until_one_is_ready(children);
   std::optional<Error> failure = detail::cancel_if_one_failed(children);
   if (failure) co_await Error(*std::move(failure));
 }
@@ -195,7 +202,7 @@ Task<T> race(std::vector<Task<T>> tasks) {
     if (winner != nullptr) break;
   }
   while (winner == nullptr) {
-    co_await detail::suspend_until_ready;
+    co_await detail::until_one_is_ready(children);
     for (detail::ChildTask<T>& child : children) {
       if (winner == nullptr && child.finished()) winner = &child;
     }
@@ -248,7 +255,7 @@ Task<std::variant<detail::NonVoid<T>...>> select(Task<T>... tasks) {
   for (;;) {
     outcome = detail::take_first<Outcome>(children, std::index_sequence_for<T...>());
     if (outcome) break;
-    co_await detail::suspend_until_ready;
+    co_await detail::until_one_is_ready(children);
   }
   std::apply([](auto&... child) { (child.cancel(), ...); }, children);
   co_return *std::move(outcome);

@@ -23,6 +23,7 @@ class Condition {
   // The operation that `wait` returns. Movable until it is awaited.
   class [[nodiscard]] Wait : public Mutex::Waiter, public detail::OperationBase<Wait> {
    public:
+    static constexpr const char* waits_for = "condition";
     Wait(Condition& condition, Mutex::Guard& guard) : Waiter(nullptr), condition_(condition), guard_(guard) {}
     Wait(Wait&& other) noexcept : Waiter(nullptr), condition_(other.condition_), guard_(other.guard_) {}
     // Passes on a notification to a task destroyed before it could run.

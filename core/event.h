@@ -18,6 +18,7 @@ class Event {
   // The operation that `wait` returns. Movable until it is awaited.
   class [[nodiscard]] Wait : public ListNode, public detail::OperationBase<Wait> {
    public:
+    static constexpr const char* waits_for = "event";
     explicit Wait(Event& event) : event_(event) {}
     Wait(Wait&& other) noexcept : event_(other.event_) {}
     bool await_ready() const noexcept { return event_.set_; }
@@ -87,6 +88,7 @@ class Semaphore {
   // The operation that `acquire` returns. Movable until it is awaited.
   class [[nodiscard]] Acquire : public ListNode, public detail::OperationBase<Acquire, Permit> {
    public:
+    static constexpr const char* waits_for = "semaphore";
     explicit Acquire(Semaphore& semaphore) : semaphore_(semaphore) {}
     Acquire(Acquire&& other) noexcept : semaphore_(other.semaphore_) {}
     // Passes on a permit that was granted to a task destroyed before it could run.

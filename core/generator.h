@@ -182,6 +182,7 @@ class GeneratorPromise final : public GeneratorBase {
 template <class T>
 class NextOperation : private GeneratorWaiter, public Awaiter<NextOperation<T>> {
  public:
+  static constexpr const char* waits_for = "generator";
   NextOperation(const NextOperation&) = delete;
 
   bool await_ready() const { return !generator_.frame_; }

@@ -36,6 +36,7 @@ class Guarded {
   // The operation that `lock` returns. Movable until it is awaited.
   class [[nodiscard]] Lock : public detail::OperationBase<Lock, Guard> {
    public:
+    static constexpr const char* waits_for = "mutex";
     explicit Lock(Guarded& from) : from_(from), lock_(from.mutex_) {}
     Lock(Lock&& other) noexcept = default;
     bool await_ready() noexcept { return lock_.await_ready(); }

@@ -89,6 +89,7 @@ class JoinSet {
   // The operation that `next` returns. Movable until it is awaited.
   class [[nodiscard]] Next : public ListNode, public detail::OperationBase<Next, std::optional<Result<T>>> {
    public:
+    static constexpr const char* waits_for = "join set";
     explicit Next(JoinSet& set) : set_(set) {}
     Next(Next&& other) noexcept : set_(other.set_) {}
     // Gives back an outcome that was given to a task destroyed before it could run.

@@ -126,8 +126,8 @@ class List {
    private:
     ListNode* at_ = nullptr;
   };
-  iterator begin() { return iterator(end_.next_); }
-  iterator end() { return iterator(&end_); }
+  iterator begin() const { return iterator(end_.next_); }
+  iterator end() const { return iterator(const_cast<ListNode*>(&end_)); }
 
  private:
   static ListNode* next_of(ListNode* node) { return node->next_; }

@@ -102,6 +102,7 @@ class Mutex {
   // The operation that `lock` returns. Movable until it is awaited.
   class [[nodiscard]] Lock : public Waiter, public detail::OperationBase<Lock, Guard> {
    public:
+    static constexpr const char* waits_for = "mutex";
     explicit Lock(Mutex& mutex) : Waiter(&mutex) {}
     Lock(Lock&& other) noexcept : Waiter(other.mutex_) {}
     bool await_ready() noexcept { return take_at_once(); }

@@ -34,6 +34,7 @@ class OneShot {
     // The operation that `unwanted` returns. Movable until it is awaited.
     class [[nodiscard]] Unwanted : public ListNode, public detail::OperationBase<Unwanted> {
      public:
+      static constexpr const char* waits_for = "one-shot";
       explicit Unwanted(Sender& sender) : sender_(sender) {}
       Unwanted(Unwanted&& other) noexcept : sender_(other.sender_) {}
       bool await_ready() const noexcept { return !sender_.wanted(); }
@@ -94,6 +95,7 @@ class OneShot {
   // The operation that `receive` returns. Movable until it is awaited.
   class [[nodiscard]] Receive : public detail::FallibleOperation<Receive, T> {
    public:
+    static constexpr const char* waits_for = "one-shot";
     explicit Receive(OneShot& from) : from_(from) {}
     Receive(Receive&& other) noexcept
         : detail::FallibleOperation<Receive, T>(std::move(other)), from_(other.from_) {}

@@ -40,6 +40,7 @@
 #include <utility>
 
 #include <escapement/core/detail/frame_pool.h>
+#include <escapement/core/detail/waiting.h>
 #include <escapement/core/error.h>
 #include <escapement/core/list.h>
 #include <escapement/core/random.h>
@@ -58,6 +59,7 @@ namespace detail {
 
 class Notice;
 struct RemoteEnd;
+class TaskTreeWalk;
 
 // Decides when to read the clock: after every `most` entries, and more often once that proved too late.
 class Looks {
@@ -343,6 +345,10 @@ class Reactor {
   void (*close_remote_)(detail::RemoteEnd&) = nullptr;  // set by remote, likewise
   Random random_{0};
   bool random_seeded_ = false;
+  template <bool>
+  friend class detail::TaskSource;
+  friend class detail::TaskTreeWalk;
+  [[no_unique_address]] detail::TaskSources<detail::task_tree> task_sources_;
 };
 
 namespace detail {

@@ -34,6 +34,12 @@ void Scope::remove(detail::SpawnedBase& spawned) {
   if (tasks_.empty()) idle_.pulse();
 }
 
+void Scope::visit_tasks(const void* scope, detail::TaskVisitor& visitor) {
+  for (const detail::ScopeMember& member : static_cast<const Scope*>(scope)->tasks_) {
+    static_cast<const detail::SpawnedBase&>(member).visit(visitor);
+  }
+}
+
 // Destroying a task may cancel the scope again, or destroy it.
 void Scope::cancel() {
   ListNode alive;

@@ -110,6 +110,8 @@ class Scope {
   std::size_t size_ = 0;
   std::optional<FirstFailure> first_failure_;
   Event idle_;
+  static void visit_tasks(const void* scope, detail::TaskVisitor& visitor);
+  [[no_unique_address]] detail::TaskSource<detail::task_tree> source_{reactor_, "scope", this, visit_tasks};
   List<ListNode> alive_;  // unlinked when the scope ends, for callers that may destroy it
 };
 
@@ -144,6 +146,7 @@ class SpawnedBase : public Runnable, private ScopeMember {
   virtual bool advance(Reactor& reactor, std::optional<Error>& failure) = 0;
   // Destroys the frame of the finished task. Returns its failure if no handle takes it.
   virtual std::optional<Error> settle(Reactor& reactor) = 0;
+  virtual void visit(TaskVisitor&) const {}
 
   Scope& scope_;
 };
@@ -164,6 +167,9 @@ class SpawnedTask : public SpawnedBase {
   std::optional<Error> call_make();
   bool advance(Reactor& reactor, std::optional<Error>& failure) final;
   std::optional<Error> settle(Reactor& reactor) final;
+  void visit(TaskVisitor& visitor) const override {
+    if (task_) visitor.visit(task_.promise());
+  }
 
   Task<> task_;
 };
@@ -239,6 +245,7 @@ class Spawned final : public SpawnedBase {
     if (result) return std::nullopt;
     return std::move(result).error();
   }
+  void visit(TaskVisitor& visitor) const override { task_.visit(visitor); }
   void leave_handle() {
     if (outcome_) outcome_->running = nullptr;
   }

@@ -7,7 +7,7 @@
 
 namespace escapement::detail {
 
-void PromiseBase::fail(Error error) {
+void PromiseBase::fail(Error error, BuiltWithTaskTree<task_tree>) {
   ESC_CHECK(error.state_ != nullptr, "a task was to fail with an Error that was moved from");
   PromiseBase* failing = this;
   for (;;) {

@@ -84,7 +84,14 @@ class PromiseBase : public Runnable {
   }
 
   // Fails this suspended task, and every task that awaits it without `.result()`.
-  void fail(Error error);
+  void fail(Error error, BuiltWithTaskTree<task_tree> = {});
+
+  // Called when `awaiter` has suspended this task at `place`.
+  using Place = WaitRecord<task_tree>::Place;
+  template <class A>
+  void begin_wait(const A& awaiter, Place place) {
+    waiting_.begin(awaiter, place, *reactor_);
+  }
 
   // Sets what to wake when the task finishes later. With `propagate`, `continuation` is a PromiseBase, which
   // fails if this task does.
@@ -118,6 +125,7 @@ class PromiseBase : public Runnable {
   // Resumes the frame, which must not be destroyed inside this call (check_destroyable).
   void resume(std::coroutine_handle<> frame) {
     next_ |= running_flag;
+    waiting_.end();
     frame.resume();
     next_ &= ~running_flag;
   }
@@ -142,6 +150,9 @@ class PromiseBase : public Runnable {
   static constexpr std::uintptr_t propagate_flag = 1, finished_flag = 2, running_flag = 4, all_flags = 7;
   static_assert(alignof(Runnable) > all_flags);
 
+  friend class TaskTreeWalk;
+
+  [[no_unique_address]] WaitRecord<task_tree> waiting_;
   Reactor* reactor_ = nullptr;
   std::uintptr_t next_ = 0;  // the continuation's address, or 0, and the flags
 };
@@ -235,13 +246,25 @@ class Promise<void> final : public PromiseBase {
 };
 
 // The base of everything that is awaited: `A` defines suspension as a function of one task, `bool
-// suspend(PromiseBase&)`, which returns false if there is nothing to wait for after all.
+// suspend(PromiseBase&)`, which returns false if there is nothing to wait for after all. `A::waits_for`, a
+// name such as "timer", and `awaited_task()` are for the task tree.
 template <class A>
 class Awaiter {
  public:
+  // `place` is that of the co_await: the compiler makes the call there.
   template <class P>
-  auto await_suspend(std::coroutine_handle<P> awaiting) {
-    return static_cast<A*>(this)->suspend(static_cast<PromiseBase&>(awaiting.promise()));
+  auto await_suspend(std::coroutine_handle<P> awaiting,
+                     PromiseBase::Place place = PromiseBase::Place::current()) {
+    A& awaiter = static_cast<A&>(*this);
+    PromiseBase& task = awaiting.promise();
+    if constexpr (std::is_void_v<decltype(awaiter.suspend(task))>) {
+      awaiter.suspend(task);
+      task.begin_wait(awaiter, place);
+    } else {
+      const bool suspended = awaiter.suspend(task);
+      if (suspended) task.begin_wait(awaiter, place);
+      return suspended;
+    }
   }
 };
 
@@ -273,6 +296,7 @@ class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
     parent.fail(child.take_error());
     return true;
   }
+  const PromiseBase* awaited_task() const { return task_ ? &task_.promise() : nullptr; }
 
  private:
   Task<T> task_;
@@ -411,12 +435,23 @@ struct ThisReactor {
 // The task that a combinator runs in, which its children and timers make ready.
 inline constexpr ThisTask this_task;
 // Suspends a combinator until something makes its task ready; it looks for the reason afterwards.
-inline constexpr std::suspend_always suspend_until_ready;
+class UntilReady : public Awaiter<UntilReady> {
+ public:
+  static constexpr const char* waits_for = "an event";
+  bool await_ready() const noexcept { return false; }
+  void suspend(PromiseBase&) const noexcept {}
+  void await_resume() const noexcept {}
+};
+struct SuspendUntilReady {
+  UntilReady operator co_await() const noexcept { return {}; }
+};
+inline constexpr SuspendUntilReady suspend_until_ready;
 
 // Yields a Result of an operation that cannot fail, for code that treats all operations alike.
 template <class O>
 class [[nodiscard]] OperationResult : public Awaiter<OperationResult<O>> {
  public:
+  static constexpr const char* waits_for = wait_name<O>.text;
   explicit OperationResult(O&& operation) : operation_(std::move(operation)) {}
   bool await_ready() { return operation_.await_ready(); }
   auto suspend(PromiseBase& task) { return operation_.suspend(task); }
@@ -457,6 +492,7 @@ class OperationBase : public Awaiter<O> {
 
 class [[nodiscard]] Yield : public OperationBase<Yield> {
  public:
+  static constexpr const char* waits_for = "its turn";
   void suspend(PromiseBase& task) { task.reactor().ready_later(task); }
   void await_resume() noexcept {}
 };
@@ -498,6 +534,9 @@ class ChildTask {
     if (!task_.promise().start(reactor)) task_.promise().set_continuation(on_finish, false);
   }
   bool started() const { return task_.promise().started(); }
+  void visit(TaskVisitor& visitor) const {
+    if (task_) visitor.visit(task_.promise());
+  }
   bool finished() const { return task_.promise().finished(); }
   bool failed() const { return finished() && task_.promise().failed(); }
   // Returns the outcome of the finished task, whose frame is gone by then.
@@ -526,6 +565,10 @@ template <class T>
 Result<T> Reactor::run(Task<T> task) {
   RunLoop loop(*this);
   detail::ChildTask<T> started(std::move(task));
+  const detail::TaskSource<detail::task_tree> source(
+      *this, "run", &started, [](const void* owner, detail::TaskVisitor& visitor) {
+        static_cast<const detail::ChildTask<T>*>(owner)->visit(visitor);
+      });
   started.start(*this, loop);
   if (started.finished()) return started.take();
   if (std::optional<Error> failure = loop.turns()) {

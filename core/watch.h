@@ -32,6 +32,7 @@ class Watch {
   // The operation that `changed` returns. Movable until it is awaited.
   class [[nodiscard]] Changed : public detail::OperationBase<Changed, std::uint64_t> {
    public:
+    static constexpr const char* waits_for = "watch";
     Changed(Watch& watch, std::uint64_t seen) : watch_(watch), seen_(seen), wait_(watch.event_.wait()) {}
     Changed(Changed&&) noexcept = default;
     bool await_ready() const noexcept { return watch_.version_ != seen_; }

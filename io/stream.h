@@ -184,6 +184,7 @@ Task<std::unique_ptr<Stream>> connection_within(Duration limit, Instant began, s
 // what only that can report: the end, failures, and everything if the stream has no `watch`.
 class ReadOperation : private Runnable, public Awaiter<ReadOperation> {
  public:
+  static constexpr const char* waits_for = "stream (read)";
   ReadOperation(const ReadOperation&) = delete;
 
   bool await_ready() {
@@ -234,6 +235,7 @@ class ReadOperation : private Runnable, public Awaiter<ReadOperation> {
 // A write that may be awaited. Leaves to `write_task` the bytes that are not taken at once.
 class WriteOperation : public Awaiter<WriteOperation> {
  public:
+  static constexpr const char* waits_for = "stream (write)";
   WriteOperation(const WriteOperation&) = delete;
 
   bool await_ready() {

@@ -14,6 +14,7 @@ namespace escapement {
 // Movable until it is awaited.
 class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
  public:
+  static constexpr const char* waits_for = "timer";
   // A length to sleep.
   struct For {
     Duration length;  // from when it is awaited

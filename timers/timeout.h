@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/core/task.h>
 #include <escapement/timers/entry.h>
 
@@ -38,7 +39,7 @@ Task<T> within(Duration limit, LimitName name, Task<T> task, Instant began = Ins
     const bool limited = deadline != Instant::never();
     TimerEntry timer;
     if (limited) timer.arm(reactor.timers(), deadline, self);
-    while (!operation.finished() && timer.armed() == limited) co_await suspend_until_ready;
+    while (!operation.finished() && timer.armed() == limited) co_await until_one_is_ready(operation);
   }
   if (!operation.finished()) {
     operation.cancel();

@@ -14,6 +14,7 @@ namespace escapement::detail {
 template <class O>
 class [[nodiscard]] FallibleResult : public Awaiter<FallibleResult<O>> {
  public:
+  static constexpr const char* waits_for = wait_name<O>.text;
   explicit FallibleResult(O&& operation) : operation_(std::move(operation)) { operation_.keep_failure(); }
   bool await_ready() { return operation_.await_ready(); }
   bool suspend(PromiseBase& task) { return operation_.suspend(task); }

@@ -62,6 +62,9 @@ Task<> Server::serve(std::unique_ptr<Listener> listener) {
   PromiseBase& self = co_await this_task;
   // Cancelled or done: the connections that were accepted here go with it.
   const Defer closing([this, id] { close_all(id); });
+  const Served served{*this, id};
+  const escapement::detail::TaskSource<escapement::detail::task_tree> source(self.reactor(), "server",
+                                                                             &served, visit_tasks);
   std::unique_ptr<Stream> accepted;
   Task<> taking_backlog = accept_backlog(*listener, id, accepted);  // now: later there may be no memory
   co_await race(accept_all(*listener, id, accepted), shared_->stopping.wait());
@@ -82,6 +85,14 @@ Task<> Server::serve(std::unique_ptr<Listener> listener) {
   Close close(*this, id, self);
   self.reactor().ready(close);
   co_await suspend_until_ready;
+}
+
+// Visits the tasks of the connections that one call of `serve` has accepted.
+void Server::visit_tasks(const void* served, escapement::detail::TaskVisitor& visitor) {
+  const auto& [server, id] = *static_cast<const Served*>(served);
+  for (const detail::ServerMember& member : server.shared_->connections) {
+    if (member.serve_id == id) member.connection.visit_tasks(visitor);
+  }
 }
 
 // `stream` is the connection that was accepted and waits for its turn. It stays there when this is cancelled.

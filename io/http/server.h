@@ -156,6 +156,12 @@ class Server {
   std::function<void(const Refusal&)> on_refused;
 
  private:
+  // One call of `serve`, for the task tree.
+  struct Served {
+    const Server& server;
+    detail::ServeId id;
+  };
+  static void visit_tasks(const void* served, escapement::detail::TaskVisitor& visitor);
   class Close;
 
   Task<> accept_all(Listener& listener, detail::ServeId id, std::unique_ptr<Stream>& stream);

@@ -60,6 +60,7 @@ namespace detail {
 // again.
 class [[nodiscard]] FdReadiness : public Awaiter<FdReadiness> {
  public:
+  static constexpr const char* waits_for = "descriptor";
   // `place` is the watch's `readable` or `writable`.
   FdReadiness(FdWatch& watch, Runnable*& place) : watch_(watch), place_(place) {}
   FdReadiness(const FdReadiness&) = delete;

@@ -37,7 +37,7 @@ Result<std::unique_ptr<Loop>> Loop::make(LoopOptions options) {
   auto make = [&] {
     Result<std::unique_ptr<FdBackend>> backend = make_backend(options.backend, options.precision);
     if (backend) {
-      loop.reset(new Loop(*std::move(backend), std::move(options.tcp)));
+      loop.reset(new Loop(*std::move(backend), std::move(options.tcp), options.turn_max));
     } else {
       failure = std::move(backend).error();
     }
@@ -47,13 +47,19 @@ Result<std::unique_ptr<Loop>> Loop::make(LoopOptions options) {
   return loop;
 }
 
-Loop::Loop() : Loop(*make_backend("", Precision()), TcpOptions()) {}
+Loop::Loop() : Loop(*make_backend("", Precision()), TcpOptions(), std::nullopt) {}
 
-Loop::Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp)
+Loop::Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp, std::optional<Duration> turn_max)
     : backend_(std::move(backend)),
       wheel_(backend_->now()),
       reactor_(*backend_, wheel_),
-      network_(*backend_, reactor_, std::move(tcp)) {}
+      network_(*backend_, reactor_, std::move(tcp)) {
+  constexpr Duration for_debugging = ESC_WATCH_TURNS != 0 ? 250ms : Duration::max();  // from CMake
+  const Duration longest = turn_max.value_or(for_debugging);
+  if (longest == Duration::max()) return;
+  watchdog_.emplace(reactor_, longest);
+  reactor_.watch_turns(&*watchdog_);
+}
 
 Loop::~Loop() = default;
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <escapement/core/remote.h>
@@ -11,6 +12,7 @@
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/precision.h>
 #include <escapement/io/native/tcp.h>
+#include <escapement/io/native/watchdog.h>
 #include <escapement/timers/wheel.h>
 
 namespace escapement {
@@ -22,6 +24,9 @@ struct LoopOptions {
   // The precision of timers; the default costs nothing.
   Precision precision;
   TcpOptions tcp;
+  // Turns that take longer are reported on standard error, with the tasks that wait meanwhile (watchdog.h).
+  // Unset: 250 ms where the library was built for debugging, never elsewhere. Duration::max() never.
+  std::optional<Duration> turn_max;
 };
 
 // One thread's loop. A program may have several, each on its own thread.
@@ -67,10 +72,11 @@ class Loop {
   TcpNetwork& network() { return network_; }
 
  private:
-  Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp);
+  Loop(std::unique_ptr<FdBackend> backend, TcpOptions tcp, std::optional<Duration> turn_max);
 
   std::unique_ptr<FdBackend> backend_;
   TimerWheel wheel_;
+  std::optional<Watchdog> watchdog_;  // outlives the reactor
   Reactor reactor_;
   TcpNetwork network_;
 };

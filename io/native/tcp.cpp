@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <deque>
 
+#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/io/native/detail/socket.h>
 #include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/detail/tcp_options.h>
@@ -301,7 +302,7 @@ Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, const TcpOption
       continue;
     }
     if (attempts.empty()) co_return *std::move(failure);
-    co_await detail::suspend_until_ready;
+    co_await detail::until_one_is_ready(attempts);
   }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """esc-serve: its routes, its command line, its end."""
 import contextlib
+import json
 import signal
 import socket
 import subprocess
@@ -193,6 +194,39 @@ class Echo(unittest.TestCase):
         last = "Connection: close\r\n"
         said = self.serve.ask("".join(one.format(i, last if i == 3 else "") for i in range(4)).encode())
         self.assertEqual([part[-1:] for part in said.split(b"HTTP/1.1 200 OK")[1:]], [b"0", b"1", b"2", b"3"])
+
+
+class Tasks(unittest.TestCase):
+    """The task tree, of builds that have one; the others say so."""
+
+    def test_route(self):
+        with Serve("--tasks", "--threads", "2") as serve:
+            with serve.connect() as waiting:
+                waiting.sendall(b"GET /delay/60000 HTTP/1.1\r\nHost: h\r\n\r\n")
+                time.sleep(0.2)
+                _, fields, text = head_and_body(
+                    serve.ask(b"GET /tasks HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
+                self.assertIn("text/plain", fields["content-type"])
+                self.assertTrue(text.startswith(b"thread 0\n"), text)
+                self.assertIn(b"thread 1\n", text)
+                if b"no task tree" not in text:
+                    self.assertRegex(text, rb"timer +[\d.]+ m?s +routes.cpp:\d+")
+                _, fields, text = head_and_body(serve.ask(
+                    b"GET /tasks HTTP/1.1\r\nHost: h\r\nAccept: application/json\r\nConnection: close\r\n\r\n"))
+                self.assertEqual(fields["content-type"], "application/json")
+                self.assertEqual(len(json.loads(text)), 2)
+
+    def test_route_is_off_by_default(self):
+        with Serve() as serve:
+            status, _, _ = head_and_body(
+                serve.ask(b"GET /tasks HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
+            self.assertIn("404", status)
+
+    def test_signal(self):
+        with Serve() as serve:
+            serve.process.send_signal(signal.SIGUSR1)
+            self.assertEqual(serve.process.stderr.readline(), "thread 0\n")
+            self.assertIn(b"hello", serve.ask(b"GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"))
 
 
 class CommandLine(unittest.TestCase):

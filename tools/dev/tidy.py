@@ -36,6 +36,7 @@ INSTALLED = ROOT / "tools" / "cmake" / "installed_headers.txt"
 # The files that may contain preprocessor conditions, and why.
 MAY_CHOOSE = {
     "core/detail/check.h": "what the compiler offers",
+    "core/detail/waiting.h": "a compiler that no build system calls: no task tree",
     "core/task.cpp": "whether exceptions exist",
 }
 # The folders whose comments are in plain English.

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/core/task_tree.h>
 #include <escapement/io/native/activation.h>
 #include <escapement/io/native/loop_group.h>
 #include <escapement/io/native/signals.h>
@@ -91,7 +92,8 @@ class Program {
   Result<> add_site(const SiteOptions& options, std::unique_ptr<Listener> listener) {
     const std::size_t index = sites_.size();
     Loop& loop = threads_.loop(index);
-    Result<std::unique_ptr<Site>> site = Site::make(loop, options, [this] { return all_metrics(); });
+    Result<std::unique_ptr<Site>> site = Site::make(
+        loop, options, [this] { return all_metrics(); }, [this](bool json) { return all_tasks(json); });
     if (!site) return std::move(site).error();
     sites_.push_back(*std::move(site));
     listeners_.push_back(tls_.empty() ? std::move(listener) : tls_[index].wrap(std::move(listener)));
@@ -131,6 +133,11 @@ class Program {
         co_await reload();
         continue;
       }
+      if (number == SIGUSR1) {
+        std::string tasks = co_await all_tasks(false);
+        std::fputs(tasks.c_str(), stderr);
+        continue;
+      }
       shutdown(grace);
       grace = Duration();
     }
@@ -168,6 +175,25 @@ class Program {
     http::MetricsSample sum;
     for (const http::MetricsSample& sample : samples) sum.add(sample);
     co_return std::move(sum);
+  }
+
+  // The task trees of all threads, which each thread looks at itself.
+  Task<std::string> all_tasks(bool json) {
+    const std::function<std::string(std::size_t)> look = [this, json](std::size_t index) {
+      const std::vector<TaskNode> tree = task_tree(threads_.loop(index).reactor());
+      return json ? to_json(tree) : to_text(tree);
+    };
+    std::vector<std::string> trees = co_await gather<std::string>(threads_, look);
+    std::string all = json ? "[" : "";
+    for (std::size_t index = 0; index < trees.size(); ++index) {
+      if (json) {
+        all.append(index == 0 ? "" : ",").append(trees[index]);
+      } else {
+        all.append("thread ").append(std::to_string(index)).append("\n").append(trees[index]);
+      }
+    }
+    if (json) all += "]\n";
+    co_return std::move(all);
   }
 
   LoopGroup& threads_;
@@ -218,8 +244,9 @@ int run(const Options& options) {
   if (!tls) return fail(tls.error());
   const bool https = !tls->empty();
   FdBackend& backend = (*threads)->loop(0).backend();
-  Result<std::unique_ptr<Signals>> signals =
-      https ? Signals::make(backend, {SIGINT, SIGTERM, SIGHUP}) : Signals::make(backend, {SIGINT, SIGTERM});
+  Result<std::unique_ptr<Signals>> signals = https
+                                                 ? Signals::make(backend, {SIGINT, SIGTERM, SIGUSR1, SIGHUP})
+                                                 : Signals::make(backend, {SIGINT, SIGTERM, SIGUSR1});
   if (!signals) return fail(signals.error());
   std::unique_ptr<LineFile> log;
   SiteOptions site = options.site;
@@ -327,6 +354,9 @@ std::vector<const CLI::Option*> add_options(CLI::App& app, Options& options) {
       app.add_option("--root", site.root, "serve the files of this folder where no route matches");
   CLI::Option* metrics =
       app.add_flag("--metrics", site.metrics, "serve metrics in Prometheus's format at /metrics");
+  app.add_flag(
+      "--tasks", site.tasks,
+      "serve the tree of tasks at /tasks, as JSON if the request accepts that; SIGUSR1 prints it, too");
   CLI::Option* echo =
       app.add_flag("--echo", site.echo,
                    "respond to every well-formed request with 200 and its own body, or \"hello\"; no routes")

@@ -30,8 +30,20 @@ http::Service metrics_page(Site::AllMetrics all_metrics) {
   };
 }
 
-Result<http::Service> routes_for(const SiteOptions& options, Site::AllMetrics all_metrics) {
+http::Service tasks_page(Site::AllTasks all_tasks) {
+  return [all_tasks](http::Request request) -> Task<http::Response> {
+    const bool json = request.headers.get_or("accept", "").find("json") != std::string_view::npos;
+    std::string text = co_await all_tasks(json);
+    http::Response response(200, std::move(text));
+    response.headers.set("Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
+    co_return std::move(response);
+  };
+}
+
+Result<http::Service> routes_for(const SiteOptions& options, Site::AllMetrics all_metrics,
+                                 Site::AllTasks all_tasks) {
   std::vector<http::Route> more;
+  if (options.tasks) more.emplace_back("GET", "/tasks", tasks_page(std::move(all_tasks)));
   if (options.metrics) more.emplace_back("GET", "/metrics", metrics_page(std::move(all_metrics)));
   if (options.root.empty()) return serve_routes(std::move(more), serve_no_route);
   Result<http::StaticFiles> files = http::StaticFiles::make(options.root);
@@ -39,14 +51,15 @@ Result<http::Service> routes_for(const SiteOptions& options, Site::AllMetrics al
   return serve_routes(std::move(more), *std::move(files));
 }
 
-Result<http::Service> service_for(const SiteOptions& options, Site::AllMetrics all_metrics) {
+Result<http::Service> service_for(const SiteOptions& options, Site::AllMetrics all_metrics,
+                                  Site::AllTasks all_tasks) {
   if (!options.fixtures.empty()) {
     Result<std::vector<demo::Recording>> recordings = demo::load_recordings(options.fixtures);
     if (!recordings) return std::move(recordings).error();
     return demo::fixture_service(*std::move(recordings));
   }
   if (options.echo) return http::Service(serve_echo);
-  return routes_for(options, std::move(all_metrics));
+  return routes_for(options, std::move(all_metrics), std::move(all_tasks));
 }
 
 }  // namespace
@@ -64,9 +77,10 @@ http::AccessLog Site::access_log_of(const SiteOptions& options) {
   return log;
 }
 
-Result<std::unique_ptr<Site>> Site::make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics) {
+Result<std::unique_ptr<Site>> Site::make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics,
+                                         AllTasks all_tasks) {
   std::unique_ptr<Site> site(new Site(loop, options.turn_max));
-  Result<http::Service> made = service_for(options, std::move(all_metrics));
+  Result<http::Service> made = service_for(options, std::move(all_metrics), std::move(all_tasks));
   if (!made) return std::move(made).error();
   http::Service service = *std::move(made);
   if (options.gzip) service = http::layered(http::Compress{}, service);

@@ -20,6 +20,7 @@ struct SiteOptions {
   bool log = false;
   bool gzip = false;
   bool metrics = false;
+  bool tasks = false;
   std::string root;  // folder of static files; empty: none
   std::function<void(std::string_view)> access_log =
       {};  // receives lines, from several threads at once; empty: none
@@ -34,8 +35,12 @@ class Site {
  public:
   using AllMetrics = std::function<Task<http::MetricsSample>()>;
 
+  // Yields the task trees of all threads, as text or as JSON.
+  using AllTasks = std::function<Task<std::string>(bool json)>;
+
   // Makes the site for the thread of `loop`, which must outlive it. Errors: folders that cannot be read.
-  static Result<std::unique_ptr<Site>> make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics);
+  static Result<std::unique_ptr<Site>> make(Loop& loop, const SiteOptions& options, AllMetrics all_metrics,
+                                            AllTasks all_tasks);
   Site(const Site&) = delete;
   ~Site() { loop_.reactor().watch_turns(nullptr); }
 

@@ -66,6 +66,8 @@ class ServerConnection {
   // For a shutdown. True when no request is in flight and no byte of one has arrived. If bytes may have
   // arrived, looks at them in a turn of its own.
   virtual bool is_idle() = 0;
+  // Visits the tasks of the connection, and its handler, for the task tree.
+  virtual void visit_tasks(escapement::detail::TaskVisitor& visitor) const = 0;
 
  protected:
   // Enters the server's list and its counts.

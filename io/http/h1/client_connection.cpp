@@ -7,6 +7,7 @@
 
 #include <escapement/core/detail/defer.h>
 #include <escapement/core/detail/number.h>
+#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/core/event.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
@@ -15,7 +16,6 @@ namespace escapement::http::detail {
 
 using escapement::detail::ChildTask;
 using escapement::detail::PromiseBase;
-using escapement::detail::suspend_until_ready;
 using escapement::detail::this_task;
 using escapement::detail::timeout_error;
 
@@ -168,7 +168,7 @@ Task<ResponseHead> Http1ClientConnection::Exchange::call(OutgoingRequest& outgoi
       }
       limit.arm(reactor.timers(), since + length, self);
     }
-    co_await suspend_until_ready;
+    co_await escapement::detail::until_one_is_ready(reading);
   }
   Result<MessageHead> head = reading.take();
   if (!head && sending_failed_ && head.error() == Errc::reset) co_return *std::move(sending_failed_);

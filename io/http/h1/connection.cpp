@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <escapement/core/detail/defer.h>
+#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
@@ -176,7 +177,7 @@ Task<Parser::Event> Http1Connection::next_event_in_time() {
       since = now;
       timer.arm(reactor.timers(), since + stall_timeout_, self);
     }
-    co_await suspend_until_ready;
+    co_await escapement::detail::until_one_is_ready(next);
   }
   Result<Parser::Event> event = next.take();
   co_return std::move(event);

@@ -142,6 +142,12 @@ void Http1ServerConnection::finish() {
   closing_ = true;
 }
 
+void Http1ServerConnection::visit_tasks(escapement::detail::TaskVisitor& visitor) const {
+  if (task_) task_->visit(visitor);
+  if (active_ != nullptr && active_->exchange && active_->exchange->handler)
+    active_->exchange->handler->visit(visitor);
+}
+
 bool Http1ServerConnection::is_idle() {
   if (state_ != State::idle || closing_) return false;
   if (!stream().readable_or_closed()) return true;

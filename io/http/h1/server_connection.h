@@ -90,6 +90,7 @@ class Http1ServerConnection final : public ServerConnection,
 
   void close() override;
   bool is_idle() override;
+  void visit_tasks(escapement::detail::TaskVisitor& visitor) const override;
 
  private:
   enum class State : std::uint8_t {

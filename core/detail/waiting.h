@@ -1,0 +1,153 @@
+// The record of what a task waits for, and where, which task_tree.h shows.
+//
+// It exists in builds with the CMake option ESC_TASK_TREE, which defines the macro for the library and for
+// everything that links it. Otherwise the classes here are empty and cost nothing.
+
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <source_location>
+
+#include <escapement/core/list.h>
+#include <escapement/core/time.h>
+
+#ifndef ESC_TASK_TREE
+#define ESC_TASK_TREE 0
+#endif
+
+namespace escapement {
+
+class Reactor;
+
+namespace detail {
+
+class PromiseBase;
+
+inline constexpr bool task_tree = ESC_TASK_TREE;
+
+// A parameter of PromiseBase::fail, which every coroutine refers to: a program and a library that were built
+// with different choices have different tasks, and do not link.
+template <bool>
+struct BuiltWithTaskTree {};
+
+// Visits the tasks that something waits for, or owns.
+class TaskVisitor {
+ public:
+  virtual void visit(const PromiseBase& task) = 0;
+
+ protected:
+  ~TaskVisitor() = default;
+};
+
+// The base of an awaiter that waits for several tasks.
+struct alignas(8) TaskGroup {
+  void (*visit)(const TaskGroup&, TaskVisitor&);
+};
+
+// The name of a kind of wait: "timer", "event", "stream".
+struct alignas(8) WaitName {
+  const char* text;
+};
+template <class A>
+constexpr WaitName wait_name_of() {
+  if constexpr (requires { A::waits_for; }) {
+    return {A::waits_for};
+  } else {
+    return {"an operation"};
+  }
+}
+template <class A>
+inline constexpr WaitName wait_name = wait_name_of<A>();
+
+template <bool>
+class WaitRecord;
+
+template <>
+class WaitRecord<false> {
+ public:
+  struct Place {
+    static constexpr Place current() { return {}; }
+  };
+  template <class A>
+  void begin(const A&, Place, const Reactor&) {}
+  void end() {}
+};
+
+// 24 bytes in a task. `begin` is four stores, when a task has been suspended; `end` one, when it resumes.
+template <>
+class WaitRecord<true> {
+ public:
+  using Place = std::source_location;
+
+  template <class A, class R>
+  void begin(const A& awaiter, Place place, const R& reactor) {
+    since_ = reactor.now();
+    place_ = place;
+    if constexpr (requires { awaiter.awaited_task(); }) {
+      what_ = reinterpret_cast<std::uintptr_t>(awaiter.awaited_task()) | one_task;
+    } else if constexpr (std::derived_from<A, TaskGroup>) {
+      what_ = reinterpret_cast<std::uintptr_t>(static_cast<const TaskGroup*>(&awaiter)) | many_tasks;
+    } else {
+      what_ = reinterpret_cast<std::uintptr_t>(&wait_name<A>);
+    }
+  }
+  // Called when the awaiter is about to go.
+  void end() { what_ = 0; }
+
+  // Null unless the task waits for something else than tasks.
+  const WaitName* name() const {
+    return (what_ & kinds) != 0 ? nullptr : reinterpret_cast<const WaitName*>(what_);
+  }
+  void visit_tasks(TaskVisitor& visitor) const;
+  bool waits() const { return what_ != 0; }
+  const Place& place() const { return place_; }
+  Instant since() const { return since_; }
+
+ private:
+  static constexpr std::uintptr_t one_task = 1, many_tasks = 2, kinds = 3;
+
+  std::uintptr_t what_ =
+      0;  // the address of a WaitName, of a PromiseBase | one_task, or a TaskGroup | many_tasks
+  Place place_;
+  Instant since_;
+};
+
+// An owner of tasks that nobody awaits, in its reactor's list: a Scope, a server, `Reactor::run`.
+template <bool>
+class TaskSource;
+
+template <>
+class TaskSource<false> {
+ public:
+  using Visit = void (*)(const void*, TaskVisitor&);
+  TaskSource(Reactor&, const char*, const void*, Visit) {}
+};
+
+template <>
+class TaskSource<true> : public ListNode {
+ public:
+  using Visit = void (*)(const void*, TaskVisitor&);
+  // Calls `tasks(owner, visitor)` to visit the tasks.
+  TaskSource(Reactor& reactor, const char* name, const void* owner, Visit tasks);
+
+  const char* name() const { return name_; }
+  void visit(TaskVisitor& visitor) const { visit_(owner_, visitor); }
+
+ private:
+  const char* name_;
+  const void* owner_;
+  Visit visit_;
+};
+
+// A reactor's list of them.
+template <bool>
+struct TaskSources {};
+template <>
+struct TaskSources<true> {
+  List<TaskSource<true>> list;
+};
+
+}  // namespace detail
+
+}  // namespace escapement
