@@ -27,12 +27,14 @@ namespace escapement {
 // True if the library was built with the task tree.
 inline constexpr bool task_tree_built = detail::task_tree;
 
+// One task, or an owner of tasks: a scope, a server, Reactor::run.
 struct TaskNode {
   std::string name;       // of the function, without its parameters; or of an owner of tasks: "scope"
   std::string waits_for;  // "timer", "event", "tasks"; "running", "ready"; "" for an owner
-  Duration waiting;  // how long it has waited, from the turn in which it began; zero where it does not wait
-  std::string file;  // of the co_await, without its folders; empty where it does not wait
-  unsigned line = 0;
+  Duration waiting;   // how long it has waited, from the turn in which it began; zero where it does not wait
+  std::string file;   // of the co_await, without its folders; empty where it does not wait
+  unsigned line = 0;  // of that file
+  // The task that it awaits, the children of a combinator, or the tasks of the owner.
   std::vector<TaskNode> tasks;
 };
 

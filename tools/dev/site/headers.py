@@ -10,7 +10,7 @@ from tokens import tokens_of
 
 INTERNAL = {"detail"}
 # Members whose meaning the language gives: what co_await calls, and the types of an iterator.
-PLUMBING = {"await_ready", "await_suspend", "await_resume", "suspend", "promise_type", "Value", "iterator_category",
+PLUMBING = {"waits_for", "await_ready", "await_suspend", "await_resume", "suspend", "promise_type", "Value", "iterator_category",
             "value_type", "difference_type", "pointer", "reference", "begin", "end"}
 CLASS_WORDS = {"class", "struct", "union"}
 
