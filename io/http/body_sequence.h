@@ -70,6 +70,10 @@ Body streamed_body(S&& sequence, std::optional<std::uint64_t> length = std::null
   return Body(std::make_unique<detail::SequenceSource<S>>(std::forward<S>(sequence), length));
 }
 
+template <class S>
+  requires requires(S& sequence) { sequence.next(); }
+Body::Body(S&& sequence) : Body(streamed_body(std::forward<S>(sequence))) {}
+
 // The sequence of a body's pieces, as they arrive. Their borders mean nothing. Fails as Body::read: a body
 // that breaks off fails, it does not end.
 class BodyChunks {

@@ -273,6 +273,11 @@ class Body {
   Body(std::string_view bytes) : content_(bytes.empty() ? nullptr : new Content(bytes)) {}
   Body(const char* bytes) : Body(std::string_view(bytes)) {}
   explicit Body(std::unique_ptr<BodySource> source) : content_(new Content(std::move(source))) {}
+  // Makes a body of an async sequence, such as a Generator<std::string>: the same as streamed_body. Include
+  // body_sequence.h, which defines it.
+  template <class S>
+    requires requires(S& sequence) { sequence.next(); }
+  explicit Body(S&& sequence);
 
   // True for bytes in memory (or nothing): sending it twice sends the same. A stream cannot be replayed.
   bool replayable() const { return !content_ || !content_->source; }

@@ -82,6 +82,16 @@ TEST_CASE("streamed_body: a response and a request whose bytes a generator makes
         "got abc!");
 }
 
+TEST_CASE("Body: of a generator, kept or not") {
+  Sim sim;
+  http::Body kept(pieces({"a", "bc"}));
+  CHECK(*sim.run(kept.text(100)) == "abc");
+  CHECK_FALSE(kept.replayable());
+  Generator<std::string> ours = pieces({"d", "ef"});
+  http::Body borrowed(ours);
+  CHECK(*sim.run(borrowed.text(100)) == "def");
+}
+
 TEST_CASE("streamed_body: without a length it is chunked, with one it is not") {
   const bool known = GENERATE(false, true);
   World world([known](http::Request) -> Task<http::Response> {

@@ -10,8 +10,8 @@ from tokens import tokens_of
 
 INTERNAL = {"detail"}
 # Members whose meaning the language gives: what co_await calls, and the types of an iterator.
-PLUMBING = {"waits_for", "await_ready", "await_suspend", "await_resume", "suspend", "promise_type", "Value", "iterator_category",
-            "value_type", "difference_type", "pointer", "reference", "begin", "end"}
+PLUMBING = {"waits_for", "await_ready", "await_suspend", "await_resume", "suspend", "promise_type", "Value",
+            "iterator_category", "value_type", "difference_type", "pointer", "reference", "begin", "end"}
 CLASS_WORDS = {"class", "struct", "union"}
 
 
@@ -433,7 +433,7 @@ class Reader:
         brace = next((i for i in range(plain, end) if self.tokens[i].text == "{"), None)
         if brace is not None and (equals is None or brace < equals):
             names = [token for token in self.tokens[plain:brace] if token.kind == "name"]
-        return make("variable", names[-1].text) if names else []
+        return make("variable", names[-1].text, implicit=names[-1].text in PLUMBING) if names else []
 
     def plain_start(self, start):
         """Where the declaration begins behind its template head and attributes."""
