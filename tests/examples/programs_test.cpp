@@ -142,7 +142,7 @@ namespace {
 struct Chat {
   Chat() {
     for (const char* host : {"chat", "user"}) sim.network().add_host(host);
-    std::unique_ptr<Listener> listener = *sim.run(sim.network().listen("chat:7"));
+    std::unique_ptr<Listener> listener = *sim.network().listen("chat:7");
     scope.spawn(serve_lines(std::move(listener)));
   }
   std::unique_ptr<Stream> join() {
