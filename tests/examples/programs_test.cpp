@@ -96,14 +96,15 @@ TEST_CASE("program: streaming_proxy passes a body on while it comes") {
   scope.spawn(up.listen(sim.network(), "up:80"));
   scope.spawn(proxy.listen(sim.network(), "proxy:80"));
   Duration first_piece;
-  const Result<std::string> text = sim.run([&]() -> Task<std::string> {
+  const auto fetch = [&]() -> Task<std::string> {
     http::Client client(sim.network());
     http::Response response = co_await client(http::get("http://proxy/"));
     std::string all = co_await response.body.read();
     first_piece = sim.elapsed();
     std::string rest = co_await response.body.text(1 * MiB);
     co_return all + rest;
-  }());
+  };
+  const Result<std::string> text = sim.run(fetch());
   CHECK(*text == pieces(5));
   CHECK(first_piece < Duration(2s));
   CHECK(sim.elapsed() >= Duration(5s));
@@ -151,7 +152,8 @@ struct Chat {
     return stream;
   }
   void say(Stream& stream, std::string text) {
-    REQUIRE(sim.run([&]() -> Task<> { co_await stream.write(as_bytes(text)); }()));
+    const auto write = [&]() -> Task<> { co_await stream.write(as_bytes(text)); };
+    REQUIRE(sim.run(write()));
     sim.advance(1ms);
   }
   // Returns what has come; "." at its end if the connection has ended.

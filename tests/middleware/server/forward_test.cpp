@@ -96,13 +96,14 @@ TEST_CASE("forward: through a server and a client, the body streams and the clie
   Scope scope(sim.reactor());
   scope.spawn(upstream.listen(sim.network(), "up:80"));
   scope.spawn(proxy.listen(sim.network(), "proxy:80"));
-  const Result<std::string> text = sim.run([&]() -> Task<std::string> {
+  const auto post = [&]() -> Task<std::string> {
     Client user(sim.network());
     Request request("POST", *Url::parse("http://proxy/"), {}, Body(std::string(300'000, 'x')));
     Response response = co_await user(std::move(request));
     CHECK_FALSE(response.headers.has("X-Secret"));
     co_return co_await response.body.text(1 * KiB);
-  }());
+  };
+  const Result<std::string> text = sim.run(post());
   REQUIRE(text);
   CHECK(text->ends_with(" 300000"));
   CHECK_FALSE(text->starts_with("none"));
