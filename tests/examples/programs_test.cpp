@@ -33,6 +33,7 @@ struct ProxyWorld {
     scope.spawn(first.listen(sim.network(), "first:80"));
     scope.spawn(second.listen(sim.network(), "second:80"));
     scope.spawn(proxy.listen(sim.network(), "proxy:80"));
+    sim.settle();
   }
   std::string get() { return *sim.run(ask(sim.network(), "GET", "")); }
 
@@ -95,6 +96,7 @@ TEST_CASE("program: streaming_proxy passes a body on while it comes") {
   Scope scope(sim.reactor(), nullptr);
   scope.spawn(up.listen(sim.network(), "up:80"));
   scope.spawn(proxy.listen(sim.network(), "proxy:80"));
+  sim.settle();
   Duration first_piece;
   const auto fetch = [&]() -> Task<std::string> {
     http::Client client(sim.network());
@@ -110,6 +112,20 @@ TEST_CASE("program: streaming_proxy passes a body on while it comes") {
   CHECK(sim.elapsed() >= Duration(5s));
 }
 
+namespace {
+
+class Counted {
+ public:
+  explicit Counted(int& count) : count_(count) { ++count_; }
+  Counted(const Counted&) = delete;
+  ~Counted() { --count_; }
+
+ private:
+  int& count_;
+};
+
+}  // namespace
+
 TEST_CASE("program: crawler stays within its limits") {
   Sim sim;
   for (const char* host : {"site", "user"}) sim.network().add_host(host);
@@ -117,10 +133,10 @@ TEST_CASE("program: crawler stays within its limits") {
   int most = 0;
   // Page n links to 2n and 2n + 1, to itself and to another site; page 7 never comes, page 9 is too large.
   http::Server site([&](http::Request request) -> Task<http::Response> {
-    most = std::max(most, ++running);
+    const Counted counted(running);  // also while a call is cancelled
+    most = std::max(most, running);
     const int number = std::atoi(request.url.path().c_str() + 1);
     co_await sleep(number == 7 ? Duration(1h) : Duration(100ms));
-    --running;
     if (number == 9) co_return http::Response(200, std::string(300'000, 'x'));
     const auto link = [](int to) { return "<a href=\"/" + std::to_string(to) + "\">"; };
     co_return http::Response(200, link(2 * number) + link(2 * number + 1) + link(number) +
@@ -128,6 +144,7 @@ TEST_CASE("program: crawler stays within its limits") {
   });
   Scope scope(sim.reactor(), nullptr);
   scope.spawn(site.listen(sim.network(), "site:80"));
+  sim.settle();
   const Result<CrawlResult> result = sim.run(crawl(sim.network(), "http://site/1"));
   REQUIRE(result);
   CHECK(result->pages.size() + result->failures.size() == 200);
@@ -145,6 +162,7 @@ struct Chat {
     for (const char* host : {"chat", "user"}) sim.network().add_host(host);
     std::unique_ptr<Listener> listener = *sim.network().listen("chat:7");
     scope.spawn(serve_lines(std::move(listener)));
+    sim.settle();
   }
   std::unique_ptr<Stream> join() {
     std::unique_ptr<Stream> stream = *sim.run(sim.network().connect("chat", 7));

@@ -81,8 +81,7 @@ TEST_CASE("forward: through a server and a client, the body streams and the clie
     std::string body = co_await request.body.text(1 * MiB);
     Response response(200, std::string(request.headers.get_or("X-Forwarded-For", "none")) + " " +
                                std::to_string(body.size()));
-    response.headers.set("Connection", "X-Secret");
-    response.headers.set("X-Secret", "1");
+    response.headers.set("Proxy-Connection", "keep-alive");
     co_return std::move(response);
   });
   const Service client = Client(sim.network());
@@ -96,11 +95,12 @@ TEST_CASE("forward: through a server and a client, the body streams and the clie
   Scope scope(sim.reactor());
   scope.spawn(upstream.listen(sim.network(), "up:80"));
   scope.spawn(proxy.listen(sim.network(), "proxy:80"));
+  sim.settle();
   const auto post = [&]() -> Task<std::string> {
     Client user(sim.network());
     Request request("POST", *Url::parse("http://proxy/"), {}, Body(std::string(300'000, 'x')));
     Response response = co_await user(std::move(request));
-    CHECK_FALSE(response.headers.has("X-Secret"));
+    CHECK_FALSE(response.headers.has("Proxy-Connection"));
     co_return co_await response.body.text(1 * KiB);
   };
   const Result<std::string> text = sim.run(post());
