@@ -26,7 +26,6 @@ foreach(header ${esc_headers})
   install(FILES ${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/escapement/${folder})
 endforeach()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS tools/cmake/installed_headers.txt)
-install(TARGETS escapement EXPORT escapement-all)
 if(wasm AND with_io)
   install(TARGETS escapement_wasm_output EXPORT escapement-wasm_glue)
 endif()
@@ -67,7 +66,6 @@ foreach(module ${installed_components})
   string(APPEND esc_load "if(\"${module}\" IN_LIST esc_wanted)\n  ${again}\nendif()\n")
   install(EXPORT escapement-${module} NAMESPACE escapement:: DESTINATION ${package_dir})
 endforeach()
-install(EXPORT escapement-all NAMESPACE escapement:: DESTINATION ${package_dir})
 configure_package_config_file(tools/cmake/escapementConfig.cmake.in ${PROJECT_BINARY_DIR}/escapementConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/escapementConfigVersion.cmake COMPATIBILITY SameMinorVersion)
@@ -121,6 +119,7 @@ esc_pc(escapement "Reactor, timers and HTTP for C++20 coroutines (compile with -
 
 # --- CPS: https://cps-org.github.io/cps ---------------------------------------------------------------------------
 if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3)
+  install(TARGETS escapement EXPORT escapement-all)
   install(PACKAGE_INFO escapement EXPORT escapement-all VERSION ${PROJECT_VERSION})
   foreach(module ${installed_components})
     install(PACKAGE_INFO escapement EXPORT escapement-${module} APPENDIX ${module})

@@ -21,6 +21,7 @@ int main() {
   sim.network().add_host("server");
   Scope scope(sim.reactor());
   scope.spawn(server.listen(sim.network(), "server:80"));
+  sim.settle();  // it listens
 
   const Result<std::string> text = sim.run(fetch(sim.network(), "http://server/"));
   EXPECT(text && *text == "third time lucky");
