@@ -97,9 +97,13 @@ class Activation(unittest.TestCase):
 
 class ProxyProtocol(unittest.TestCase):
     def ask(self, serve, header):
-        with serve.connect() as wire:
-            wire.sendall(header + REQUEST)
-            return read_all(wire)
+        """Returns the response; nothing where the server resets the connection, at once or later."""
+        try:
+            with serve.connect() as wire:
+                wire.sendall(header + REQUEST)
+                return read_all(wire)
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
 
     def test_the_client_is_in_the_log(self):
         line = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
