@@ -20,7 +20,7 @@ function(esc_package_test how)
                    --build-and-test ${CMAKE_CURRENT_SOURCE_DIR}/package ${place}/${how}
                    --build-generator ${CMAKE_GENERATOR} --build-options ${compilers} ${ARGN}
                    --test-command consumer)
-  set_tests_properties("package: ${how}" PROPERTIES LABELS package TIMEOUT 300)
+  set_tests_properties("package: ${how}" PROPERTIES LABELS package TIMEOUT 900)
 endfunction()
 
 esc_package_test(add_subdirectory -DESCAPEMENT_SOURCE=${PROJECT_SOURCE_DIR} -DESC_DEPS=${ESC_DEPS} -DESC_PRECOMPILE=ON
