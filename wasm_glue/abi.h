@@ -7,6 +7,12 @@
 // fresh turn of the host's loop. JS calls esc_step after every export that may have made a task ready. The
 // first argument of every export is the context that the call is for.
 //
+// A binding (KV, R2, a Durable Object) adds imports of its own, from a wasm module name of its own that
+// begins with "escapement_". They may begin operations, under numbers that the module chooses
+// (host_operation.h), and JS reports their outcome by esc_host_done. `worker` and `run` are given the
+// bindings' JS:
+// `{ bindings: [kv] }`.
+//
 // A head is text lines: for a request "METHOD\nURL\nName: value\n...", for a response "STATUS\nName:
 // value\n...". Field values have no line ends. Heads are bytes, as on the wire.
 
@@ -67,7 +73,8 @@ void esc_host_fetch(int id, const char* head, std::size_t head_length, const cha
                     std::size_t body_length);
 // Asks for the next bytes of its response. Reported by esc_fetch_bytes or esc_fetch_failed.
 ESC_IMPORT(fetch_read) void esc_host_fetch_read(int id);
-// Aborts the fetch, or forgets it if it has ended. Nothing about it is reported afterwards.
+// Aborts the fetch, or the operation of a binding, or forgets it if it has ended. Nothing about it is
+// reported afterwards.
 ESC_IMPORT(fetch_drop) void esc_host_fetch_drop(int id);
 
 // --- Imports: a request that a Worker answers ------------------------------------------------------------
@@ -107,6 +114,8 @@ ESC_IMPORT(response_end) void esc_host_response_end(const char* text, std::size_
 //   esc_fetch_head(context, id, pointer, length)
 //   esc_fetch_bytes(context, id, pointer, length)    length 0: the end
 //   esc_fetch_failed(context, id, kind, pointer, length)    kind: a FetchFailure; the text says more, 0: none
+//   esc_host_done(context, id, status, pointer, length)     a binding's operation; status < 0: it failed, and
+//                                                    the text is "kind: sentence"; 0: no memory for its bytes
 //   esc_request(context, has_body, pointer, length)  a request for the Worker's service
 //   esc_request_bytes(context, pointer, length)      length 0: the end
 //   esc_request_failed(context, pointer, length)     0: no memory for its bytes

@@ -27,6 +27,13 @@ export interface Failure extends Error {
   code: ErrorCode;
 }
 
+/** What the C++ half of a binding calls: see host_operation.mjs. */
+export interface Binding {
+  /** The name of its wasm module: "escapement_kv". */
+  module: string;
+  imports: Record<string, (this: any, ...args: number[]) => number | void>;
+}
+
 /** What a host offers; for tests and unusual hosts. Whatever is left out is the global one. */
 export interface Options {
   /** Monotonic milliseconds; may stand still while code runs. */
@@ -35,6 +42,8 @@ export interface Options {
   /** Is given what `setTimeout` returned. */
   clearTimeout?: (timer: any) => void;
   fetch?: (url: string, init: any) => Promise<any>;
+  /** The JavaScript of the bindings that the module uses: the same at every call for a module. */
+  bindings?: Binding[];
   /**
    * Hears of failures that nobody else does: a handler that failed, a trap, a stream that broke off, a task that
    * failed after its response. A `Failure`, or the `WebAssembly.RuntimeError` of a trap. Default: `console.error`.
@@ -48,6 +57,9 @@ export interface RunOptions extends Options {
    * (abort_signal.h) ends by itself, with a result or a failure of its own.
    */
   signal?: AbortSignal | null;
+  /** For bindings: what a handler has been given. */
+  env?: any;
+  ctx?: any;
 }
 
 /** Compiles what a host has got: a module, its bytes, or the response that brings them. */

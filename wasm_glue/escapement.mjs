@@ -107,23 +107,23 @@ const tell = ({ onError = console.error }, error) =>
 // destructors would not run: it fails its context, once the module has returned.
 const guarded =
   (call) =>
-  (a, b, c, d, e, f) => {
+  (...all) => {
     try {
-      return call.call(current, a, b, c, d, e, f);
+      return call.apply(current, all);
     } catch (error) {
       current.fate ??= { error: thrown(error) };
     }
   };
+const guardedAll = (calls) => Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, guarded(call)]));
 
 // The module's live instance. A new one begins with its static objects, which may read the clock and write lines: for
 // `context`.
 function enterApp(module, context) {
   sweep(apps.get(module));
   if ((context.app = apps.get(module))) return;
-  const { exports } = new WebAssembly.Instance(module, {
-    escapement: imports,
-    env: { emscripten_notify_memory_growth() {} },
-  });
+  const imported = { escapement, env: { emscripten_notify_memory_growth() {} } };
+  for (const { module, imports } of context.options.bindings ?? []) imported[module] = guardedAll(imports);
+  const { exports } = new WebAssembly.Instance(module, imported);
   context.app = { exports, live: new Set(), looked: 0 };
   const before = current;
   current = context;
@@ -164,7 +164,7 @@ class Context {
   calls; // the next ones to it
   fate; // {error}: that it has failed or was aborted, and why
   fetches; // number -> {abort, reader}
-  env; // of the Worker
+  env; // of the Worker, as its ctx
   body; // of the request
   reader; // of that
   controller; // of the response's stream
@@ -178,6 +178,7 @@ class Context {
   constructor(module, options) {
     this.module = module;
     this.options = options ?? {};
+    ({ env: this.env, ctx: this.ctx } = this.options);
     enterApp(module, this);
   }
 
@@ -257,7 +258,7 @@ class Context {
     current = this;
     try {
       const result = call(app.exports);
-      return steps && this.at ? app.exports.esc_step(this.at, imports.now()) : result;
+      return steps && this.at ? app.exports.esc_step(this.at, escapement.now()) : result;
     } catch (trap) {
       const error = app.exports.esc_out_of_memory() ? noMemory(trap) : trap;
       if (apps.get(module) === app) apps.delete(module);
@@ -272,7 +273,7 @@ class Context {
   start(call, first, data) {
     this.app.live.add(this);
     this.enter((x) => {
-      this.at = x.esc_open(imports.now());
+      this.at = x.esc_open(escapement.now());
       if (!this.at || !this.pass(call, data, first)) this.fate = { error: noMemory() };
     });
   }
@@ -409,8 +410,9 @@ class Context {
 
   // --- Requests.
 
-  answerTo(request, env) {
+  answerTo(request, env, ctx) {
     this.env = env;
+    this.ctx = ctx;
     const head = request.method + "\n" + request.url + "\n" + noted(request.headers);
     // One that neither has a body nor says so is not asked for it: some hosts make it at that moment.
     if (!/^(GET|HEAD)\n/.test(head) || /\n(content-length|transfer-encoding): /.test(head)) this.body = request.body;
@@ -517,7 +519,7 @@ const imports = {
     this.controller.error(error);
   },
 };
-for (const [name, call] of Object.entries(imports)) imports[name] = guarded(call);
+const escapement = guardedAll(imports);
 
 // A compiled module from what hosts have: a module, its bytes, or the response that brings them.
 export async function load(source) {
@@ -558,7 +560,7 @@ export function worker(module, options) {
       try {
         if (abortable && request.signal?.aborted) return Promise.reject(request.signal.reason);
         context = new Context(module, options);
-        context.answerTo(request, env);
+        context.answerTo(request, env, ctx);
         if (context.alive) {
           context.follow(request.signal);
           ctx?.waitUntil?.(new Promise((finish) => (context.finish = finish)));

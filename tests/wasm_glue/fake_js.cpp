@@ -19,6 +19,7 @@ void esc_request(Context* context, int has_body, char* text, std::size_t length)
 void esc_fetch_head(Context* context, int id, char* text, std::size_t length);
 void esc_fetch_bytes(Context* context, int id, char* text, std::size_t length);
 void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length);
+void esc_host_done(Context* context, int id, int status, char* text, std::size_t length);
 void esc_request_bytes(Context* context, char* text, std::size_t length);
 void esc_request_failed(Context* context, char* text, std::size_t length);
 void esc_response_wanted(Context* context);
@@ -114,6 +115,10 @@ void FakeContext::fetch_bytes(std::string_view bytes) {
 }
 void FakeContext::fetch_failed(std::string_view why) {
   esc_fetch_failed(context_, js.last_fetch, 0, placed(why), why.size());
+  step();
+}
+void FakeContext::done(int id, int status, std::string_view bytes) {
+  esc_host_done(context_, id, status, placed(bytes), bytes.size());
   step();
 }
 void FakeContext::request_bytes(std::string_view bytes) {

@@ -57,6 +57,7 @@ class FakeContext {
   void fetch_head(std::string_view head);
   void fetch_bytes(std::string_view bytes);
   void fetch_failed(std::string_view why);
+  void done(int id, int status, std::string_view bytes);
   void request_bytes(std::string_view bytes);
   void request_failed(std::string_view why);
   void wanted();

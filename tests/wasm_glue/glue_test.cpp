@@ -1,6 +1,7 @@
 // The C++ half of the glue, driven by a host that the test plays: waits, limits, and who is gone when.
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/io/http/progress.h>
 #include <escapement/middleware/limits/timeout.h>
@@ -8,6 +9,7 @@
 #include <escapement/timers/timeout.h>
 #include <escapement/wasm_glue/abort_signal.h>
 #include <escapement/wasm_glue/host_fetch.h>
+#include <escapement/wasm_glue/host_operation.h>
 #include <escapement/wasm_glue/worker.h>
 
 #include "wasm_glue/fake_js.h"
@@ -128,6 +130,18 @@ Task<std::string> stopped(std::string) {
   co_return std::string();
 }
 
+// An operation of a binding, with a limit of 100 ms, until its outcome; "twice": until the second.
+Task<std::string> operated(std::string how) {
+  wasm::HostOperation operation(co_await this_reactor);
+  js.calls.push_back("begin " + std::to_string(operation.id()));
+  wasm::HostOutcome outcome = co_await operation.outcome(100ms);
+  if (how == "twice") {
+    co_await sleep(10ms);
+    outcome = co_await operation.outcome(100ms);
+  }
+  co_return std::to_string(outcome.status) + ' ' + outcome.bytes;
+}
+
 Task<> fetch_apart() { std::string ignored = co_await fetched("http://h/"); }
 
 Task<http::Response> serve(http::Request request) {
@@ -161,6 +175,7 @@ ESC_TASK(fetched)
 ESC_TASK(hurried)
 ESC_TASK(patient)
 ESC_TASK(forever)
+ESC_TASK(operated)
 ESC_TASK(parting)
 ESC_TASK(stopped)
 ESC_TASK(sent)
@@ -502,4 +517,48 @@ TEST_CASE("glue: lengths that were received are held to, and may be passed on") 
     CHECK(js.count("fetch 1") == 0);
     CHECK(js.failure.starts_with("limit_exceeded: a body that streams is collected before fetch()"));
   }
+}
+
+TEST_CASE("glue: an operation of a binding ends with a status and bytes, once or more often") {
+  FakeContext context;
+  context.run(esc_task_operated, GENERATE("", "twice"));
+  CHECK(js.count("begin 1") == 1);
+  CHECK(context.delay == 100);
+  context.done(1, 404, "none");
+  if (!js.settled) context.done(1, 404, "none");  // before it is asked for
+  if (!js.settled) context.advance(10);
+  CHECK(js.ok);
+  CHECK(js.result == "404 none");
+  CHECK(js.count("fetch_drop 1") == 1);
+  CHECK(context.delay == -2);
+  context.done(1, 0, "late");
+}
+
+TEST_CASE("glue: an operation of a binding fails as the host says, at its limit, and when it is cancelled") {
+  FakeContext context;
+  context.run(esc_task_operated, "");
+  SECTION("of a kind that the host names") {
+    context.done(1, -1, "unavailable: KV GET failed: 429");
+    CHECK(js.result == "unavailable: KV GET failed: 429");
+  }
+  SECTION("of an unknown kind") {
+    context.done(1, -1, "TypeError: no: kind");
+    CHECK(js.result == "reset: TypeError: no: kind");
+  }
+  SECTION("without a kind") {
+    context.done(1, -1, "nothing");
+    CHECK(js.result == "reset: nothing");
+  }
+  SECTION("at its limit") {
+    context.advance(99);
+    CHECK_FALSE(js.settled);
+    context.advance(1);
+    CHECK(js.result == "timed_out: no reply of the host within 100ms");
+  }
+  SECTION("when it is cancelled") {
+    context.cancel();
+    CHECK_FALSE(js.settled);
+  }
+  CHECK(js.count("fetch_drop 1") == 1);
+  CHECK(context.delay == -2);
 }

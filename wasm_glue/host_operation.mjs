@@ -1,0 +1,34 @@
+// The JavaScript half of host_operation.h, for bindings. A binding is an object {module, imports}: the functions that
+// its C++ half imports from the wasm module name `module`, which begins with "escapement_". Each is called inside the
+// module, so it calls none of its exports, and copies what it wants to keep; one that throws fails its context. `this`
+// is the context of the call:
+//
+//   env, ctx             the Worker's, or as given to `run`
+//   options              as given to `worker` or `run`
+//   text(at, length)     text in the module's memory, which is UTF-8
+//   bytes(at, length)    bytes there, valid until the import returns
+
+const encoder = new TextEncoder();
+
+// Carries out operation `id` of `context`: calls `begin` in a later turn, and reports what its promise gives: a string
+// or bytes, with status 0; nothing, for no bytes; {status, data}, where the binding has a number to say. A rejection,
+// and what `begin` throws, is a failure, of the kind that its `code` names if that is one of ours. `dropped` is called
+// if the C++ half drops the operation before.
+export function operate(context, id, begin, dropped = () => {}) {
+  const state = { abort: { abort: dropped } };
+  context.fetches ??= new Map();
+  context.fetches.set(id, state);
+  const report = (status, data = "") => {
+    if (context.fetches.get(id) !== state) return;
+    state.done = true;
+    const bytes = typeof data === "string" ? encoder.encode(data)
+      : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+    context.enter((x) => context.pass(x.esc_host_done, bytes, [id, status]) || x.esc_host_done(context.at, id, -1, 0, 0));
+  };
+  const done = (result) => {
+    const own = typeof result?.status === "number";
+    report(own ? result.status : 0, (own ? result.data : result) ?? "");
+  };
+  const failed = (error) => report(-1, (error?.code ? error.code + ": " : "") + String(error?.message ?? error));
+  Promise.resolve().then(begin).then(done).catch(failed);
+}
