@@ -74,7 +74,9 @@ install(FILES ${PROJECT_BINARY_DIR}/escapementConfig.cmake ${PROJECT_BINARY_DIR}
 
 # --- For WebAssembly: the JavaScript, its types, the toolchain file, esc_wasm_module ------------------------------
 if(wasm)
-  install(FILES wasm_glue/escapement.mjs wasm_glue/escapement.d.mts wasm_glue/host_operation.mjs wasm_glue/host_operation.d.mts DESTINATION ${CMAKE_INSTALL_DATADIR}/escapement)
+  install(FILES wasm_glue/escapement.mjs wasm_glue/escapement.d.mts wasm_glue/host_operation.mjs wasm_glue/host_operation.d.mts
+          wasm_glue/packed.mjs wasm_glue/packed.d.mts wasm_glue/storage.mjs wasm_glue/storage.d.mts wasm_glue/durable_object.mjs wasm_glue/durable_object.d.mts
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/escapement)
   install(FILES tools/cmake/emscripten.cmake tools/cmake/wasm.cmake tools/cmake/check_imports.cmake
           DESTINATION ${package_dir})
 endif()

@@ -1,0 +1,110 @@
+// A Durable Object with durable timers, each of which calls a receiver when it fires.
+
+#include <escapement/core/detail/number.h>
+#include <escapement/core/for_each.h>
+#include <escapement/io/bindings/durable_timers.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/wasm_glue/durable_object.h>
+#include <escapement/wasm_glue/host_fetch.h>
+#include <escapement/wasm_glue/worker.h>
+
+using namespace escapement;
+
+namespace {
+
+std::int64_t number(const std::string& text) { return parse_number<std::int64_t>(text).value_or(0); }
+
+class Reminders final : public DurableObject {
+ public:
+  Reminders(Reactor& reactor, DurableStorage& storage)
+      : reactor_(reactor), storage_(storage), timers_(reactor, storage, [this](DurableTimer timer) -> Task<> {
+          return tell_receiver(std::move(timer));
+        }) {}
+
+  Task<> alarm() override { return timers_.alarm(); }
+
+  Task<http::Response> fetch(http::Request request) override {
+    const std::string path = request.url.path();
+    if (path == "/set") co_return co_await set(std::move(request));
+    if (path == "/slow") {
+      co_await sleep(std::chrono::milliseconds(number(request.url.query_parameter("ms"))));
+      co_return http::Response(200, "slept");
+    }
+    if (path == "/echo") {
+      std::string body = co_await request.body.text(16 * MiB);
+      http::Response response(201, std::move(body));
+      response.headers.add("x-back", std::string(request.headers.get_or("x-there", "none")));
+      co_return std::move(response);
+    }
+    if (path == "/trap") __builtin_trap();
+    if (path == "/fail") co_return Error(Errc::internal, "on purpose");
+    if (path == "/count") co_return co_await count();
+    if (path == "/cancel") {
+      bool there = co_await timers_.cancel(request.url.query_parameter("name"));
+      co_return http::Response(200, there ? "cancelled" : "none");
+    }
+    if (path == "/left") {
+      std::vector<StorageEntry> left = co_await storage_.list(StorageRange(""));
+      co_return http::Response(200, std::to_string(left.size()));
+    }
+    if (path == "/big") {
+      StorageChanges changes;
+      changes.put("big", std::string(128 * 1024 + 1, 'b'));
+      Result<> written = co_await storage_.write(std::move(changes)).result();
+      co_return http::Response(200, written ? "written" : to_string(written.error()));
+    }
+    co_return co_await DurableObject::fetch(std::move(request));
+  }
+
+ private:
+  // Sets `count` timers NAME-0, NAME-1, ... that are due from `in` ms on, one each `step` ms. Responds with
+  // when they are due.
+  Task<http::Response> set(http::Request request) {
+    const std::string name = request.url.query_parameter("name");
+    const std::int64_t step = number(request.url.query_parameter("step"));
+    const SystemTime first = reactor_.backend().system_now() +
+                             std::chrono::milliseconds(number(request.url.query_parameter("in")));
+    std::vector<int> all(static_cast<std::size_t>(number(request.url.query_parameter("count"))));
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int>(i);
+    std::string text;
+    co_await for_each(all, 1000, [this, &name, &text, first, step](int i) -> Task<> {
+      const SystemTime due = first + std::chrono::milliseconds(i * step);
+      const std::string own = name + '-' + std::to_string(i);
+      text += own + ' ' + std::to_string(due.unix_milliseconds()) + '\n';
+      return timers_.set(own, due, "payload of " + own);
+    });
+    co_return http::Response(200, std::move(text));
+  }
+
+  // A counter, raised by a transaction.
+  Task<http::Response> count() {
+    int value = 0;
+    co_await storage_.transaction([&value](StorageTransaction& both) -> Task<> {
+      std::optional<std::string> old = co_await both.get("count");
+      value = static_cast<int>(number(old.value_or("0"))) + 1;
+      both.changes().put("count", std::to_string(value));
+    });
+    co_return http::Response(200, std::to_string(value));
+  }
+
+  Task<> tell_receiver(DurableTimer timer) {
+    const std::string base = wasm::env(reactor_, "RECEIVER").value_or("");
+    http::Url url = co_await http::Url::parse(base + "/fired?name=" + timer.name +
+                                              "&due=" + std::to_string(timer.due.unix_milliseconds()) +
+                                              "&key=" + timer.idempotency_key);
+    http::Request request("POST", std::move(url), http::Headers(), timer.payload);
+    http::Response response = co_await wasm::HostFetch()(std::move(request));
+    if (response.status != 200) co_await Error(Errc::unavailable, "the receiver");
+  }
+
+  Reactor& reactor_;
+  DurableStorage& storage_;
+  DurableTimers timers_;
+};
+
+Task<http::Response> serve(http::Request) { co_return http::Response(200, "the Worker"); }
+
+}  // namespace
+
+ESC_DURABLE_OBJECT(Reminders)
+ESC_WORKER(serve)

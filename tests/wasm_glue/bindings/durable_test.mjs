@@ -1,0 +1,155 @@
+// Durable Objects and durable timers in workerd:  node durable_test.mjs PROBE.wasm [--kills N] [--timers N]
+//
+// The killed run kills workerd N times (20 by default) at random instants while N timers (1,000 by default) are set and
+// fire, and starts it again on the same disk. --kills 1000 --timers 10000 is the whole claim, and takes some minutes.
+
+import http from "node:http";
+import { equal, finish, test, that } from "../check.mjs";
+import { durableWorkerd } from "./durable_workerd.mjs";
+
+const option = (name, otherwise) => Number(process.argv[process.argv.indexOf("--" + name) + 1 || -1] ?? otherwise);
+const kills = option("kills", 20);
+const timers = option("timers", 1000);
+
+const fired = new Map(); // name -> key -> {due, calls}
+let early = 0;
+let refuse = () => false;
+const receiver = http.createServer((request, response) => {
+  const now = Date.now();
+  const { searchParams } = new URL(request.url, "http://receiver");
+  const [name, key, due] = ["name", "key", "due"].map((each) => searchParams.get(each));
+  request.resume();
+  if (now < Number(due)) ++early;
+  if (!fired.has(name)) fired.set(name, new Map());
+  const firing = fired.get(name).get(key) ?? { due: Number(due), calls: 0 };
+  fired.get(name).set(key, firing);
+  ++firing.calls;
+  response.writeHead(refuse(name) ? 500 : 200).end();
+});
+await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+
+const workerd = await durableWorkerd({
+  main: `import { worker } from "./escapement.mjs";
+import { bindings, durableObject } from "./durable_object.mjs";
+import module from "./probe.wasm";
+export const Reminders = durableObject(module, "Reminders");
+const inner = worker(module, { bindings });
+export default {
+  fetch(request, env, ctx) {
+    const url = new URL(request.url);
+    if (url.pathname === "/") return inner.fetch(request, env, ctx);
+    const [, name, ...rest] = url.pathname.split("/");
+    url.pathname = "/" + rest.join("/");
+    return env.OBJECT.get(env.OBJECT.idFromName(name)).fetch(new Request(url, request));
+  },
+};
+`,
+  probe: process.argv[2],
+  className: "Reminders",
+  variables: { RECEIVER: `http://127.0.0.1:${receiver.address().port}` },
+});
+const ask = async (target, options) => {
+  const response = await fetch(workerd.url + target, options);
+  return `${response.status} ${await response.text()}`;
+};
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const until = async (condition, ms) => {
+  for (const end = Date.now() + ms; !condition() && Date.now() < end; ) await pause(20);
+  return condition();
+};
+
+await test("the Worker beside the object", async () => equal(await ask("/"), "200 the Worker"));
+
+await test("requests to an object: fields, bodies, failures, traps", async () => {
+  const response = await fetch(workerd.url + "/a/echo", { method: "POST", body: "b\0dy\u20ac", headers: { "x-there": "and back" } });
+  equal(response.status, 201);
+  equal(response.headers.get("x-back"), "and back");
+  equal(await response.text(), "b\0dy\u20ac");
+  equal(await ask("/a/nothing"), "404 ");
+  that((await ask("/a/fail")).startsWith("500 "), "a failure");
+  const neighbour = ask("/a/slow?ms=300").catch(() => "");
+  await pause(50);
+  that((await ask("/a/trap")).startsWith("500 "), "a trap");
+  that((await neighbour).startsWith("500 "), "in flight at a trap");
+  equal(await ask("/a/slow?ms=1"), "200 slept");
+  equal((await fetch(workerd.url + "/a/echo", { method: "POST", body: new Uint8Array(8 * 1024 * 1024 + 1) })).status, 413);
+});
+
+await test("100 transactions at once lose nothing; two objects are apart", async () => {
+  const counts = await Promise.all(Array.from({ length: 100 }, () => ask("/b/count")));
+  equal(new Set(counts).size, 100, "different counts");
+  equal(await ask("/b/count"), "200 101");
+  equal(await ask("/c/count"), "200 1");
+});
+
+await test("a value that is too long is refused", async () => {
+  equal(await ask("/b/big"), "200 limit_exceeded: the value of storage key big has 131073 bytes");
+});
+
+await test("1,000 timers fire once each, and none early", async () => {
+  await ask("/d/set?name=many&count=1000&in=100&step=1");
+  that(await until(() => fired.size >= 1000, 20000), `${fired.size} of 1000`);
+  await pause(200);
+  const calls = [...fired.values()].flatMap((firings) => [...firings.values()]).reduce((sum, { calls }) => sum + calls, 0);
+  equal(calls, 1000, "calls");
+  equal(early, 0, "early ones");
+  equal(await ask("/d/left"), "200 0");
+  fired.clear();
+});
+
+await test("a timer whose receiver fails is repeated with its key; one that is cancelled does not fire", async () => {
+  refuse = (name) => fired.get(name).size + [...fired.get(name).values()][0].calls < 4;
+  await ask("/e/set?name=again&count=1&in=10&step=1");
+  await ask("/e/set?name=not&count=1&in=500&step=1");
+  equal(await ask("/e/cancel?name=not-0"), "200 cancelled");
+  that(await until(() => fired.get("again-0")?.values().next().value.calls === 3, 15000), "three calls");
+  refuse = () => false;
+  await pause(300);
+  equal(fired.get("again-0").size, 1, "keys");
+  that(!fired.has("not-0"), "the cancelled one");
+  fired.clear();
+});
+
+await test("an object that was idle wakes up for its alarm", async () => {
+  await ask("/f/set?name=idle&count=1&in=6500&step=1");
+  that(await until(() => fired.has("idle-0"), 15000), "it has fired");
+  fired.clear();
+});
+
+await test(`${timers} timers through ${kills} kills: none lost, none early`, async () => {
+  const promised = new Map(); // name -> due
+  const each = 10;
+  let killed = 0;
+  // The timers are set as the kills go on, so that there are always some that are being set and that fire.
+  const clients = Array.from({ length: 4 }, async (_, client) => {
+    for (let batch = client; batch * each < timers; ) {
+      while (killed < Math.floor((kills * batch * each) / timers)) await pause(5);
+      const text = await ask(`/k/set?name=k${batch}&count=${each}&in=${Math.floor(Math.random() * 400)}&step=3`).catch(() => "");
+      if (!text.startsWith("200 ")) {
+        await pause(5);
+        continue; // the same names again: it is not known whether they were set
+      }
+      for (const line of text.slice(4).trim().split("\n")) promised.set(...line.split(" "));
+      batch += 4;
+    }
+  });
+  for (; killed < kills; ++killed) {
+    await pause(Math.random() * 400);
+    await workerd.kill();
+    await workerd.start();
+  }
+  await Promise.all(clients);
+  const missing = () => [...promised].filter(([name, due]) => ![...(fired.get(name)?.values() ?? [])].some((firing) => firing.due === Number(due)));
+  // One that was killed while its handler had failed waits for its next attempt.
+  await until(() => missing().length === 0, 60000);
+  const lost = missing();
+  const calls = [...fired.values()].flatMap((firings) => [...firings.values()]).reduce((sum, firing) => sum + firing.calls, 0);
+  console.log(`# ${killed} kills, ${promised.size} timers promised, ${calls} calls, ${lost.length} lost, ${early} early`);
+  equal(lost.length, 0, "lost ones");
+  equal(early, 0, "early ones");
+  equal(promised.size, timers, "timers");
+});
+
+await workerd.stop();
+receiver.close();
+finish();
