@@ -98,6 +98,6 @@ set_tests_properties("package: recipes" PROPERTIES LABELS package)
 
 # The release script, for the components that build in seconds.
 if(EXISTS ${PROJECT_SOURCE_DIR}/.git)
-  add_test(NAME "package: release" COMMAND ${alone} ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/release --quick --out ${place}/release)
+  add_test(NAME "package: release" COMMAND ${alone} ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/release --quick --since HEAD --out ${place}/release)
   set_tests_properties("package: release" PROPERTIES LABELS package TIMEOUT 300)
 endif()

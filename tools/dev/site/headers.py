@@ -266,6 +266,10 @@ class Reader:
         """Returns where the brace of a class or enum stands, None if this only declares or names it."""
         index = self.at
         while index < len(self.tokens) and self.tokens[index].text not in {"{", ";", "(", "="}:
+            if self.tokens[index].text in {"[[", "alignas"}:
+                closing = "]]" if self.tokens[index].text == "[[" else ")"
+                while index < len(self.tokens) and self.tokens[index].text != closing:
+                    index += 1
             index += 1
         return index if index < len(self.tokens) and self.tokens[index].text == "{" else None
 
