@@ -1,7 +1,7 @@
-import type { Binding, Options } from "./escapement.mjs";
+import type { Binding, Module, Options } from "./escapement.mjs";
 
 // The class for the ESC_DURABLE_OBJECT(name) of a module.
-export function durableObject(module: WebAssembly.Module, name: string, options?: Options): {
+export function durableObject(module: Module, name: string, options?: Options): {
   new (state: any, env: any): {
     fetch(request: Request): Promise<Response>;
     alarm(): Promise<void>;

@@ -32,6 +32,8 @@ export interface Binding {
   /** The name of its wasm module: "escapement_kv". */
   module: string;
   imports: Record<string, (this: any, ...args: number[]) => number | void>;
+  /** More handlers for `worker` to have: those of the events that the binding knows. */
+  handlers?(module: Module, options?: Options | null): Record<string, (...args: any[]) => Promise<any>>;
 }
 
 /** What a host offers; for tests and unusual hosts. Whatever is left out is the global one. */
@@ -85,15 +87,29 @@ export function run(
   options?: (RunOptions & { bytes?: false }) | null,
 ): Promise<string>;
 
+/** What a handler may be given to keep the host waiting for it. */
+export interface ExecutionContextLike {
+  waitUntil?(promise: Promise<any>): void;
+}
+
 /**
- * The handlers of a Worker whose module has an `ESC_WORKER(service)`: `export default worker(module)`.
- * A failure is a 500 and is reported (`onError`), a 503 where it ran out of memory or time (`overloaded`, `timed_out`).
- * A trap answers 503 to the requests in flight; the next request gets a new instance. Aborting the
- * request's signal ends its handler; `fetch` then rejects with the signal's reason.
+ * A Worker's handlers, which satisfy `ExportedHandler<Env>` of @cloudflare/workers-types. Those of events are there if
+ * the module has them: ESC_SCHEDULED and ESC_TAIL (events.h), or a binding's. Each rejects if its C++ handler fails.
  */
-export function worker(
-  module: Module,
-  options?: Options | null,
-): {
-  fetch(request: Request, env?: any, ctx?: { waitUntil?(promise: Promise<any>): void } | null): Promise<Response>;
-};
+export interface WorkerHandlers {
+  /**
+   * A failure is a 500 and is reported (`onError`), a 503 where it ran out of memory or time (`overloaded`, `timed_out`).
+   * A trap answers 503 to the requests in flight; the next request gets a new instance. Aborting the request's signal
+   * ends its handler; `fetch` then rejects with the signal's reason.
+   */
+  fetch(request: Request, env?: any, ctx?: ExecutionContextLike | null): Promise<Response>;
+  /** A cron trigger. */
+  scheduled?(controller: { readonly scheduledTime: number; readonly cron: string }, env?: any, ctx?: ExecutionContextLike | null): Promise<void>;
+  /** The traces of other Workers. */
+  tail?(traces: readonly any[], env?: any, ctx?: ExecutionContextLike | null): Promise<void>;
+  /** A batch of messages; a binding's. */
+  queue?(batch: any, env?: any, ctx?: ExecutionContextLike | null): Promise<void>;
+}
+
+/** The handlers of a module that has an `ESC_WORKER(service)`: `export default worker(module)`. */
+export function worker(module: Module, options?: Options | null): WorkerHandlers;

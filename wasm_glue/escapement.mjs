@@ -325,6 +325,11 @@ class Context {
     this.wake?.();
   }
 
+  // Asks the host to wait for every task, also after the outcome.
+  keepHost(ctx) {
+    if (this.alive) ctx?.waitUntil?.(new Promise((finish) => (this.finish = finish)));
+  }
+
   // The outcome, once there is one.
   async result() {
     if (!this.answered) await new Promise((wake) => (this.wake = wake));
@@ -539,15 +544,23 @@ export async function run(module, name, input = "", options) {
   context.patient = Boolean(signal);
   context.follow(signal);
   context.start(task, [], data);
+  context.keepHost(context.options.ctx);
   return context.result();
 }
 
 // True if a host's requests can be aborted at all: workerd says where not, and there the look costs.
 const abortable = flags?.enable_request_signal !== false;
 
-// A Worker's handlers for a module that has an ESC_WORKER.
+// The events for which a module may have a task (events.h), which is given this text.
+const events = {
+  scheduled: ({ scheduledTime, cron }) => Math.trunc(scheduledTime) + " " + (cron ?? ""),
+  tail: (traces) => JSON.stringify(traces),
+};
+
+// A Worker's handlers: of requests, for a module that has an ESC_WORKER, and of the events for which it and the
+// bindings have one.
 export function worker(module, options) {
-  return {
+  const handlers = {
     fetch(request, env, ctx) {
       let context;
       const failed = (error) => {
@@ -563,7 +576,7 @@ export function worker(module, options) {
         context.answerTo(request, env, ctx);
         if (context.alive) {
           context.follow(request.signal);
-          ctx?.waitUntil?.(new Promise((finish) => (context.finish = finish)));
+          context.keepHost(ctx);
         }
         return context.answered && !context.failed ? Promise.resolve(context.answer) : context.result().catch(failed);
       } catch (error) {
@@ -571,4 +584,10 @@ export function worker(module, options) {
       }
     },
   };
+  for (const { name } of WebAssembly.Module.exports(module)) {
+    const event = name.replace(/^esc_task_/, "");
+    const textOf = Object.hasOwn(events, event) && events[event];
+    if (textOf) handlers[event] = async (subject, env, ctx) => void (await run(module, event, textOf(subject), { ...options, env, ctx }));
+  }
+  return Object.assign(handlers, ...(options?.bindings ?? []).map((binding) => binding.handlers?.(module, options)));
 }

@@ -1,4 +1,5 @@
 // The cases of boundary.mjs in one host:  node boundary_test.mjs node|workerd|chromium PROBE.wasm
+// Deno and Bun run it themselves:  deno run -A boundary_test.mjs deno PROBE.wasm
 
 import fs from "node:fs";
 import path from "node:path";
@@ -12,7 +13,7 @@ const files = { "escapement.mjs": read("wasm_glue/escapement.mjs"), "boundary.mj
 const origin = await startOrigin();
 
 const hosts = {
-  async node() {
+  async inside() {
     const glue = await import("../../wasm_glue/escapement.mjs");
     const { boundary } = await import("./boundary.mjs");
     return boundary(glue, await glue.load(files["probe.wasm"]), origin.url, origin.refusing, host);
@@ -42,7 +43,7 @@ onmessage = async ({ data }) => postMessage(await boundary(glue, await glue.load
   },
 };
 
-for (const [name, wrong] of await hosts[host]()) {
+for (const [name, wrong] of await (hosts[host] ?? hosts.inside)()) {
   await test(name, () => {
     if (wrong) throw wrong;
   });

@@ -13,6 +13,17 @@ export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "
 export const fixtures = path.join(root, "tests/npm/node_modules/@octokit/fixtures");
 const require = createRequire(path.join(root, "tests/npm/package.json"));
 
+// The programs of the npm packages. Bun's own script at installation, which tools/setup does not run, would move its.
+export const denoProgram = () => path.join(root, "tests/npm/node_modules/.bin/deno");
+export function bunProgram() {
+  const { optionalDependencies } = require("bun/package.json");
+  for (const name of Object.keys(optionalDependencies)) {
+    const program = path.join(root, "tests/npm/node_modules", name, "bin/bun");
+    if (fs.existsSync(program)) return program;
+  }
+  throw new Error("npm has no bun for this machine");
+}
+
 export async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.on("listening", resolve));
@@ -84,21 +95,9 @@ const config :Workerd.Config = (
   };
 }
 
-// Runs `source`, the text of a module that posts one message, in a Worker of headless Chromium. `files` are
-// served beside it: {"/name": content}. Yields the message. `isolated`: as a page that may have exact clocks.
-export async function runInChromium(source, files, data, { isolated = false } = {}) {
+// Opens headless Chromium, calls `use(context)`, and closes it.
+export async function withChromium(use) {
   const { chromium } = require("playwright-core");
-  const types = { ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
-  const all = { "/worker.mjs": source, "/": "<!doctype html><title>escapement</title>", ...files };
-  const server = http.createServer((request, response) => {
-    const content = all[request.url];
-    response.writeHead(content === undefined ? 404 : 200, {
-      "content-type": types[path.extname(request.url)] ?? "text/html",
-      ...(isolated ? { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" } : {}),
-    });
-    response.end(content);
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-chromium-"));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -107,21 +106,70 @@ export async function runInChromium(source, files, data, { isolated = false } = 
       "--disable-component-update", "--disable-sync"],
   });
   try {
-    const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
-    return await page.evaluate(
-      (data) =>
-        new Promise((resolve, reject) => {
-          const worker = new Worker("/worker.mjs", { type: "module" });
-          worker.onmessage = (event) => resolve(event.data);
-          worker.onerror = (event) => reject(new Error(event.message));
-          worker.postMessage(data);
-        }),
-      data,
-    );
+    return await use(browser);
   } finally {
     await browser.close();
-    server.close();
     fs.rmSync(profile, { recursive: true, force: true });
+  }
+}
+
+const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm", ".html": "text/html" };
+
+// Serves what `contentOf(path)` yields, undefined: 404.
+export async function startFiles(contentOf, headers = {}) {
+  const server = http.createServer((request, response) => {
+    const content = contentOf(request.url.split("?")[0]);
+    response.writeHead(content === undefined ? 404 : 200, { "content-type": types[path.extname(request.url)] ?? "text/html", ...headers });
+    response.end(content);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+}
+
+// The files of a folder; "/" is its index.html.
+export const filesOf = (folder) => (url) => {
+  const file = path.join(folder, url.endsWith("/") ? url + "index.html" : url);
+  return fs.existsSync(file) ? fs.readFileSync(file) : undefined;
+};
+
+// Opens a folder's index.html in Chromium; yields the text of `selector` once it contains `wanted`.
+export async function textInChromium(folder, selector, wanted) {
+  const server = await startFiles(filesOf(folder));
+  try {
+    return await withChromium(async (browser) => {
+      const page = await browser.newPage();
+      await page.goto(server.url);
+      const found = page.locator(selector, { hasText: wanted });
+      await found.waitFor({ timeout: 30000 });
+      return found.textContent();
+    });
+  } finally {
+    server.stop();
+  }
+}
+
+// Runs `source`, the text of a module that posts one message, in a Worker of headless Chromium. `files` are
+// served beside it: {"/name": content}. Yields the message. `isolated`: as a page that may have exact clocks.
+export async function runInChromium(source, files, data, { isolated = false } = {}) {
+  const all = { "/worker.mjs": source, "/": "<!doctype html><title>escapement</title>", ...files };
+  const isolation = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+  const server = await startFiles((url) => all[url], isolated ? isolation : {});
+  try {
+    return await withChromium(async (browser) => {
+      const page = await browser.newPage();
+      await page.goto(server.url);
+      return page.evaluate(
+        (data) =>
+          new Promise((resolve, reject) => {
+            const worker = new Worker("/worker.mjs", { type: "module" });
+            worker.onmessage = (event) => resolve(event.data);
+            worker.onerror = (event) => reject(new Error(event.message));
+            worker.postMessage(data);
+          }),
+        data,
+      );
+    });
+  } finally {
+    server.stop();
   }
 }

@@ -10,6 +10,7 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 #include <escapement/wasm_glue/abort_signal.h>
+#include <escapement/wasm_glue/events.h>
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/runtime.h>
 #include <escapement/wasm_glue/worker.h>
@@ -208,6 +209,26 @@ Task<> leave_a_note(std::string url) {
   std::string ignored = co_await fetched(url);
 }
 
+// Events of the host, as text.
+std::string seen;
+Task<> see_later(std::string text) {
+  co_await sleep(5ms);
+  seen += text;
+}
+Task<> on_schedule(wasm::Scheduled event) {
+  Reactor& reactor = co_await this_reactor;
+  co_await sleep(5ms);
+  if (event.cron == "fail") co_await Error(Errc::unavailable, "no store");
+  seen +=
+      event.time.rfc3339() + " [" + event.cron + "] " + wasm::env(reactor, "GREETING").value_or("none") + ';';
+  wasm::wait_until(reactor, see_later("afterwards;"));
+}
+Task<> on_traces(std::string traces) {
+  seen += traces;
+  co_return;
+}
+Task<std::string> events_seen(std::string) { co_return std::exchange(seen, std::string()); }
+
 Task<http::Response> serve(http::Request request) {
   Reactor& reactor = co_await this_reactor;
   const std::string path = request.url.path();
@@ -223,6 +244,10 @@ Task<http::Response> serve(http::Request request) {
   if (path == "/sfs") co_return co_await sleep_fetch_sleep(std::move(request));
   if (path == "/trap") __builtin_trap();
   if (path == "/fail") co_return Error(Errc::internal, "on purpose");
+  if (path == "/events") {
+    std::string text = co_await events_seen(std::string());
+    co_return http::Response(200, std::move(text));
+  }
   if (path == "/env") co_return http::Response(200, wasm::env(reactor, "GREETING").value_or("none"));
   if (path == "/cookies") {
     std::string text = co_await cookies(request.url.query_parameter("url"));
@@ -299,6 +324,9 @@ Task<http::Response> serve(http::Request request) {
 
 }  // namespace
 
+ESC_SCHEDULED(on_schedule)
+ESC_TAIL(on_traces)
+ESC_TASK(events_seen)
 ESC_TASK(slept)
 ESC_TASK(many)
 ESC_TASK(parting)

@@ -19,6 +19,7 @@ if(NOT EXISTS "${root}/cmake/Modules/Platform/Emscripten.cmake")
   message(FATAL_ERROR "No Emscripten. Run tools/setup, put emcc 3.1.60 or newer on PATH, or set EMSCRIPTEN_ROOT.")
 endif()
 include("${root}/cmake/Modules/Platform/Emscripten.cmake")
+set(CMAKE_BUILD_TYPE_INIT MinSizeRel)  # unless the user says otherwise
 if(EXISTS "${CMAKE_CURRENT_LIST_DIR}/escapementConfig.cmake")  # installed: find_package(escapement) finds this copy
   set(escapement_DIR "${CMAKE_CURRENT_LIST_DIR}" CACHE PATH "Where escapement is")
 endif()

@@ -72,11 +72,10 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/escapementConfigVersion.c
 install(FILES ${PROJECT_BINARY_DIR}/escapementConfig.cmake ${PROJECT_BINARY_DIR}/escapementConfigVersion.cmake
         DESTINATION ${package_dir})
 
-# --- For WebAssembly: the JavaScript, its types, the toolchain file, esc_wasm_module ------------------------------
+# --- For WebAssembly: the JavaScript, its types, the toolchain file, escapement_add_worker --------------------------
 if(wasm)
-  install(FILES wasm_glue/escapement.mjs wasm_glue/escapement.d.mts wasm_glue/host_operation.mjs wasm_glue/host_operation.d.mts
-          wasm_glue/packed.mjs wasm_glue/packed.d.mts wasm_glue/storage.mjs wasm_glue/storage.d.mts wasm_glue/durable_object.mjs wasm_glue/durable_object.d.mts
-          DESTINATION ${CMAKE_INSTALL_DATADIR}/escapement)
+  file(GLOB javascript CONFIGURE_DEPENDS wasm_glue/*.mjs wasm_glue/*.d.mts)
+  install(FILES ${javascript} wasm_glue/package.json DESTINATION ${CMAKE_INSTALL_DATADIR}/escapement)
   install(FILES tools/cmake/emscripten.cmake tools/cmake/wasm.cmake tools/cmake/check_imports.cmake
           DESTINATION ${package_dir})
 endif()

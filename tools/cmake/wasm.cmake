@@ -7,6 +7,10 @@
 # A module that needs something that escapement.mjs does not provide (sockets, files, the environment) fails to
 # build, naming the symbol.
 set(esc_link_time_code $<$<CONFIG:MinSizeRel>:-flto>)
+if(EXISTS ${CMAKE_CURRENT_LIST_DIR}/../../wasm_glue/escapement.mjs)  # a checkout; of a prefix escapementConfig.cmake says it
+  cmake_path(SET esc_javascript NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../../wasm_glue)
+  set_property(GLOBAL PROPERTY esc_javascript ${esc_javascript})
+endif()
 function(esc_wasm_module name)
   cmake_parse_arguments(PARSE_ARGV 1 module "" "MAXIMUM_MEMORY" "SOURCES;LIBRARIES")
   if(NOT module_MAXIMUM_MEMORY)
@@ -26,4 +30,54 @@ function(esc_wasm_module name)
     -sINITIAL_MEMORY=262144 -sMAXIMUM_MEMORY=${module_MAXIMUM_MEMORY} -Oz)
   add_custom_command(TARGET ${name} POST_BUILD
     COMMAND ${CMAKE_COMMAND} -DMODULE=$<TARGET_FILE:${name}> -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_imports.cmake VERBATIM)
+endfunction()
+
+# escapement_add_worker(NAME SOURCES... [LIBRARIES...] [MAXIMUM_MEMORY BYTES]): a Worker. In the folder NAME of the current
+# build folder:
+#
+#   NAME.wasm    the module, by esc_wasm_module: as small as Emscripten makes it with CMAKE_BUILD_TYPE=MinSizeRel,
+#                which the toolchain file chooses if nothing else is said
+#   NAME.mjs     the Worker: `export default worker(module)`; for wrangler's `main`, or to import and extend
+#   NAME.d.mts   its types
+#   escapement.mjs and the other modules of the library, with their types
+#
+# LIBRARIES: escapement::escapement by default.
+function(escapement_add_worker name)
+  cmake_parse_arguments(PARSE_ARGV 1 worker "" "MAXIMUM_MEMORY" "LIBRARIES")
+  if(NOT worker_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "escapement_add_worker(${name}): no sources.")
+  endif()
+  if(NOT COMMAND esc_wasm_module OR NOT CMAKE_SYSTEM_NAME STREQUAL "Emscripten")
+    message(FATAL_ERROR "escapement_add_worker(${name}): a Worker is WebAssembly: configure with escapement's emscripten.cmake "
+                        "as CMAKE_TOOLCHAIN_FILE.")
+  endif()
+  if(NOT worker_LIBRARIES)
+    set(worker_LIBRARIES escapement::escapement)
+  endif()
+  set(maximum)
+  if(worker_MAXIMUM_MEMORY)
+    set(maximum MAXIMUM_MEMORY ${worker_MAXIMUM_MEMORY})
+  endif()
+  esc_wasm_module(${name} SOURCES ${worker_UNPARSED_ARGUMENTS} LIBRARIES ${worker_LIBRARIES} ${maximum})
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${folder} OUTPUT_NAME ${name})
+  get_property(javascript GLOBAL PROPERTY esc_javascript)
+  file(GLOB modules CONFIGURE_DEPENDS ${javascript}/*.mjs ${javascript}/*.d.mts)
+  foreach(module ${modules})
+    cmake_path(GET module FILENAME file)
+    configure_file(${module} ${folder}/${file} COPYONLY)
+  endforeach()
+  set(written "// Written by escapement_add_worker(${name}).")
+  file(CONFIGURE OUTPUT ${folder}/${name}.mjs @ONLY CONTENT [[
+@written@
+import { worker } from "./escapement.mjs";
+import module from "./@name@.wasm";
+export default worker(module);
+]])
+  file(CONFIGURE OUTPUT ${folder}/${name}.d.mts @ONLY CONTENT [[
+@written@
+import type { WorkerHandlers } from "./escapement.mjs";
+declare const handlers: WorkerHandlers;
+export default handlers;
+]])
 endfunction()

@@ -1,5 +1,5 @@
 // Tasks in a browser: must compile with the DOM's types alone.
-import { load, run } from "../../../wasm_glue/escapement.mjs";
+import { load, run } from "escapement";
 
 const module: WebAssembly.Module = await load(fetch("app.wasm"));
 const controller = new AbortController();

@@ -1,6 +1,6 @@
 // Tasks in Node: must compile with @types/node alone.
 import fs from "node:fs";
-import { load, run, worker, type Failure } from "../../../wasm_glue/escapement.mjs";
+import { load, run, worker, type Failure } from "escapement";
 
 const module = await load(fs.readFileSync("app.wasm"));
 const text: string = await run(module, "nap", "20", { signal: AbortSignal.timeout(50) });

@@ -1,5 +1,5 @@
 // A Worker with bindings of its own: must compile with @cloudflare/workers-types alone.
-import { worker } from "../../../wasm_glue/escapement.mjs";
+import { worker } from "escapement";
 import module from "./app.wasm";
 
 interface Env {
@@ -13,4 +13,16 @@ export const wrapped = {
   async fetch(request, env, ctx) {
     return env.GREETING === "none" ? new Response(null, { status: 404 }) : handlers.fetch(request, env, ctx);
   },
+  async scheduled(controller, env, ctx) {
+    await handlers.scheduled?.(controller, env, ctx);
+  },
+  async queue(batch, env, ctx) {
+    await handlers.queue?.(batch, env, ctx);
+  },
+  async tail(events, env, ctx) {
+    await handlers.tail?.(events, env, ctx);
+  },
 } satisfies ExportedHandler<Env>;
+export const typed: ExportedHandler<Env, string> = worker(module);
+// @ts-expect-error: a module may have no handler of cron triggers
+handlers.scheduled({ scheduledTime: 0, cron: "* * * * *" });
