@@ -15,8 +15,8 @@ BUILDS = ["native", "asan-debug", "clang-asan", "tsan", "wasm"]
 # The other two of the four combinations of compiler and optimisation with sanitizers: with --thorough only, because
 # each compiles every test once more. Every compiler and every level is in BUILDS.
 MORE_BUILDS = ["asan", "clang-asan-debug"]
-# One of the configurations with AddressSanitizer also runs esc-serve and esc-fetch, with poll as its default
-# backend where the others have epoll; the others run only the test bodies. They build no more than they run.
+# clang-asan runs esc-serve and esc-fetch, with poll as their default backend where the others have epoll; where it is
+# asked for by name or with --thorough, the test bodies too, as the others do. They build no more than they run.
 MODULES = ["core", "timers", "io", "middleware", "wasm_glue"]
 BODIES = [f"{module}_test" for module in MODULES]
 OPTIONS = {"clang-asan": ["-DESC_BACKEND=poll"],
@@ -24,10 +24,10 @@ OPTIONS = {"clang-asan": ["-DESC_BACKEND=poll"],
                     "io/native/folder_test.cpp;io/native/inbox_test.cpp;io/native/loop_group_test.cpp;"
                     "io/native/offload_test.cpp;io/native/remote_test.cpp;io/native/thread_pool_test.cpp"]}
 TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan-debug": BODIES,
-           "clang-asan": [*BODIES, "esc-serve", "esc-fetch"], "tsan": ["io_test"]}
+           "clang-asan": ["esc-serve", "esc-fetch"], "tsan": ["io_test"]}
 ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]
 SUBSETS = {"asan-debug": ONLY_MODULES, "asan": ONLY_MODULES, "clang-asan-debug": ONLY_MODULES,
-           "clang-asan": ["-R", f"^({'|'.join(MODULES)}|tools): "], "tsan": ["-R", "^io: "], "wasm": ["-LE", "package"]}
+           "clang-asan": ["-R", "^tools: "], "tsan": ["-R", "^io: "], "wasm": ["-LE", "package"]}
 
 
 class Totals:
@@ -88,6 +88,16 @@ def reason_of(case):
     return (skipped.get("message") if skipped is not None else "") or "no reason given"
 
 
+def show_end(output, most=60):
+    """Prints the last lines that a failed test printed."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    if len(lines) > most:
+        print(f"  ... {len(lines) - most} lines before", file=sys.stderr)
+    for line in lines[-most:]:
+        print(f"  {line}", file=sys.stderr)
+    sys.stderr.flush()
+
+
 def run_ctest(name, totals, logs):
     began = time.monotonic()
     report = logs / f"{name}.xml"
@@ -95,9 +105,12 @@ def run_ctest(name, totals, logs):
     say(f"{name}: testing")
     environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=0",
                        UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="halt_on_error=1")
-    run(["ctest", "--test-dir", f"build/{name}", "-j", JOBS, "--output-junit", str(report), "--timeout", "300",
-         "--output-on-failure", *SUBSETS.get(name, [])], logs / f"{name}-test.log", env=environment)
+    with open(logs / f"{name}-test.log", "w") as out:
+        subprocess.run(["ctest", "--test-dir", f"build/{name}", "-j", JOBS, "--output-junit", str(report),
+                        "--timeout", "300", "--output-on-failure", *SUBSETS.get(name, [])],
+                       cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment)
     if not report.exists():
+        show_end((logs / f"{name}-test.log").read_text(errors="replace"))
         totals.add(name, 0, 1, 0, time.monotonic() - began)
         return
     passed = failed = skipped = 0
@@ -110,6 +123,7 @@ def run_ctest(name, totals, logs):
         else:
             failed += 1
             say(f"FAILED {name}: {case.get('name')}")
+            show_end(case.findtext("system-out") or "")
     if passed + failed + skipped == 0:
         failed = 1
         say(f"FAILED {name}: no tests were found")
@@ -131,6 +145,10 @@ def main():
             if name not in ["shape", *BUILDS, *MORE_BUILDS]:
                 known = ", ".join(["shape", *BUILDS, *MORE_BUILDS])
                 parser.error(f"there is no configuration {name!r}; there are {known}")
+
+    if options.thorough or options.only:
+        TARGETS["clang-asan"] += BODIES
+        SUBSETS["clang-asan"] = ["-R", f"^({'|'.join(MODULES)}|tools): "]
 
     logs = ROOT / "build" / "logs"
     logs.mkdir(parents=True, exist_ok=True)

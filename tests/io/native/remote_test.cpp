@@ -24,10 +24,12 @@ TEST_CASE("remote: wakes a task from another thread; says no when the loop is go
     Event done;
     kept = loop.remote();
     const Remote remote = *kept;
-    std::thread other([remote, &done] { CHECK(remote.post([&done] { done.set(); })); });
+    bool reached = false;
+    std::thread other([remote, &done, &reached] { reached = remote.post([&done] { done.set(); }); });
     auto wait = [](Event& done) -> Task<> { co_await done.wait(); };
     CHECK(loop.run(wait(done)));
     other.join();
+    CHECK(reached);
     CHECK(remote.post([witness] { FAIL("not run"); }));  // dropped with the loop
     CHECK(witness.use_count() == 2);
   }
