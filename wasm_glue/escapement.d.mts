@@ -93,8 +93,9 @@ export interface ExecutionContextLike {
 }
 
 /**
- * A Worker's handlers, which satisfy `ExportedHandler<Env>` of @cloudflare/workers-types. Those of events are there if
- * the module has them: ESC_SCHEDULED and ESC_TAIL (events.h), or a binding's. Each rejects if its C++ handler fails.
+ * A Worker's handlers, which satisfy `ExportedHandler<Env>` of @cloudflare/workers-types. Those of events are there if a
+ * binding has them: `events` (events.mjs), for what a module exports by ESC_SCHEDULED and ESC_TAIL. Each rejects if its C++
+ * handler fails.
  */
 export interface WorkerHandlers {
   /**

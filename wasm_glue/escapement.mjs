@@ -551,14 +551,7 @@ export async function run(module, name, input = "", options) {
 // True if a host's requests can be aborted at all: workerd says where not, and there the look costs.
 const abortable = flags?.enable_request_signal !== false;
 
-// The events for which a module may have a task (events.h), which is given this text.
-const events = {
-  scheduled: ({ scheduledTime, cron }) => Math.trunc(scheduledTime) + " " + (cron ?? ""),
-  tail: (traces) => JSON.stringify(traces),
-};
-
-// A Worker's handlers: of requests, for a module that has an ESC_WORKER, and of the events for which it and the
-// bindings have one.
+// A Worker's handlers: of requests, for a module that has an ESC_WORKER, and those that its bindings have.
 export function worker(module, options) {
   const handlers = {
     fetch(request, env, ctx) {
@@ -584,10 +577,5 @@ export function worker(module, options) {
       }
     },
   };
-  for (const { name } of WebAssembly.Module.exports(module)) {
-    const event = name.replace(/^esc_task_/, "");
-    const textOf = Object.hasOwn(events, event) && events[event];
-    if (textOf) handlers[event] = async (subject, env, ctx) => void (await run(module, event, textOf(subject), { ...options, env, ctx }));
-  }
   return Object.assign(handlers, ...(options?.bindings ?? []).map((binding) => binding.handlers?.(module, options)));
 }

@@ -7,7 +7,10 @@
 //     }
 //     ESC_SCHEDULED(clean)
 //
-//     export default worker(module);  // has a `scheduled` because the module has one
+//     import { events } from "./events.mjs";
+//     export default worker(module, { bindings: [events] });
+//
+// In CMake: escapement_add_worker(app app.cpp BINDINGS events).
 //
 // A handler that fails, or traps, fails the event: the host logs it. It is cancelled when the host drops the
 // event (15 minutes for a cron trigger, at this writing). Tasks of wasm::wait_until are waited for.

@@ -6,6 +6,7 @@ import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { load, run, worker } from "../../wasm_glue/escapement.mjs";
+import { events } from "../../wasm_glue/events.mjs";
 import { startSlowOrigin, testBodies } from "./bodies.mjs";
 import { moduleByHand, withSteps } from "./by_hand.mjs";
 import { equal, finish, test, that } from "./check.mjs";
@@ -158,7 +159,7 @@ await test("a Worker's handler: a service, a failure, a trap that takes only tho
 });
 
 await test("events: a cron trigger and traces, for modules that have handlers for them", async () => {
-  const handlers = worker(module);
+  const handlers = worker(module, { bindings: [events] });
   const waits = [];
   const ctx = { waitUntil: (promise) => waits.push(promise) };
   equal(await handlers.scheduled({ scheduledTime: 1767225600250.5, cron: "*/5 * * * *" }, { GREETING: "hi" }, ctx), undefined);
@@ -172,7 +173,7 @@ await test("events: a cron trigger and traces, for modules that have handlers fo
   that((await handlers.scheduled({ cron: "no time" }).catch((error) => error.message)).startsWith("invalid_argument: "), "no time");
   await handlers.tail([{ outcome: "ok" }]);
   that((await run(module, "events_seen")).endsWith('[{"outcome":"ok"}]'), "traces");
-  equal(Object.keys(worker(moduleByHand())).join(), "fetch", "a module without them");
+  equal(Object.keys(worker(moduleByHand(), { bindings: [events] })).join(), "fetch", "a module without them");
   const binding = { module: "escapement_x", imports: {}, handlers: (...all) => ({ queue: async () => all.length }) };
   equal(await worker(moduleByHand(), { bindings: [binding] }).queue(), 2, "a binding's");
 });

@@ -32,7 +32,7 @@ function(esc_wasm_module name)
     COMMAND ${CMAKE_COMMAND} -DMODULE=$<TARGET_FILE:${name}> -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/check_imports.cmake VERBATIM)
 endfunction()
 
-# escapement_add_worker(NAME SOURCES... [LIBRARIES...] [MAXIMUM_MEMORY BYTES]): a Worker. In the folder NAME of the current
+# escapement_add_worker(NAME SOURCES... [LIBRARIES...] [BINDINGS...] [MAXIMUM_MEMORY BYTES]): a Worker. In the folder NAME of the current
 # build folder:
 #
 #   NAME.wasm    the module, by esc_wasm_module: as small as Emscripten makes it with CMAKE_BUILD_TYPE=MinSizeRel,
@@ -41,9 +41,10 @@ endfunction()
 #   NAME.d.mts   its types
 #   escapement.mjs and the other modules of the library, with their types
 #
-# LIBRARIES: escapement::escapement by default.
+# LIBRARIES: escapement::escapement by default. BINDINGS: the JavaScript halves of the bindings that the sources use:
+# `events` for events.h.
 function(escapement_add_worker name)
-  cmake_parse_arguments(PARSE_ARGV 1 worker "" "MAXIMUM_MEMORY" "LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 worker "" "MAXIMUM_MEMORY" "LIBRARIES;BINDINGS")
   if(NOT worker_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "escapement_add_worker(${name}): no sources.")
   endif()
@@ -67,12 +68,25 @@ function(escapement_add_worker name)
     cmake_path(GET module FILENAME file)
     configure_file(${module} ${folder}/${file} COPYONLY)
   endforeach()
+  set(imports)
+  set(options)
+  foreach(binding ${worker_BINDINGS})
+    if(NOT EXISTS ${javascript}/${binding}.mjs)
+      message(FATAL_ERROR "escapement_add_worker(${name}): no binding '${binding}': there is no ${javascript}/${binding}.mjs.")
+    endif()
+    string(APPEND imports "import { ${binding} } from \"./${binding}.mjs\";\n")
+    list(APPEND options ${binding})
+  endforeach()
+  if(options)
+    list(JOIN options ", " options)
+    set(options ", { bindings: [${options}] }")
+  endif()
   set(written "// Written by escapement_add_worker(${name}).")
   file(CONFIGURE OUTPUT ${folder}/${name}.mjs @ONLY CONTENT [[
 @written@
 import { worker } from "./escapement.mjs";
-import module from "./@name@.wasm";
-export default worker(module);
+@imports@import module from "./@name@.wasm";
+export default worker(module@options@);
 ]])
   file(CONFIGURE OUTPUT ${folder}/${name}.d.mts @ONLY CONTENT [[
 @written@
