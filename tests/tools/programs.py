@@ -17,8 +17,8 @@ del sys.argv[1:3]
 class Serve:
     """A running esc-serve on a free port."""
 
-    def __init__(self, *options, address="127.0.0.1:0"):
-        self.process = subprocess.Popen([SERVE, address, *options], stdin=subprocess.DEVNULL,
+    def __init__(self, *options, address="127.0.0.1:0", cwd=None):
+        self.process = subprocess.Popen([SERVE, address, *options], cwd=cwd, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         found = re.fullmatch(r"listening on (http://[\d.]+:(\d+))\n", line)

@@ -2,9 +2,12 @@
 """esc-serve: its routes, its command line, its end."""
 import contextlib
 import json
+import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -246,7 +249,7 @@ class CommandLine(unittest.TestCase):
                 self.assertRegex(self.refused("127.0.0.1:0", option, value), f'"{value}" is not a (whole )?number')
         for option in ("--header-timeout", "--keep-alive", "--head-bytes-max", "--connections-max"):
             self.assertIn('"0" is not a', self.refused("127.0.0.1:0", option, "0"))
-        for other in (["--metrics"], ["--root", "/"]):
+        for other in (["--metrics"], ["--root", "/"], ["--playground"]):
             for option in (["--echo"], ["--fixtures", "/"]):
                 said = self.refused("127.0.0.1:0", *option, *other)
                 self.assertIn(f"excludes", said)
@@ -257,6 +260,24 @@ class CommandLine(unittest.TestCase):
         for wrong in ("nonsense", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "name.test:80"):
             self.assertIn(wrong, self.refused(wrong, code=1))
         self.assertIn("/nowhere", self.refused("127.0.0.1:0", "--fixtures", "/nowhere", code=1))
+
+    def test_playground(self):
+        with tempfile.TemporaryDirectory() as folder:
+            alone = pathlib.Path(folder) / "a" / "b" / "esc-serve"
+            alone.parent.mkdir(parents=True)
+            shutil.copy(SERVE, alone)
+            done = subprocess.run([alone, "127.0.0.1:0", "--playground"], cwd=folder, capture_output=True, text=True,
+                                  timeout=30)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--target playground", done.stderr)
+            page = pathlib.Path(folder) / "build" / "wasm" / "tools" / "playground" / "playground"
+            page.mkdir(parents=True)
+            (page / "index.html").write_text("the page")
+            (page / "playground.wasm").write_text("the module")
+            with Serve("--playground", cwd=folder) as serve:
+                self.assertIn(b"the page", serve.ask(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+                module = serve.ask(b"GET /playground.wasm HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                self.assertIn(b"application/wasm", module)
 
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

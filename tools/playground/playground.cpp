@@ -1,5 +1,5 @@
-// The module of the playground: how late sleeps are in this host, and a client with a retry policy beside a flaky
-// server, in simulated time.
+// The module of the playground: how late sleeps are in this host, and a client with a retry policy beside a
+// flaky server, in simulated time.
 
 #include <algorithm>
 
@@ -128,9 +128,9 @@ Task<std::string> simulated(std::string fields) {
   retry.observer = [&](const http::RetryNotice& notice) {
     timeline.add("wait", sim.reactor().now(), sim.reactor().now() + notice.delay, "backoff");
   };
-  const http::Service api =
-      http::layered(timeline.trace("call"), http::Timeout{settings.time("whole")}, std::move(retry),
-                    timeline.trace("attempt"), http::Timeout{settings.time("per_try")}, http::Client(sim.network()));
+  const http::Service api = http::layered(
+      timeline.trace("call"), http::Timeout{settings.time("whole")}, std::move(retry),
+      timeline.trace("attempt"), http::Timeout{settings.time("per_try")}, http::Client(sim.network()));
   Result<int> status = sim.run(get(api));
   scope.cancel();
   co_return timeline.take();

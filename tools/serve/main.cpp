@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,8 +42,21 @@ struct Options {
   double header_timeout_seconds = 10;
   double keep_alive_seconds = 75;
   double turn_max_ms = 0;
+  bool playground = false;
   SiteOptions site;
 };
+
+// Returns the folder of the playground, as the preset `wasm` builds it: below the current folder, or beside
+// the build folder of this program.
+std::optional<std::string> find_playground(const char* program) {
+  const std::filesystem::path built = "wasm/tools/playground/playground";
+  for (const std::filesystem::path& folder :
+       {"build" / built, std::filesystem::path(program).parent_path() / "../.." / built}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / "index.html", ignored)) return folder.string();
+  }
+  return std::nullopt;
+}
 
 int fail(const Error& error) {
   std::fprintf(stderr, "esc-serve: %s\n", error.message().c_str());
@@ -354,6 +368,11 @@ std::vector<const CLI::Option*> add_options(CLI::App& app, Options& options) {
       app.add_option("--root", site.root, "serve the files of this folder where no route matches");
   CLI::Option* metrics =
       app.add_flag("--metrics", site.metrics, "serve metrics in Prometheus's format at /metrics");
+  CLI::Option* playground =
+      app.add_flag(
+             "--playground", options.playground,
+             "serve the playground: timers and a retry policy in the browser (docs/tutorials/browser.md)")
+          ->excludes(root);
   app.add_flag(
       "--tasks", site.tasks,
       "serve the tree of tasks at /tasks, as JSON if the request accepts that; SIGUSR1 prints it, too");
@@ -361,11 +380,13 @@ std::vector<const CLI::Option*> add_options(CLI::App& app, Options& options) {
       app.add_flag("--echo", site.echo,
                    "respond to every well-formed request with 200 and its own body, or \"hello\"; no routes")
           ->excludes(root)
+          ->excludes(playground)
           ->excludes(metrics);
   app.add_option("--fixtures", site.fixtures,
                  "replay the recordings of npm's @octokit/fixtures in this folder, with faults; no routes")
       ->excludes(root)
       ->excludes(metrics)
+      ->excludes(playground)
       ->excludes(echo);
   app.add_flag("--gzip", site.gzip, "compress responses for clients that accept gzip");
   app.add_option("--backend", options.backend, "poller: epoll or poll")
@@ -404,6 +425,17 @@ int main(int count, char** arguments) {
   if (std::optional<int> code = read_command_line(app, count, arguments, where)) return *code;
   options.listen.unix_mode = static_cast<mode_t>(std::stoul(options.unix_mode, nullptr, 8));
   std::signal(SIGPIPE, SIG_IGN);  // for standard output and error; a log's reader may leave
+  if (options.playground) {
+    const std::optional<std::string> folder = find_playground(arguments[0]);
+    if (!folder) {
+      std::fprintf(
+          stderr,
+          "esc-serve: --playground: it is not built: cmake --preset wasm && cmake --build --preset wasm "
+          "--target playground\n");
+      return 2;
+    }
+    options.site.root = *folder;
+  }
   if (options.tls_certificates.size() != options.tls_keys.size()) {
     std::fprintf(stderr, "esc-serve: each --tls-cert needs its --tls-key, in the same order\n");
     return 2;
