@@ -38,8 +38,8 @@ const rows = names.map((name) => {
   row.append(head);
   return ["ours", "theirs"].map((who) => {
     const cell = row.insertCell();
-    cell.innerHTML = `<div class="${who}" style="width:0"></div><span>0</span>`;
-    return cell;
+    cell.innerHTML = `<div><div class="${who}" style="width:0"></div><span>0</span></div>`;
+    return cell.firstChild;
   });
 });
 function note(late) {
@@ -54,7 +54,7 @@ function draw() {
     for (const late of samples[who]) counts[limits.findIndex((limit) => late < limit)]++;
     counts.forEach((count, i) => {
       const [bar, text] = rows[i][column].children;
-      bar.style.width = `${(100 * count) / Math.max(1, samples[who].length)}%`;
+      bar.style.width = `${(80 * count) / Math.max(1, samples[who].length)}%`;
       text.textContent = count;
     });
   });
