@@ -76,6 +76,7 @@ class CountedChild final : public Runnable {
     if (wait_.left == 0 || child_.failed()) wait_.task->reactor().resume_next(*wait_.task);
   }
   const void* code() const override { return wait_.task->code(); }
+  const Runnable* awaited_by(std::shared_ptr<const LocalValues>&) const override { return wait_.task; }
 
   ChildTask<T> child_;
   WaitForAll& wait_;

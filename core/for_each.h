@@ -72,7 +72,8 @@ class ForEachCalls {
     finished_at_once(call);
     reactor().resume_next(task_);
   }
-  const void* code() const { return static_cast<const Runnable&>(task_).code(); }
+  const void* code() const { return task()->code(); }
+  const Runnable* task() const { return &task_; }
 
  private:
   PromiseBase& task_;
@@ -100,6 +101,7 @@ class ForEachCall final : public ForEachCallBase, public Runnable {
  private:
   void run() override { calls_.finished(*this); }
   const void* code() const override { return calls_.code(); }
+  const Runnable* awaited_by(std::shared_ptr<const LocalValues>&) const override { return calls_.task(); }
   std::optional<Error> settle() override {
     if (!child_.failed()) return std::nullopt;
     return child_.take().error();

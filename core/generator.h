@@ -52,6 +52,7 @@ class GeneratorWaiter {
     failure_ = std::move(failure);
     wake();
   }
+  const Runnable* task() const { return parent_; }
 
  protected:
   explicit GeneratorWaiter(bool propagate) : propagate_(propagate) {}
@@ -82,6 +83,12 @@ class GeneratorBase : public PromiseBase {
   // The next() to notify; null if the consumer has given it up.
   void set_waiter(GeneratorWaiter* waiter) { waiter_ = waiter; }
   GeneratorWaiter* waiter() const { return waiter_; }
+  // Looks to the end, at once: the body may destroy the task that waits for it.
+  const Runnable* awaited_by(std::shared_ptr<const LocalValues>& found) const final {
+    const Runnable* at = waiter_ == nullptr ? nullptr : waiter_->task();
+    while (at != nullptr && found == nullptr) at = at->awaited_by(found);
+    return nullptr;
+  }
   void return_void() {}
 
  protected:

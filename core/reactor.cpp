@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include <escapement/core/detail/task_locals.h>
 #include <escapement/core/detail/turn.h>
 #include <escapement/core/task.h>
 
 namespace escapement {
+
+const Runnable* Runnable::awaited_by(std::shared_ptr<const detail::LocalValues>&) const { return nullptr; }
 
 Reactor::Reactor(Backend& backend, TimerQueue& timers)
     : backend_(backend), timers_(timers), now_(backend.now()) {}
@@ -16,6 +19,7 @@ Reactor::~Reactor() {
             "a reactor was destroyed before the tasks of a Scope: destroy or cancel the scope first");
   if (close_remote_ != nullptr) close_remote_(*remote_);
   drop_posted();
+  delete locals_;
 }
 
 void Reactor::report_unhandled(const Error& error) noexcept {
@@ -78,7 +82,7 @@ bool Reactor::turn(Instant until) {
   const bool possible = backend_.wait(*this, until);
   now_ = std::max(now_, backend_.now());
   run_posted();
-  const bool anything = watcher_ == nullptr ? run_queues() : (this->*run_queues_watched_)();
+  const bool anything = run_queues_otherwise_ == nullptr ? run_queues() : (this->*run_queues_otherwise_)();
   return possible || anything;
 }
 

@@ -57,8 +57,10 @@ class Task;
 
 namespace detail {
 
+class LocalValues;
 class Notice;
 struct RemoteEnd;
+class TaskLocals;
 class TaskTreeWalk;
 
 // Decides when to read the clock: after every `most` entries, and more often once that proved too late.
@@ -98,6 +100,9 @@ class alignas(8) Runnable : public ListNode {
   virtual void run() = 0;
   // Returns the address of the code that `run` enters, to name it by; null where that says nothing.
   virtual const void* code() const { return nullptr; }
+  // Returns what waits for this, where task-local values are looked for next (task_local.h); null where there
+  // is nothing. Sets `found` if this holds values itself.
+  virtual const Runnable* awaited_by(std::shared_ptr<const detail::LocalValues>& found) const;
 
  protected:
   ~Runnable() = default;
@@ -270,6 +275,7 @@ class Reactor {
   class Running;
   class RunLoop;
   friend class detail::Notice;
+  friend class detail::TaskLocals;
   struct Posted {
     virtual ~Posted() = default;
     virtual void call() = 0;
@@ -293,6 +299,7 @@ class Reactor {
   // Returns false if there was nothing to run.
   bool run_queues();
   bool run_queues_watched();
+  bool run_queues_with_locals();
   // Calls `run(runnable)` for each entry of this turn, watched or not (turn.h). Returns how many of them were
   // due timers.
   template <class Run>
@@ -340,13 +347,17 @@ class Reactor {
   TurnWatcher* watcher_ = nullptr;
   const void* part_code_ = nullptr;  // the longest part of the running entry
   Duration part_length_;
-  bool (Reactor::*run_queues_watched_)() = nullptr;  // set by watch_turns, so that nothing else links it
+  // Set by watch_turns and by task-local values, so that nothing else links what they need.
+  bool (Reactor::*run_queues_otherwise_)() = nullptr;
+  detail::TaskLocals* locals_ = nullptr;  // null until a task uses them
   std::shared_ptr<detail::RemoteEnd> remote_;
   void (*close_remote_)(detail::RemoteEnd&) = nullptr;  // set by remote, likewise
   Random random_{0};
   bool random_seeded_ = false;
   template <bool>
   friend class detail::TaskSource;
+  template <bool>
+  friend class detail::WaitRecord;
   friend class detail::TaskTreeWalk;
   [[no_unique_address]] detail::TaskSources<detail::task_tree> task_sources_;
 };

@@ -1,5 +1,7 @@
 #include <escapement/core/scope.h>
 
+#include <escapement/core/detail/task_locals.h>
+
 namespace escapement {
 
 Scope::Scope(Reactor& reactor) : reactor_(reactor), task_failed_(cancel_others) {}
@@ -21,6 +23,7 @@ void Scope::spawn(Task<> task) { add(new detail::SpawnedTask(*this, std::move(ta
 
 void Scope::add(detail::SpawnedBase* spawned) {
   reactor_.check_thread();
+  if (reactor_.locals_ != nullptr) reactor_.locals_->spawned(*spawned);
   tasks_.push_back(*spawned);
   ++size_;
   ++reactor_.spawned_;
@@ -31,6 +34,7 @@ void Scope::remove(detail::SpawnedBase& spawned) {
   static_cast<detail::ScopeMember&>(spawned).unlink();
   --size_;
   --reactor_.spawned_;
+  if (reactor_.locals_ != nullptr) reactor_.locals_->ended(spawned);
   if (tasks_.empty()) idle_.pulse();
 }
 
@@ -102,6 +106,12 @@ Task<> Scope::join() {
 namespace detail {
 
 void SpawnedBase::cancel_with(const Error&) { delete this; }
+
+const Runnable* SpawnedBase::awaited_by(std::shared_ptr<const LocalValues>& found) const {
+  const TaskLocals* locals = TaskLocals::of(scope_.reactor_);
+  if (locals != nullptr) found = locals->inherited(*this);
+  return nullptr;
+}
 
 Error copy_if_possible(const Error& cancelled) noexcept {
   Error copied = Error::cancelled();

@@ -147,6 +147,7 @@ class SpawnedBase : public Runnable, private ScopeMember {
   // Destroys the frame of the finished task. Returns its failure if no handle takes it.
   virtual std::optional<Error> settle(Reactor& reactor) = 0;
   virtual void visit(TaskVisitor&) const {}
+  const Runnable* awaited_by(std::shared_ptr<const LocalValues>& found) const final;
 
   Scope& scope_;
 };

@@ -22,6 +22,8 @@ void PromiseBase::fail(Error error, BuiltWithTaskTree<task_tree>) {
   failing->reactor_->resume_next(*failing->continuation());
 }
 
+const Runnable* PromiseBase::awaited_by(std::shared_ptr<const LocalValues>&) const { return continuation(); }
+
 #ifdef __cpp_exceptions
 namespace {
 

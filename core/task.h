@@ -100,6 +100,7 @@ class PromiseBase : public Runnable {
   }
 
   Error take_error() { return std::move(error_); }
+  const Runnable* awaited_by(std::shared_ptr<const LocalValues>& found) const override;
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   void unhandled_exception() noexcept { error_ = error_from_current_exception(); }

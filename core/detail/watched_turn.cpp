@@ -2,13 +2,18 @@
 
 #include <algorithm>
 
+#include <escapement/core/detail/task_locals.h>
 #include <escapement/core/detail/turn.h>
 
 namespace escapement {
 
 void Reactor::watch_turns(TurnWatcher* watcher) {
   watcher_ = watcher;
-  run_queues_watched_ = &Reactor::run_queues_watched;
+  if (watcher != nullptr) {
+    run_queues_otherwise_ = &Reactor::run_queues_watched;
+  } else {
+    run_queues_otherwise_ = locals_ == nullptr ? nullptr : locals_->run_queues;
+  }
 }
 
 void Reactor::note_part(const void* code, Duration took) {
@@ -28,6 +33,7 @@ bool Reactor::run_queues_watched() {
     const void* code = runnable.code();  // the runnable may be gone afterwards
     part_length_ = Duration();
     part_code_ = nullptr;
+    if (locals_ != nullptr) locals_->enter(&runnable);
     runnable.run();
     const Instant after = precise_now();
     ++turn.resumed;
@@ -37,6 +43,7 @@ bool Reactor::run_queues_watched() {
     }
     before = after;
   });
+  if (locals_ != nullptr) locals_->enter(nullptr);
   turn.length = before - turn.began;
   if (watcher_ != nullptr) watcher_->turn_ended(turn);
   return true;

@@ -54,7 +54,7 @@ class Examples(unittest.TestCase):
         self.assertEqual(done.stdout.splitlines(), [
             "channel: 10 jobs done", "one-shot: 12", "watch: new;connecting;open;closed;",
             "broadcast: (1 missed)is too fast", "guarded: 130", "condition: 6", "barrier: 3 rounds", "delay: closed",
-            "timeout_at: timed_out"])
+            "timeout_at: timed_out", "task_local: req-7: stored in the background"])
 
     def test_client_and_server(self):
         port = free_port()

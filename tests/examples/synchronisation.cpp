@@ -13,6 +13,7 @@
 #include <escapement/core/latch.h>
 #include <escapement/core/one_shot.h>
 #include <escapement/core/scope.h>
+#include <escapement/core/task_local.h>
 #include <escapement/core/watch.h>
 #include <escapement/io/native/loop.h>
 #include <escapement/timers/delay.h>
@@ -171,6 +172,30 @@ Task<std::string> within_one_deadline() {
 }
 // [timeout_at]
 
+// [task_local]
+const TaskLocal<std::string> request_id;
+
+Task<std::string> log_line(std::string text) {
+  const std::string* id = co_await local(request_id);  // null outside of a with_local
+  co_return (id != nullptr ? *id : "-") + ": " + text;
+}
+
+Task<> handle(std::string& log) {
+  Scope background(co_await this_reactor);
+  background.spawn([&log]() -> Task<> {
+    co_await sleep(1ms);
+    log = co_await log_line("stored in the background");
+  });
+  co_await background.join();
+}
+
+Task<std::string> handle_with_id() {
+  std::string log;
+  co_await with_local(request_id, "req-7", handle(log));
+  co_return log;
+}
+// [task_local]
+
 Task<> run_all() {
   const int done = co_await work_through(10);
   std::printf("channel: %d jobs done\n", done);
@@ -201,6 +226,8 @@ Task<> run_all() {
   std::printf("delay: closed\n");
   const std::string second = co_await within_one_deadline();
   std::printf("timeout_at: %s\n", second.c_str());
+  const std::string log = co_await handle_with_id();
+  std::printf("task_local: %s\n", log.c_str());
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // A tokio program's parts with escapement: spawn, join, select, timeouts, intervals, permits, channels,
-// abort.
+// abort, task-local values.
 
 #include <cstdio>
 
@@ -9,6 +9,7 @@
 #include <escapement/core/event.h>
 #include <escapement/core/join_set.h>
 #include <escapement/core/scope.h>
+#include <escapement/core/task_local.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/interval.h>
 #include <escapement/timers/sleep.h>
@@ -152,6 +153,22 @@ Task<> start_and_abort() {
 }
 // [cancel]
 
+// [task_local]
+const TaskLocal<std::string> request_id;
+
+Task<std::string> log_line(std::string text) {
+  const std::string* id = co_await local(request_id);  // null where no with_local has set it
+  co_return (id != nullptr ? *id : "-") + ": " + text;
+}
+
+Task<std::string> handle() {
+  co_await sleep(10ms);
+  co_return co_await log_line("handled");
+}
+
+Task<std::string> with_an_id() { co_return co_await with_local(request_id, "req-7", handle()); }
+// [task_local]
+
 Task<> program() {
   Reactor& reactor = co_await this_reactor;
   const int value = co_await spawn_and_join();
@@ -177,6 +194,8 @@ Task<> program() {
   std::puts(stopped.c_str());
   co_await start_and_abort();
   std::puts("aborted");
+  const std::string line = co_await with_an_id();
+  std::puts(line.c_str());
 }
 
 int main() {
