@@ -23,7 +23,9 @@ namespace escapement {
 class Barrier {
  public:
   // The operation that `arrive_and_wait` returns. Movable until it is awaited.
-  class [[nodiscard]] Arrival : public ListNode, public detail::OperationBase<Arrival, bool> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Arrival
+      : public ListNode,
+        public detail::OperationBase<Arrival, bool> {
    public:
     static constexpr const char* waits_for = "barrier";
     explicit Arrival(Barrier& barrier) : barrier_(barrier) {}

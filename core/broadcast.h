@@ -74,8 +74,9 @@ class Broadcast {
   class Receiver;
 
   // The operation that `Receiver::receive` returns. Movable until it is awaited.
-  class [[nodiscard]] Receive : public ListNode,
-                                public detail::OperationBase<Receive, std::optional<Message>> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Receive
+      : public ListNode,
+        public detail::OperationBase<Receive, std::optional<Message>> {
    public:
     static constexpr const char* waits_for = "broadcast";
     explicit Receive(Receiver& receiver) : receiver_(receiver) {}
@@ -105,10 +106,14 @@ class Broadcast {
 
   // Receives each message that is sent while this lives, for one task at a time (checked). Movable while no
   // task waits for it.
-  class Receiver {
+  class [[nodiscard("a receiver that has no name is unsubscribed at once: name it")]] Receiver {
    public:
     // Receives from the next message to be sent.
-    explicit Receiver(Broadcast& from) : from_(&from), next_(from.end_) { ++from.receivers_; }
+    [[nodiscard("a receiver that has no name is unsubscribed at once: name it")]]
+    explicit Receiver(Broadcast& from)
+        : from_(&from), next_(from.end_) {
+      ++from.receivers_;
+    }
     Receiver(Receiver&& other) noexcept : from_(std::exchange(other.from_, nullptr)), next_(other.next_) {}
     Receiver& operator=(Receiver&&) = delete;
     ~Receiver() {

@@ -65,7 +65,8 @@ class CancelState : public ListNode {
 class CancelToken {
  public:
   // The operation that `wait` returns. Movable until it is awaited.
-  class [[nodiscard]] Wait : public detail::OperationBase<Wait> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Wait
+      : public detail::OperationBase<Wait> {
    public:
     static constexpr const char* waits_for = "cancellation";
     explicit Wait(std::shared_ptr<detail::CancelState> state) : state_(std::move(state)) {}

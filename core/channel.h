@@ -46,7 +46,8 @@ class Channel {
 
  public:
   // The operation that `send` and `send_from` return. Movable until it is awaited.
-  class [[nodiscard]] Send : public detail::FallibleOperation<Send> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Send
+      : public detail::FallibleOperation<Send> {
    public:
     static constexpr const char* waits_for = "channel (send)";
     Send(Channel& channel, T value) : channel_(channel), own_(std::move(value)) {}
@@ -95,7 +96,8 @@ class Channel {
   };
 
   // The operation that `receive` returns. Movable until it is awaited.
-  class [[nodiscard]] Receive : public detail::FallibleOperation<Receive, std::optional<T>> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Receive
+      : public detail::FallibleOperation<Receive, std::optional<T>> {
    public:
     static constexpr const char* waits_for = "channel (receive)";
     explicit Receive(Channel& channel) : channel_(channel) {}

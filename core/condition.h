@@ -21,7 +21,9 @@ namespace escapement {
 class Condition {
  public:
   // The operation that `wait` returns. Movable until it is awaited.
-  class [[nodiscard]] Wait : public Mutex::Waiter, public detail::OperationBase<Wait> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Wait
+      : public Mutex::Waiter,
+        public detail::OperationBase<Wait> {
    public:
     static constexpr const char* waits_for = "condition";
     Wait(Condition& condition, Mutex::Guard& guard) : Waiter(nullptr), condition_(condition), guard_(guard) {}

@@ -68,9 +68,11 @@ std::string_view name(TimeLimit limit);
 // The reason for a failure: a kind and a one-sentence message, and where known the system's error number,
 // whether the peer may have received any of the request, the time limit that expired, the peer, and the
 // number of the attempt. One pointer wide; copying copies the text. An `Error` always holds a reason.
-class [[nodiscard]] Error {
+class [[nodiscard(
+    "an error that is dropped is a failure that nobody hears of: return it, or co_await it")]] Error {
  public:
   // `message` is one sentence for a person: "connect to 127.0.0.1:80: connection refused".
+  [[nodiscard("an error that is dropped is a failure that nobody hears of: return it, or co_await it")]]
   explicit Error(Errc code, std::string message = {});
 
   // Makes an error from an errno value: picks the kind and appends the system's text to `what` ("listen").
@@ -168,7 +170,7 @@ class [[nodiscard]] Error {
 
 // A `T`, or the reason why there is none. Reading the one that is not there is a bug and stops the program.
 template <class T = void>
-class [[nodiscard]] Result {
+class [[nodiscard("it may be a failure: look at it, or co_await it to pass a failure on")]] Result {
  public:
   // Holds a value, or the reason why there is none.
   Result(T&& value) : has_value_(true), error_(Error::None{}) { ::new (&value_) T(std::move(value)); }
@@ -227,7 +229,7 @@ class [[nodiscard]] Result {
 
 // Success, or the reason for the failure.
 template <>
-class [[nodiscard]] Result<void> {
+class [[nodiscard("it may be a failure: look at it, or co_await it to pass a failure on")]] Result<void> {
  public:
   Result() : has_value_(true), error_(Error::None{}) {}
   Result(Error error) : has_value_(false), error_(std::move(error)) {}

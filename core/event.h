@@ -16,7 +16,9 @@ namespace escapement {
 class Event {
  public:
   // The operation that `wait` returns. Movable until it is awaited.
-  class [[nodiscard]] Wait : public ListNode, public detail::OperationBase<Wait> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Wait
+      : public ListNode,
+        public detail::OperationBase<Wait> {
    public:
     static constexpr const char* waits_for = "event";
     explicit Wait(Event& event) : event_(event) {}
@@ -69,7 +71,7 @@ class Event {
 class Semaphore {
  public:
   // One permit, returned when this is destroyed. The semaphore must outlive it.
-  class [[nodiscard]] Permit {
+  class [[nodiscard("a permit that has no name is given back at once: name it")]] Permit {
    public:
     explicit Permit(Semaphore& from) : from_(&from) {}
     Permit(Permit&& other) noexcept : from_(std::exchange(other.from_, nullptr)) {}
@@ -86,7 +88,9 @@ class Semaphore {
   };
 
   // The operation that `acquire` returns. Movable until it is awaited.
-  class [[nodiscard]] Acquire : public ListNode, public detail::OperationBase<Acquire, Permit> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Acquire
+      : public ListNode,
+        public detail::OperationBase<Acquire, Permit> {
    public:
     static constexpr const char* waits_for = "semaphore";
     explicit Acquire(Semaphore& semaphore) : semaphore_(semaphore) {}

@@ -239,7 +239,8 @@ class NextOperation : private GeneratorWaiter, public Awaiter<NextOperation<T>> 
 
 // The awaiter that Next::result returns.
 template <class T>
-class [[nodiscard]] NextResult final : public NextOperation<T> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] NextResult final
+    : public NextOperation<T> {
  public:
   explicit NextResult(Generator<T>& generator) : NextOperation<T>(generator, false) {}
   Result<std::optional<T>> await_resume() { return this->outcome(); }
@@ -250,7 +251,8 @@ class [[nodiscard]] NextResult final : public NextOperation<T> {
 // The operation that `Generator::next` returns, used like a Task<std::optional<T>>. Awaited directly it needs
 // no coroutine of its own. Cannot be moved.
 template <class T>
-class [[nodiscard]] Next final : public detail::NextOperation<T> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Next final
+    : public detail::NextOperation<T> {
  public:
   using Value = std::optional<T>;
 
@@ -260,14 +262,14 @@ class [[nodiscard]] Next final : public detail::NextOperation<T> {
   std::optional<T> await_resume() { return this->take(); }
   // The same, but yields a Result: a failure of the generator does not fail the awaiting task.
   detail::NextResult<T> result() && { return detail::NextResult<T>(this->generator_); }
-  operator Task<std::optional<T>>() && { return run(this->generator_); }
+  ESC_CORO_CONVERSION operator Task<std::optional<T>>() && { return run(this->generator_); }
 
  private:
   static Task<std::optional<T>> run(Generator<T>& generator) { co_return co_await generator.next(); }
 };
 
 template <class T>
-class [[nodiscard]] ESC_CORO_TYPE Generator {
+class [[nodiscard("a generator does nothing until next() is awaited: name it")]] ESC_CORO_TYPE Generator {
  public:
   using promise_type = detail::GeneratorPromise<T>;
 

@@ -20,7 +20,7 @@ template <class T>
 class Guarded {
  public:
   // Holds the lock and gives access to the value. Move-only. One that was moved from must not be used.
-  class [[nodiscard]] Guard {
+  class [[nodiscard("a guard that has no name unlocks at once: name it")]] Guard {
    public:
     T& operator*() const { return *value_; }
     T* operator->() const { return value_; }
@@ -34,7 +34,8 @@ class Guarded {
   };
 
   // The operation that `lock` returns. Movable until it is awaited.
-  class [[nodiscard]] Lock : public detail::OperationBase<Lock, Guard> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Lock
+      : public detail::OperationBase<Lock, Guard> {
    public:
     static constexpr const char* waits_for = "mutex";
     explicit Lock(Guarded& from) : from_(from), lock_(from.mutex_) {}

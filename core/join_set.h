@@ -87,7 +87,9 @@ class JoinSet {
 
  public:
   // The operation that `next` returns. Movable until it is awaited.
-  class [[nodiscard]] Next : public ListNode, public detail::OperationBase<Next, std::optional<Result<T>>> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Next
+      : public ListNode,
+        public detail::OperationBase<Next, std::optional<Result<T>>> {
    public:
     static constexpr const char* waits_for = "join set";
     explicit Next(JoinSet& set) : set_(set) {}
@@ -120,7 +122,9 @@ class JoinSet {
   };
 
   // Makes an empty set, whose tasks `reactor` runs. It must be gone before the reactor is (checked).
-  explicit JoinSet(Reactor& reactor) : scope_(reactor, nullptr) {}
+  [[nodiscard("a join set that has no name cancels its tasks at once: name it")]]
+  explicit JoinSet(Reactor& reactor)
+      : scope_(reactor, nullptr) {}
   JoinSet(const JoinSet&) = delete;
   JoinSet& operator=(const JoinSet&) = delete;
   // Must not run inside one of the set's tasks (checked), but may run when a task that owned the set ends.

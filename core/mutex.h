@@ -28,7 +28,7 @@ class Mutex {
  public:
   // Holds the lock, and unlocks when it is destroyed. Move-only. One that was moved from, unlocked, or made
   // without a mutex holds nothing.
-  class [[nodiscard]] Guard {
+  class [[nodiscard("a guard that has no name unlocks at once: name it")]] Guard {
    public:
     Guard() = default;
     Guard(Guard&& other) noexcept : mutex_(std::exchange(other.mutex_, nullptr)) {}
@@ -100,7 +100,9 @@ class Mutex {
   };
 
   // The operation that `lock` returns. Movable until it is awaited.
-  class [[nodiscard]] Lock : public Waiter, public detail::OperationBase<Lock, Guard> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Lock
+      : public Waiter,
+        public detail::OperationBase<Lock, Guard> {
    public:
     static constexpr const char* waits_for = "mutex";
     explicit Lock(Mutex& mutex) : Waiter(&mutex) {}

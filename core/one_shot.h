@@ -29,10 +29,13 @@ class OneShot {
 
   // The sending end. Destroying it without having sent fails the receiver with Errc::reset: the other side
   // may have acted before it ended.
-  class [[nodiscard]] Sender {
+  class [[nodiscard(
+      "a sender that has no name is destroyed at once, and its receiver fails: name it")]] Sender {
    public:
     // The operation that `unwanted` returns. Movable until it is awaited.
-    class [[nodiscard]] Unwanted : public ListNode, public detail::OperationBase<Unwanted> {
+    class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Unwanted
+        : public ListNode,
+          public detail::OperationBase<Unwanted> {
      public:
       static constexpr const char* waits_for = "one-shot";
       explicit Unwanted(Sender& sender) : sender_(sender) {}
@@ -93,7 +96,8 @@ class OneShot {
   };
 
   // The operation that `receive` returns. Movable until it is awaited.
-  class [[nodiscard]] Receive : public detail::FallibleOperation<Receive, T> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Receive
+      : public detail::FallibleOperation<Receive, T> {
    public:
     static constexpr const char* waits_for = "one-shot";
     explicit Receive(OneShot& from) : from_(from) {}

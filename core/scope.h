@@ -33,12 +33,15 @@ class Scope {
  public:
   // Makes a scope in which the failure of one task cancels the others and is the failure of join(). A failure
   // that no join() has taken by the end of the scope is reported (Reactor::on_unhandled_failure).
+  [[nodiscard("a scope that has no name cancels its tasks at once: name it")]]
   explicit Scope(Reactor& reactor);
   // Makes a scope in which the failure of a task is passed to `on_failure` and affects no other task; join()
   // does not fail. Suited to the connections of a server. If the function is empty, failures are reported as
   // unhandled, and so is an exception that it throws. It may spawn, cancel and destroy, even this scope.
+  [[nodiscard("a scope that has no name cancels its tasks at once: name it")]]
   Scope(Reactor& reactor, std::function<void(Error)> on_failure);
   // The same as with an empty function.
+  [[nodiscard("a scope that has no name cancels its tasks at once: name it")]]
   Scope(Reactor& reactor, std::nullptr_t);
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -265,7 +268,7 @@ class Spawned final : public SpawnedBase {
 // The outcome of one spawned task. Dropping the handle leaves the task running in its scope; a failure that
 // the handle holds by then is reported (Reactor::on_unhandled_failure).
 template <class T>
-class [[nodiscard]] JoinHandle {
+class [[nodiscard("join() it; for a task whose outcome nobody wants, call spawn()")]] JoinHandle {
  public:
   // Made by Scope::spawn_joinable.
   explicit JoinHandle(std::shared_ptr<detail::Outcome<T>> outcome) : outcome_(std::move(outcome)) {}

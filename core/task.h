@@ -271,7 +271,8 @@ class Awaiter {
 
 // Awaits a task that it owns. With `Propagate`, a failure of the task fails the awaiting one.
 template <class T, bool Propagate>
-class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] TaskAwaiter
+    : public Awaiter<TaskAwaiter<T, Propagate>> {
  public:
   explicit TaskAwaiter(Task<T>&& task) : task_(std::move(task)) {}
 
@@ -303,9 +304,6 @@ class [[nodiscard]] TaskAwaiter : public Awaiter<TaskAwaiter<T, Propagate>> {
   Task<T> task_;
 };
 
-// The name shown by compilers that do not print why a function is deleted.
-struct MoveItToAwaitIt;
-
 // `co_await error`: fails the awaiting task.
 class [[nodiscard]] FailAwaiter : public Awaiter<FailAwaiter> {
  public:
@@ -334,7 +332,7 @@ class [[nodiscard]] ResultAwaiter : public Awaiter<ResultAwaiter<T>> {
 }  // namespace detail
 
 template <class T>
-class [[nodiscard]] ESC_CORO_TYPE Task {
+class [[nodiscard("a task does nothing until it runs: co_await it, or spawn it")]] ESC_CORO_TYPE Task {
  public:
   using promise_type = detail::Promise<T>;
 
@@ -361,10 +359,17 @@ class [[nodiscard]] ESC_CORO_TYPE Task {
   auto operator co_await() && { return detail::TaskAwaiter<T, true>(std::move(*this)); }
   // Runs the task and yields its Result<T>.
   auto result() && { return detail::TaskAwaiter<T, false>(std::move(*this)); }
-  detail::MoveItToAwaitIt operator co_await() & =
-      ESC_DELETE("awaiting consumes the task: co_await std::move(task)");
-  detail::MoveItToAwaitIt result() & =
-      ESC_DELETE("this consumes the task: co_await std::move(task).result()");
+  // Explain the mistake.
+  template <class Awaited = T>
+  detail::TaskAwaiter<T, true> operator co_await() & {
+    static_assert(detail::never<Awaited>, "awaiting consumes the task: co_await std::move(task)");
+    return std::move(*this).operator co_await();
+  }
+  template <class Awaited = T>
+  detail::TaskAwaiter<T, false> result() & {
+    static_assert(detail::never<Awaited>, "this consumes the task: co_await std::move(task).result()");
+    return std::move(*this).result();
+  }
 
   // Returns the promise, for whatever starts tasks: scopes, combinators, reactors.
   promise_type& promise() const {
@@ -395,9 +400,12 @@ template <class T>
 auto operator co_await(Result<T>&& result) {
   return detail::ResultAwaiter<T>(std::move(result));
 }
+// Explains the mistake.
 template <class T>
-detail::MoveItToAwaitIt operator co_await(const Result<T>&) =
-    ESC_DELETE("awaiting consumes the result: co_await std::move(result)");
+detail::ResultAwaiter<T> operator co_await(const Result<T>&) {
+  static_assert(detail::never<T>, "awaiting consumes the result: co_await std::move(result)");
+  __builtin_trap();
+}
 
 namespace detail {
 
@@ -450,7 +458,8 @@ inline constexpr SuspendUntilReady suspend_until_ready;
 
 // Yields a Result of an operation that cannot fail, for code that treats all operations alike.
 template <class O>
-class [[nodiscard]] OperationResult : public Awaiter<OperationResult<O>> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] OperationResult
+    : public Awaiter<OperationResult<O>> {
  public:
   static constexpr const char* waits_for = wait_name<O>.text;
   explicit OperationResult(O&& operation) : operation_(std::move(operation)) {}
@@ -485,13 +494,14 @@ class OperationBase : public Awaiter<O> {
 
   bool await_ready() const noexcept { return false; }
   OperationResult<O> result() && { return OperationResult<O>(std::move(static_cast<O&>(*this))); }
-  operator Task<T>() && { return run(std::move(static_cast<O&>(*this))); }
+  ESC_CORO_CONVERSION operator Task<T>() && { return run(std::move(static_cast<O&>(*this))); }
 
  private:
   static Task<T> run(O operation) { co_return co_await operation; }
 };
 
-class [[nodiscard]] Yield : public OperationBase<Yield> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Yield
+    : public OperationBase<Yield> {
  public:
   static constexpr const char* waits_for = "its turn";
   void suspend(PromiseBase& task) { task.reactor().ready_later(task); }

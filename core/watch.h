@@ -30,7 +30,8 @@ template <class T>
 class Watch {
  public:
   // The operation that `changed` returns. Movable until it is awaited.
-  class [[nodiscard]] Changed : public detail::OperationBase<Changed, std::uint64_t> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Changed
+      : public detail::OperationBase<Changed, std::uint64_t> {
    public:
     static constexpr const char* waits_for = "watch";
     Changed(Watch& watch, std::uint64_t seen) : watch_(watch), seen_(seen), wait_(watch.event_.wait()) {}

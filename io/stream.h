@@ -264,13 +264,15 @@ class WriteOperation : public Awaiter<WriteOperation> {
 };
 
 // The awaiters that `result()` of the two returns: they yield a Result.
-class [[nodiscard]] ReadResult final : public ReadOperation {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] ReadResult final
+    : public ReadOperation {
  public:
   ReadResult(Stream& stream, MutableBytes into) : ReadOperation(stream, into, false) {}
   Result<std::size_t> await_resume() { return outcome(); }
 };
 
-class [[nodiscard]] WriteResult final : public WriteOperation {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] WriteResult final
+    : public WriteOperation {
  public:
   WriteResult(Stream& stream, Bytes bytes) : WriteOperation(stream, bytes, false) {}
   Result<> await_resume() { return outcome(); }
@@ -288,7 +290,8 @@ class [[nodiscard]] WriteResult final : public WriteOperation {
 // Awaited directly, as in the first two lines, it needs no coroutine of its own if bytes are there, nor, with
 // most streams, while it waits for them. Everywhere else it converts to a Task. Destroying it cancels it; one
 // that was never awaited has done nothing. It cannot be moved.
-class [[nodiscard]] Reading final : public detail::ReadOperation {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Reading final
+    : public detail::ReadOperation {
  public:
   using Value = std::size_t;
 
@@ -296,12 +299,13 @@ class [[nodiscard]] Reading final : public detail::ReadOperation {
 
   std::size_t await_resume() { return value(); }
   detail::ReadResult result() && { return {stream_, into_}; }
-  operator Task<std::size_t>() && { return stream_.read_task(into_); }
+  ESC_CORO_CONVERSION operator Task<std::size_t>() && { return stream_.read_task(into_); }
 };
 
 // The operation that `Stream::write` returns, used like a Task<>. It needs no coroutine of its own if the
 // transport takes all the bytes at once.
-class [[nodiscard]] Writing final : public detail::WriteOperation {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Writing final
+    : public detail::WriteOperation {
  public:
   using Value = void;
 
@@ -309,7 +313,7 @@ class [[nodiscard]] Writing final : public detail::WriteOperation {
 
   void await_resume() {}
   detail::WriteResult result() && { return {stream_, bytes_}; }
-  operator Task<>() && { return stream_.write_task(bytes_); }
+  ESC_CORO_CONVERSION operator Task<>() && { return stream_.write_task(bytes_); }
 };
 
 inline Reading Stream::read(MutableBytes into) { return Reading(*this, into); }

@@ -21,7 +21,8 @@ namespace escapement {
 class Delay {
  public:
   // The operation that `wait` returns. Movable until it is awaited.
-  class [[nodiscard]] Wait : public detail::OperationBase<Wait> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Wait
+      : public detail::OperationBase<Wait> {
    public:
     explicit Wait(Delay& delay) : delay_(delay) {}
     Wait(Wait&& other) noexcept : delay_(other.delay_) {}

@@ -12,7 +12,8 @@ namespace escapement {
 // The operation (task.h) that `sleep` returns. It cannot fail. It holds its timer entry itself, so a sleep
 // that is awaited directly allocates nothing; destroying the sleeping task takes the entry out of the wheel.
 // Movable until it is awaited.
-class [[nodiscard]] Sleep : public detail::OperationBase<Sleep> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Sleep
+    : public detail::OperationBase<Sleep> {
  public:
   static constexpr const char* waits_for = "timer";
   // A length to sleep.

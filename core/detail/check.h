@@ -47,21 +47,17 @@ template <class...>
 inline constexpr bool never = false;
 }  // namespace escapement::detail
 
-// Deletes a function and says what to write instead, with compilers that can print the reason.
-#if defined(__cpp_deleted_function) && __cplusplus > 202302L
-#define ESC_DELETE(reason) delete (reason)
-#else
-#define ESC_DELETE(reason) delete
-#endif
-
 // With -DESC_CORO_CHECKS clang 17 and later warn (-Wdangling) of a Task that outlives a temporary, or a
 // lambda with captures, that it refers to. Off by default: the attributes forbid every function that returns
 // a Task and is not a coroutine, those of std::function<Task<...>> included, unless it is marked
-// ESC_CORO_WRAPPER.
+// ESC_CORO_WRAPPER. An operation's conversion to a Task, which takes over what the operation holds, is marked
+// ESC_CORO_CONVERSION.
 #if defined(ESC_CORO_CHECKS) && defined(__clang__)
 #define ESC_CORO_TYPE [[clang::coro_return_type, clang::coro_lifetimebound]]
 #define ESC_CORO_WRAPPER [[clang::coro_wrapper]]
+#define ESC_CORO_CONVERSION [[clang::coro_wrapper, clang::coro_disable_lifetimebound]]
 #else
 #define ESC_CORO_TYPE
 #define ESC_CORO_WRAPPER
+#define ESC_CORO_CONVERSION
 #endif

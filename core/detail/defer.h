@@ -11,7 +11,7 @@ namespace escapement {
 //
 //     const Defer release([this] { in_use_ = false; });
 template <class F>
-class [[nodiscard]] Defer {
+class [[nodiscard("without a name it runs at once: name it")]] Defer {
  public:
   explicit Defer(F f) : f_(std::move(f)) {}
   Defer(const Defer&) = delete;

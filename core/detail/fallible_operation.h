@@ -12,7 +12,8 @@ namespace escapement::detail {
 
 // Yields a Result of a fallible operation, instead of failing the awaiting task.
 template <class O>
-class [[nodiscard]] FallibleResult : public Awaiter<FallibleResult<O>> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] FallibleResult
+    : public Awaiter<FallibleResult<O>> {
  public:
   static constexpr const char* waits_for = wait_name<O>.text;
   explicit FallibleResult(O&& operation) : operation_(std::move(operation)) { operation_.keep_failure(); }
@@ -50,7 +51,7 @@ class FallibleOperation : public Runnable, public Awaiter<O> {
     return static_cast<O*>(this)->wait(task);
   }
   FallibleResult<O> result() && { return FallibleResult<O>(std::move(static_cast<O&>(*this))); }
-  operator Task<T>() && { return as_task(std::move(static_cast<O&>(*this))); }
+  ESC_CORO_CONVERSION operator Task<T>() && { return as_task(std::move(static_cast<O&>(*this))); }
 
   // For FallibleResult: a failure wakes the task instead of failing it.
   void keep_failure() { keeps_failure_ = true; }

@@ -58,7 +58,8 @@ namespace detail {
 
 // Suspends until `watch` becomes readable or writable. Spurious wake-ups are possible: try the operation
 // again.
-class [[nodiscard]] FdReadiness : public Awaiter<FdReadiness> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] FdReadiness
+    : public Awaiter<FdReadiness> {
  public:
   static constexpr const char* waits_for = "descriptor";
   // `place` is the watch's `readable` or `writable`.

@@ -216,7 +216,8 @@ class Inbox {
   };
 
   // The operation that `receive` returns. Movable until it is awaited.
-  class [[nodiscard]] Receive : public detail::OperationBase<Receive, std::optional<T>> {
+  class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Receive
+      : public detail::OperationBase<Receive, std::optional<T>> {
    public:
     explicit Receive(Inbox& inbox) : inbox_(inbox) {}
     Receive(Receive&& other) noexcept : inbox_(other.inbox_) {}

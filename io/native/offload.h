@@ -233,7 +233,8 @@ class OffloadOperation : public Awaiter<OffloadOperation<F>> {
 
 // The awaiter that `Offload::result` returns: it yields a Result.
 template <class F>
-class [[nodiscard]] OffloadResult final : public OffloadOperation<F> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] OffloadResult final
+    : public OffloadOperation<F> {
  public:
   explicit OffloadResult(OffloadOperation<F>&& offload) : OffloadOperation<F>(std::move(offload), false) {}
   auto await_resume() { return this->outcome(); }
@@ -243,7 +244,8 @@ class [[nodiscard]] OffloadResult final : public OffloadOperation<F> {
 
 // The operation that `offload` returns, used like a Task (task.h). Movable until it is awaited.
 template <class F>
-class [[nodiscard]] Offload final : public detail::OffloadOperation<F> {
+class [[nodiscard("an operation does nothing until it is awaited: co_await it")]] Offload final
+    : public detail::OffloadOperation<F> {
  public:
   using Value = typename detail::OffloadWork<F>::Value;
 
@@ -251,7 +253,7 @@ class [[nodiscard]] Offload final : public detail::OffloadOperation<F> {
 
   Value await_resume() { return *this->outcome(); }
   detail::OffloadResult<F> result() && { return detail::OffloadResult<F>(std::move(*this)); }
-  operator Task<Value>() && { return run(std::move(*this)); }
+  ESC_CORO_CONVERSION operator Task<Value>() && { return run(std::move(*this)); }
 
  private:
   static Task<Value> run(Offload offload) { co_return co_await offload; }
