@@ -366,3 +366,84 @@ TEST_CASE("JoinSet: as one of several that are waited for") {
   CHECK(*sim.run(body(set, stop)) == 1);
   CHECK(*sim.run(read_all(set)) == "1");
 }
+
+TEST_CASE("JoinSet: a task that keeps finishing does not keep the others from being seen") {
+  Sim sim;
+  JoinSet<int> set(sim.reactor());
+  auto at_once = []() -> Task<int> { co_return 0; };
+  // Two that are spawned again whenever they are seen, beside three that take a few turns.
+  auto slow = [](int value) -> Task<int> {
+    for (int i = 0; i < 3; ++i) co_await yield();
+    co_return value;
+  };
+  auto see = [&]() -> Task<std::vector<int>> {
+    std::vector<int> seen;
+    set.spawn(at_once());
+    set.spawn(at_once());
+    for (int value = 1; value <= 3; ++value) set.spawn(slow(value));
+    while (seen.size() < 30) {
+      std::optional<Result<int>> outcome = co_await set.next();
+      seen.push_back(**outcome);
+      if (seen.back() == 0) set.spawn(at_once());
+    }
+    co_return seen;
+  };
+  std::vector<int> seen = *sim.run(see());
+  CHECK(seen.size() == 30);
+  std::erase(seen, 0);
+  CHECK(seen == std::vector<int>{1, 2, 3});
+}
+
+TEST_CASE("JoinSet: whoever reads many outcomes lets others run in between, and loses none") {
+  Sim sim;
+  JoinSet<int> set(sim.reactor());
+  constexpr int many = 1000;
+  for (int i = 0; i < many; ++i) set.spawn(number(Duration(), i));
+  sim.settle();
+  REQUIRE(set.running() == 0);
+  int seen = 0;
+  int others = 0;
+  auto read = [&]() -> Task<> {
+    for (;;) {
+      std::optional<Result<int>> outcome = co_await set.next();
+      if (!outcome) co_return;
+      CHECK(**outcome == seen);
+      ++seen;
+    }
+  };
+  auto other = [&]() -> Task<> {
+    while (seen < many) {
+      ++others;
+      co_await yield();
+    }
+  };
+  CHECK(sim.run(all(read(), other())));
+  CHECK(seen == many);
+  CHECK(others >= many / 128);
+  CHECK(others < many);
+}
+
+TEST_CASE("JoinSet: an outcome is not lost with a reader that is cancelled while it lets others run") {
+  Sim sim;
+  JoinSet<int> set(sim.reactor());
+  constexpr int many = 300;
+  for (int i = 0; i < many; ++i) set.spawn(number(Duration(), i));
+  sim.settle();
+  int seen = 0;
+  auto read = [&]() -> Task<> {
+    for (;;) {
+      std::optional<Result<int>> outcome = co_await set.next();
+      if (!outcome) co_return;
+      CHECK(**outcome == seen);
+      ++seen;
+    }
+  };
+  {
+    Scope scope(sim.reactor());
+    scope.spawn(read());
+    sim.reactor().step();  // up to the first outcome that waits for another turn
+    CHECK(seen == 127);
+  }
+  CHECK(sim.run(read()));
+  CHECK(seen == many);
+}

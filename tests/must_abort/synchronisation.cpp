@@ -11,11 +11,13 @@
 #include <escapement/core/channel.h>
 #include <escapement/core/combine.h>
 #include <escapement/core/condition.h>
+#include <escapement/core/generator.h>
 #include <escapement/core/latch.h>
 #include <escapement/core/one_shot.h>
 #include <escapement/core/scope.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/delay.h>
+#include <escapement/timers/sleep.h>
 
 using namespace escapement;
 
@@ -80,6 +82,14 @@ void misuse_others(const std::string& name) {
     Condition condition;
     Mutex::Guard guard;
     (void)sim.run(condition.wait(guard));
+  }
+  if (name == "generator-two-tasks") {
+    auto values = []() -> Generator<int> {
+      co_await sleep(1ms);
+      co_yield 1;
+    };
+    Generator<int> generator = values();
+    (void)sim.run(all(generator.next(), generator.next()));
   }
   if (name == "delay-two-tasks") {
     Delay delay;
