@@ -126,7 +126,7 @@ class PromiseBase : public Runnable {
   // Resumes the frame, which must not be destroyed inside this call (check_destroyable).
   void resume(std::coroutine_handle<> frame) {
     next_ |= running_flag;
-    waiting_.end();
+    [[maybe_unused]] const WaitRecord<task_tree>::Running running(waiting_, *reactor_);
     frame.resume();
     next_ &= ~running_flag;
   }

@@ -11,8 +11,8 @@
 //
 // Exists in builds with the CMake option ESC_TASK_TREE (docs/seeing-inside.md says what it costs); elsewhere
 // the tree is empty, and `task_tree_built` is false. Listed are the tasks of Reactor::run, of scopes and of
-// servers, and below each one the tasks that it awaits. A task that something else owns and starts is not
-// found.
+// servers, and below each one the tasks that it awaits and the scopes and servers that it has made. A task
+// that something else owns and starts is not found.
 
 #pragma once
 
@@ -34,11 +34,13 @@ struct TaskNode {
   Duration waiting;   // how long it has waited, from the turn in which it began; zero where it does not wait
   std::string file;   // of the co_await, without its folders; empty where it does not wait
   unsigned line = 0;  // of that file
-  // The task that it awaits, the children of a combinator, or the tasks of the owner.
+  // The task that it awaits or the children of a combinator, then the owners that it made as "scope" or
+  // "server"; of an owner, its tasks.
   std::vector<TaskNode> tasks;
 };
 
-// Returns the tree of all tasks of `reactor`, in the order in which their owners and they began. Must be
+// Returns the tree of all tasks of `reactor`, in the order in which their owners and they began. An owner of
+// tasks stands below the task that ran when it was made, at the top once that has ended. Must be
 // called on the reactor's thread; tasks may call it, and are "running" then. Allocates; takes time for each
 // task.
 std::vector<TaskNode> task_tree(Reactor& reactor);

@@ -2,6 +2,10 @@
 
 #include <escapement/core/task_tree.h>
 
+#include <cstdint>
+#include <map>
+#include <set>
+
 namespace escapement {
 
 namespace detail {
@@ -17,35 +21,64 @@ void WaitRecord<true>::visit_tasks(TaskVisitor& visitor) const {
 }
 
 TaskSource<true>::TaskSource(Reactor& reactor, const char* name, const void* owner, Visit tasks)
-    : name_(name), owner_(owner), visit_(tasks) {
-  reactor.task_sources_.list.push_back(*this);
+    : name_(name), owner_(owner), visit_(tasks), maker_(0) {
+  TaskSources<true>& sources = reactor.task_sources_;
+  if (sources.running != nullptr) maker_ = sources.running->number(sources.last_number);
+  sources.list.push_back(*this);
 }
 
 // Appends a node for each task that it visits.
 class TaskTreeWalk final : public TaskVisitor {
  public:
-  TaskTreeWalk(Reactor& reactor, std::vector<TaskNode>& into) : reactor_(reactor), into_(into) {}
+  // The owners of tasks that living tasks have made, by the number of their maker.
+  using Made = std::multimap<std::uint32_t, const TaskSource<true>*>;
+
+  static void walk(Reactor& reactor, std::vector<TaskNode>& into) {
+    const List<TaskSource<true>>& sources = reactor.task_sources_.list;
+    Makers living;
+    for (const TaskSource<true>& source : sources) source.visit(living);
+    Made made;
+    for (const TaskSource<true>& source : sources) {
+      if (living.numbers.contains(source.maker())) made.emplace(source.maker(), &source);
+    }
+    TaskTreeWalk top(reactor, made, into);
+    for (const TaskSource<true>& source : sources) {
+      if (!living.numbers.contains(source.maker())) top.visit_source(source);
+    }
+  }
 
   void visit(const PromiseBase& task) override {
     TaskNode& node = into_.emplace_back();
     describe(task, node);
-    TaskTreeWalk below(reactor_, node.tasks);
+    TaskTreeWalk below(reactor_, made_, node.tasks);
     task.waiting_.visit_tasks(below);
-  }
-
-  void visit_sources() {
-    for (const TaskSource<true>& source : reactor_.task_sources_.list) {
-      std::vector<TaskNode> tasks;
-      TaskTreeWalk below(reactor_, tasks);
-      source.visit(below);
-      if (tasks.empty()) continue;
-      TaskNode& node = into_.emplace_back();
-      node.name = source.name();
-      node.tasks = std::move(tasks);
-    }
+    const auto [first, last] = made_.equal_range(task.waiting_.number());
+    for (auto source = first; source != last; ++source) below.visit_source(*source->second);
   }
 
  private:
+  // Finds the tasks that have made owners of tasks.
+  struct Makers final : TaskVisitor {
+    void visit(const PromiseBase& task) override {
+      if (task.waiting_.number() != 0) numbers.insert(task.waiting_.number());
+      task.waiting_.visit_tasks(*this);
+    }
+    std::set<std::uint32_t> numbers;
+  };
+
+  TaskTreeWalk(Reactor& reactor, const Made& made, std::vector<TaskNode>& into)
+      : reactor_(reactor), made_(made), into_(into) {}
+
+  void visit_source(const TaskSource<true>& source) {
+    std::vector<TaskNode> tasks;
+    TaskTreeWalk below(reactor_, made_, tasks);
+    source.visit(below);
+    if (tasks.empty()) return;
+    TaskNode& node = into_.emplace_back();
+    node.name = source.name();
+    node.tasks = std::move(tasks);
+  }
+
   void describe(const PromiseBase& task, TaskNode& node) const {
     const WaitRecord<true>& waiting = task.waiting_;
     node.name = "(a task)";
@@ -64,6 +97,7 @@ class TaskTreeWalk final : public TaskVisitor {
   }
 
   Reactor& reactor_;
+  const Made& made_;
   std::vector<TaskNode>& into_;
 };
 
@@ -71,7 +105,7 @@ class TaskTreeWalk final : public TaskVisitor {
 
 std::vector<TaskNode> task_tree(Reactor& reactor) {
   std::vector<TaskNode> tree;
-  detail::TaskTreeWalk(reactor, tree).visit_sources();
+  detail::TaskTreeWalk::walk(reactor, tree);
   return tree;
 }
 

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstdint>
 #include <source_location>
+#include <utility>
 
 #include <escapement/core/list.h>
 #include <escapement/core/time.h>
@@ -69,16 +70,35 @@ class WaitRecord<false> {
   struct Place {
     static constexpr Place current() { return {}; }
   };
+  struct Running {
+    Running(WaitRecord&, Reactor&) {}
+  };
   template <class A>
   void begin(const A&, Place, const Reactor&) {}
-  void end() {}
 };
 
-// 24 bytes in a task. `begin` is four stores, when a task has been suspended; `end` one, when it resumes.
+// 32 bytes in a task. `begin` is four stores, when a task has been suspended; `Running` notes which task
+// runs.
 template <>
 class WaitRecord<true> {
  public:
   using Place = std::source_location;
+
+  // Lives while the task runs: the scopes that are made meanwhile are its own.
+  class Running {
+   public:
+    template <class R>
+    Running(WaitRecord& record, R& reactor)
+        : running_(reactor.task_sources_.running), before_(std::exchange(running_, &record)) {
+      record.end();
+    }
+    Running(const Running&) = delete;
+    ~Running() { running_ = before_; }
+
+   private:
+    WaitRecord*& running_;
+    WaitRecord* const before_;
+  };
 
   template <class A, class R>
   void begin(const A& awaiter, Place place, const R& reactor) {
@@ -92,8 +112,6 @@ class WaitRecord<true> {
       what_ = reinterpret_cast<std::uintptr_t>(&wait_name<A>);
     }
   }
-  // Called when the awaiter is about to go.
-  void end() { what_ = 0; }
 
   // Null unless the task waits for something else than tasks.
   const WaitName* name() const {
@@ -103,14 +121,24 @@ class WaitRecord<true> {
   bool waits() const { return what_ != 0; }
   const Place& place() const { return place_; }
   Instant since() const { return since_; }
+  // The number of a task that has made an owner of tasks; 0: it has made none.
+  std::uint32_t number() const { return number_; }
+  std::uint32_t number(std::uint32_t& last) {
+    if (number_ == 0) number_ = ++last;
+    return number_;
+  }
 
  private:
+  // Called when the awaiter is about to go.
+  void end() { what_ = 0; }
+
   static constexpr std::uintptr_t one_task = 1, many_tasks = 2, kinds = 3;
 
   std::uintptr_t what_ =
       0;  // the address of a WaitName, of a PromiseBase | one_task, or a TaskGroup | many_tasks
   Place place_;
   Instant since_;
+  std::uint32_t number_ = 0;
 };
 
 // An owner of tasks that nobody awaits, in its reactor's list: a Scope, a server, `Reactor::run`.
@@ -132,12 +160,15 @@ class TaskSource<true> : public ListNode {
   TaskSource(Reactor& reactor, const char* name, const void* owner, Visit tasks);
 
   const char* name() const { return name_; }
+  // The number of the task that made it; 0: none did.
+  std::uint32_t maker() const { return maker_; }
   void visit(TaskVisitor& visitor) const { visit_(owner_, visitor); }
 
  private:
   const char* name_;
   const void* owner_;
   Visit visit_;
+  std::uint32_t maker_;
 };
 
 // A reactor's list of them.
@@ -146,6 +177,8 @@ struct TaskSources {};
 template <>
 struct TaskSources<true> {
   List<TaskSource<true>> list;
+  WaitRecord<true>* running = nullptr;  // of the task that runs
+  std::uint32_t last_number = 0;
 };
 
 }  // namespace detail

@@ -2,6 +2,7 @@
 
 #include <escapement/core/task_tree.h>
 
+#include <memory>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
@@ -211,4 +212,60 @@ TEST_CASE("task tree: the names that compilers give to functions") {
   CHECK(short_function_name("escapement::Task<> {anonymous}::work(int)") == "work");
   CHECK(short_function_name("main") == "main");
   CHECK(short_function_name("").empty());
+}
+
+TEST_CASE("task tree: a scope stands below the task that made it, at the top once that has ended") {
+  if (!task_tree_built) return;
+  Sim sim;
+  Event event;
+  std::unique_ptr<Scope> kept;
+  Scope outer(sim.reactor());
+  outer.spawn([&]() -> Task<> {
+    Scope inner(co_await this_reactor);
+    kept = std::make_unique<Scope>(sim.reactor());
+    kept->spawn(named::sleeper());
+    inner.spawn([&]() -> Task<> {
+      Scope innermost(co_await this_reactor);
+      innermost.spawn(named::waiter(event));
+      co_await innermost.join();
+    });
+    co_await sleep(1s);
+    co_await inner.join();
+  });
+  sim.settle();
+  {
+    const std::vector<TaskNode> tree = task_tree(sim.reactor());
+    const TaskNode& maker = only(only(tree).tasks);
+    CHECK(maker.waits_for == "timer");
+    REQUIRE(maker.tasks.size() == 2);
+    CHECK(maker.tasks[0].name == "scope");
+    const TaskNode& joining = only(maker.tasks[0].tasks);
+    REQUIRE(joining.tasks.size() == 2);  // join(), and the scope
+    CHECK(only(joining.tasks[1].tasks).name == "named::waiter");
+    CHECK(only(maker.tasks[1].tasks).name == "named::sleeper");
+  }
+  event.set();
+  sim.advance(2s);
+  const std::vector<TaskNode> tree = task_tree(sim.reactor());
+  CHECK(only(tree).name == "scope");
+  CHECK(only(only(tree).tasks).name == "named::sleeper");
+}
+
+TEST_CASE("task tree: many scopes, each made by a task of its own, in little time") {
+  if (!task_tree_built) return;
+  Sim sim;
+  Scope outer(sim.reactor());
+  constexpr std::size_t many = 20000;
+  for (std::size_t i = 0; i < many; ++i) {
+    outer.spawn([]() -> Task<> {
+      Scope inner(co_await this_reactor);
+      inner.spawn(named::sleeper());
+      co_await inner.join();
+    });
+  }
+  sim.settle();
+  const std::vector<TaskNode> tree = task_tree(sim.reactor());
+  const TaskNode& owner = only(tree);
+  REQUIRE(owner.tasks.size() == many);
+  CHECK(owner.tasks[many - 1].tasks.size() == 2);
 }
