@@ -3,7 +3,7 @@
 //     CronSchedule every_night = *CronSchedule::parse("30 3 * * *");
 //     SystemTime next = every_night.next(now);
 //
-// In a Worker the host calls ESC_CRON's handler (wasm_glue/worker_events.h); natively and in simulations
+// In a Worker the host calls ESC_SCHEDULED's handler (wasm_glue/events.h); natively and in simulations
 // run_cron does.
 
 #pragma once

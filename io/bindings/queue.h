@@ -10,7 +10,7 @@
 //     }
 //
 // In a Worker the producer is HostQueue and the consumer ESC_QUEUE's (wasm_glue/host_queue.h,
-// worker_events.h); natively and in simulations MemoryQueue (memory_queue.h) is both.
+// queue_events.h); natively and in simulations MemoryQueue (memory_queue.h) is both.
 //
 // Source: https://developers.cloudflare.com/queues/configuration/javascript-apis/
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <escapement/io/bindings/kv.h>
+#include <escapement/io/bindings/object_store.h>
 
 #define ESC_EXPECT(condition) \
   if (!(condition)) co_return std::string(#condition)
@@ -17,7 +18,7 @@ inline Task<std::string> kv_contract(Kv& kv) {
   std::optional<KvEntry> entry = co_await kv.get("none");
   ESC_EXPECT(!entry);
   co_await kv.put("a/1", "one");
-  std::string bytes("zero\0 and \xff\xfe", 11);
+  const std::string bytes("zero\0 and \xff\xfe", 12);
   co_await kv.put("a/2", bytes, KvPut(1h, "{\"n\":2}"));
   co_await kv.put("b", "");
   entry = co_await kv.get("a/1");
@@ -60,6 +61,73 @@ inline Task<std::string> kv_contract(Kv& kv) {
   ESC_EXPECT(!none && none.error() == Errc::invalid_argument);
   entry = co_await kv.get("k");
   ESC_EXPECT(!entry);
+  co_return std::string();
+}
+
+// `store` must be empty.
+inline Task<std::string> object_store_contract(ObjectStore& store) {
+  std::optional<StoredObject> object = co_await store.get("none");
+  ESC_EXPECT(!object);
+  std::optional<ObjectInfo> info = co_await store.head("none");
+  ESC_EXPECT(!info);
+  const std::string bytes("zero\0 and \xff\xfe", 12);
+  ObjectPut options;
+  options.content_type = "text/plain";
+  options.metadata["name"] = "value";
+  options.metadata["other"] = "";
+  info = co_await store.put("a/1", bytes, options);
+  ESC_EXPECT(info && info->key == "a/1" && info->size == 12 && !info->etag.empty());
+  const std::string etag = info->etag;
+  object = co_await store.get("a/1");
+  ESC_EXPECT(object && object->content == bytes && object->info.etag == etag);
+  ESC_EXPECT(object->info.content_type == "text/plain" && object->info.metadata == options.metadata);
+  object = co_await store.get("a/1", ObjectRange(5, 3));
+  ESC_EXPECT(object && object->content == bytes.substr(5, 3) && object->info.size == 12);
+  object = co_await store.get("a/1", ObjectRange(10));
+  ESC_EXPECT(object && object->content == bytes.substr(10));
+  Result<std::optional<StoredObject>> part = co_await store.get("a/1", ObjectRange(12)).result();
+  ESC_EXPECT(!part && part.error() == Errc::invalid_argument);
+  part = co_await store.get("a/1", ObjectRange(0, 0)).result();
+  ESC_EXPECT(!part && part.error() == Errc::invalid_argument);
+
+  ObjectPut absent;
+  absent.only_if_absent = true;
+  info = co_await store.put("a/1", "another", absent);
+  ESC_EXPECT(!info);
+  ObjectPut replacing;
+  replacing.only_if_etag = etag;
+  info = co_await store.put("a/1", "new", replacing);
+  ESC_EXPECT(info && info->etag != etag && info->content_type.empty() && info->metadata.empty());
+  info = co_await store.put("a/1", "newer", replacing);
+  ESC_EXPECT(!info);
+  info = co_await store.put("a/2", "", absent);
+  ESC_EXPECT(info && info->size == 0);
+  info = co_await store.put("b", "b");
+  ESC_EXPECT(info);
+  object = co_await store.get("a/2");
+  ESC_EXPECT(object && object->content.empty());
+
+  ObjectPage page = co_await store.list("a/");
+  ESC_EXPECT(page.objects.size() == 2 && page.objects[1].key == "a/2" && page.cursor.empty());
+  page = co_await store.list("", 2);
+  ESC_EXPECT(page.objects.size() == 2 && !page.cursor.empty());
+  page = co_await store.list("", 2, page.cursor);
+  ESC_EXPECT(page.objects.size() == 1 && page.objects[0].key == "b" && page.cursor.empty());
+  co_await store.remove("b");
+  co_await store.remove("b");
+  info = co_await store.head("b");
+  ESC_EXPECT(!info);
+
+  Result<std::optional<ObjectInfo>> put = co_await store.put("", "no key").result();
+  ESC_EXPECT(!put && put.error() == Errc::invalid_argument);
+  put = co_await store.put(std::string(1025, 'k'), "a long key").result();
+  ESC_EXPECT(!put && put.error() == Errc::invalid_argument);
+  ObjectPut large;
+  large.metadata["m"] = std::string(2048, 'm');
+  put = co_await store.put("k", "much metadata", large).result();
+  ESC_EXPECT(!put && put.error() == Errc::limit_exceeded);
+  Result<ObjectPage> none = co_await store.list("", 0).result();
+  ESC_EXPECT(!none && none.error() == Errc::invalid_argument);
   co_return std::string();
 }
 

@@ -1,0 +1,90 @@
+#include <escapement/io/bindings/memory_object_store.h>
+
+#include <algorithm>
+
+#include <escapement/timers/sleep.h>
+
+namespace escapement {
+
+// The time that an operation takes, and its faults. Returns the time at which it takes place.
+Task<SystemTime> MemoryObjectStore::begin() {
+  Reactor& reactor = co_await this_reactor;
+  if (options_.latency > Duration()) co_await sleep(options_.latency);
+  if (reactor.random().one_in(options_.fail_one_in)) {
+    co_return Error(Errc::unavailable, "the object store cannot be reached").nothing_sent();
+  }
+  co_return reactor.backend().system_now();
+}
+
+Task<std::optional<StoredObject>> MemoryObjectStore::get(std::string key, ObjectRange range) {
+  co_await check_key(key);
+  const SystemTime now = co_await begin();
+  static_cast<void>(now);
+  const auto at = objects_.find(key);
+  if (at == objects_.end()) co_return std::nullopt;
+  const std::string& content = at->second.content;
+  if (range.length == 0 || (range.offset != 0 && range.offset >= content.size())) {
+    co_return Error(Errc::invalid_argument, "object " + key + " has no such range");
+  }
+  StoredObject object;
+  object.info = at->second.info;
+  object.content = content.substr(range.offset, std::min<std::uint64_t>(range.length, content.size()));
+  co_return std::move(object);
+}
+
+Task<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string key) {
+  co_await check_key(key);
+  const SystemTime now = co_await begin();
+  static_cast<void>(now);
+  const auto at = objects_.find(key);
+  if (at == objects_.end()) co_return std::nullopt;
+  co_return at->second.info;
+}
+
+Task<std::optional<ObjectInfo>> MemoryObjectStore::put(std::string key, std::string content,
+                                                       ObjectPut options) {
+  co_await check_put(key, content, options);
+  const SystemTime now = co_await begin();
+  const auto at = objects_.find(key);
+  if (options.only_if_absent && at != objects_.end()) co_return std::nullopt;
+  if (!options.only_if_etag.empty() &&
+      (at == objects_.end() || at->second.info.etag != options.only_if_etag)) {
+    co_return std::nullopt;
+  }
+  StoredObject object;
+  object.info.key = key;
+  object.info.etag = "version-" + std::to_string(++versions_);
+  object.info.size = content.size();
+  object.info.uploaded = now;
+  object.info.content_type = std::move(options.content_type);
+  object.info.metadata = std::move(options.metadata);
+  object.content = std::move(content);
+  ObjectInfo info = object.info;
+  objects_.insert_or_assign(std::move(key), std::move(object));
+  co_return std::move(info);
+}
+
+Task<> MemoryObjectStore::remove(std::string key) {
+  co_await check_key(key);
+  const SystemTime now = co_await begin();
+  static_cast<void>(now);
+  objects_.erase(key);
+}
+
+Task<ObjectPage> MemoryObjectStore::list(std::string prefix, std::size_t limit, std::string cursor) {
+  co_await check_limit(limit);
+  const SystemTime now = co_await begin();
+  static_cast<void>(now);
+  ObjectPage page;
+  auto at = cursor.empty() ? objects_.lower_bound(prefix) : objects_.upper_bound(cursor);
+  for (; at != objects_.end() && at->first.starts_with(prefix); ++at) {
+    if (page.objects.size() == limit) {
+      page.cursor = page.objects.back().key;
+      break;
+    }
+    page.objects.push_back(at->second.info);
+  }
+  co_return std::move(page);
+}
+
+}  // namespace escapement

@@ -1,0 +1,37 @@
+// HostObjectStore: an R2 bucket of a Worker, as an ObjectStore.
+//
+//     wasm::HostObjectStore files("FILES");  // the binding's name
+//     std::optional<StoredObject> object = co_await files.get("a/1");
+//
+//     import { r2 } from "./r2.mjs";
+//     export default worker(module, { bindings: [r2] });
+
+#pragma once
+
+#include <string>
+
+#include <escapement/io/bindings/object_store.h>
+
+namespace escapement::wasm {
+
+// Fails as ObjectStore says, with invalid_argument also if the Worker has no bucket of that name, with
+// timed_out after `timeout`, and with `reset` and the host's text for everything else.
+class HostObjectStore final : public ObjectStore {
+ public:
+  // `name` is the binding's, in the Worker's env. Each operation may take `timeout`.
+  explicit HostObjectStore(std::string name, Duration timeout = 60s)
+      : name_(std::move(name)), timeout_(timeout) {}
+
+  Task<std::optional<StoredObject>> get(std::string key, ObjectRange range = ObjectRange()) override;
+  Task<std::optional<ObjectInfo>> head(std::string key) override;
+  Task<std::optional<ObjectInfo>> put(std::string key, std::string content,
+                                      ObjectPut options = ObjectPut()) override;
+  Task<> remove(std::string key) override;
+  Task<ObjectPage> list(std::string prefix, std::size_t limit = 1000, std::string cursor = {}) override;
+
+ private:
+  std::string name_;
+  Duration timeout_;
+};
+
+}  // namespace escapement::wasm

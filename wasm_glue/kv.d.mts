@@ -1,0 +1,4 @@
+import type { Binding } from "./escapement.mjs";
+
+// KV namespaces, for modules that use HostKv.
+export const kv: Binding;
