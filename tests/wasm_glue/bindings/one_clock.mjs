@@ -2,12 +2,13 @@
 
 import { bindings as objects, durableObject } from "./durable_object.mjs";
 import { run, worker } from "./escapement.mjs";
+import { events } from "./events.mjs";
 import { kv } from "./kv.mjs";
 import { queues } from "./queues.mjs";
 import { r2 } from "./r2.mjs";
 import { TestWorld } from "./test_kit.mjs";
 
-const bindings = [kv, queues, r2, ...objects];
+const bindings = [events, kv, queues, r2, ...objects];
 
 const cases = {
   async "KV keeps its contract"(module) {
