@@ -3,10 +3,11 @@
 //
 //   node bench/wasm/cold_start.mjs [WORKER.wasm] [--rounds N] [--json]
 //
-// Starts workerd anew for each response, the two Workers by turns, with the same disk cache; prints the median time from
-// start to the first response of each, and the median of the rounds' differences with its 95 % interval. Exits 1 if the
-// interval lies above the bar, 2 ms. WORKER.wasm has an ESC_WORKER; by default it is tests/wasm_glue/probe.cpp, as the
-// preset `wasm` builds it: a large one.
+// Starts workerd anew for each response, the two Workers by turns, with the same disk cache. Prints the median time from
+// start to the first response of each, by the clock and of workerd's CPU, and the median of the rounds' differences with
+// its 95 % interval. Exits 1 if that of the clock lies above the bar, 2 ms; on a busy machine only the CPU time says
+// something. WORKER.wasm has an ESC_WORKER; by default it is tests/wasm_glue/probe.cpp, as the preset `wasm` builds it: a
+// large one. Linux only: it reads /proc.
 
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -57,12 +58,18 @@ const answered = () =>
     const request = http.get({ port, host: "127.0.0.1", path: "/hello", agent: false }, (response) => response.resume().on("end", () => resolve(true)));
     request.on("error", () => resolve(false));
   });
-// Milliseconds from the start of workerd to its first answer.
+// Milliseconds of CPU that all threads of a process have used.
+function cpuOf(pid) {
+  const threads = fs.readdirSync(`/proc/${pid}/task`).map((thread) => fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8"));
+  return threads.reduce((sum, stat) => sum + Number(stat.split(" ")[0]) / 1e6, 0);
+}
+
+// Milliseconds from the start of workerd to its first response, by the clock and of its CPU.
 async function coldStart(name) {
   const began = performance.now();
   const child = spawn(workerd, ["serve", path.join(scratch, name, "config.capnp")], { stdio: "ignore" });
   while (!(await answered()) && child.exitCode === null);
-  const took = performance.now() - began;
+  const took = { wall: performance.now() - began, cpu: cpuOf(child.pid) };
   if (child.exitCode !== null) throw new Error(`workerd ended with ${child.exitCode}`);
   child.kill("SIGKILL");
   await new Promise((resolve) => child.on("exit", resolve));
@@ -80,15 +87,20 @@ for (let i = -2; i < rounds; ++i) {
 fs.rmSync(scratch, { recursive: true });
 const sorted = (all) => [...all].sort((a, b) => a - b);
 const median = (all) => sorted(all)[all.length >> 1];
-const differences = sorted(times.ours.map((took, i) => took - times.empty[i]));
 // The order statistics between which the median lies in 95 of 100 cases.
 const spread = 0.98 * Math.sqrt(rounds);
-const [low, high] = [rounds / 2 - spread, rounds / 2 + spread].map((at) => differences[Math.max(0, Math.min(rounds - 1, Math.round(at)))]);
-const result = { rounds, empty_ms: median(times.empty), ours_ms: median(times.ours), more_ms: median(differences), low_ms: low, high_ms: high, bar_ms: bar };
-if (values.json) console.log(JSON.stringify(result));
-else {
-  const [empty, ours, more, from, to] = [result.empty_ms, result.ours_ms, result.more_ms, low, high].map((ms) => ms.toFixed(2));
-  console.log(`workerd's first response, median of ${rounds}: empty Worker ${empty} ms, ours ${ours} ms`);
-  console.log(`ours takes ${more} ms more (95 %: ${from} to ${to}; bar ${bar})`);
+function compare(measure) {
+  const [empty, ours] = [times.empty, times.ours].map((all) => all.map((took) => took[measure]));
+  const differences = sorted(ours.map((took, i) => took - empty[i]));
+  const [low, high] = [rounds / 2 - spread, rounds / 2 + spread].map((at) => differences[Math.max(0, Math.min(rounds - 1, Math.round(at)))]);
+  return { empty_ms: median(empty), ours_ms: median(ours), more_ms: median(differences), low_ms: low, high_ms: high };
 }
-process.exit(low > bar ? 1 : 0);
+const results = { wall: compare("wall"), cpu: compare("cpu") };
+if (values.json) console.log(JSON.stringify({ rounds, bar_ms: bar, ...results }));
+else {
+  for (const [name, result] of Object.entries(results)) {
+    const [empty, ours, more, low, high] = Object.values(result).map((ms) => ms.toFixed(2));
+    console.log(`${name}: workerd's first response, median of ${rounds}: empty Worker ${empty} ms, ours ${ours} ms: ${more} ms more (95 %: ${low} to ${high})`);
+  }
+}
+process.exit(results.wall.low_ms > bar ? 1 : 0);
