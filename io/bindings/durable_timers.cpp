@@ -164,8 +164,13 @@ Task<> DurableTimers::load() {
     loaded_ = true;
     alarm_ = alarm;
     if (first.empty() || firing_) continue;
-    want_alarm(parse_hex(std::string_view(first[0].key).substr(options_.prefix.size() + 2, hex_digits))
-                   .value_or(SystemTime()));
+    const std::string_view time =
+        std::string_view(first[0].key).substr(options_.prefix.size() + 2, hex_digits);
+    const SystemTime now = reactor_.backend().system_now();
+    const SystemTime due = std::max(parse_hex(time).value_or(now), now);
+    // One that is overdue may be one that the host has lost: set anew, to another time, it comes.
+    if (alarm_ && *alarm_ < now && due == now) alarm_.reset();
+    want_alarm(due);
   }
 }
 

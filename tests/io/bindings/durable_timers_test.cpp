@@ -309,6 +309,24 @@ TEST_CASE("DurableTimers: an alarm that was lost is set again by the next change
   CHECK(world.calls("b") == 0);
 }
 
+TEST_CASE(
+    "DurableTimers: an alarm that is overdue because the host has lost it is set again, to another time") {
+  Sim sim;
+  MemoryDisk disk;
+  MemoryStorage storage(disk);  // without a host that calls the alarm's handler
+  const auto set = [&](std::string name, Duration in) {
+    DurableTimers timers(sim.reactor(), storage, [](DurableTimer) -> Task<> { co_return; });
+    REQUIRE(sim.run(timers.set(std::move(name), sim.backend().system_now() + in)));
+  };
+  set("a", 10s);
+  const std::optional<SystemTime> first = disk.alarm;
+  set("b", 20s);
+  CHECK(disk.alarm == first);
+  sim.advance(1min);
+  set("c", 1h);
+  CHECK(disk.alarm == sim.backend().system_now());
+}
+
 namespace {
 
 // Sets and cancels timers as a client would that tries again after a failure, with kills in between, and
