@@ -1,5 +1,9 @@
 // A Worker with bindings of its own: must compile with @cloudflare/workers-types alone.
 import { worker } from "escapement";
+import { durableObject } from "escapement/durable_object";
+import { events } from "escapement/events";
+import { kv } from "escapement/kv";
+import { queues } from "escapement/queues";
 import module from "./app.wasm";
 
 interface Env {
@@ -23,6 +27,7 @@ export const wrapped = {
     await handlers.tail?.(events, env, ctx);
   },
 } satisfies ExportedHandler<Env>;
-export const typed: ExportedHandler<Env, string> = worker(module);
+export const typed: ExportedHandler<Env, string> = worker(module, { bindings: [events, kv, queues] });
+export const Counter: new (state: DurableObjectState, env: Env) => DurableObject = durableObject(module, "Counter");
 // @ts-expect-error: a module may have no handler of cron triggers
 handlers.scheduled({ scheduledTime: 0, cron: "* * * * *" });
