@@ -2,15 +2,18 @@
 
 namespace escapement::detail {
 
-constinit thread_local FramePool* FramePool::current = nullptr;
+constinit thread_local FramePool::Lists* FramePool::current = nullptr;
 
-FramePool::Use::Use(FramePool& pool) noexcept : before_(std::exchange(current, &pool)) {}
-FramePool::Use::~Use() { current = before_; }
+FramePool::Use::Use(FramePool& pool) noexcept : before_(std::exchange(current, pool.lists_)) {}
+FramePool::Use::~Use() { current = static_cast<Lists*>(before_); }
+
+FramePool::FramePool() : lists_(new Lists) {}
 
 FramePool::~FramePool() {
-  for (Free* first : free_) {
+  for (Free* first : lists_->free) {
     while (first != nullptr) ::operator delete(std::exchange(first, first->next));
   }
+  delete lists_;
 }
 
 }  // namespace escapement::detail

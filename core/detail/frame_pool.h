@@ -28,7 +28,7 @@ class FramePool {
  public:
   static constexpr std::size_t bytes_max = 256 * 1024;
 
-  FramePool() = default;
+  FramePool();
   FramePool(const FramePool&) = delete;
   FramePool& operator=(const FramePool&) = delete;
   ~FramePool();
@@ -42,10 +42,10 @@ class FramePool {
     ~Use();
 
    private:
-    [[maybe_unused]] FramePool* before_;  // unused by frame_pool_none.cpp
+    [[maybe_unused]] void* before_;  // unused by frame_pool_none.cpp
   };
 
-  std::size_t bytes_kept() const { return bytes_kept_; }
+  std::size_t bytes_kept() const { return lists_ == nullptr ? 0 : lists_->bytes_kept; }
 
   // Returns an address that is different in each thread.
   static const void* this_thread() { return &current; }
@@ -54,53 +54,48 @@ class FramePool {
   friend void* allocate_block(std::size_t size);
   friend void free_block(void* frame, std::size_t size) noexcept;
 
-  // Small blocks are rounded up to what malloc's own hold (16 n + 8 bytes natively, 8 n on wasm): a million
-  // sleeping tasks should not pay for rounding. Larger ones are rounded to multiples of `coarse`. There is a
-  // list for each size; blocks beyond the last are not kept.
-  static constexpr std::size_t fine = 2 * sizeof(void*);
+  // Blocks are rounded up to what malloc's own hold (16 n + 8 bytes natively, 8 n on wasm), so that a million
+  // sleeping tasks do not pay for it. There is a list for each size; blocks beyond the last are not kept.
+  static constexpr std::size_t grain = 2 * sizeof(void*);
   static constexpr std::size_t rest = sizeof(void*) == 8 ? 8 : 0;
-  static constexpr std::size_t coarse = 64;
-  static constexpr std::size_t small = 32 * fine;
-  static constexpr std::size_t fine_lists = small / fine + 1;
-  static constexpr std::size_t lists = fine_lists + (2048 - small) / coarse;
+  static constexpr std::size_t list_of(std::size_t size) { return (size + grain - 1 - rest) / grain; }
+  static constexpr std::size_t rounded(std::size_t size) { return list_of(size) * grain + rest; }
+
   struct Free {
     Free* next;
   };
-  static constexpr std::size_t list_of(std::size_t size) {
-    return size <= small ? (size + fine - 1 - rest) / fine : fine_lists + (size - small - 1) / coarse;
-  }
-  static constexpr std::size_t rounded(std::size_t size) {
-    return size <= small ? list_of(size) * fine + rest : (size + coarse - 1) / coarse * coarse;
-  }
+  struct Lists {
+    std::array<Free*, 2048 / grain + 1> free{};
+    std::size_t bytes_kept = 0;
+  };
 
   // Initial-exec: position-independent code loads it, too, where the default model is a call. A library that
   // is loaded later may use it for variables as small as this.
-  [[gnu::tls_model("initial-exec")]] static constinit thread_local FramePool* current;
+  [[gnu::tls_model("initial-exec")]] static constinit thread_local Lists* current;
 
-  std::array<Free*, lists> free_{};
-  std::size_t bytes_kept_ = 0;
+  Lists* lists_;  // apart, so that a reactor is small where nothing is kept
 };
 
 // Inline because the size is a constant wherever it is called.
 inline void* allocate_block(std::size_t size) {
-  FramePool* pool = FramePool::current;
+  FramePool::Lists* lists = FramePool::current;
   const std::size_t list = FramePool::list_of(size);
-  if (pool == nullptr || list >= FramePool::lists || pool->free_[list] == nullptr) {
+  if (lists == nullptr || list >= lists->free.size() || lists->free[list] == nullptr) {
     return ::operator new(FramePool::rounded(size));
   }
-  pool->bytes_kept_ -= FramePool::rounded(size);
-  return std::exchange(pool->free_[list], pool->free_[list]->next);
+  lists->bytes_kept -= FramePool::rounded(size);
+  return std::exchange(lists->free[list], lists->free[list]->next);
 }
 
 inline void free_block(void* frame, std::size_t size) noexcept {
-  FramePool* pool = FramePool::current;
+  FramePool::Lists* lists = FramePool::current;
   const std::size_t list = FramePool::list_of(size);
-  if (pool == nullptr || list >= FramePool::lists || pool->bytes_kept_ >= FramePool::bytes_max) {
+  if (lists == nullptr || list >= lists->free.size() || lists->bytes_kept >= FramePool::bytes_max) {
     ::operator delete(frame);
     return;
   }
-  pool->bytes_kept_ += FramePool::rounded(size);
-  pool->free_[list] = ::new (frame) FramePool::Free{pool->free_[list]};
+  lists->bytes_kept += FramePool::rounded(size);
+  lists->free[list] = ::new (frame) FramePool::Free{lists->free[list]};
 }
 
 }  // namespace escapement::detail
