@@ -49,6 +49,53 @@ template <class F>
 concept CallableSomehow = CallableAsLayer<F> || std::is_invocable_v<F&, Request> || std::is_invocable_v<F&> ||
                           std::is_function_v<std::remove_pointer_t<F>> || requires { &F::operator(); };
 
+// Makes the request that a callable is given where the callable takes it, instead of moving it there.
+class RequestMaker {
+ public:
+  // Returns the request. Called once, unless `kept` is.
+  virtual Request make() = 0;
+  // Returns the request for a callable that takes a reference. It lives as long as the caller of the Service
+  // keeps it.
+  virtual Request& kept() = 0;
+
+ protected:
+  ~RequestMaker() = default;
+};
+
+// A request that exists already.
+class MovedRequest final : public RequestMaker {
+ public:
+  explicit MovedRequest(Request& from) : from_(from) {}
+  Request make() override { return std::move(from_); }
+  Request& kept() override { return from_; }
+
+ private:
+  Request& from_;
+};
+
+template <class Function>
+inline constexpr bool takes_rvalue = false;
+template <class R>
+inline constexpr bool takes_rvalue<R (*)(Request&&)> = true;
+template <class R>
+inline constexpr bool takes_rvalue<R (*)(Request&&) noexcept> = true;
+template <class R, class C>
+inline constexpr bool takes_rvalue<R (C::*)(Request&&) const> = true;
+template <class R, class C>
+inline constexpr bool takes_rvalue<R (C::*)(Request&&) const noexcept> = true;
+
+// Returns whether the callable takes a reference to the request, and not the request.
+template <class F>
+consteval bool takes_reference() {
+  if constexpr (std::is_invocable_v<const F&, Request&>) {
+    return true;
+  } else if constexpr (requires { &F::operator(); }) {
+    return takes_rvalue<decltype(&F::operator())>;
+  } else {
+    return takes_rvalue<F>;
+  }
+}
+
 }  // namespace detail
 
 // Any callable `Task<Response>(Request)`, type-erased. Copies share the callable.
@@ -76,7 +123,12 @@ class Service {
         "http::Request by value and return Task<http::Response>, and do not make its lambda mutable");
   }
 
-  Task<Response> operator()(Request&& request) const { return callable_->call(std::move(request)); }
+  Task<Response> operator()(Request&& request) const {
+    detail::MovedRequest moved(request);
+    return callable_->call(moved);
+  }
+  // The same with a request that is made for it: for servers.
+  Task<Response> operator()(detail::RequestMaker& request) const { return callable_->call(request); }
 
   // Returns the address at which the code of the callable begins, for layers that of the innermost service,
   // to name it by (io/native/code_location.h); null if it is not known. A Router knows more
@@ -86,13 +138,19 @@ class Service {
  private:
   struct Base {
     virtual ~Base() = default;
-    virtual Task<Response> call(Request&& request) const = 0;
+    virtual Task<Response> call(detail::RequestMaker& request) const = 0;
     virtual const void* handler_code() const = 0;
   };
   template <class F>
   struct Callable final : Base {
     explicit Callable(F f) : function(std::move(f)) {}
-    Task<Response> call(Request&& request) const override { return function(std::move(request)); }
+    Task<Response> call(detail::RequestMaker& request) const override {
+      if constexpr (detail::takes_reference<F>()) {
+        return function(std::move(request.kept()));
+      } else {
+        return function(request.make());
+      }
+    }
     const void* handler_code() const override { return detail::code_of_callable(function); }
     F function;
   };

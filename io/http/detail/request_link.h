@@ -17,9 +17,9 @@ class RequestLink {
   RequestLink() = default;
   RequestLink(const RequestLink&) = delete;
 
-  // Returns the context of a request that begins, once the one before was ended. `connection` must live until
-  // `end`.
-  ESC_INLINE RequestContext begin(RequestContext::Connection& connection) {
+  // Returns the context of a request that begins, once the one before was ended; valid until `end`, as long
+  // as which `connection` must live.
+  ESC_INLINE const RequestContext& begin(RequestContext::Connection& connection) {
     if (context_.record_ == nullptr) context_ = RequestContext(connection);
     context_.record_->connection = &connection;
     return context_;

@@ -124,7 +124,7 @@ std::size_t FastHeadParser::read(std::string_view text, const ParserLimits& limi
   }
   const std::size_t size = line.size + meaning->size;
   if (size > limits.head_bytes_max || lacks_host(line.minor_version, meaning->has_host)) return 0;
-  head.method = Method(line.method);
+  head.method = line.method[0] == 'G' ? Method::get() : Method(line.method);  // the only usual one
   head.target = line.target;
   head.minor_version = line.minor_version;
   head.host = meaning->host;

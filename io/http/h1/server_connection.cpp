@@ -244,7 +244,7 @@ Http1ServerConnection::Next Http1ServerConnection::on_head() {
     return Next::reject;
   }
   enter(State::handling);
-  return exchange.handled() ? on_handled() : Next::await_handler;
+  return exchange.handled() ? respond(exchange) : Next::await_handler;
 }
 
 // Makes a request of the head that has arrived, gives it to the service and returns 0; or the status that
@@ -260,59 +260,60 @@ int Http1ServerConnection::begin_exchange(Exchange& exchange) {
   Result<Url> url = url_of(head, path, encrypted, active_->origin);
   if (!url) return head.target.size() > Url::length_max ? 414 : 400;
   if ((encrypted || !path) && is_misdirected(head, *url, stream())) return 421;
-  Request request(std::move(head.method), *std::move(url), std::move(head.headers));
-  request.target = head.target;
-  request.minor_version = head.minor_version;
-  request.context = active_->link.begin(*this);
+  ArrivedRequest request(head, *url, active_->link.begin(*this));
   exchange.link = &active_->link;
   // The bytes of a head alone stay where they are while its request is in flight; reading a body moves them.
   if (!wire().message_complete()) {
-    exchange.target = head.target;
-    request.target = exchange.target;
+    Request& made = request.kept();
+    exchange.target = made.target;
+    made.target = exchange.target;
     if (head.has_body()) {
       RequestBodyReader& reader = *this;
       exchange.body = std::make_shared<OpenBody>(reader, head.expect_continue);
-      request.body = body_of(exchange.body, head.content_length);
+      made.body = body_of(exchange.body, head.content_length);
     } else {
       wire().skip_buffered_body(0);
     }
   }
   ++shared_.statistics.requests;
   if (reactor_.turns_watched()) {
-    call_service_watched(exchange, std::move(request));
+    call_service_watched(exchange, request);
   } else {
-    call_service(exchange, std::move(request));
+    call_service(exchange, request);
   }
   return 0;
 }
 
-void Http1ServerConnection::call_service(Exchange& exchange, Request&& request) {
-  exchange.handler.emplace(shared_.service(std::move(request)));
+void Http1ServerConnection::call_service(Exchange& exchange, RequestMaker& request) {
+  exchange.handler.emplace(shared_.service(request));
   exchange.handler->start(reactor_, *this);
 }
 
 // A handler that answers at once leaves nothing behind that a watcher of turns could name, so its time is
 // noted here.
-void Http1ServerConnection::call_service_watched(Exchange& exchange, Request&& request) {
+void Http1ServerConnection::call_service_watched(Exchange& exchange, RequestMaker& request) {
   handler_code_ = nullptr;
   const Instant began = reactor_.precise_now();
-  call_service(exchange, std::move(request));
+  call_service(exchange, request);
   const void* code = handler_code_ != nullptr ? handler_code_ : shared_.service.handler_code();
   reactor_.note_part(code, reactor_.precise_now() - began);
 }
 
+Http1ServerConnection::Next Http1ServerConnection::on_handled() { return respond(*active_->exchange); }
+
 // Puts the response of a handler that has finished together.
-Http1ServerConnection::Next Http1ServerConnection::on_handled() {
-  Exchange& exchange = *active_->exchange;
-  if (exchange.handler->failed()) {
-    const Error error = exchange.handler->take().error();
-    if (error == Errc::reset && wire().parse_error_status() == 0) {
-      stream().reset_on_close();
-      return Next::abort;
-    }
-    exchange.response.emplace(failure_response(error));
-  }
+Http1ServerConnection::Next Http1ServerConnection::respond(Exchange& exchange) {
+  if (exchange.handler->failed()) return respond_to_failure(exchange);
   return send_response(exchange, exchange.chosen_response());
+}
+
+Http1ServerConnection::Next Http1ServerConnection::respond_to_failure(Exchange& exchange) {
+  const Error error = exchange.handler->take().error();
+  if (error == Errc::reset && wire().parse_error_status() == 0) {
+    stream().reset_on_close();
+    return Next::abort;
+  }
+  return send_response(exchange, exchange.response.emplace(failure_response(error)));
 }
 
 Http1ServerConnection::Next Http1ServerConnection::send_slowly(Exchange& exchange, Response& response) {

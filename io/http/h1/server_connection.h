@@ -165,9 +165,11 @@ class Http1ServerConnection final : public ServerConnection,
   bool agreed_on_http1();
   ESC_INLINE Next on_head();
   ESC_INLINE int begin_exchange(Exchange& exchange);
-  ESC_NOINLINE void call_service_watched(Exchange& exchange, Request&& request);
-  ESC_INLINE void call_service(Exchange& exchange, Request&& request);
+  ESC_NOINLINE void call_service_watched(Exchange& exchange, RequestMaker& request);
+  ESC_INLINE void call_service(Exchange& exchange, RequestMaker& request);
   Next on_handled();
+  ESC_INLINE Next respond(Exchange& exchange);
+  ESC_NOINLINE Next respond_to_failure(Exchange& exchange);
   ESC_INLINE Next send_response(Exchange& exchange, Response& response);
   ESC_INLINE Next on_response_sent();
   ESC_NOINLINE Next send_slowly(Exchange& exchange, Response& response);

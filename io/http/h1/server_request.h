@@ -10,6 +10,7 @@
 #include <escapement/io/http/h1/output.h>
 #include <escapement/io/http/h1/parser.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/service.h>
 
 namespace escapement::http::detail {
 
@@ -76,5 +77,37 @@ bool is_misdirected(const MessageHead& head, const Url& url, const Stream& strea
 
 // Returns the body of a request, which is on the wire; of `length`, if that is known.
 Body body_of(std::shared_ptr<OpenBody> open, std::optional<std::uint64_t> length);
+
+// The request of a head that has arrived.
+class ArrivedRequest final : public RequestMaker {
+ public:
+  // They must outlive it. Head and URL are moved from when the request is made.
+  ArrivedRequest(MessageHead& head, Url& url, const RequestContext& context)
+      : head_(head), url_(url), context_(context) {}
+  ArrivedRequest(const ArrivedRequest&) = delete;
+
+  Request make() override {
+    if (kept_) return *std::move(kept_);
+    return made();
+  }
+  Request& kept() override {
+    if (!kept_) kept_.emplace(made());
+    return *kept_;
+  }
+
+ private:
+  ESC_INLINE Request made() {
+    Request request(std::move(head_.method), std::move(url_), std::move(head_.headers));
+    request.target = head_.target;
+    request.minor_version = head_.minor_version;
+    request.context = context_;
+    return request;
+  }
+
+  MessageHead& head_;
+  Url& url_;
+  const RequestContext& context_;
+  std::optional<Request> kept_;
+};
 
 }  // namespace escapement::http::detail
