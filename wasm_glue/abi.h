@@ -65,6 +65,10 @@ ESC_IMPORT(settle) void esc_host_resolve(int ok, const char* text, std::size_t l
 // Reports a failure that nothing else reports: an error's text.
 ESC_IMPORT(failed) void esc_host_failed(const char* text, std::size_t length);
 
+// The reason of the signal that is being aborted, as text, written to `to` if it is no longer than `room`.
+// Returns its length, 0 for none. Called inside esc_cancel.
+ESC_IMPORT(abort_reason) int esc_host_abort_reason(char* to, std::size_t room);
+
 // --- Imports: fetch --------------------------------------------------------------------------------------
 
 // Begins fetch number `id` (the module's choice). Reported by esc_fetch_head or esc_fetch_failed.

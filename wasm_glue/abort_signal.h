@@ -26,7 +26,8 @@ namespace escapement::wasm {
 // the signal's reason. A streaming response whose client has gone breaks off after WorkerOptions::write_stall
 // at the latest. A task that waits for nothing but a token which is never cancelled waits for ever.
 //
-// The token's reason is Errc::cancelled, "aborted by the host": the signal's own reason stays in JavaScript.
+// The token's reason is Errc::cancelled with the text of the signal's: the message of an Error or
+// DOMException, anything else as JavaScript makes text of it. Without one it is "aborted by the host".
 //
 // Source: https://dom.spec.whatwg.org/#interface-AbortSignal
 CancelToken abort_signal(Reactor& reactor);

@@ -163,6 +163,7 @@ class Context {
   running; // the module, for this context
   calls; // the next ones to it
   fate; // {error}: that it has failed or was aborted, and why
+  reason; // why it was aborted
   fetches; // number -> {abort, reader}
   env; // of the Worker, as its ctx
   body; // of the request
@@ -209,6 +210,13 @@ class Context {
     const to = at && this.bytes(at, data.length);
     if (at) typeof data === "string" ? encoder.encodeInto(data, to) : to.set(data);
     return at;
+  }
+
+  // Writes text to the module's `room` bytes, if they are enough. Returns its length.
+  put(text, to, room) {
+    const bytes = encoder.encode(text);
+    if (bytes.length <= room) this.bytes(to, bytes.length).set(bytes);
+    return bytes.length;
   }
 
   disarm() {
@@ -340,6 +348,7 @@ class Context {
   // Destroys every task, wherever it is, unless the module tells them instead.
   abort(error) {
     this.enter((x) => {
+      this.reason = error;
       if (!x.esc_cancel(this.at)) this.fate ??= { error, aborted: true };
     });
   }
@@ -497,9 +506,10 @@ const imports = {
     const name = this.text(at, length);
     const value = Object.hasOwn(this.env ?? {}, name) ? this.env[name] : null;
     if (typeof value !== "string") return -1;
-    const bytes = encoder.encode(value);
-    if (bytes.length <= room) this.bytes(to, bytes.length).set(bytes);
-    return bytes.length;
+    return this.put(value, to, room);
+  },
+  abort_reason(to, room) {
+    return this.put(this.reason == null ? "" : textOf(this.reason), to, room);
   },
   respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength, streams) {
     if (this.fate) return;

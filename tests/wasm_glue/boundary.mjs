@@ -287,17 +287,23 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
 
   await test("a task that took its signal as a token: it is told, and ends by itself", async () => {
     const { at, onError } = told();
-    const stopped = async (how) => {
+    const stopped = async (how, ...reason) => {
       const controller = new AbortController();
       const running = run(module, "parting", how, { signal: controller.signal, onError }).catch((error) => error);
       await rest(1);
-      controller.abort("enough");
+      controller.abort(...reason);
       return running;
     };
-    equal(await stopped(""), "cancelled: aborted by the host");
+    equal(await stopped("", "enough"), "cancelled: enough");
+    equal(await stopped("", new Error("grüße")), "cancelled: grüße");
+    equal(await stopped("", "long ".repeat(200)), "cancelled: " + "long ".repeat(200));
+    equal(await stopped("", null), "cancelled: aborted by the host");
+    equal(await stopped("", ""), "cancelled: aborted by the host");
+    that((await stopped("")).length > "cancelled: ".length, "the host's own reason");
     equal((await stopped("fail")).code, "cancelled");
     equal((await stopped("fail otherwise")).code, "internal");
-    equal(await run(module, "parting", "", { signal: AbortSignal.timeout(20) }), "cancelled: aborted by the host");
+    const late = AbortSignal.timeout(20);
+    equal(await run(module, "parting", "", { signal: late }), "cancelled: " + late.reason.message);
     equal(at.length, 0, "reports");
   });
 
@@ -311,7 +317,7 @@ export async function boundary({ run, worker }, module, origin, refusing, host) 
     const answer = worker(module, { fetch, onError }).fetch(request("/parting?url=http://h/last", { signal: controller.signal }), {}, ctx);
     await rest(1);
     controller.abort("gone");
-    equal(await (await answer).text(), "cancelled: aborted by the host");
+    equal(await (await answer).text(), "cancelled: gone");
     await rest(1);
     that(over, "its context goes on");
     equal(urls.join(), "http://h/last");

@@ -49,6 +49,11 @@ void esc_host_request_read() { js.calls.push_back("request_read"); }
 
 int esc_host_env(const char*, std::size_t, char*, std::size_t) { return -1; }
 
+int esc_host_abort_reason(char* to, std::size_t room) {
+  if (js.abort_reason.size() <= room) std::memcpy(to, js.abort_reason.data(), js.abort_reason.size());
+  return static_cast<int>(js.abort_reason.size());
+}
+
 void esc_host_respond(int status, const char* fields, std::size_t fields_length, const char* body,
                       std::size_t body_length, int streams) {
   js.responded = true;

@@ -30,6 +30,7 @@ struct FakeJs {
   std::string response_head;
   std::string response_body;
   int response_end = -1;  // 1: broken off
+  std::string abort_reason;
 
   std::size_t count(std::string_view call) const;
 };

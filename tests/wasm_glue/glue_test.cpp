@@ -202,7 +202,9 @@ TEST_CASE("glue: a task that took the signal as a token is told, and ends by its
   FakeContext context;
   context.run(esc_task_parting, "");
   CHECK(context.delay == -1);  // it waits for the host alone
+  js.abort_reason = "enough";
   CHECK(context.cancel());
+  js.abort_reason = "more than enough";
   CHECK_FALSE(js.settled);
   CHECK(js.count("fetch 1") == 1);
   CHECK(context.cancel());  // the first counts
@@ -210,7 +212,7 @@ TEST_CASE("glue: a task that took the signal as a token is told, and ends by its
   context.fetch_bytes("bye");
   context.fetch_bytes("");
   CHECK(js.ok);
-  CHECK(js.result == "cancelled: aborted by the host, bye");
+  CHECK(js.result == "cancelled: enough, bye");
   CHECK(context.delay == -2);
 }
 
@@ -222,6 +224,16 @@ TEST_CASE("glue: one signal has one token; a failure by it is the task's") {
   CHECK_FALSE(js.ok);
   CHECK(js.result == "cancelled: aborted by the host");
   CHECK(context.delay == -2);
+}
+
+TEST_CASE("glue: the reason of a signal may be long") {
+  for (const std::size_t length : {1, 127, 128, 129, 5000}) {
+    FakeContext context;
+    context.run(esc_task_stopped, "");
+    js.abort_reason = std::string(length, 'x');
+    CHECK(context.cancel());
+    CHECK(js.result == "cancelled: " + js.abort_reason);
+  }
 }
 
 TEST_CASE(
