@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
+#include <escapement/io/native/offload.h>
 #include <escapement/middleware/files/byte_ranges.h>
 #include <escapement/middleware/files/conditional.h>
 #include <escapement/middleware/files/content_type.h>
@@ -49,15 +51,35 @@ std::string etag_of(const OpenFile& file) {
 
 bool has_hidden_name(std::string_view path) { return path.starts_with('.') || path.find("/.") != path.npos; }
 
+// A file and, if a pool has opened it and it is small, its bytes.
+struct Opened {
+  explicit Opened(OpenFile f) : file(std::move(f)) {}
+  OpenFile file;
+  std::optional<std::string> bytes;
+};
+
+// Opens a file on a thread of a pool. One that cannot be read has no bytes: the body will tell.
+Result<Opened> open_on_pool(const FileTree& tree, const std::string& path) {
+  Result<OpenFile> file = tree.file(path);
+  if (!file) return std::move(file).error();
+  Opened opened(*std::move(file));
+  if (opened.file.size > 0 && opened.file.size <= small_file) {
+    Result<std::string> bytes = read_whole(opened.file.fd, {0, opened.file.size});
+    if (bytes) opened.bytes = *std::move(bytes);
+  }
+  return opened;
+}
+
 // The delivery of one file.
 class Delivery {
  public:
   // Treats a file that is dated in the future as changed `now` (RFC 9110 section 8.8.2.1).
-  Delivery(OpenFile file, std::string_view name, SystemTime now, const StaticFilesOptions& options)
-      : file_(std::make_shared<posix::Fd>(std::move(file.fd))),
-        size_(file.size),
+  Delivery(Opened opened, std::string_view name, SystemTime now, const StaticFilesOptions& options)
+      : file_(std::make_shared<posix::Fd>(std::move(opened.file.fd))),
+        size_(opened.file.size),
+        bytes_(std::move(opened.bytes)),
         type_(content_type_of(name)),
-        validators_(etag_of(file), std::min(file.modified(), now)),
+        validators_(etag_of(opened.file), std::min(opened.file.modified(), now)),
         now_(now),
         options_(options) {}
 
@@ -115,25 +137,34 @@ class Delivery {
                               std::string(type_));
     Response response = with_fields(Response(206));
     response.headers.add("Content-Type", "multipart/byteranges; boundary=" + multipart.boundary);
-    response.body = multipart_body(file_, size_, ranges, multipart, options_.piece_bytes);
+    response.body = multipart_body(file_, size_, ranges, multipart, options_.piece_bytes, options_.pool);
     return response;
   }
 
   Body body(ByteRange range, bool only_length) const {
-    if (only_length || range.length > small_file) return file_body(file_, range, options_.piece_bytes);
+    if (only_length || range.length > small_file) return later(range);
     return small_body(range);
   }
 
   // Returns the bytes in memory, so that they leave together with the head. If the file has become shorter,
   // returns the body that detects it.
   Body small_body(ByteRange range) const {
+    if (bytes_) {
+      return Body(
+          bytes_->substr(static_cast<std::size_t>(range.first), static_cast<std::size_t>(range.length)));
+    }
+    if (options_.pool != nullptr) return later(range);
     Result<std::string> bytes = read_whole(*file_, range);
-    if (!bytes) return file_body(file_, range, options_.piece_bytes);
+    if (!bytes) return later(range);
     return Body(*std::move(bytes));
   }
 
+  // Returns the body that reads the file while it is sent.
+  Body later(ByteRange range) const { return file_body(file_, range, options_.piece_bytes, options_.pool); }
+
   std::shared_ptr<const posix::Fd> file_;
   std::uint64_t size_;
+  std::optional<std::string> bytes_;  // all of them, if they have been read
   std::string_view type_;
   Validators validators_;
   SystemTime now_;
@@ -168,7 +199,20 @@ Task<Response> StaticFiles::serve(Request request, std::string path) const {
   const bool folder = path.empty() || path.ends_with('/');
   if (folder && options.index.empty()) co_return plain(404);
   if (folder) path += options.index;
-  Result<OpenFile> file = state->tree.file(path);
+  Result<Opened> file = Error(Errc::internal);
+  if (options.pool == nullptr) {
+    Result<OpenFile> opened = state->tree.file(path);
+    if (opened) {
+      file = Opened(*std::move(opened));
+    } else {
+      file = std::move(opened).error();
+    }
+  } else {
+    auto open = [](const std::shared_ptr<const State>& s, const std::string& p) {
+      return open_on_pool(s->tree, p);
+    };
+    file = co_await offload(*options.pool, open, state, path).result();
+  }
   if (!file && file.error() == Errc::invalid_argument && !folder) {
     Response response = plain(301);
     std::string location = request.url.path() + '/';

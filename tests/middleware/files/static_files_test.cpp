@@ -5,12 +5,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <future>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <escapement/core/scope.h>
+#include <escapement/io/native/loop.h>
+#include <escapement/io/native/offload.h>
+#include <escapement/io/native/thread_pool.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/middleware/files/static_files.h>
 #include <escapement/middleware/server/router.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/timers/timeout.h>
 
 #include "support/scratch_folder.h"
 
@@ -56,6 +64,16 @@ void set_time(const ScratchFolder& folder, const char* name, std::int64_t second
   REQUIRE(::utimensat(AT_FDCWD, folder.path(name).c_str(), times, 0) == 0);
 }
 
+// With the files read on the loop's thread, or by a pool: one whose work is done in simulated time.
+ThreadPool* each_pool() {
+  static ThreadPool pool([] {
+    ThreadPoolOptions options;
+    options.threads = 0;
+    return options;
+  }());
+  return GENERATE(false, true) ? &pool : nullptr;
+}
+
 constexpr std::int64_t in_2025 = 1'750'000'000;  // Sun, 15 Jun 2025 15:06:40 GMT
 
 }  // namespace
@@ -63,6 +81,7 @@ constexpr std::int64_t in_2025 = 1'750'000'000;  // Sun, 15 Jun 2025 15:06:40 GM
 TEST_CASE("static files: what names a file, and what does not") {
   StaticFilesOptions options;
   options.containment = GENERATE(Containment::kernel, Containment::walk);
+  options.pool = each_pool();
   const ScratchFolder folder;
   folder.write("root/a.txt", "text");
   folder.write("root/empty", "");
@@ -129,7 +148,9 @@ TEST_CASE("static files: the root must be a folder, and methods other than GET a
   folder.write("a", "1");
   CHECK(StaticFiles::make(folder.path("none")).error() == Errc::not_found);
   CHECK(StaticFiles::make(folder.path("a")).error() == Errc::invalid_argument);
-  const Service files = *StaticFiles::make(folder.path());
+  StaticFilesOptions options;
+  options.pool = each_pool();
+  const Service files = *StaticFiles::make(folder.path(), options);
   CHECK(fetch(files, "/a", {}, "POST").status == 405);
   CHECK(fetch(files, "/a", {}, "DELETE").field("allow") == "GET, HEAD, OPTIONS");
   CHECK(fetch(files, "/a", {}, "OPTIONS").status == 204);
@@ -155,6 +176,7 @@ TEST_CASE("static files: validators and conditional requests") {
   set_time(folder, "a.txt", in_2025);
   StaticFilesOptions options;
   options.cache_control = "max-age=60";
+  options.pool = each_pool();
   const Service files = *StaticFiles::make(folder.path(), options);
   const Answer plain = fetch(files, "/a.txt");
   CHECK(plain.field("last-modified") == "Sun, 15 Jun 2025 15:06:40 GMT");
@@ -223,7 +245,9 @@ TEST_CASE("static files: ranges") {
   const ScratchFolder folder;
   folder.write("a.txt", "0123456789");
   set_time(folder, "a.txt", in_2025);
-  const Service files = *StaticFiles::make(folder.path());
+  StaticFilesOptions options;
+  options.pool = each_pool();
+  const Service files = *StaticFiles::make(folder.path(), options);
   const auto range = [&](const char* value, Headers more = {}) {
     more.add("Range", value);
     return fetch(files, "/a.txt", std::move(more));
@@ -263,14 +287,17 @@ TEST_CASE("static files: a large file comes in pieces, and says where it lies") 
   folder.write("big", big);
   StaticFilesOptions options;
   options.piece_bytes = 1000;
+  options.pool = each_pool();
+  const bool pooled = options.pool != nullptr;
   const Service files = *StaticFiles::make(folder.path(), options);
   CHECK(fetch(files, "/big").body == big);
   CHECK(fetch(files, "/big", Headers{{"Range", "bytes=50000-99999"}}).body == big.substr(50'000, 50'000));
   CHECK(fetch(files, "/big", Headers{{"Range", "bytes=0-99999,200000-"}}).body.size() > 190'000);
-  const auto look = [](const Service& files) -> Task<> {
+  const auto look = [pooled](const Service& files) -> Task<> {
     Response response = co_await files(get("http://h/big"));
     FileRange* range = response.body.file_range();
-    REQUIRE(range != nullptr);
+    REQUIRE((range == nullptr) == pooled);
+    if (pooled) co_return;
     CHECK(range->offset == 0);
     CHECK(range->left == *response.body.length());
     std::string piece = co_await response.body.read();
@@ -284,7 +311,9 @@ TEST_CASE("static files: a large file comes in pieces, and says where it lies") 
 TEST_CASE("static files: a file that becomes shorter while it is sent is never whole") {
   const ScratchFolder folder;
   folder.write("big", std::string(100'000, 'x'));
-  const Service files = *StaticFiles::make(folder.path());
+  StaticFilesOptions options;
+  options.pool = each_pool();
+  const Service files = *StaticFiles::make(folder.path(), options);
   const auto cut = [](const Service& files, std::string path) -> Task<std::string> {
     Response response = co_await files(get("http://h/big"));
     (void)::truncate(path.c_str(), 70'000);
@@ -292,6 +321,49 @@ TEST_CASE("static files: a file that becomes shorter while it is sent is never w
   };
   Sim sim;
   CHECK(sim.run(cut(files, folder.path("big"))).error() == Errc::reset);
+}
+
+TEST_CASE("static files: with a pool, the loop's thread neither opens nor reads") {
+  const ScratchFolder folder;
+  folder.write("small", "text");
+  folder.write("big", std::string(100'000, 'x'));
+  ThreadPoolOptions one;
+  one.threads = 1;
+  one.waiting_max = 1;
+  ThreadPool pool(one);
+  StaticFilesOptions options;
+  options.pool = &pool;
+  const Service files = *StaticFiles::make(folder.path(), options);
+  Loop loop;
+  const auto read = [](const Service& files, const char* url) -> Task<std::size_t> {
+    Response response = co_await files(get(url));
+    std::string body = co_await response.body.text(1 * MiB);
+    co_return body.size();
+  };
+  CHECK(*loop.run(read(files, "http://h/small")) == 4);
+  CHECK(*loop.run(read(files, "http://h/big")) == 100'000);
+  // While the pool's thread is held up, requests wait for it; one too many is refused, and one that is
+  // cancelled leaves the queue.
+  std::promise<void> go;
+  Scope scope(loop.reactor(), nullptr);
+  const auto hold = [&pool](std::shared_future<void> until) -> Task<> {
+    co_await offload(pool, [](const std::shared_future<void>& u) { u.wait(); }, std::move(until));
+  };
+  const auto full = [&]() -> Task<int> {
+    scope.spawn(hold(go.get_future().share()));
+    while (pool.running() == 0) co_await sleep(1ms);
+    JoinHandle<std::size_t> waiting = scope.spawn_joinable(read(files, "http://h/small"));
+    while (pool.waiting() == 0) co_await sleep(1ms);
+    Response refused = co_await files(get("http://h/small"));
+    waiting.cancel();
+    CHECK(pool.waiting() == 0);
+    Result<Response> late = co_await with_timeout(5ms, files(get("http://h/small"))).result();
+    CHECK(late.error() == Errc::timed_out);
+    go.set_value();
+    co_await scope.join();
+    co_return refused.status;
+  };
+  CHECK(*loop.run(full()) == 503);
 }
 
 TEST_CASE("static files: below a route") {
