@@ -90,6 +90,15 @@ foreach(kind misuse server client timers worker)
   set_tests_properties("package: new-project ${kind}" PROPERTIES LABELS package FIXTURES_REQUIRED installed TIMEOUT 300)
 endforeach()
 
+# The description for build systems of all kinds, which CMake writes from 4.3 on.
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 4.3)
+  add_test(NAME "package: CPS" COMMAND ${CMAKE_COMMAND} -DPREFIX=${installed} -P ${CMAKE_CURRENT_SOURCE_DIR}/package/cps.cmake)
+  set_tests_properties("package: CPS" PROPERTIES LABELS package FIXTURES_REQUIRED installed)
+else()
+  add_test(NAME "package: CPS" COMMAND ${CMAKE_COMMAND} -E echo "skipped: CMake ${CMAKE_VERSION} writes no CPS files; 4.3 does")
+  set_tests_properties("package: CPS" PROPERTIES LABELS package SKIP_REGULAR_EXPRESSION "skipped: ")
+endif()
+
 # The vcpkg port and the Conan recipe, by stand-ins for those tools.
 add_test(NAME "package: recipes"
          COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/package/recipes.py ${CMAKE_COMMAND} ${PROJECT_SOURCE_DIR}

@@ -1,0 +1,16 @@
+# cmake -DPREFIX=DIR -P cps.cmake: the prefix has a CPS file (https://cps-org.github.io/cps) that names the package and
+# has a component for each module.
+file(GLOB_RECURSE files ${PREFIX}/*.cps)
+foreach(file ${files})
+  file(READ ${file} text)
+  string(JSON name ERROR_VARIABLE wrong GET "${text}" name)
+  if(NOT name STREQUAL "escapement")
+    message(FATAL_ERROR "${file} names '${name}' ${wrong}")
+  endif()
+  string(APPEND all "${text}")
+endforeach()
+foreach(module core timers io middleware)
+  if(NOT all MATCHES "\"${module}\"")
+    message(FATAL_ERROR "no CPS file in ${PREFIX} has the component ${module}: '${files}'")
+  endif()
+endforeach()
