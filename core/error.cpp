@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <ostream>
 
 namespace escapement {
@@ -186,28 +187,35 @@ Error&& Error::remark(std::string_view what) && {
 
 namespace {
 
-// Digits and nothing else: in a small wasm module std::to_string would be most of the code for errors.
-void append_digits(std::string& to, int number) {
-  char digits[std::numeric_limits<int>::digits10 + 1];
+// In a small wasm module the functions by which a std::string grows, and std::to_string, would be most of the
+// code for errors. So a text is put together in memory that is large enough.
+char* put(char* at, std::string_view text) {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+constexpr std::size_t digits_max = std::numeric_limits<int>::digits10 + 1;
+
+char* put_digits(char* at, int number) {
+  char digits[digits_max];
   char* first = std::end(digits);
   do {
     *--first = static_cast<char>('0' + number % 10);
     number /= 10;
   } while (number > 0);
-  to.append(first, static_cast<std::size_t>(std::end(digits) - first));
+  return put(at, {first, static_cast<std::size_t>(std::end(digits) - first)});
 }
 
 }  // namespace
 
 std::string to_string(const Error& error) {
-  std::string text(name(error.code()));
-  if (error.state_->reason != Errc::cancelled) text.append(": ", 2).append(name(error.state_->reason));
-  if (!error.message().empty()) text.append(": ", 2).append(error.message());
-  if (error.attempt() > 1) {
-    append_digits(text.append(" (attempt "), error.attempt());
-    text.append(")");
-  }
-  return text;
+  constexpr std::size_t rest_max = 64 + digits_max;  // two names, and what is between them
+  const std::unique_ptr<char[]> text(new char[error.message().size() + rest_max]);
+  char* at = put(text.get(), name(error.code()));
+  if (error.state_->reason != Errc::cancelled) at = put(put(at, ": "), name(error.state_->reason));
+  if (!error.message().empty()) at = put(put(at, ": "), error.message());
+  if (error.attempt() > 1) at = put(put_digits(put(at, " (attempt "), error.attempt()), ")");
+  return std::string(text.get(), at);
 }
 
 std::ostream& operator<<(std::ostream& out, const Error& error) { return out << to_string(error); }

@@ -61,7 +61,7 @@ void trap_for_memory() {
 }  // namespace
 
 std::string take_text(char* text, std::size_t length) {
-  std::string taken(text, length);
+  std::string taken(text, text + length);
   std::free(text);
   return taken;
 }

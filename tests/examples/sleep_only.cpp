@@ -6,9 +6,9 @@
 using namespace escapement;
 
 Task<std::string> nap(std::string milliseconds) {
-  Duration length;
-  for (const char digit : milliseconds) length = length * 10 + Duration(1ms) * (digit - '0');
-  co_await sleep(length);
+  int count = 0;
+  for (const char digit : milliseconds) count = count * 10 + (digit - '0');
+  co_await sleep(Duration(1ms) * count);
   co_return std::move(milliseconds);
 }
 
