@@ -16,6 +16,7 @@ if (process.argv.includes("--help")) {
 const minified = () =>
   execFileSync(path.join(root, "tests/npm/node_modules/.bin/esbuild"), [
     path.join(root, "wasm_glue/escapement.mjs"),
+    "--bundle",
     "--minify",
     "--format=esm",
   ]);
@@ -28,7 +29,7 @@ const built = (name) => {
 const parts = [
   { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8.2 * 1024 },
   { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 46 * 1024 },
-  { what: "escapement.mjs, minified", bytes: minified(), bar: 4.5 * 1024 },
+  { what: "escapement.mjs and host_fetch.mjs, minified", bytes: minified(), bar: 6 * 1024 },
 ].map(({ what, bytes, bar }) => ({
   what,
   raw: bytes.length,

@@ -43,24 +43,24 @@ Task<> Context::wait_for_host(Event& reported, Duration limit, escapement::detai
   co_await escapement::detail::within(limit, name, until_set(reported));
 }
 
-int Context::add_fetch(FetchEvents& fetch) {
-  fetches_.push_back({++last_fetch_, &fetch});
-  return last_fetch_;
+int Context::add(HostReply& reply) {
+  replies_.push_back({++last_id_, &reply});
+  return last_id_;
 }
 
-std::vector<Context::Fetching>::iterator Context::find_fetch(int id) {
-  const auto at = std::ranges::lower_bound(fetches_, id, {}, &Fetching::id);
-  return at != fetches_.end() && at->id == id ? at : fetches_.end();
+std::vector<Context::Numbered>::iterator Context::place_of(int id) {
+  const auto at = std::ranges::lower_bound(replies_, id, {}, &Numbered::id);
+  return at != replies_.end() && at->id == id ? at : replies_.end();
 }
 
-void Context::remove_fetch(int id) {
-  const auto at = find_fetch(id);
-  if (at != fetches_.end()) fetches_.erase(at);
+void Context::remove(int id) {
+  const auto at = place_of(id);
+  if (at != replies_.end()) replies_.erase(at);
 }
 
-FetchEvents* Context::fetch(int id) {
-  const auto at = find_fetch(id);
-  return at == fetches_.end() ? nullptr : at->fetch;
+HostReply* Context::find(int id) {
+  const auto at = place_of(id);
+  return at == replies_.end() ? nullptr : at->reply;
 }
 
 }  // namespace escapement::wasm

@@ -17,36 +17,10 @@
 
 namespace escapement::wasm {
 
+class HostReply;
+
 // Reports a failure that nothing else reports to the host (console.error, or options.onError).
 void report_failure(const Error& error) noexcept;
-
-// Receives the host's reports about one fetch. Implemented in host_fetch.cpp.
-class FetchEvents {
- public:
-  // The response's head has arrived, as abi.h writes heads.
-  virtual void head(std::string text) = 0;
-  // The next bytes of the body have arrived; empty: its end.
-  virtual void bytes(std::string bytes) = 0;
-  // The fetch has failed; no further call follows.
-  virtual void failed(FetchFailure kind, std::string why) = 0;
-
- protected:
-  ~FetchEvents() = default;
-};
-
-// Receives the host's reports about the request being handled. Implemented in worker.cpp.
-class RequestEvents {
- public:
-  // The next bytes of the request body have arrived; empty: its end.
-  virtual void bytes(std::string bytes) = 0;
-  // The request body has broken off.
-  virtual void failed(Error why) = 0;
-  // The reader of the response asks for more.
-  virtual void wanted() = 0;
-
- protected:
-  ~RequestEvents() = default;
-};
 
 // Receives the host's wish that the tasks end. Implemented in abort_signal.cpp.
 class AbortEvents {
@@ -89,17 +63,18 @@ class Context {
   // reports it itself.
   Scope& scope() { return scope_; }
 
-  // The fetches in flight, by their number.
-  int add_fetch(FetchEvents& fetch);
-  void remove_fetch(int id);
-  // Null once its task is gone: a late report is dropped.
-  FetchEvents* fetch(int id);
+  // The receivers of the host's replies, by number. The first one of a context has number 1.
+  int add(HostReply& reply);
+  void remove(int id);
+  // Null once it is gone: a late report is dropped.
+  HostReply* find(int id);
+
+  // The fetches that may wait for a response's head at once (host_fetch.h); made at the first fetch.
+  std::unique_ptr<Semaphore> fetch_places;
 
   // Waits until the host reports and `reported` is set. Fails with timed_out after `limit`, which is called
   // `name`.
   Task<> wait_for_host(Event& reported, Duration limit, escapement::detail::LimitName name);
-
-  RequestEvents* request = nullptr;  // the request being handled; null in a context that JS runs a task in
 
  private:
   struct Owned : Reactor {
@@ -110,14 +85,14 @@ class Context {
   HostBackend backend_;
   TimerWheel wheel_;
   Owned reactor_;
-  struct Fetching {
+  struct Numbered {
     int id;
-    FetchEvents* fetch;
+    HostReply* reply;
   };
-  std::vector<Fetching>::iterator find_fetch(int id);
+  std::vector<Numbered>::iterator place_of(int id);
 
-  std::vector<Fetching> fetches_;  // in the order of their numbers
-  int last_fetch_ = 0;
+  std::vector<Numbered> replies_;  // in the order of their numbers
+  int last_id_ = 0;
   int waits_for_host_ = 0;
   std::unique_ptr<AbortEvents> abort_;  // set by abort_signal
   Scope scope_;                         // last: its tasks use all of the above until they are gone

@@ -47,9 +47,9 @@ Task<std::string> run_durable_object(MakeDurableObject make,
 
 // Exports the class, which is constructed from (Reactor&, DurableStorage&). Options may follow.
 #define ESC_DURABLE_OBJECT(Class, ...)                                                            \
-  extern "C" ESC_EXPORT(esc_task_durable_object_##Class) void esc_task_durable_object_##Class(    \
-      escapement::wasm::Context* context, char* text, std::size_t length) {                       \
-    escapement::wasm::run_for_host(*context, text, length, [](std::string) {                      \
+  extern "C" ESC_EXPORT(esc_task_durable_object_##Class) double esc_task_durable_object_##Class(  \
+      escapement::wasm::Context* context, double now, char* text, std::size_t length) {           \
+    return escapement::wasm::run_for_host(*context, now, text, length, [](std::string) {          \
       return escapement::wasm::run_durable_object(                                                \
           [](escapement::Reactor& reactor,                                                        \
              escapement::DurableStorage& storage) -> std::unique_ptr<escapement::DurableObject> { \

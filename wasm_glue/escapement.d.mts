@@ -47,6 +47,11 @@ export interface Options {
   /** The JavaScript of the bindings that the module uses: the same at every call for a module. */
   bindings?: Binding[];
   /**
+   * How many milliseconds of work after the response there may be, where the host waits for it (`waitUntil`): then it is
+   * cancelled, and reported. Default: 30000, as long as Workers wait.
+   */
+  waitUntilMax?: number;
+  /**
    * Hears of failures that nobody else does: a handler that failed, a trap, a stream that broke off, a task that
    * failed after its response. A `Failure`, or the `WebAssembly.RuntimeError` of a trap. Default: `console.error`.
    */
@@ -101,9 +106,9 @@ export interface WorkerHandlers {
   /**
    * A failure is a 500 and is reported (`onError`), a 503 where it ran out of memory or time (`overloaded`, `timed_out`).
    * A trap answers 503 to the requests in flight; the next request gets a new instance. Aborting the request's signal
-   * ends its handler; `fetch` then rejects with the signal's reason.
+   * ends its handler; `fetch` then rejects with the signal's reason. A response that needs no waiting is no promise.
    */
-  fetch(request: Request, env?: any, ctx?: ExecutionContextLike | null): Promise<Response>;
+  fetch(request: Request, env?: any, ctx?: ExecutionContextLike | null): Response | Promise<Response>;
   /** A cron trigger. */
   scheduled?(controller: { readonly scheduledTime: number; readonly cron: string }, env?: any, ctx?: ExecutionContextLike | null): Promise<void>;
   /** The traces of other Workers. */

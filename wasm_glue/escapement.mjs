@@ -3,11 +3,9 @@
 //
 // One instance of the module per isolate, one context (a reactor) per request or task. A context has at most
 // one host timer, set to what its last step asked for, and none while nothing sleeps. The module runs only
-// inside `inside`; nothing that it calls comes back into it, and no exception passes through it.
+// inside `enter`; nothing that it calls comes back into it, and no exception passes through it.
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+import { bytesOf, bytesOfHead, decoder, encoder, fieldsOf, headOf, isAscii, quietly, send, Source, strict, textOf, whyOf } from "./host_fetch.mjs";
 
 // Timers under 4 ms are stretched to 4 by browsers once they nest; a message first makes the next one not
 // nested. Elsewhere there is no such clamp, and a message costs more than it saves. (A port that has `unref`
@@ -16,82 +14,24 @@ let channel = globalThis.importScripts || globalThis.document ? new MessageChann
 if (channel?.port1.unref) channel = channel.port1.close();
 const hops = [];
 if (channel) channel.port1.onmessage = () => hops.shift()();
+// Node's timers of less than a millisecond take one, and longer ones may fire up to one early: the rest is spent in
+// turns of the loop.
+const immediate = !channel && !globalThis.Cloudflare && globalThis.setImmediate;
 
 const apps = new WeakMap(); // module -> its live instance
 let current; // the context that has been entered
-
-const fieldsOf = (lines) => lines.filter(Boolean).map((line) => line.split(/: (.*)/s, 2));
-const noted = (fields, without) => {
-  let lines = "";
-  fields.forEach((value, name) => without?.test(name) || (lines += name + ": " + value + "\n"));
-  return lines;
-};
-
-// Heads are bytes. Hosts make each a code unit of its own, but for workerd, which takes a field's value for UTF-8.
-const ascii = /^[\0-\x7f]*$/;
-const headOf = (bytes) => {
-  const text = decoder.decode(bytes);
-  if (ascii.test(text)) return text;
-  try {
-    if (Cloudflare) return strict.decode(bytes);
-  } catch {}
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-};
-const bytesOfHead = (head) => {
-  if (ascii.test(head)) return head;
-  return Cloudflare ? encoder.encode(head) : Uint8Array.from(head, (unit) => unit.charCodeAt(0));
-};
-
-const textOf = (error) => String(error?.message || error);
 
 // The module's "kind: sentence" as an Error, and as one what somebody threw at us.
 const errorOf = (text, cause) => Object.assign(new Error(text, cause && { cause }), { code: text.split(":", 1)[0] });
 const thrown = (cause) => errorOf("exception: " + textOf(cause), cause);
 const noMemory = (cause) => errorOf("overloaded: out of memory", cause);
 
-// The content codings that fetch() undoes without a word in the fields. Where zstd is among them that depends on the
-// host's version: the body tells, which begins with zstd's or gzip's own bytes as long as nobody has decoded it.
+// True if a host's requests can be aborted at all: workerd says where not, and there the look costs.
 const { Cloudflare } = globalThis;
 const flags = Cloudflare?.compatibilityFlags;
-const workerds = flags?.brotli_content_encoding === false ? /^gzip$/i : /^(gzip|br)$/i;
-const undone = Cloudflare ? workerds : /^((x-)?gzip|deflate|br)( *, *((x-)?gzip|deflate|br))*$/i;
-const isCoded = ({ done, value }) => !done && /^(40,181,47,253|31,139)\b/.test(bytesOf(value).subarray(0, 4));
-// A reader from which one piece has been taken.
-const after = (piece, reader) => ({ read: () => (piece ? [piece, (piece = null)][0] : reader.read()), cancel: () => reader.cancel() });
-
-// Why a fetch failed, as far as the host says: its number in abi.h (FetchFailure), and the text. Node has codes, of
-// the cause, and sometimes one for each address; others have sentences.
-const reasons = [
-  [2, /bad port|port \d+ are blocked|UND_ERR_INVALID|UND_ERR_REQ_|ERR_INVALID_/],
-  [3, /ENOTFOUND|ENODATA|dns error/],
-  [5, /CERT|SELF_SIGNED|UNABLE_TO_|certificate/],
-  [4, /ECONNREFUSED|EAI_AGAIN|E(HOST|NET)UNREACH|UND_ERR_CONNECT|ConnectionRefused|FailedToOpenSocket|\bconnect\b/i],
-  [6, /TIMEOUT|TimeoutError/],
-  [7, /^(HPE_|Z_DATA|UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW)|invalid HTTP/],
-];
-function whyOf(error) {
-  const cause = error?.cause ?? error;
-  const first = cause?.errors?.[0] ?? cause;
-  const code = [cause?.code, first?.code].find((each) => typeof each === "string");
-  const said = code ? `${code} ${first.syscall ?? ""}` : `${first?.name} ${textOf(first)}`.replace(/https?:\/\/[^\s)]*/g, "");
-  const texts = [textOf(error), textOf(first)].filter((text, i, all) => text !== all[i - 1] && text !== "fetch failed");
-  return [reasons.find(([, words]) => words.test(said))?.[0] ?? 0, texts.join(": ") || textOf(error)];
-}
-
-// Bytes as any host may hand them out.
-const bytesOf = (data) => {
-  if (typeof data === "string") return encoder.encode(data);
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (/^\[object (Shared)?ArrayBuffer]$/.test({}.toString.call(data))) return new Uint8Array(data);
-  throw new TypeError("neither bytes nor a string: " + String(data));
-};
-
-// For what may throw, and is over already.
-const quietly = (call) => {
-  try {
-    call()?.catch?.(() => {});
-  } catch {}
-};
+const abortable = flags?.enable_request_signal !== false;
+// Special about this host (abi.h).
+const traits = (channel ? 0 : 1) + (Cloudflare ? 2 : 0);
 
 // Reports a failure, from a microtask of its own.
 const tell = ({ onError = console.error }, error) =>
@@ -118,13 +58,14 @@ const guardedAll = (calls) => Object.fromEntries(Object.entries(calls).map(([nam
 
 // The module's live instance. A new one begins with its static objects, which may read the clock and write lines: for
 // `context`.
-function enterApp(module, context) {
-  sweep(apps.get(module));
-  if ((context.app = apps.get(module))) return;
-  const imported = { escapement, env: { emscripten_notify_memory_growth() {} } };
+function appFor(module, context) {
+  let app = apps.get(module);
+  if (app) return sweep(app);
+  const imported = { escapement: imports, env: { emscripten_notify_memory_growth() {} } };
   for (const { module, imports } of context.options.bindings ?? []) imported[module] = guardedAll(imports);
   const { exports } = new WebAssembly.Instance(module, imported);
-  context.app = { exports, live: new Set(), looked: 0 };
+  app = { module, exports, live: new Set(), looked: 0 };
+  context.app = app;
   const before = current;
   current = context;
   try {
@@ -133,7 +74,9 @@ function enterApp(module, context) {
     current = before;
   }
   if (context.fate) throw context.fate.error;
-  apps.set(module, context.app);
+  app.transfer = exports.esc_transfer();
+  apps.set(module, app);
+  return app;
 }
 
 // A host may drop a request without a word, together with its timers, as workerd does. Every context that waits has a
@@ -142,19 +85,22 @@ function enterApp(module, context) {
 const beat = 30000;
 const look = 10000;
 function sweep(app) {
+  if (channel || !app.live.size) return app;
   const now = performance.now();
-  if (!app || channel || now < app.looked + look) return;
+  if (now < app.looked + look) return app;
   app.looked = now;
   for (const context of app.live) {
     if (!context.timer || now < context.latest + look) continue;
     if (context.overdue) context.end({ error: errorOf("cancelled: the host has dropped it"), aborted: true });
     else context.overdue = true;
   }
+  return app;
 }
 
 // Never at a Worker's global scope: clocks show 0 there and timers throw.
 class Context {
-  at; // in the module's memory
+  at = 0; // in the module's memory
+  ended;
   timer; // of the host, armed for `due`; an object while a message is on its way
   due;
   latest; // when it fires, by the global clock
@@ -164,52 +110,61 @@ class Context {
   calls; // the next ones to it
   fate; // {error}: that it has failed or was aborted, and why
   reason; // why it was aborted
-  fetches; // number -> {abort, reader}
-  env; // of the Worker, as its ctx
-  body; // of the request
-  reader; // of that
-  controller; // of the response's stream
+  sources; // number -> Source
+  request;
   answered; // with `answer`, which where it failed is the error
   answer;
   failed;
+  left; // when the response had, where the host waits for work after it
   wake; // resumes the caller that waits for that
   finish; // ends the wait that the host was asked for
   unfollow;
 
-  constructor(module, options) {
-    this.module = module;
-    this.options = options ?? {};
-    ({ env: this.env, ctx: this.ctx } = this.options);
-    enterApp(module, this);
-  }
-
-  get alive() {
-    return this.app.live.has(this);
+  constructor(module, options, env, ctx) {
+    this.options = options;
+    this.env = env;
+    this.ctx = ctx;
+    this.app = appFor(module, this);
   }
 
   now() {
     const { now } = this.options;
-    const time = now ? now() : performance.now();
+    if (!now) return performance.now();
+    const time = now();
     if (!Number.isFinite(time)) throw new TypeError("now() is " + String(time));
     return time;
   }
 
+  // The module's memory, which moves when it grows.
+  get memory() {
+    const { app } = this;
+    if (!app.memory?.length) app.memory = new Uint8Array(app.exports.memory.buffer);
+    return app.memory;
+  }
   bytes(at, length) {
-    return new Uint8Array(this.app.exports.memory.buffer, at, length);
+    return this.memory.subarray(at, at + length);
   }
   text(at, length) {
     return decoder.decode(this.bytes(at, length));
   }
   head(at, length) {
-    return headOf(this.bytes(at, length)).split("\n");
+    return headOf(this.bytes(at, length));
   }
 
-  // Passes bytes, or ASCII text, to the module, which takes them over. 0: there is no memory for them.
-  place(data) {
-    const at = this.app.exports.esc_alloc(data.length);
-    const to = at && this.bytes(at, data.length);
-    if (at) typeof data === "string" ? encoder.encodeInto(data, to) : to.set(data);
-    return at;
+  // Writes text, or bytes, for the next call; yields its address and its length. Address 0: there is no memory for it.
+  pass(data) {
+    const { transfer, exports } = this.app;
+    const most = typeof data === "string" ? data.length * 3 : data.length;
+    if (most <= 16384) {
+      const to = this.bytes(transfer, 16384);
+      if (most === data.length) to.set(data);
+      else return [transfer, encoder.encodeInto(data, to).written];
+      return [transfer, most];
+    }
+    const bytes = bytesOf(data);
+    const at = exports.esc_alloc(bytes.length);
+    if (at) this.bytes(at, bytes.length).set(bytes);
+    return [at, bytes.length];
   }
 
   // Writes text to the module's `room` bytes, if they are enough. Returns its length.
@@ -223,29 +178,36 @@ class Context {
     const { clearTimeout = globalThis.clearTimeout } = this.options;
     const timer = this.timer;
     this.timer = 0;
-    if (timer) clearTimeout(timer);
+    if (timer && !timer.hop) clearTimeout(timer);
   }
 
   // The timer that is set stays when it fires no later than needed: a step then asks for the rest.
   arm(delay) {
     if (delay === -3 && !this.patient) return this.end({ error: errorOf("internal: it waits for what can never come") });
+    const { setTimeout = globalThis.setTimeout, waitUntilMax = beat } = this.options;
     const idle = delay < 0;
+    const now = this.now();
+    const spare = this.finish ? this.left + waitUntilMax - now : NaN; // NaN too: the response has not left
+    if (spare <= 0) return this.end({ error: errorOf("timed_out: work after the response: not finished within " + waitUntilMax + "ms") });
     delay = idle ? beat : Math.min(delay, beat);
-    const next = this.now() + delay;
+    if (spare < delay) delay = spare;
+    const next = now + delay;
     if (this.timer && this.due <= next) return idle || this.timer.ref?.();
     this.disarm();
     this.due = next;
     this.latest = performance.now() + delay;
-    const { setTimeout = globalThis.setTimeout } = this.options;
     const fire = () => {
       this.timer = 0;
-      this.enter(() => {});
+      this.enter((x, at, now) => x.esc_step(at, now));
     };
-    const wait = () => (this.timer = setTimeout(fire, delay));
+    const wait = () => (this.timer = setTimeout(fire, Math.ceil(delay)));
     if (idle) return wait()?.unref?.();
-    if (!channel || delay >= 4) return wait();
-    const hop = (this.timer = {});
-    hops.push(() => this.timer === hop && this.attempt(delay ? wait : fire));
+    const soon = channel ? delay < 4 : immediate && delay < 1 && setTimeout === globalThis.setTimeout;
+    if (!soon) return wait();
+    const hop = (this.timer = { hop: true });
+    const land = () => this.timer === hop && this.attempt(delay && channel ? wait : fire);
+    if (!channel) return immediate(land);
+    hops.push(land);
     channel.port2.postMessage(0);
   }
 
@@ -258,67 +220,73 @@ class Context {
     }
   }
 
-  // Calls into the module. Only a trap comes out of it, and takes the instance along, whose stack pointer is lost:
+  // Calls into the module, with the time if the call takes that. Only a trap comes out of it, and takes the instance along, whose stack pointer is lost:
   // every context of it fails, each in its own promise, and the next call gets a new one.
-  inside(call, steps) {
-    const { app, module } = this;
+  inside(call) {
+    const { app } = this;
     const before = current;
     current = this;
     try {
-      const result = call(app.exports);
-      return steps && this.at ? app.exports.esc_step(this.at, escapement.now()) : result;
+      return call(app.exports, this.at, call.length > 2 ? imports.now() : 0);
     } catch (trap) {
       const error = app.exports.esc_out_of_memory() ? noMemory(trap) : trap;
-      if (apps.get(module) === app) apps.delete(module);
+      if (apps.get(app.module) === app) apps.delete(app.module);
       app.lost = true;
       for (const context of app.live) context.end({ error });
+      this.end({ error });
     } finally {
       current = before;
     }
   }
 
-  // Opens it, and calls the export with `first` and `data`.
-  start(call, first, data) {
-    this.app.live.add(this);
-    this.enter((x) => {
-      this.at = x.esc_open(escapement.now());
-      if (!this.at || !this.pass(call, data, first)) this.fate = { error: noMemory() };
+  // Opens it with its first call, and waits for what the module asks for then.
+  start(call, data) {
+    this.running = true;
+    const delay = this.inside((x, _, now) => {
+      this.at = x.esc_open(now);
+      const [at, length] = this.at ? this.pass(data) : [0];
+      if (at) return call(x, this.at, now, at, length);
+      this.fate ??= { error: noMemory() };
     });
+    this.running = false;
+    if (!this.at && !this.fate) return;
+    if (delay !== -2 && !this.fate && this.at) this.app.live.add(this);
+    this.after(delay);
   }
 
-  // Inside the module: calls an export with `first` and `data`. False: there is no memory for that.
-  pass(call, data, first) {
-    const at = this.place(data);
-    if (at) call(this.at, ...first, at, data.length);
-    return at;
-  }
-
-  // Runs `call` and a step, and waits for what the step asks for.
+  // Calls an export that takes a step, and waits for what the step asks for.
   enter(call) {
-    if (!this.alive) return;
+    if (this.ended) return;
     this.overdue = false;
     if (this.running) return void (this.calls ??= []).push(call);
     this.running = true;
     let delay;
-    do delay = this.inside(call, true);
-    while (this.alive && (call = this.calls?.shift()));
+    do delay = this.inside(call);
+    while (this.at && (call = this.calls?.shift()));
     this.running = false;
+    this.after(delay);
+  }
+
+  after(delay) {
+    if (this.calls?.length) return this.enter(this.calls.shift());
     if (this.fate || delay === -2) this.end(this.fate);
-    else if (this.alive) this.attempt(() => this.arm(delay));
+    else if (this.at) this.attempt(() => this.arm(delay));
   }
 
   // Everything has finished, or it comes to the end that `fate` tells.
   end(fate) {
-    const { app } = this;
-    if (!app.live.delete(this)) return;
+    const { app, at } = this;
+    if (this.ended) return;
+    this.ended = true;
+    app.live.delete(this);
     this.fate = fate;
-    if (!app.lost) this.inside((x) => x.esc_close(this.at));
+    if (at && !app.lost) this.inside((x) => x.esc_close(at));
+    this.at = 0;
     if (this.timer) quietly(() => this.disarm());
-    this.fetches?.forEach((_, id) => this.drop(id));
-    if (this.reader) quietly(() => this.reader.releaseLock());
+    this.sources?.forEach((source) => source.drop());
     if (this.unfollow) quietly(this.unfollow);
     if (fate) {
-      quietly(() => this.controller?.error(fate.error));
+      if (this.request) quietly(() => this.sources?.get(1)?.controller?.error(fate.error));
       if (this.answered && !fate.aborted) tell(this.options, fate.error);
     }
     if (!this.answered) this.deliver(fate ? fate.error : errorOf("cancelled"), true);
@@ -334,8 +302,8 @@ class Context {
   }
 
   // Asks the host to wait for every task, also after the outcome.
-  keepHost(ctx) {
-    if (this.alive) ctx?.waitUntil?.(new Promise((finish) => (this.finish = finish)));
+  keepHost() {
+    if (!this.ended) this.ctx?.waitUntil?.(new Promise((finish) => (this.finish = finish)));
   }
 
   // The outcome, once there is one.
@@ -347,9 +315,10 @@ class Context {
 
   // Destroys every task, wherever it is, unless the module tells them instead.
   abort(error) {
-    this.enter((x) => {
+    this.enter((x, at, now) => {
       this.reason = error;
-      if (!x.esc_cancel(this.at)) this.fate ??= { error, aborted: true };
+      if (!x.esc_cancel(at)) this.fate ??= { error, aborted: true };
+      return x.esc_step(at, now);
     });
   }
 
@@ -361,96 +330,42 @@ class Context {
     this.unfollow = () => signal.removeEventListener("abort", stop);
   }
 
-  // --- Fetches.
+  // --- Sources, by number.
 
-  drop(id) {
-    const state = this.fetches?.get(id);
-    this.fetches?.delete(id);
-    if (!state || state.done) return;
-    quietly(() => state.abort.abort());
-    quietly(() => state.reader?.cancel());
-  }
-
-  async send(id, state, url, init) {
-    const { fetch = globalThis.fetch } = this.options;
-    const ask = async (redirect) => {
-      const response = await fetch(url, { ...init, redirect });
-      if (this.fetches.get(id) === state) return response;
-      quietly(() => response.body?.cancel());
-      throw "dropped";
-    };
-    try {
-      await 0; // reported in a later turn
-      if (!fetch) return this.fetchFailed(id, state, [1, ""]);
-      let response = await ask("manual");
-      const coding = response.headers.get("content-encoding");
-      let coded = response.body && init.method !== "HEAD" && undone.test(coding);
-      state.reader = response.body?.getReader();
-      if (state.reader && /\bzstd\b/i.test(coding)) {
-        const piece = await state.reader.read();
-        coded = !isCoded(piece);
-        state.reader = after(piece, state.reader);
-      }
-      let head = response.status + "\n" + noted(response.headers, coded ? /^content-(encoding|length)$/i : null);
-      if (response.type === "opaqueredirect") {
-        if (!/^(GET|HEAD)$/.test(init.method)) return this.fetchFailed(id, state, [8, "this browser hides redirects"]);
-        response = await ask("follow");
-        state.reader = response.body?.getReader();
-        head = "307\nlocation: " + response.url;
-      }
-      this.report(id, state, "head", bytesOfHead(head));
-    } catch (error) {
-      const why = whyOf(error);
-      if (!why[0] && error instanceof TypeError) {
-        try {
-          new Request(url, init);
-        } catch {
-          why[0] = 2; // no request can be made of that
-        }
-      }
-      this.fetchFailed(id, state, why);
+  source(id) {
+    let source = this.sources?.get(id);
+    if (!source && id === 1 && this.request) {
+      source = this.hold(id);
+      source.headers = this.request.headers;
     }
+    return source;
+  }
+  hold(id) {
+    const source = new Source();
+    (this.sources ??= new Map()).set(id, source);
+    return source;
   }
 
-  fetchFailed(id, state, [kind, text]) {
-    this.report(id, state, "failed", encoder.encode(text), kind);
+  // Replies to what was asked of `source`, unless it was dropped: with numbers, and bytes.
+  reply(id, source, status, number, bytes) {
+    if (this.sources?.get(id) !== source) return;
+    this.enter((x, at, now) => {
+      if (bytes?.length) {
+        const to = x.esc_place(at, id, bytes.length);
+        if (!to) return x.esc_failed(at, now, id, 9, 0, 0);
+        this.bytes(to, bytes.length).set(bytes);
+      }
+      return x.esc_reply(at, now, id, status, number);
+    });
+  }
+  fail(id, source, kind, text) {
+    if (this.sources?.get(id) !== source) return;
+    this.enter((x, at, now) => x.esc_failed(at, now, id, kind, ...this.pass(text)));
   }
 
-  // Nothing is reported for a fetch that was dropped.
-  report(id, state, what, data, ...kind) {
-    if (this.fetches.get(id) !== state) return;
-    this.enter((x) => this.pass(x["esc_fetch_" + what], data, [id, ...kind]) || x.esc_fetch_failed(this.at, id, 9, 0, 0));
-  }
-
-  // --- Requests.
-
-  answerTo(request, env, ctx) {
-    this.env = env;
-    this.ctx = ctx;
-    const head = request.method + "\n" + request.url + "\n" + noted(request.headers);
-    // One that neither has a body nor says so is not asked for it: some hosts make it at that moment.
-    if (!/^(GET|HEAD)\n/.test(head) || /\n(content-length|transfer-encoding): /.test(head)) this.body = request.body;
-    const data = bytesOfHead(head);
-    this.start(this.app.exports.esc_request, [this.body ? 1 : 0], data);
-  }
 }
 
-// The next bytes of a reader that `open` makes. No bytes at all would mean the end: an empty piece is passed over.
-async function read(open, came, failed) {
-  try {
-    await 0; // reported in a later turn
-    const reader = open();
-    for (;;) {
-      const piece = (await reader?.read()) ?? { done: true };
-      const bytes = piece.done ? new Uint8Array() : bytesOf(piece.value);
-      if (piece.done || bytes.length) return came(bytes, piece.done);
-    }
-  } catch (error) {
-    failed(error);
-  }
-}
-
-const imports = {
+const imports = guardedAll({
   now() {
     return this.now();
   },
@@ -475,32 +390,65 @@ const imports = {
     tell(this.options, errorOf(this.text(at, length)));
   },
 
-  fetch(id, headAt, headLength, bodyAt, bodyLength) {
-    const [method, url, ...fields] = this.head(headAt, headLength);
-    const body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : undefined;
-    const state = { abort: new AbortController() };
-    this.fetches ??= new Map();
-    this.fetches.set(id, state);
-    this.send(id, state, url, { method, headers: fieldsOf(fields), body, signal: state.abort.signal });
+  fields(id, at, length, to, room) {
+    const { headers, coded } = this.source(id);
+    let text = "";
+    if (length) text = headers.get(this.text(at, length));
+    else {
+      headers.forEach((value, name) => {
+        if (!coded || !/^content-(encoding|length)$/i.test(name)) text += name + ": " + value + "\n";
+      });
+    }
+    if (text === null || (coded && length && /^content-(encoding|length)$/i.test(this.text(at, length)))) return -1;
+    if (isAscii(text)) {
+      if (text.length <= room) encoder.encodeInto(text, this.bytes(to, room));
+      return text.length;
+    }
+    const bytes = bytesOfHead(text);
+    if (bytes.length <= room) this.bytes(to, room).set(bytes);
+    return bytes.length;
   },
-  fetch_read(id) {
-    const state = this.fetches.get(id);
-    const came = (bytes, done) => {
-      state.done = done;
-      this.report(id, state, "bytes", bytes);
-    };
-    read(() => state.reader, came, (error) => this.fetchFailed(id, state, whyOf(error)));
+  read(id) {
+    const source = this.source(id);
+    if (id === 1 && this.request) source.body ??= this.request.body;
+    source.next().then(
+      ([bytes, last]) => {
+        if (last) source.done = true;
+        this.reply(id, source, last ? 1 : 0, bytes.length, bytes);
+      },
+      (error) => this.fail(id, source, ...(this.request && id === 1 ? [0, textOf(error)] : whyOf(error))),
+    );
   },
-  fetch_drop(id) {
-    this.drop(id);
+  drop(id) {
+    const source = this.sources?.get(id);
+    this.sources?.delete(id);
+    source?.drop();
+  },
+  send(id, at, length) {
+    this.source(id).controller.enqueue(this.bytes(at, length).slice());
+  },
+  send_end(id, at, length) {
+    const { controller } = this.source(id);
+    if (id === 1) this.left = this.now();
+    if (!length) return controller.close();
+    const error = errorOf(this.text(at, length));
+    if (id === 1 && this.request) tell(this.options, error);
+    controller.error(error);
   },
 
-  request_read() {
-    const give = (what, data) =>
-      this.enter((x) => this.pass(x["esc_request_" + what], data, []) || x.esc_request_failed(this.at, 0, 0));
-    const failed = (error) => give("failed", encoder.encode(textOf(error)));
-    read(() => (this.reader ??= this.body.getReader()), (bytes) => give("bytes", bytes), failed);
+  fetch(id, headAt, headLength, bodyAt, bodyLength) {
+    const head = this.head(headAt, headLength);
+    const end = head.indexOf("\n");
+    const start = head.indexOf("\n", end + 1);
+    const source = this.hold(id);
+    source.abort = new AbortController();
+    const body = bodyLength ? this.content(id, bodyAt, bodyLength) : undefined;
+    const fields = head.slice(start + 1);
+    const init = { method: head.slice(0, end), headers: fields ? fieldsOf(fields) : undefined, body, signal: source.abort.signal, redirect: "manual" };
+    if (bodyLength && !bodyAt) init.duplex = "half";
+    send(this, id, source, head.slice(end + 1, start), init);
   },
+  traits: () => traits,
 
   env(at, length, to, room) {
     const name = this.text(at, length);
@@ -511,30 +459,40 @@ const imports = {
   abort_reason(to, room) {
     return this.put(this.reason == null ? "" : textOf(this.reason), to, room);
   },
-  respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength, streams) {
+  respond(status, fieldsAt, fieldsLength, bodyAt, bodyLength) {
     if (this.fate) return;
-    let body = bodyLength ? this.bytes(bodyAt, bodyLength).slice() : null;
-    if (streams) {
-      body = new ReadableStream({
-        start: (controller) => void (this.controller = controller),
-        pull: () => this.enter((x) => x.esc_response_wanted(this.at)),
-        cancel: (reason) => this.abort(reason),
-      });
-    }
+    const body = bodyLength ? this.content(1, bodyAt, bodyLength) : null;
+    if (bodyAt || bodyLength !== -1) this.left = this.now();
     const plain = status === 200 && !fieldsLength;
     this.deliver(plain ? new Response(body) : new Response(body, { status, headers: fieldsOf(this.head(fieldsAt, fieldsLength)) }));
   },
-  response_bytes(at, length) {
-    this.controller.enqueue(this.bytes(at, length).slice());
+  relay(id) {
+    const source = this.sources.get(id);
+    const { response } = source;
+    const body = source.take();
+    if (this.fate) return;
+    this.left = this.now();
+    if (Cloudflare && body === response.body) return this.deliver(response);
+    const headers = new Headers(source.headers);
+    if (source.coded) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
+    this.deliver(new Response(body, { status: response.status, headers }));
   },
-  response_end(at, length) {
-    if (!length) return this.controller.close();
-    const error = errorOf(this.text(at, length));
-    tell(this.options, error);
-    this.controller.error(error);
-  },
+});
+
+// The body that the module names: its bytes, one that the host has, or one that the module streams.
+Context.prototype.content = function (id, at, length) {
+  if (at) return this.bytes(at, length).slice();
+  if (length !== -1) {
+    const source = this.source(length);
+    if (length === 1 && this.request) source.body ??= this.request.body;
+    return source.take();
+  }
+  return new ReadableStream({
+    start: (controller) => void (this.source(id).controller = controller),
+    pull: () => this.enter((x, at, now) => x.esc_wanted(at, now, id)),
+    cancel: (reason) => id === 1 && this.request && this.abort(reason),
+  });
 };
-const escapement = guardedAll(imports);
 
 // A compiled module from what hosts have: a module, its bytes, or the response that brings them.
 export async function load(source) {
@@ -545,47 +503,64 @@ export async function load(source) {
 
 // Runs the task that the module exports as ESC_TASK(name), in a reactor of its own.
 export async function run(module, name, input = "", options) {
-  const context = new Context(module, options);
+  options ??= {};
+  const context = new Context(module, options, options.env, options.ctx);
   const task = context.app.exports["esc_task_" + name];
   if (!task) throw errorOf("invalid_argument: the module has no task " + name);
-  const data = bytesOf(input);
-  const { signal } = context.options;
+  const data = typeof input === "string" ? input : bytesOf(input);
+  const { signal } = options;
   if (signal?.aborted) throw signal.reason;
   context.patient = Boolean(signal);
   context.follow(signal);
-  context.start(task, [], data);
-  context.keepHost(context.options.ctx);
+  context.start((_, ...all) => task(...all), data);
+  context.keepHost();
   return context.result();
 }
 
-// True if a host's requests can be aborted at all: workerd says where not, and there the look costs.
-const abortable = flags?.enable_request_signal !== false;
+// The methods that cross as a number.
+const methods = { GET: 1, HEAD: 2, POST: 3, PUT: 4, DELETE: 5, OPTIONS: 6, PATCH: 7 };
 
 // A Worker's handlers: of requests, for a module that has an ESC_WORKER, and those that its bindings have.
 export function worker(module, options) {
+  options ??= {};
+  // The response to a request whose context has failed; or it throws, where nobody waits for one.
+  const failure = (context, error) => {
+    context?.end({ error });
+    if (context?.fate?.aborted) throw error;
+    tell(options, error);
+    const status = context?.app?.lost || error?.code === "overloaded" ? 503 : 500;
+    return new Response(status > 500 ? "Service Unavailable\n" : "Internal Server Error\n", { status });
+  };
+  const later = async (context) => {
+    if (!context.answered) await new Promise((wake) => (context.wake = wake));
+    return context.failed ? failure(context, context.answer) : context.answer;
+  };
   const handlers = {
     fetch(request, env, ctx) {
       let context;
-      const failed = (error) => {
-        context?.end({ error });
-        if (context?.fate?.aborted) throw error;
-        tell(options ?? {}, error);
-        const status = context?.app.lost || error?.code === "overloaded" ? 503 : 500;
-        return new Response(status > 500 ? "Service Unavailable\n" : "Internal Server Error\n", { status });
-      };
       try {
         if (abortable && request.signal?.aborted) return Promise.reject(request.signal.reason);
-        context = new Context(module, options);
-        context.answerTo(request, env, ctx);
-        if (context.alive) {
-          context.follow(request.signal);
-          context.keepHost(ctx);
+        context = new Context(module, options, env, ctx);
+        context.request = request;
+        const { method, url } = request;
+        const number = methods[method] ?? 0;
+        const body = number !== 1 && number !== 2 && request.body ? 1 : 0;
+        const begin = (x, at, now, text, length) => x.esc_request(at, now, number, text, length, body);
+        context.start(begin, number ? url : method + "\n" + url);
+        if (!context.ended) {
+          if (abortable) context.follow(request.signal);
+          context.keepHost();
         }
-        return context.answered && !context.failed ? Promise.resolve(context.answer) : context.result().catch(failed);
+        if (context.answered && !context.failed) return context.answer;
+        return later(context);
       } catch (error) {
-        return new Promise((settle) => settle(failed(error)));
+        try {
+          return failure(context, error);
+        } catch (aborted) {
+          return Promise.reject(aborted);
+        }
       }
     },
   };
-  return Object.assign(handlers, ...(options?.bindings ?? []).map((binding) => binding.handlers?.(module, options)));
+  return Object.assign(handlers, ...(options.bindings ?? []).map((binding) => binding.handlers?.(module, options)));
 }

@@ -42,9 +42,9 @@ Task<std::string> run_tail(Task<> (*handler)(std::string), std::string traces);
 // Exports `handler`, a `Task<>(wasm::Scheduled)`, for all cron triggers of the Worker. At most one for each
 // module.
 #define ESC_SCHEDULED(handler)                                                                               \
-  extern "C" ESC_EXPORT(esc_task_scheduled) void esc_task_scheduled(escapement::wasm::Context* context,      \
-                                                                    char* text, std::size_t length) {        \
-    escapement::wasm::run_for_host(*context, text, length, [](std::string input) {                           \
+  extern "C" ESC_EXPORT(esc_task_scheduled) double esc_task_scheduled(                                       \
+      escapement::wasm::Context* context, double now, char* text, std::size_t length) {                      \
+    return escapement::wasm::run_for_host(*context, now, text, length, [](std::string input) {               \
       return escapement::wasm::run_scheduled(                                                                \
           [](escapement::wasm::Scheduled event) -> escapement::Task<> { return handler(std::move(event)); }, \
           std::move(input));                                                                                 \
@@ -53,12 +53,12 @@ Task<std::string> run_tail(Task<> (*handler)(std::string), std::string traces);
 
 // Exports `handler`, a `Task<>(std::string)`, for the traces of the Workers that this one is the tail of: a
 // JSON array as the host makes it. At most one for each module.
-#define ESC_TAIL(handler)                                                                                 \
-  extern "C" ESC_EXPORT(esc_task_tail) void esc_task_tail(escapement::wasm::Context* context, char* text, \
-                                                          std::size_t length) {                           \
-    escapement::wasm::run_for_host(*context, text, length, [](std::string input) {                        \
-      return escapement::wasm::run_tail(                                                                  \
-          [](std::string traces) -> escapement::Task<> { return handler(std::move(traces)); },            \
-          std::move(input));                                                                              \
-    });                                                                                                   \
+#define ESC_TAIL(handler)                                                                                   \
+  extern "C" ESC_EXPORT(esc_task_tail) double esc_task_tail(escapement::wasm::Context* context, double now, \
+                                                            char* text, std::size_t length) {               \
+    return escapement::wasm::run_for_host(*context, now, text, length, [](std::string input) {              \
+      return escapement::wasm::run_tail(                                                                    \
+          [](std::string traces) -> escapement::Task<> { return handler(std::move(traces)); },              \
+          std::move(input));                                                                                \
+    });                                                                                                     \
   }

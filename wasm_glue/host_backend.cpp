@@ -29,10 +29,9 @@ std::uint64_t HostBackend::entropy() {
 
 double host_delay(Instant now, Instant deadline) {
   if (deadline == Instant::never()) return -1;
-  constexpr std::int64_t millisecond = 1'000'000;
-  constexpr std::int64_t most = 2'147'483'647;
+  constexpr double most = 2'147'483'647;
   const std::int64_t left = std::max<std::int64_t>(0, (deadline - now).count());
-  return static_cast<double>(std::min(most, left / millisecond + (left % millisecond != 0 ? 1 : 0)));
+  return std::min(most, static_cast<double>(left) / 1'000'000);
 }
 
 }  // namespace escapement

@@ -46,9 +46,9 @@ class HostBackend final : public Backend {
   bool told_ = false;  // the host has set what now() returns next
 };
 
-// Returns the delay for the host's timer, in whole milliseconds, after which `deadline` has come: rounded up,
-// at most 2^31 - 1 (setTimeout's maximum; the host comes back earlier and asks again), -1 for never. A timer
-// that fires early does no harm: the step finds nothing due and asks for the rest.
+// Returns in how many milliseconds `deadline` has come, for the host's timer: at most 2^31 - 1 (setTimeout's
+// maximum; the host comes back earlier and asks again), -1 for never. The host rounds up what its timers
+// cannot do exactly. A timer that fires early does no harm: the step finds nothing due and asks for the rest.
 double host_delay(Instant now, Instant deadline);
 
 }  // namespace escapement

@@ -1,18 +1,18 @@
 #include <escapement/wasm_glue/host_fetch.h>
 
-#include <escapement/core/detail/number.h>
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
 #include <escapement/wasm_glue/runtime.h>
+#include <escapement/wasm_glue/send_body.h>
 
 namespace escapement::wasm {
 
 namespace {
 
-Error error_of(FetchFailure kind, const std::string& why) {
+Error error_of(FetchFailure kind, std::string why) {
   const std::string text = "fetch failed: " + why;
   switch (kind) {
     case FetchFailure::no_fetch: return Error(Errc::unsupported, "this host has no fetch()").nothing_sent();
@@ -29,6 +29,8 @@ Error error_of(FetchFailure kind, const std::string& why) {
   return Error(Errc::reset, text);
 }
 
+constexpr escapement::detail::LimitName no_place{TimeLimit::queue,
+                                                 "no place among those that wait for a head"};
 constexpr escapement::detail::LimitName no_head{TimeLimit::head, "no head"};
 constexpr escapement::detail::LimitName body_stalled{TimeLimit::body, "nothing"};
 
@@ -48,82 +50,122 @@ struct Call {
   int attempt;
 };
 
-// One fetch: what the host has reported, for the task that waits for it. Destroying it aborts the fetch.
-class Fetch final : public FetchEvents {
+// One fetch, for the task that waits for it, and then for the body and the fields of its response. Destroying
+// it aborts the fetch.
+class Fetch {
  public:
-  explicit Fetch(Context& context) : context_(context), id_(context.add_fetch(*this)), reply_(context) {}
+  explicit Fetch(Context& context) : reply_(context, error_of) {}
   Fetch(const Fetch&) = delete;
-  ~Fetch() {
-    context_.remove_fetch(id_);
-    esc_host_fetch_drop(id_);
-  }
+  ~Fetch() { drop(); }
 
-  // The response's head.
-  Task<std::string> begin(std::string head, std::string body, Duration limit) {
-    if (reply_.must_ask()) esc_host_fetch(id_, head.data(), head.size(), body.data(), body.size());
-    return reply_.answer(limit, no_head);
+  HostReply& reply() { return reply_; }
+  int id() const { return reply_.id(); }
+  // The fields of the response of `fetch`, which they keep, so that the host keeps them.
+  static http::Headers fields(const std::shared_ptr<Fetch>& fetch) {
+    return http::Headers::loaded_by(
+        std::make_unique<HostFields>(fetch->id(), fetch->fields_, fetch->reply_.status(), fetch));
   }
   // The next bytes of its body.
   Task<std::string> read(Duration limit) {
-    if (reply_.must_ask()) esc_host_fetch_read(id_);
+    if (reply_.must_ask()) esc_host_read(id());
     return reply_.answer(limit, body_stalled);
   }
+  // Sends `body` as the host asks for it.
+  void upload(Reactor& reactor, http::Body body, Duration stall) {
+    upload_ = std::make_unique<Upload>(reactor, std::move(body));
+    upload_->scope.spawn(send(stall));
+  }
+  // Returns how many bytes have been sent so.
+  std::uint64_t sent() const { return upload_ ? upload_->sent : 0; }
 
-  void head(std::string text) override { reply_.arrived(std::move(text)); }
-  void bytes(std::string bytes) override { reply_.arrived(std::move(bytes)); }
-  void failed(FetchFailure kind, std::string why) override { reply_.failed(error_of(kind, why)); }
+  // Ends it now, also for those who still have its fields.
+  void drop() {
+    if (std::exchange(dropped_, true)) return;
+    if (fields_ != nullptr) fields_->keep();
+    upload_.reset();
+    esc_host_drop(id());
+  }
 
  private:
-  Context& context_;
-  int id_;
+  struct Upload {
+    Upload(Reactor& reactor, http::Body b) : body(std::move(b)), scope(reactor, nullptr) {}
+    http::Body body;
+    std::uint64_t sent = 0;
+    Scope scope;
+  };
+
+  // A body that fails is why the fetch does, unless the server has not waited for it.
+  Task<> send(Duration stall) {
+    Result<> outcome = co_await send_body(reply_, upload_->body, stall, upload_->sent).result();
+    if (!outcome && reply_.status() == 0) reply_.failed(std::move(outcome).error());
+  }
+
   HostReply reply_;
+  HostFields* fields_ = nullptr;
+  bool dropped_ = false;
+  std::unique_ptr<Upload> upload_;
 };
 
 // Holds the host to the length that the server stated: not every fetch() notices a body that broke off.
 class FetchBody final : public http::BodySource {
  public:
-  FetchBody(std::unique_ptr<Fetch> fetch, Call call, std::optional<std::uint64_t> stated,
+  FetchBody(std::shared_ptr<Fetch> fetch, Call call, std::optional<std::uint64_t> stated,
             Duration stall_timeout)
       : fetch_(std::move(fetch)), call_(std::move(call)), stated_(stated), stall_timeout_(stall_timeout) {}
+  ~FetchBody() override {
+    if (fetch_) fetch_->drop();
+  }
 
   Task<std::string> read() override {
     if (!fetch_) co_return std::string();
+    asked_ = true;
     Result<std::string> read = co_await fetch_->read(stall_timeout_).result();
     if (!read) co_return call_.told(std::move(read).error(), body_stalled, "reading the body from ");
     std::string bytes = *std::move(read);
     received_ += bytes.size();
-    if (bytes.empty()) {
-      fetch_.reset();
-      if (stated_ && received_ != *stated_) {
-        Error broken(Errc::reset, "the response's body broke off");
-        co_return call_.told(std::move(broken), body_stalled, {});
-      }
+    const bool ended = fetch_->reply().status() != 0;
+    if (ended) fetch_.reset();
+    if (ended && stated_ && received_ != *stated_) {
+      Error broken(Errc::reset, "the response's body broke off");
+      co_return call_.told(std::move(broken), body_stalled, {});
     }
     co_return std::move(bytes);
   }
   std::optional<std::uint64_t> length() const override { return stated_; }
+  int host_handle() override { return fetch_ && !asked_ ? fetch_->id() : 0; }
 
  private:
-  std::unique_ptr<Fetch> fetch_;
+  std::shared_ptr<Fetch> fetch_;
   Call call_;
   std::optional<std::uint64_t> stated_;
   std::uint64_t received_ = 0;
   Duration stall_timeout_;
+  bool asked_ = false;
 };
-
-// The length of the body, taken out of the fields where it is none. (Where the host has decoded the body, the
-// fields do not show it.)
-std::optional<std::uint64_t> body_length(http::Headers& headers) {
-  const std::optional<std::uint64_t> stated = stated_length(headers);
-  if (!stated) headers.remove("content-length");
-  return stated;
-}
 
 Task<std::string> collected(http::Body& body, std::size_t max) {
   Result<std::string> all = co_await body.text(body.replayable() ? SIZE_MAX : max).result();
   if (all) co_return std::move(all);
   Error why = std::move(all).error().context("a body that streams is collected before fetch()");
   co_return std::move(why).nothing_sent();
+}
+
+// The fetches that may wait for a head.
+Semaphore& places(Context& context, int heads_max) {
+  if (!context.fetch_places) {
+    context.fetch_places = std::make_unique<Semaphore>(static_cast<std::size_t>(heads_max));
+  }
+  return *context.fetch_places;
+}
+
+Task<Semaphore::Permit> acquire(Semaphore& places) {
+  Semaphore::Permit permit = co_await places.acquire();
+  co_return std::move(permit);
+}
+
+// Returns how long to wait for the head: the host sends the body meanwhile.
+Duration head_limit(const HostFetchOptions& options, std::uint64_t body_bytes) {
+  return options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body_bytes / (64 * KiB));
 }
 
 Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
@@ -135,29 +177,64 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
     progress->reported = true;
     progress->attempt = request.attempt;
   }
-  std::string body = co_await collected(request.body, options.streamed_body_max);
+  Context& context = Context::of(reactor);
+  const int traits = esc_host_traits();
+  const bool streams = !request.body.replayable() && (traits & 1) != 0;
+  const int handle = streams ? request.body.host_handle() : 0;
+  std::string body;
+  std::string_view sent = body;
+  if (!streams) {
+    body = co_await collected(request.body, options.streamed_body_max);
+    sent = body;
+  } else {
+    sent = std::string_view(nullptr, handle != 0 ? static_cast<std::size_t>(handle) : own_stream);
+  }
   std::string head(request.method.text());
   head += '\n';
   head += request.url.without_credentials();
   head += '\n';
   append_fields(head, request.headers, false);
-  const Duration limit =
-      options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body.size() / (64 * KiB));
-  auto fetch = std::make_unique<Fetch>(Context::of(reactor));
+
+  std::optional<Semaphore::Permit> permit;
+  const int heads_max = options.heads_max != 0 ? options.heads_max : (traits & 2) != 0 ? 6 : 0;
+  if (heads_max != 0) {
+    Semaphore& heads = places(context, heads_max);
+    const bool queues = progress && heads.available() == 0;
+    if (queues) progress->enter_queue(reactor.precise_now());
+    Result<Semaphore::Permit> free =
+        co_await escapement::detail::within(options.queue_timeout, no_place, acquire(heads)).result();
+    if (!free) {
+      Error why = call.told(std::move(free).error(), no_place, "waiting to send a request to ");
+      co_return std::move(why).nothing_sent();
+    }
+    permit.emplace(*std::move(free));
+    if (queues) progress->leave_queue(reactor.precise_now());
+  }
+  Duration limit = head_limit(options, body.size());
+  if (handle != 0) limit = head_limit(options, request.body.length().value_or(16 * MiB));
+  auto fetch = std::make_shared<Fetch>(context);
   if (progress) {  // from here on only the host knows
     progress->maybe_sent = true;
     progress->waits_for = TimeLimit::head;
   }
-  Result<std::string> answer = co_await fetch->begin(std::move(head), std::move(body), limit).result();
+  if (fetch->reply().must_ask()) {
+    esc_host_fetch(fetch->id(), head.data(), head.size(), sent.data(), sent.size());
+  }
+  if (streams && handle == 0) fetch->upload(reactor, std::move(request.body), options.stall_timeout);
+  Result<std::string> answer = Error(Errc::internal);
+  for (std::uint64_t before = 0;; before = fetch->sent()) {  // the limit counts from the last piece
+    answer = co_await fetch->reply().answer(limit, no_head).result();
+    if (answer || answer.error() != Errc::timed_out || fetch->sent() == before) break;
+  }
+  permit.reset();
   if (progress) progress->waits_for = TimeLimit::none;
   if (!answer) co_return call.told(std::move(answer).error(), no_head, "waiting for the response of ");
-  std::string_view rest = *answer;
-  const std::string_view line = take_line(rest);
-  const int status = parse_number<int>(line).value_or(0);
-  http::Response response(status, parse_fields(rest), http::Body());
-  if (request.method == http::Method::head() || !http::may_have_content(status))
+  http::Response response(fetch->reply().status(), Fetch::fields(fetch), http::Body());
+  if (request.method == http::Method::head() || !http::may_have_content(response.status)) {
     co_return std::move(response);
-  const std::optional<std::uint64_t> stated = body_length(response.headers);
+  }
+  std::optional<std::uint64_t> stated;
+  if (const double length = fetch->reply().number(); length >= 0) stated = static_cast<std::uint64_t>(length);
   response.body =
       http::Body(std::make_unique<FetchBody>(std::move(fetch), call, stated, options.stall_timeout));
   co_return std::move(response);
@@ -171,28 +248,3 @@ Task<http::Response> HostFetch::operator()(http::Request request) const {
 }
 
 }  // namespace escapement::wasm
-
-using escapement::wasm::Context;
-using escapement::wasm::FetchEvents;
-using escapement::wasm::FetchFailure;
-using escapement::wasm::take_text;
-
-extern "C" {
-
-ESC_EXPORT(esc_fetch_head) void esc_fetch_head(Context* context, int id, char* text, std::size_t length) {
-  std::string head = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->head(std::move(head));
-}
-
-ESC_EXPORT(esc_fetch_bytes) void esc_fetch_bytes(Context* context, int id, char* text, std::size_t length) {
-  std::string bytes = take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->bytes(std::move(bytes));
-}
-
-ESC_EXPORT(esc_fetch_failed)
-void esc_fetch_failed(Context* context, int id, int kind, char* text, std::size_t length) {
-  std::string why = text == nullptr ? std::string() : take_text(text, length);
-  if (FetchEvents* fetch = context->fetch(id)) fetch->failed(FetchFailure(kind), std::move(why));
-}
-
-}  // extern "C"

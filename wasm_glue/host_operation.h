@@ -47,7 +47,7 @@ struct HostOutcome {
 
 // One operation. Destroying it drops it: nothing about it is reported afterwards, and its JavaScript is told,
 // if it wants to know (host_operation.mjs).
-class HostOperation final : public FetchEvents {
+class HostOperation {
  public:
   // `reactor` must be the running task's, and outlive the operation.
   explicit HostOperation(Reactor& reactor);
@@ -55,7 +55,7 @@ class HostOperation final : public FetchEvents {
   ~HostOperation();
 
   // Returns the number by which the imports and the JavaScript refer to it. Unique in its context.
-  int id() const { return id_; }
+  int id() const { return reply_.id(); }
 
   // Waits for the outcome. May be called again for an operation that the binding continues under the same
   // number, once for each outcome that JavaScript reports; one that came while nobody waited is kept.
@@ -66,17 +66,7 @@ class HostOperation final : public FetchEvents {
   // bytes.
   Task<HostOutcome> outcome(Duration limit = 30s);
 
-  // Called with what the host reports.
-  void done(int status, std::string bytes);
-
  private:
-  void head(std::string) override {}
-  void bytes(std::string) override {}
-  void failed(FetchFailure, std::string) override {}
-
-  Context& context_;
-  int id_;
-  int status_ = 0;
   HostReply reply_;
 };
 

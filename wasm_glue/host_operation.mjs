@@ -15,20 +15,19 @@ const encoder = new TextEncoder();
 // and what `begin` throws, is a failure, of the kind that its `code` names if that is one of ours. `dropped` is called
 // if the C++ half drops the operation before.
 export function operate(context, id, begin, dropped = () => {}) {
-  const state = { abort: { abort: dropped } };
-  context.fetches ??= new Map();
-  context.fetches.set(id, state);
-  const report = (status, data = "") => {
-    if (context.fetches.get(id) !== state) return;
-    state.done = true;
-    const bytes = typeof data === "string" ? encoder.encode(data)
-      : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
-    context.enter((x) => context.pass(x.esc_host_done, bytes, [id, status]) || x.esc_host_done(context.at, id, -1, 0, 0));
-  };
+  const source = context.hold(id);
+  source.abort = { abort: dropped };
   const done = (result) => {
     const own = typeof result?.status === "number";
-    report(own ? result.status : 0, (own ? result.data : result) ?? "");
+    const data = (own ? result.data : result) ?? "";
+    const bytes = typeof data === "string" ? encoder.encode(data)
+      : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
+    source.done = true;
+    context.reply(id, source, own ? result.status : 0, bytes.length, bytes);
   };
-  const failed = (error) => report(-1, (error?.code ? error.code + ": " : "") + String(error?.message ?? error));
+  const failed = (error) => {
+    source.done = true;
+    context.fail(id, source, 0, (error?.code ? error.code + ": " : "") + String(error?.message ?? error));
+  };
   Promise.resolve().then(begin).then(done).catch(failed);
 }

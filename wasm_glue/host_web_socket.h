@@ -46,14 +46,14 @@ Task<std::string> run_web_socket(Task<> (*handler)(http::Request, WebSocket&), s
 }  // namespace escapement::wasm
 
 // Exports `function`, a `Task<>(http::Request, WebSocket&)`. At most one for each module.
-#define ESC_WEB_SOCKET(function)                                                                          \
-  extern "C" ESC_EXPORT(esc_task_web_socket) void esc_task_web_socket(escapement::wasm::Context* context, \
-                                                                      char* text, std::size_t length) {   \
-    escapement::wasm::run_for_host(*context, text, length, [](std::string packed) {                       \
-      return escapement::wasm::run_web_socket(                                                            \
-          [](escapement::http::Request request, escapement::WebSocket& socket) -> escapement::Task<> {    \
-            return function(std::move(request), socket);                                                  \
-          },                                                                                              \
-          std::move(packed));                                                                             \
-    });                                                                                                   \
+#define ESC_WEB_SOCKET(function)                                                                       \
+  extern "C" ESC_EXPORT(esc_task_web_socket) double esc_task_web_socket(                               \
+      escapement::wasm::Context* context, double now, char* text, std::size_t length) {                \
+    return escapement::wasm::run_for_host(*context, now, text, length, [](std::string packed) {        \
+      return escapement::wasm::run_web_socket(                                                         \
+          [](escapement::http::Request request, escapement::WebSocket& socket) -> escapement::Task<> { \
+            return function(std::move(request), socket);                                               \
+          },                                                                                           \
+          std::move(packed));                                                                          \
+    });                                                                                                \
   }

@@ -24,9 +24,9 @@ Task<std::string> run_queue_batch(Task<> (*handler)(QueueBatch&), std::string pa
 // Exports `function`, a `Task<>(QueueBatch&)`, for all queues that the Worker consumes. At most one for each
 // module.
 #define ESC_QUEUE(function)                                                                                 \
-  extern "C" ESC_EXPORT(esc_task_queue) void esc_task_queue(escapement::wasm::Context* context, char* text, \
-                                                            std::size_t length) {                           \
-    escapement::wasm::run_for_host(*context, text, length, [](std::string packed) {                         \
+  extern "C" ESC_EXPORT(esc_task_queue) double esc_task_queue(escapement::wasm::Context* context,           \
+                                                              double now, char* text, std::size_t length) { \
+    return escapement::wasm::run_for_host(*context, now, text, length, [](std::string packed) {             \
       return escapement::wasm::run_queue_batch(                                                             \
           [](escapement::QueueBatch& batch) -> escapement::Task<> { return function(batch); },              \
           std::move(packed));                                                                               \

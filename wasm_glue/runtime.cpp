@@ -48,8 +48,7 @@ class HostTask final : public escapement::detail::SpawnedBase {
   escapement::detail::ChildTask<std::string> task_;
 };
 
-// Beside a text that JS passes in there has to be room for its copy, and for what its turn begins with.
-constexpr std::size_t turn_room = 64 * KiB;
+char transfer[transfer_size];
 
 bool trapped_for_memory = false;
 
@@ -62,12 +61,14 @@ void trap_for_memory() {
 
 std::string take_text(char* text, std::size_t length) {
   std::string taken(text, text + length);
-  std::free(text);
+  if (text != transfer) std::free(text);
   return taken;
 }
 
-void run_for_host(Context& context, char* text, std::size_t length, Task<std::string> (*task)(std::string)) {
+double run_for_host(Context& context, double now, char* text, std::size_t length,
+                    Task<std::string> (*task)(std::string)) {
   new HostTask(context.scope(), task(take_text(text, length)));  // the scope owns it
+  return context.step(now);
 }
 
 }  // namespace escapement::wasm
@@ -75,6 +76,8 @@ void run_for_host(Context& context, char* text, std::size_t length, Task<std::st
 using escapement::wasm::Context;
 
 extern "C" {
+
+ESC_EXPORT(esc_transfer) char* esc_transfer() { return escapement::wasm::transfer; }
 
 ESC_EXPORT(esc_alloc) void* esc_alloc(std::size_t length) {
   void* place = std::malloc(length == 0 ? 1 : length);

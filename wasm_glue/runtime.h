@@ -10,24 +10,31 @@
 
 #include <string>
 
+#include <escapement/core/bytes.h>
 #include <escapement/core/task.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/context.h>
 
 namespace escapement::wasm {
 
-// Takes ownership of text that JS has written into memory.
+// The room that has to be beside what JS passes in: for its copy, and for what its turn begins with.
+inline constexpr std::size_t turn_room = 64 * KiB;
+// The size of the buffer in which JS passes text.
+inline constexpr std::size_t transfer_size = 16 * KiB;
+
+// Copies text that JS has written: into the transfer buffer, or into memory, which is freed.
 std::string take_text(char* text, std::size_t length);
 
-// Starts `task` with text that JS has written into memory. Reports its result or its error to JS.
-void run_for_host(Context& context, char* text, std::size_t length, Task<std::string> (*task)(std::string));
+// Starts `task` with text that JS has written, and takes a step. Reports its result or its error to JS.
+double run_for_host(Context& context, double now, char* text, std::size_t length,
+                    Task<std::string> (*task)(std::string));
 
 }  // namespace escapement::wasm
 
 // Exports `function`, a `Task<std::string>(std::string)`, under its own name.
-#define ESC_TASK(function)                                                                                \
-  extern "C" ESC_EXPORT(esc_task_##function) void esc_task_##function(escapement::wasm::Context* context, \
-                                                                      char* text, std::size_t length) {   \
-    escapement::wasm::run_for_host(*context, text, length,                                                \
-                                   [](std::string input) { return function(std::move(input)); });         \
+#define ESC_TASK(function)                                                                               \
+  extern "C" ESC_EXPORT(esc_task_##function) double esc_task_##function(                                 \
+      escapement::wasm::Context* context, double now, char* text, std::size_t length) {                  \
+    return escapement::wasm::run_for_host(*context, now, text, length,                                   \
+                                          [](std::string input) { return function(std::move(input)); }); \
   }

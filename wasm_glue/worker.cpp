@@ -1,53 +1,58 @@
 #include <escapement/wasm_glue/worker.h>
 
+#include <array>
+
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
+#include <escapement/wasm_glue/send_body.h>
 
 namespace escapement::wasm {
 
 namespace {
 
 constexpr escapement::detail::LimitName body_stalled{TimeLimit::body, "nothing"};
-constexpr escapement::detail::LimitName sending_stalled{TimeLimit::write, "no progress"};
 
-// One request being answered: what the host reports about both bodies, for the tasks that wait for it.
-class Exchange final : public RequestEvents {
+Error body_error(FetchFailure kind, std::string why) {
+  if (kind == FetchFailure::no_memory) return Error::out_of_memory();
+  return Error(Errc::reset, "the request's body: " + why);
+}
+
+// One request being answered: what the host reports about both bodies, for the tasks that wait for it. The
+// first thing of its context that has a number.
+class Exchange {
  public:
-  Exchange(Context& context, const WorkerOptions& options)
-      : context_(context), options_(options), body_(context) {
-    context_.request = this;
-  }
+  Exchange(Context& context, const WorkerOptions& options) : options_(options), reply_(context, body_error) {}
   Exchange(const Exchange&) = delete;
-  ~Exchange() { context_.request = nullptr; }
+  ~Exchange() {
+    if (fields_ != nullptr) fields_->keep();
+  }
 
+  // The request's fields.
+  http::Headers fields() {
+    return http::Headers::loaded_by(std::make_unique<HostFields>(request_id, fields_));
+  }
   // The next bytes of the request's body.
   Task<std::string> read() {
-    if (body_.must_ask()) esc_host_request_read();
-    Result<std::string> bytes = co_await body_.answer(options_.body_idle, body_stalled).result();
+    if (ended_) co_return std::string();
+    if (reply_.must_ask()) esc_host_read(request_id);
+    Result<std::string> bytes = co_await reply_.answer(options_.body_idle, body_stalled).result();
     stalled_ = !bytes && bytes.error() == Errc::timed_out;
     if (stalled_) co_return std::move(bytes).error().context("reading the request's body");
+    if (bytes) ended_ = reply_.status() != 0;
     co_return co_await std::move(bytes);
   }
   // Returns whether the last read of it took too long.
   bool stalled() const { return stalled_; }
 
-  // Until the response's reader asks for more.
-  Task<> until_wanted() {
-    co_await context_.wait_for_host(wanted_, options_.write_stall, sending_stalled);
-    wanted_.reset();
-  }
-
-  void bytes(std::string bytes) override { body_.arrived(std::move(bytes)); }
-  void failed(Error why) override { body_.failed(std::move(why)); }
-  void wanted() override { wanted_.set(); }
+  HostReply& reply() { return reply_; }
 
  private:
-  Context& context_;
   WorkerOptions options_;
-  HostReply body_;
+  HostReply reply_;
+  HostFields* fields_ = nullptr;
   bool stalled_ = false;
-  Event wanted_;
+  bool ended_ = false;
 };
 
 // Holds the host to the length that the client stated.
@@ -56,6 +61,7 @@ class ExchangeBody final : public http::BodySource {
   ExchangeBody(std::weak_ptr<Exchange> exchange, std::optional<std::uint64_t> stated)
       : exchange_(std::move(exchange)), stated_(stated) {}
   Task<std::string> read() override {
+    asked_ = true;
     std::shared_ptr<Exchange> exchange = exchange_.lock();
     if (!exchange) co_return Error(Errc::cancelled, "the request is over");
     std::string bytes = co_await exchange->read();
@@ -66,63 +72,68 @@ class ExchangeBody final : public http::BodySource {
     co_return std::move(bytes);
   }
   std::optional<std::uint64_t> length() const override { return stated_; }
+  int host_handle() override { return asked_ || exchange_.expired() ? 0 : request_id; }
 
  private:
   std::weak_ptr<Exchange> exchange_;
   std::optional<std::uint64_t> stated_;
   std::uint64_t received_ = 0;
+  bool asked_ = false;
 };
 
-// `target` is what the request refers to.
-Result<http::Request> make_request(std::string_view head, std::string& target) {
-  std::string method(take_line(head));
-  Result<http::Url> url = http::Url::parse(take_line(head));
-  if (!url) return std::move(url).error();
-  http::Request request(std::move(method), *std::move(url), parse_fields(head));
-  request.target = target = request.url.target();
-  return request;
+// The methods that cross as a number.
+http::Method method_of(int number, std::string_view& text) {
+  constexpr std::array<std::string_view, 7> names = {"GET",    "HEAD",    "POST", "PUT",
+                                                     "DELETE", "OPTIONS", "PATCH"};
+  return number == 0 ? take_line(text) : names[static_cast<std::size_t>(number) - 1];
 }
 
-void respond(const http::Response& response, std::string_view body, bool streams) {
+// True if `response` is the one of a fetch, as it came.
+bool untouched(const http::Response& response, int handle) {
+  const http::Headers::Loader* const loader = response.headers.loader();
+  if (handle == 0 || loader == nullptr) return false;
+  const HostFields& fields = static_cast<const HostFields&>(*loader);
+  return fields.id() == handle && handle != request_id && fields.status() == response.status;
+}
+
+void respond(http::Response& response, std::string_view body) {
   std::string fields;
   append_fields(fields, response.headers, http::may_have_content(response.status) || response.status == 304);
-  esc_host_respond(response.status, fields.data(), fields.size(), body.data(), body.size(), streams ? 1 : 0);
+  esc_host_respond(response.status, fields.data(), fields.size(), body.data(), body.size());
 }
 
-Task<> stream(Exchange& exchange, http::Body& body) {
-  const std::optional<std::uint64_t> stated = body.length();
-  std::uint64_t sent = 0;
-  for (;;) {
-    co_await exchange.until_wanted();
-    const std::string bytes = co_await body.read();
-    sent += bytes.size();
-    if (stated && (bytes.empty() ? sent != *stated : sent > *stated)) {
-      co_await Error(Errc::invalid_argument, "the body is not as long as it said");
-    }
-    if (bytes.empty()) co_return;
-    esc_host_response_bytes(bytes.data(), bytes.size());
-  }
-}
-
-Task<> answer(Context& context, const http::Service& service, const WorkerOptions& options, std::string head,
-              bool has_body) {
-  const bool is_head = head.starts_with("HEAD\n");
+Task<> answer(Context& context, const http::Service& service, const WorkerOptions& options, int method,
+              std::string text, bool has_body) {
   auto exchange = std::make_shared<Exchange>(context, options);
+  std::string_view rest = text;
+  http::Method asked = method_of(method, rest);
+  const bool is_head = asked == http::Method::head();
   std::string target;
-  Result<http::Request> request = make_request(head, target);
-  if (request && has_body) {
-    request->body = http::Body(std::make_unique<ExchangeBody>(exchange, stated_length(request->headers)));
-  }
   Result<http::Response> outcome = Error(Errc::invalid_argument);
-  if (request) outcome = co_await service(*std::move(request)).result();
+  Result<http::Url> url = http::Url::parse(rest);
+  const bool valid = static_cast<bool>(url);
+  if (valid) {
+    http::Request request(std::move(asked), *std::move(url), exchange->fields());
+    request.target = target = request.url.target();
+    if (has_body) {
+      request.body = http::Body(std::make_unique<ExchangeBody>(exchange, stated_length(request.headers)));
+    }
+    outcome = co_await service(std::move(request)).result();
+  }
+  int handle = outcome && !is_head ? outcome->body.host_handle() : 0;
+  if (handle != 0 && untouched(*outcome, handle)) {
+    esc_host_relay(handle);
+    outcome->headers = http::Headers();  // before the body, which would have the fields kept
+    co_return;
+  }
   // A response that may not be sent is a failure of the service.
   if (outcome) {
     const Result<> sendable = http::check_response(*outcome, is_head);
     if (!sendable) outcome = sendable.error();
   }
-  if (request && !outcome) report_failure(outcome.error());
+  if (valid && !outcome) report_failure(outcome.error());
   int status = 400;
-  if (request && !outcome) status = exchange->stalled() ? 408 : http::error_status(outcome.error());
+  if (valid && !outcome) status = exchange->stalled() ? 408 : http::error_status(outcome.error());
   http::Response response = outcome ? *std::move(outcome) : http::Response(status);
   if (!http::may_have_content(response.status)) response.body = http::Body();
   if (!outcome) {
@@ -132,19 +143,21 @@ Task<> answer(Context& context, const http::Service& service, const WorkerOption
   // Nobody reads the body of an answer to HEAD.
   if (is_head && !response.body.replayable()) response.body = http::Body();
   if (response.body.replayable()) {
-    respond(response, response.body.bytes(), false);
+    respond(response, response.body.bytes());
     co_return;
   }
-  respond(response, {}, true);
-  Result<> streamed = co_await stream(*exchange, response.body).result();
-  const std::string why = streamed ? std::string() : to_string(streamed.error());
-  esc_host_response_end(why.data(), why.size());
+  handle = response.body.host_handle();
+  respond(response, std::string_view(nullptr, handle != 0 ? static_cast<std::size_t>(handle) : own_stream));
+  if (handle != 0) co_return;
+  std::uint64_t sent = 0;
+  Result<> streamed =
+      co_await send_body(exchange->reply(), response.body, options.write_stall, sent).result();
 }
 
 }  // namespace
 
-void Worker::begin(Context& context, std::string head, bool has_body) const {
-  context.scope().spawn(answer(context, service_, options_, std::move(head), has_body));
+void Worker::begin(Context& context, int method, std::string text, bool has_body) const {
+  context.scope().spawn(answer(context, service_, options_, method, std::move(text), has_body));
 }
 
 void wait_until(Reactor& reactor, Task<> task) { Context::of(reactor).scope().spawn(std::move(task)); }
@@ -161,27 +174,3 @@ std::optional<std::string> env(Reactor&, std::string_view name) {
 }
 
 }  // namespace escapement::wasm
-
-using escapement::Errc;
-using escapement::Error;
-using escapement::wasm::Context;
-using escapement::wasm::take_text;
-
-extern "C" {
-
-ESC_EXPORT(esc_request_bytes) void esc_request_bytes(Context* context, char* text, std::size_t length) {
-  std::string bytes = take_text(text, length);
-  if (context->request != nullptr) context->request->bytes(std::move(bytes));
-}
-
-ESC_EXPORT(esc_request_failed) void esc_request_failed(Context* context, char* text, std::size_t length) {
-  Error why = text == nullptr ? Error::out_of_memory()
-                              : Error(Errc::reset, "the request's body: " + take_text(text, length));
-  if (context->request != nullptr) context->request->failed(std::move(why));
-}
-
-ESC_EXPORT(esc_response_wanted) void esc_response_wanted(Context* context) {
-  if (context->request != nullptr) context->request->wanted();
-}
-
-}  // extern "C"

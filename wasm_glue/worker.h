@@ -23,7 +23,7 @@ struct WorkerOptions {
   // The longest time between two pieces of the request body. If the handler fails by it: 408.
   Duration body_idle = 30s;
   // The longest time in which the reader of a streaming response does not ask for more. The response breaks
-  // off.
+  // off. (Not for a body that is passed on: the host's own streams carry it.)
   Duration write_stall = 30s;
 };
 
@@ -33,8 +33,8 @@ class Worker {
   explicit Worker(http::Service service, WorkerOptions options = WorkerOptions())
       : service_(std::move(service)), options_(options) {}
 
-  // Responds to a request that JS has written into memory. It must outlive the context's tasks.
-  void begin(Context& context, std::string head, bool has_body) const;
+  // Responds to a request (esc_request in abi.h). It must outlive the context's tasks.
+  void begin(Context& context, int method, std::string text, bool has_body) const;
 
  private:
   http::Service service_;
@@ -54,8 +54,10 @@ std::optional<std::string> env(Reactor& reactor, std::string_view name);
 // The service is made at the first request and kept as long as the instance: it may hold plain data across
 // requests, but no stream, timer or task of one.
 #define ESC_WORKER(...)                                                                                 \
-  extern "C" ESC_EXPORT(esc_request) void esc_request(escapement::wasm::Context* context, int has_body, \
-                                                      char* text, std::size_t length) {                 \
+  extern "C" ESC_EXPORT(esc_request) double esc_request(escapement::wasm::Context* context, double now, \
+                                                        int method, char* text, std::size_t length,     \
+                                                        int has_body) {                                 \
     static const escapement::wasm::Worker worker{__VA_ARGS__};                                          \
-    worker.begin(*context, escapement::wasm::take_text(text, length), has_body != 0);                   \
+    worker.begin(*context, method, escapement::wasm::take_text(text, length), has_body != 0);           \
+    return context->step(now);                                                                          \
   }

@@ -35,6 +35,7 @@ const workers = {
   ours: {
     "worker.mjs": 'import { worker } from "./escapement.mjs";\nimport module from "./app.wasm";\nexport default worker(module);\n',
     "escapement.mjs": fs.readFileSync(path.join(root, "wasm_glue/escapement.mjs")),
+    "host_fetch.mjs": fs.readFileSync(path.join(root, "wasm_glue/host_fetch.mjs")),
     "app.wasm": fs.readFileSync(positionals[0] ?? path.join(root, "build/wasm/tests/wasm_glue/probe.wasm")),
   },
 };

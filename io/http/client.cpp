@@ -76,8 +76,10 @@ Task<Semaphore::Permit> slot_for(Pool& pool, Lease& lease) {
 Task<std::unique_ptr<Lease>> lease_for(std::shared_ptr<Pool> pool, Url url, bool fresh, CallReport& report) {
   Reactor& reactor = co_await this_reactor;
   auto lease = std::make_unique<Lease>(pool, reactor, url.origin());
-  report.waits_for(TimeLimit::queue);
+  const bool queues = lease->origin().slots.available() == 0;
+  if (queues) report.enters_queue(reactor);
   Semaphore::Permit slot = co_await slot_for(*pool, *lease);
+  if (queues) report.leaves_queue(reactor);
   lease->slot.emplace(std::move(slot));
   if (!fresh) lease->connection = pool->take_idle(lease->origin());
   lease->reused = lease->connection != nullptr;

@@ -58,14 +58,34 @@ inline Headers::Store* Headers::new_store(std::size_t count, std::size_t text_si
                              .count = static_cast<std::uint32_t>(count),
                              .base = 0,
                              .lines = false,
-                             .changed = false};
+                             .changed = false,
+                             .loads = false};
 }
 
-ESC_NOINLINE void Headers::FreeStore::drop_fields(Store& store) { store.fields.reset(); }
+Headers::Loader& Headers::loader_of(Store& store) {
+  Loader* loader;
+  std::memcpy(&loader, static_cast<const void*>(store.places()), sizeof loader);
+  return *loader;
+}
+
+Headers Headers::loaded_by(std::unique_ptr<Loader> loader) {
+  Headers headers;
+  headers.store_.reset(new_store(1, 0));
+  Store& store = *headers.store_;
+  store.changed = store.loads = true;
+  Loader* const kept = loader.release();
+  std::memcpy(static_cast<void*>(store.places()), &kept, sizeof kept);
+  return headers;
+}
+
+ESC_NOINLINE void Headers::FreeStore::drop_fields(Store& store) {
+  if (store.loads) delete &loader_of(store);
+  store.fields.reset();
+}
 
 void Headers::FreeStore::operator()(Store* store) const {
   const std::size_t bytes = store->bytes();
-  if (store->fields) drop_fields(*store);
+  if (store->fields || store->changed) drop_fields(*store);
   escapement::detail::free_block(store, bytes);
 }
 
@@ -94,7 +114,7 @@ Headers::Headers(const Headers& other) {
   if (other.store_->changed) {
     store_.reset(new_store(0, 0));
     store_->changed = true;
-    store_->fields = std::make_unique<std::vector<Field>>(*other.store_->fields);
+    store_->fields = std::make_unique<std::vector<Field>>(other.fields());
     return;
   }
   Store& from = *other.store_;
@@ -120,7 +140,9 @@ Headers Headers::received(std::span<const Place> places, std::string_view text) 
 
 // Each as a std::string. Views on the text stay good.
 std::vector<Headers::Field>& Headers::fields() const {
-  if (!store_->fields) {
+  if (Loader* const waiting = loader()) {
+    store_->fields = std::make_unique<std::vector<Field>>(waiting->all());
+  } else if (!store_->fields) {
     auto fields = std::make_unique<std::vector<Field>>();
     fields->reserve(store_->count);
     each([&fields](std::string_view name, std::string_view value) {
@@ -139,6 +161,7 @@ std::vector<Headers::Field>& Headers::fields_to_change() {
 }
 
 const std::string* Headers::get(std::string_view name) const {
+  if (Loader* const waiting = loader()) return waiting->get(name);
   if (!has(name)) return nullptr;
   for (const Field& field : fields()) {
     if (equal_ignoring_case(field.name, name)) return &field.value;
@@ -147,6 +170,10 @@ const std::string* Headers::get(std::string_view name) const {
 }
 
 std::string_view Headers::get_or(std::string_view name, std::string_view otherwise) const {
+  if (Loader* const waiting = loader()) {
+    const std::string* const value = waiting->get(name);
+    return value != nullptr ? std::string_view(*value) : otherwise;
+  }
   std::optional<std::string_view> found;
   each([&](std::string_view n, std::string_view value) {
     if (!found && equal_ignoring_case(n, name)) found = value;
@@ -156,6 +183,7 @@ std::string_view Headers::get_or(std::string_view name, std::string_view otherwi
 
 std::optional<std::string> Headers::joined(std::string_view name) const {
   std::optional<std::string> values;
+  if (Loader* const waiting = loader(); waiting != nullptr && waiting->get(name) == nullptr) return values;
   each([&](std::string_view n, std::string_view value) {
     if (!equal_ignoring_case(n, name)) return;
     if (values) {
@@ -168,6 +196,7 @@ std::optional<std::string> Headers::joined(std::string_view name) const {
 }
 
 std::size_t Headers::count(std::string_view name) const {
+  if (Loader* const waiting = loader(); waiting != nullptr && waiting->get(name) == nullptr) return 0;
   std::size_t count = 0;
   each([&](std::string_view n, std::string_view) { count += equal_ignoring_case(n, name) ? 1 : 0; });
   return count;

@@ -147,9 +147,28 @@ class Headers {
   // Returns whether there is no field.
   bool empty() const { return size() == 0; }
   // Returns the number of field lines.
-  std::size_t size() const { return !store_ ? 0 : store_->changed ? store_->fields->size() : store_->count; }
+  std::size_t size() const { return !store_ ? 0 : store_->changed ? fields().size() : store_->count; }
   const Field* begin() const { return empty() ? nullptr : fields().data(); }
   const Field* end() const { return empty() ? nullptr : fields().data() + fields().size(); }
+
+  // Brings fields in when somebody first asks for them: for a host, such as a JavaScript engine, that has
+  // them in a form of its own.
+  class Loader {
+   public:
+    virtual ~Loader() = default;
+    // Returns all of them. Called once at most.
+    virtual std::vector<Field> all() = 0;
+    // Returns the value of the first field named so, or null; valid as long as the loader. Not called after
+    // `all`.
+    virtual const std::string* get(std::string_view name) = 0;
+  };
+  // Returns the fields that `loader` brings, which lives as long as they do.
+  static Headers loaded_by(std::unique_ptr<Loader> loader);
+  // Returns the loader while nobody has asked for more than single fields, else null. Valid until somebody
+  // does.
+  Loader* loader() const {
+    return store_ && store_->loads && !store_->fields ? &loader_of(*store_) : nullptr;
+  }
 
   // Where the name and the value of a field stand in a text.
   struct Place {
@@ -172,8 +191,7 @@ class Headers {
   void each(F see) const {
     if (!store_) return;
     if (store_->changed) {
-      for (const Field& field : *store_->fields)
-        see(std::string_view(field.name), std::string_view(field.value));
+      for (const Field& field : fields()) see(std::string_view(field.name), std::string_view(field.value));
       return;
     }
     const char* const text = store_->text() - store_->base;
@@ -200,6 +218,7 @@ class Headers {
     std::uint32_t base;  // places count from so many bytes before the text
     bool lines;          // the text is nothing but "Name: value\r\n" for each
     bool changed;        // the text does not count any more: `fields` does
+    bool loads;          // `fields` come by a loader, whose address stands in the one place
 
     std::size_t bytes() const { return sizeof(Store) + count * sizeof(Place) + text_size; }
     Place* places() { return reinterpret_cast<Place*>(this + 1); }
@@ -210,6 +229,7 @@ class Headers {
     static void drop_fields(Store& store);
   };
 
+  static Loader& loader_of(Store& store);
   static Store* new_store(std::size_t count, std::size_t text_size);
   std::vector<Field>& fields() const;
   std::vector<Field>& fields_to_change();
@@ -242,6 +262,9 @@ class BodySource {
   virtual std::optional<std::uint64_t> length() const { return std::nullopt; }
   // Returns the fields after the body; meaningful after the end.
   virtual Headers trailers() { return {}; }
+  // Returns the number by which a JavaScript host knows this body, while nothing of it has been read: the
+  // host can then pass it on by itself. 0 for all other bodies.
+  virtual int host_handle() { return 0; }
   // Returns the part of a file that the rest of the body is. Null for all other bodies, and for sources that
   // have to look at the bytes. `read` changes it as well.
   virtual FileRange* file_range() { return nullptr; }
@@ -300,6 +323,8 @@ class Body {
   // As BodySource::file_range; null for bytes in memory. Valid as long as the body, and until it is read or
   // moved.
   FileRange* file_range() { return replayable() ? nullptr : content_->source->file_range(); }
+  // As BodySource::host_handle; 0 also for a body with attachments, which end with it.
+  int host_handle() { return replayable() || content_->guards ? 0 : content_->source->host_handle(); }
 
   // Keeps `guard` for exactly as long as this body lives, wherever that moves.
   void attach(std::unique_ptr<BodyAttachment> guard);

@@ -24,6 +24,23 @@ struct CallProgress {
   // True if the attempt that ended last failed because the server closed the connection, as one does in good
   // order, before it had sent any of a final response. (curl's "empty reply from server".)
   bool closed_unanswered = false;
+  // The time that the attempt has waited in a queue before it could be sent, for a connection of a pool or
+  // one of a host's places, and since when it does so now (never(): not now). Of the time limits only that of
+  // the queue, and that of the whole call, runs meanwhile.
+  Duration queued;
+  Instant queued_since = Instant::never();
+
+  // Notes that the attempt waits in a queue from `now` on.
+  void enter_queue(Instant now) {
+    waits_for = TimeLimit::queue;
+    queued_since = now;
+  }
+  // Notes that it has left the queue.
+  void leave_queue(Instant now) {
+    waits_for = TimeLimit::none;
+    queued += now - queued_since;
+    queued_since = Instant::never();
+  }
 };
 
 // "connecting" for TimeLimit::connect: what a call does while it waits for that. Empty for `none`.

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include <escapement/core/detail/defer.h>
+#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/io/http/progress.h>
+#include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {
@@ -17,6 +19,42 @@ Error described(Error error, const std::string& peer, const CallProgress& progre
   const std::string_view what = doing(progress.waits_for);
   if (what.empty()) return error;
   return std::move(error).remark("it was " + std::string(what));
+}
+
+// Returns how long the call that reports to `progress` has waited in a queue.
+Duration time_in_queue(const CallProgress& progress, Instant now) {
+  const bool waits = progress.queued_since != Instant::never();
+  return progress.queued + (waits ? now - progress.queued_since : Duration());
+}
+
+// Runs one attempt for as long as `limit`, not counting the time in which it waits in a queue.
+Task<Response> attempt(Duration limit, Task<Response> task, CallProgress& progress) {
+  escapement::detail::PromiseBase& self = co_await escapement::detail::this_task;
+  Reactor& reactor = self.reactor();
+  limit = std::max(limit, Duration());
+  progress.queued = Duration();
+  progress.queued_since = Instant::never();
+  const Instant began = reactor.precise_now();
+  escapement::detail::ChildTask<Response> call(std::move(task));
+  call.start(reactor, self);
+  TimerEntry timer;
+  Instant now = began;
+  while (!call.finished()) {
+    if (!timer.armed()) {
+      const Instant deadline = began + limit + time_in_queue(progress, now);
+      if (deadline <= now && now != began) break;
+      if (deadline != Instant::never()) timer.arm(reactor.timers(), deadline, self);
+    }
+    co_await escapement::detail::until_one_is_ready(call);
+    if (!timer.armed()) now = reactor.precise_now();
+  }
+  if (!call.finished()) {
+    call.cancel();
+    const Duration elapsed = now - began - time_in_queue(progress, now);
+    co_await escapement::detail::timeout_error({TimeLimit::per_try, "no response"}, limit, elapsed);
+  }
+  Result<Response> outcome = call.take();
+  co_return co_await std::move(outcome);
 }
 
 }  // namespace
@@ -37,8 +75,11 @@ Task<Response> Timeout::operator()(Request request, const Service& next) const {
     progress.reported |= reported;
     progress.maybe_sent |= maybe_sent;
   });
-  Result<Response> outcome =
-      co_await escapement::detail::within(limit, {which, "no response"}, next(std::move(request))).result();
+  Task<Response> call = next(std::move(request));
+  Task<Response> timed = which == TimeLimit::per_try
+                             ? attempt(limit, std::move(call), *progress)
+                             : escapement::detail::within(limit, {which, "no response"}, std::move(call));
+  Result<Response> outcome = co_await std::move(timed).result();
   const bool ours = !outcome && outcome.error().limit() == which && outcome.error().peer().empty();
   if (!ours) co_return std::move(outcome);
   co_return described(std::move(outcome).error(), peer, *progress);

@@ -12,6 +12,8 @@ namespace escapement::http {
 //
 // Outside a Retry it limits all attempts and the waits between them; inside, each attempt:
 //     layered(Timeout{2s}, Retry{}, Timeout{250ms}, client)
+// That of an attempt does not run while it waits in a queue, for a connection of the Client's pool or a place
+// among the fetches of a Worker: it begins when the request can leave. The queue has a limit of its own.
 //
 // The error says which of the two it was (Error::limit: overall, per_try), which host the request was for,
 // which attempt was in flight and what it was doing: "http://a.test: no response within 250ms; it was

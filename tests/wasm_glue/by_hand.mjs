@@ -14,17 +14,18 @@ const constant = (n) => [0x41, n];
 const call = (n) => [0x10, n];
 const drop = 0x1a;
 
-const types = [[[], [f64]], [Array(5).fill(i32), []], [[], []], [[], [i32]], [[i32], [i32]], [[i32], [f64]],
-  [[i32], []], [Array(3).fill(i32), []], [Array(4).fill(i32), []]].map(([takes, gives]) => type(takes, gives));
+const types = [[[], [f64]], [Array(5).fill(i32), []], [[], []], [[], [i32]], [[i32], [i32]], [[i32, f64], [f64]],
+  [[i32], []], [[i32, f64, i32, i32], [f64]], [[i32, f64, i32, i32, f64], [f64]], [[f64], [i32]]].map(([takes, gives]) => type(takes, gives));
 const imports = [["random", 0], ["fetch", 1], ["now", 0]].map(([name, kind]) => [...text("escapement"), ...text(name), 0, kind]);
 const functions = [
+  ["esc_transfer", 3, constant(16)],
   ["esc_alloc", 4, constant(16)],
-  ["esc_open", 3, constant(8)],
+  ["esc_open", 9, constant(8)],
   ["esc_step", 5, call(0)],
   ["esc_close", 6, []],
-  ["esc_cancel", 6, []],
-  ["esc_task_x", 7, [...constant(1), ...constant(0), ...constant(0), ...constant(0), ...constant(0), ...call(1)]],
-  ["esc_fetch_head", 8, []],
+  ["esc_cancel", 4, constant(0)],
+  ["esc_task_x", 7, [...constant(1), ...constant(0), ...constant(0), ...constant(0), ...constant(0), ...call(1), ...call(0)]],
+  ["esc_reply", 8, call(0)],
   ["_initialize", 2, [...call(2), drop]],
 ];
 

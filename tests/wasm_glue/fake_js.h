@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,12 +22,16 @@ struct FakeJs {
   int last_fetch = 0;
   std::string fetch_head;
   std::string fetch_body;
+  int fetch_stream = 0;  // in place of a body: the number of another one, or -1: it is sent
+  int upload_end = -1;   // 1: broken off
+  std::map<int, std::string> fields;
+  int traits = 0;  // abi.h; stays from context to context
   bool settled = false;
   bool ok = false;
   std::string result;   // of a task, or its error
   std::string failure;  // of which nobody else hears
   bool responded = false;
-  bool streams = false;
+  int response_stream = 0;  // as fetch_stream
   std::string response_head;
   std::string response_body;
   int response_end = -1;  // 1: broken off
@@ -52,8 +57,8 @@ class FakeContext {
   void close();
   // Returns whether the tasks were told, instead of being destroyed.
   bool cancel();
-  // Calls an export that takes text over.
-  void run(void (*task)(wasm::Context*, char*, std::size_t), std::string_view input);
+  // Calls exports.
+  void run(double (*task)(wasm::Context*, double, char*, std::size_t), std::string_view input);
   void request(std::string_view head, bool has_body);
   void fetch_head(std::string_view head);
   void fetch_bytes(std::string_view bytes);
@@ -61,7 +66,9 @@ class FakeContext {
   void done(int id, int status, std::string_view bytes);
   void request_bytes(std::string_view bytes);
   void request_failed(std::string_view why);
-  void wanted();
+  void failed(int id, std::string_view why);
+  // The reader of what streams under that number asks for more: of the response.
+  void wanted(int id = 1);
 
  private:
   wasm::Context* context_;

@@ -24,6 +24,12 @@ export function bunProgram() {
   throw new Error("npm has no bun for this machine");
 }
 
+// With the module that escapement.mjs imports, where that is among them: {name: content}, each after `prefix`.
+function withGlue(modules, prefix = "") {
+  if (!modules[prefix + "escapement.mjs"]) return modules;
+  return { ...modules, [prefix + "host_fetch.mjs"]: fs.readFileSync(path.join(root, "wasm_glue/host_fetch.mjs"), "utf8") };
+}
+
 export async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.on("listening", resolve));
@@ -53,7 +59,7 @@ export async function startServer(program, args) {
 export async function startWorkerd(modules, flags = []) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-workerd-"));
   const port = await freePort();
-  const entries = Object.entries(modules).map(([name, content]) => {
+  const entries = Object.entries(withGlue(modules)).map(([name, content]) => {
     fs.writeFileSync(path.join(directory, name), content);
     return `(name = "${name}", ${name.endsWith(".wasm") ? "wasm" : "esModule"} = embed "${name}")`;
   });
@@ -151,7 +157,7 @@ export async function textInChromium(folder, selector, wanted) {
 // Runs `source`, the text of a module that posts one message, in a Worker of headless Chromium. `files` are
 // served beside it: {"/name": content}. Yields the message. `isolated`: as a page that may have exact clocks.
 export async function runInChromium(source, files, data, { isolated = false } = {}) {
-  const all = { "/worker.mjs": source, "/": "<!doctype html><title>escapement</title>", ...files };
+  const all = { "/worker.mjs": source, "/": "<!doctype html><title>escapement</title>", ...withGlue(files, "/") };
   const isolation = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
   const server = await startFiles((url) => all[url], isolated ? isolation : {});
   try {

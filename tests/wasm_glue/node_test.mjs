@@ -10,6 +10,7 @@ import { events } from "../../wasm_glue/events.mjs";
 import { startSlowOrigin, testBodies } from "./bodies.mjs";
 import { moduleByHand, withSteps } from "./by_hand.mjs";
 import { equal, finish, test, that } from "./check.mjs";
+import { startStreamOrigin, testStreams } from "./streams.mjs";
 
 const module = await load(fs.readFileSync(process.argv[2]));
 
@@ -269,6 +270,30 @@ await test("a task that only its signal ends has a timer too, by which it is see
     equal(host.holds, null, "its timer holds");
   }));
 
+await test("work after a response ends after 30 s of waitUntil, and says so; while it streams it does not count", async () => {
+  const at = [];
+  let skew = 0;
+  const host = {
+    now: () => performance.now() + skew,
+    setTimeout: (call, delay) => setTimeout(() => ((skew += delay), call()), 0),
+    fetch: () => new Promise(() => {}),
+    onError: (error) => at.push(error.message),
+  };
+  let over;
+  const ctx = { waitUntil: (promise) => promise.then(() => (over = skew)) };
+  const { fetch } = worker(module, host);
+  equal(await (await fetch(new Request("http://worker/outlive?url=http://h/"), {}, ctx)).text(), "sent");
+  for (let i = 0; i < 100 && !over; ++i) await turn();
+  equal(at.join(), "timed_out: work after the response: not finished within 30000ms");
+  that(over >= 29900 && over < 30200, `over after ${over}`);
+  skew = 0;
+  const streaming = await fetch(new Request("http://worker/breaking?status=200&ms=40000"), {}, ctx);
+  const reader = streaming.body.getReader();
+  const read = async () => { while (!(await reader.read()).done); };
+  that(/broken on purpose/.test(String(await read().catch((error) => error))), "it did not stream to its end");
+  that(skew >= 39000, `after ${skew}`);
+});
+
 const slow = await startSlowOrigin();
 const handler = worker(module);
 await testBodies(async (target, options) => {
@@ -276,6 +301,9 @@ await testBodies(async (target, options) => {
   return `${response.status} ${await response.text()}`;
 }, slow.url);
 slow.stop();
+const streams = await startStreamOrigin();
+await testStreams(async (target, init) => handler.fetch(new Request("http://worker" + target, init), {}, {}), streams);
+streams.stop();
 
 await test("a run() that nobody awaits is an unhandled rejection when it fails, once", async () => {
   const reasons = [];

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include <escapement/core/scope.h>
+#include <escapement/middleware/client/retry.h>
 #include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
@@ -170,6 +171,56 @@ class BreakingBody final : public http::BodySource {
   int reads_ = 0;
 };
 
+// Passes on what another body yields, having looked at it.
+class Looked final : public http::BodySource {
+ public:
+  explicit Looked(http::Body body) : body_(std::move(body)) {}
+  Task<std::string> read() override { return body_.read(); }
+
+ private:
+  http::Body body_;
+};
+
+// So many pieces of 64 KiB, with a rest after each; the last one is a failure where that is negative.
+class Pieces final : public http::BodySource {
+ public:
+  Pieces(int count, int milliseconds) : count_(count), milliseconds_(milliseconds) {}
+  Task<std::string> read() override {
+    if (count_-- <= 0) {
+      if (milliseconds_ < 0) co_return Error(Errc::internal, "broken on purpose");
+      co_return std::string();
+    }
+    co_await sleep(std::chrono::milliseconds(milliseconds_));
+    co_return std::string(65536, 'p');
+  }
+
+ private:
+  int count_;
+  int milliseconds_;
+};
+
+Task<> one_of_many(const http::Service& service, http::Url url, int& right) {
+  http::Request request("GET", std::move(url));
+  Result<http::Response> response = co_await service(std::move(request)).result();
+  if (!response) co_return;
+  const std::string body = co_await response->body.text(1 * MiB);
+  if (response->status == 200) ++right;
+}
+
+// Returns how many of so many fetches at once went right.
+Task<std::string> parallel(std::string url, int count) {
+  Reactor& reactor = co_await this_reactor;
+  http::Retry retry;
+  retry.attempts = 1;
+  const http::Service service = http::layered(retry, http::Timeout{200ms}, wasm::HostFetch({.heads_max = 6}));
+  const http::Url target = co_await http::Url::parse(url);
+  int right = 0;
+  Scope scope(reactor, nullptr);
+  for (int i = 0; i < count; ++i) scope.spawn(one_of_many(service, target, right));
+  co_await scope.join();
+  co_return std::to_string(right);
+}
+
 // Its scope goes, with the failure that nobody has taken.
 Task<std::string> forgetting(std::string why) {
   Reactor& reactor = co_await this_reactor;
@@ -273,6 +324,46 @@ Task<http::Response> serve(http::Request request) {
   if (path == "/relay") {
     http::Request onward("GET", co_await http::Url::parse(request.url.query_parameter("url")));
     co_return co_await wasm::HostFetch()(std::move(onward));
+  }
+  // A fetch with a limit, whose response is passed on.
+  if (path == "/timed") {
+    const http::Service service = http::layered(http::Timeout{5s}, wasm::HostFetch());
+    http::Request onward("GET", co_await http::Url::parse(request.url.query_parameter("url")));
+    co_return co_await service(std::move(onward));
+  }
+  // The same with a body that C++ reads and sends on, and that it only reads.
+  if (path == "/pumped" || path == "/counted") {
+    http::Request onward("GET", co_await http::Url::parse(request.url.query_parameter("url")));
+    http::Response response = co_await wasm::HostFetch()(std::move(onward));
+    if (path == "/counted") {
+      std::size_t bytes = 0;
+      for (;;) {
+        const std::string piece = co_await response.body.read();
+        if (piece.empty()) break;
+        bytes += piece.size();
+      }
+      co_return http::Response(200, std::to_string(bytes));
+    }
+    const std::string_view marked = response.headers.get_or("x-none", "");
+    response.body = http::Body(std::make_unique<Looked>(std::move(response.body)));
+    co_return http::Response(marked.empty() ? 200 : 500, std::move(response.body));
+  }
+  // The request's body to a fetch, as it is, and from a source in C++.
+  if (path == "/upload" || path == "/generate") {
+    http::Body body = std::move(request.body);
+    if (path == "/generate") {
+      body = http::Body(std::make_unique<Pieces>(number(request.url.query_parameter("n")),
+                                                 number(request.url.query_parameter("ms"))));
+    }
+    http::Request onward("POST", co_await http::Url::parse(request.url.query_parameter("url")), {},
+                         std::move(body));
+    co_return co_await wasm::HostFetch({.heads_max = 6})(std::move(onward));
+  }
+  // Many fetches at once under a cap of six, each attempt with 200 ms.
+  if (path == "/parallel") {
+    std::string url = request.url.query_parameter("url");
+    std::string text = co_await parallel(std::move(url), number(request.url.query_parameter("n")));
+    co_return http::Response(200, std::move(text));
   }
   if (path == "/fields") {
     http::Headers fields;

@@ -6,6 +6,7 @@ import path from "node:path";
 import { startSlowOrigin, testBodies } from "./bodies.mjs";
 import { equal, finish, test, that } from "./check.mjs";
 import { root, startWorkerd } from "./hosts.mjs";
+import { startStreamOrigin, testStreams } from "./streams.mjs";
 
 const source = `import { worker } from "./escapement.mjs";
 import module from "./probe.wasm";
@@ -126,6 +127,9 @@ await test("a task that outlives the response is waited for", async () => {
 const slow = await startSlowOrigin();
 await testBodies(ask, slow.url);
 slow.stop();
+const streams = await startStreamOrigin();
+await testStreams((target, init) => fetch(workerd.url + target, init), streams);
+streams.stop();
 
 workerd.stop();
 backend.close();

@@ -23,6 +23,12 @@ class CallReport {
   void waits_for(TimeLimit what) {
     if (progress_) progress_->waits_for = what;
   }
+  void enters_queue(Reactor& reactor) {
+    if (progress_) progress_->enter_queue(reactor.precise_now());
+  }
+  void leaves_queue(Reactor& reactor) {
+    if (progress_) progress_->leave_queue(reactor.precise_now());
+  }
   void sends() {
     if (!progress_) return;
     progress_->waits_for = TimeLimit::write;

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/middleware/client/retry.h>
@@ -125,6 +126,51 @@ TEST_CASE("timeout: the overall limit knows what was sent by earlier attempts") 
   CHECK(error.attempt() == 2);
   CHECK(error.maybe_sent());
   CHECK(to_string(error) == "timed_out: http://h: no response within 700ms; it was connecting (attempt 2)");
+}
+
+TEST_CASE("timeout: the limit of an attempt does not run in the queue of a pool; the queue's own does") {
+  Sim sim(Seed{3});
+  Result<std::unique_ptr<Listener>> silent = sim.network().listen("s:80");
+  REQUIRE(silent);
+  ClientOptions options;
+  options.connections_per_host_max = 1;
+  options.queue_timeout = 1s;
+  const Client client(sim.network(), options);
+  const Service first = layered(Timeout{600ms}, client);
+  const Service second = layered(Retry::doubling(1), Timeout{250ms}, client);
+  const Request to_silent("GET", *Url::parse("http://s/"), {}, {});
+  Scope scope(sim.reactor(), nullptr);
+  std::optional<Error> failure;
+  std::optional<Error> refused;
+  Instant failed;
+  scope.spawn(
+      [&]() -> Task<> { Result<Response> ignored = co_await first(to_silent.copy_without_body()).result(); });
+  scope.spawn([&]() -> Task<> {
+    Result<Response> outcome = co_await second(to_silent.copy_without_body()).result();
+    failure = outcome.error();
+    failed = sim.reactor().now();
+  });
+  const Instant began = sim.reactor().now();
+  Result<> joined = sim.run(scope.join());
+  REQUIRE(failure);
+  CHECK(failure->limit() == TimeLimit::per_try);
+  CHECK(failure->maybe_sent());
+  CHECK(failure->elapsed() >= 250ms);
+  CHECK(failure->elapsed() < 300ms);
+  CHECK(failed - began >= 850ms);  // 600 ms in the queue, then its own 250
+  CHECK(failed - began < 900ms);
+
+  const Service holds = layered(Timeout{5s}, client);
+  scope.spawn(
+      [&]() -> Task<> { Result<Response> ignored = co_await holds(to_silent.copy_without_body()).result(); });
+  scope.spawn([&]() -> Task<> {
+    Result<Response> outcome = co_await second(to_silent.copy_without_body()).result();
+    refused = outcome.error();
+  });
+  joined = sim.run(scope.join());
+  REQUIRE(refused);
+  CHECK(refused->limit() == TimeLimit::queue);
+  CHECK_FALSE(refused->maybe_sent());
 }
 
 TEST_CASE("timeout: a call that has ended waits for nothing") {
