@@ -46,6 +46,7 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
   const bool repeatable = repeat_any_method || idempotent(request.method, request.headers);
   if (!request.body.replayable()) co_return co_await only_attempt(std::move(request), next, repeatable);
   Random& drawn_from = random != nullptr ? *random : reactor.random();
+  if (budget) budget->deposit(reactor.now());
   for (int made = 1;; ++made) {
     request.attempt = made;
     Result<Response> outcome = co_await next(copy_of(request)).result();
@@ -55,6 +56,7 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
     if (!decision.again) co_return std::move(outcome);
     const std::optional<Duration> delay = delay_after(decision, made - 1, drawn_from);
     if (!delay || reactor.precise_now() + *delay >= request.deadline) co_return std::move(outcome);
+    if (budget && !budget->withdraw(reactor.now())) co_return std::move(outcome);
     if (observer) observer(RetryNotice{attempt, made, *delay});
     outcome = Error::cancelled();  // destroys the failed response's body before the wait
     co_await sleep(*delay);

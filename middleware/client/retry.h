@@ -3,8 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/retry_budget.h>
 #include <escapement/middleware/client/retry_policy.h>
 
 namespace escapement::http {
@@ -28,8 +30,8 @@ struct RetryNotice {
 // Never sends less than the whole request: a streaming body cannot be sent twice, so such a request gets one
 // attempt, and its failure says so. Waits neither past the caller's deadline (Request::deadline, set by an
 // enclosing Timeout) nor longer than `server_delay_max`: the last outcome is then returned at once, so a
-// delay that the server named is never cut short. The result is the outcome of the last attempt, whatever it
-// is.
+// delay that the server named is never cut short. So it is when the budget, if there is one, allows no
+// further attempt. The result is the outcome of the last attempt, whatever it is.
 struct Retry {
   int attempts = 3;                 // the first one included
   Duration backoff = 100ms;         // the first delay; each one after it is twice as long
@@ -40,6 +42,8 @@ struct Retry {
   bool repeat_any_method = false;
   // The source of the jitter; null: the reactor's generator. Must outlive the calls.
   Random* random = nullptr;
+  // Limits the retries of all layers that share it. None: only `attempts` limits them.
+  std::optional<RetryBudget> budget = {};
   // Called before each wait. May be empty.
   std::function<void(const RetryNotice&)> observer = {};
 

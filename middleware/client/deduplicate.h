@@ -1,0 +1,47 @@
+// Deduplicate: equal requests that run beside each other share one call.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <escapement/core/bytes.h>
+#include <escapement/io/http/service.h>
+
+namespace escapement::http {
+
+// The settings of a Deduplicate.
+class DeduplicateOptions {
+ public:
+  // Says which requests are equal. Empty: those of one method, URL, Authorization, Cookie, Accept and
+  // Accept-Encoding.
+  std::function<std::string(const Request&)> key = {};
+  std::size_t bytes_max =
+      1 * MiB;  // a longer body is not shared: the requests that waited are made themselves
+};
+
+// Makes one call for equal GET and HEAD requests without a body that run at the same time (a "single
+// flight"), and gives each its own copy of the response, whose body is read up to `bytes_max` for it. A
+// failure is shared too. If the request that makes the call is given up, another one makes it. Nothing is
+// kept: a request that comes after the end is a call of its own (a cache would keep it). Requests that carry
+// Range, or a condition such as If-None-Match, pass.
+//
+// A limit around the layer counts for each request alone; one inside counts for the call. Copies share the
+// calls, which belong to one reactor; in a Worker: SingleFlight.
+class Deduplicate {
+ public:
+  explicit Deduplicate(DeduplicateOptions options = DeduplicateOptions());
+
+  Task<Response> operator()(Request request, const Service& next) const;
+
+  // Returns the number of calls that are under way for requests that may share them.
+  std::size_t running() const;
+
+ private:
+  class Flights;
+
+  std::shared_ptr<Flights> flights_;
+};
+
+}  // namespace escapement::http

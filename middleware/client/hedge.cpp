@@ -1,0 +1,92 @@
+#include <escapement/middleware/client/hedge.h>
+
+#include <algorithm>
+
+#include <escapement/core/join_set.h>
+#include <escapement/middleware/client/retry_policy.h>
+#include <escapement/timers/timeout.h>
+
+namespace escapement::http {
+
+namespace {
+
+Request copy_of(const Request& request, int attempt) {
+  Request copy = request.copy_without_body();
+  copy.body = request.body.copy();
+  copy.attempt = attempt;
+  return copy;
+}
+
+// The attempts of one call.
+class Attempts {
+ public:
+  Attempts(Reactor& reactor, const Hedge& hedge, Request request, const Service& next)
+      : reactor_(reactor), hedge_(hedge), request_(std::move(request)), next_(next), running_(reactor) {}
+
+  bool may_start() const { return !stopped_ && started_ < std::max(1, hedge_.attempts); }
+  // Starts one more, if that is paid for.
+  void start() {
+    if (started_ > 0 && hedge_.budget && !hedge_.budget->withdraw(reactor_.now())) {
+      stopped_ = true;
+      return;
+    }
+    ++started_;
+    running_.spawn(next_(copy_of(request_, started_)));
+  }
+  // Waits for an outcome, or until it is time for the next attempt: nothing then.
+  Task<std::optional<Result<Response>>> outcome() {
+    const Duration limit = may_start() ? std::max(Duration(), hedge_.delay) : Duration::max();
+    Result<std::optional<Result<Response>>> next = co_await with_timeout(limit, running_.next()).result();
+    if (!next) co_return std::nullopt;
+    co_return *std::move(next);
+  }
+  // Returns whether an outcome is the call's; if not, whether more attempts may follow is decided too.
+  bool settles(const Result<Response>& outcome) {
+    const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());
+    const RetryDecision decision = decide(true, attempt, reactor_.backend().system_now());
+    if (!decision.again) return true;
+    if (decision.server_delay && *decision.server_delay > Duration()) stopped_ = true;
+    if (decision.backoff_min > Duration()) stopped_ = true;
+    return over();
+  }
+  // Returns whether no outcome will follow.
+  bool over() { return running_.empty() && !may_start(); }
+  // Drops the outcomes that came beside the one that counts: nobody has to hear of their failures.
+  void forget_others() {
+    while (running_.try_next()) {
+    }
+  }
+
+ private:
+  Reactor& reactor_;
+  const Hedge& hedge_;
+  const Request request_;
+  const Service& next_;
+  int started_ = 0;
+  bool stopped_ = false;
+  JoinSet<Response> running_;
+};
+
+}  // namespace
+
+Task<Response> Hedge::operator()(Request request, const Service& next) const {
+  Reactor& reactor = co_await this_reactor;
+  const bool repeatable = repeat_any_method || idempotent(request.method, request.headers);
+  if (!repeatable || !request.body.replayable()) co_return co_await next(std::move(request));
+  if (budget) budget->deposit(reactor.now());
+  Attempts all(reactor, *this, std::move(request), next);
+  all.start();
+  std::optional<Result<Response>> last;
+  for (;;) {
+    std::optional<Result<Response>> outcome = co_await all.outcome();
+    const bool settled = outcome && all.settles(*outcome);
+    if (outcome) last = std::move(outcome);
+    if (settled) break;
+    if (all.may_start()) all.start();
+    if (last && all.over()) break;
+  }
+  all.forget_others();
+  co_return *std::move(last);
+}
+
+}  // namespace escapement::http

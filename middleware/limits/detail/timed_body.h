@@ -1,0 +1,13 @@
+// A body whose reading is limited in time.
+
+#pragma once
+
+#include <escapement/io/http/message.h>
+
+namespace escapement::http::detail {
+
+// Returns `body`, each of whose reads fails with timed_out (TimeLimit::body) `limit` after it began, or all
+// of them `limit` after `began` if that is not never().
+Body timed_body(Body body, Duration limit, Instant began);
+
+}  // namespace escapement::http::detail
