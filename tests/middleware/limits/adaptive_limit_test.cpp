@@ -44,7 +44,7 @@ TEST_CASE("adaptive limit: grows by one for as many good responses as it is, if 
   MockService mock(sim, {Step(200, {}, 10ms)});
   const AdaptiveLimit limit(from(4));
   const Service service = layered(limit, mock);
-  for (int i = 0; i < 100; ++i) sim.run(ask(service, get("http://h/")));
+  for (int i = 0; i < 100; ++i) CHECK(sim.run(ask(service, get("http://h/"))));
   CHECK(limit.limit() == 4);  // one at a time says nothing about four
   for (int i = 0; i < 20; ++i) burst(sim, service, 8);
   CHECK(limit.limit() >= 8);
