@@ -31,6 +31,7 @@ class DeduplicateOptions {
 // calls, which belong to one reactor; in a Worker: SingleFlight.
 class Deduplicate {
  public:
+  // Makes a layer whose copies share the calls.
   explicit Deduplicate(DeduplicateOptions options = DeduplicateOptions());
 
   Task<Response> operator()(Request request, const Service& next) const;
