@@ -26,7 +26,8 @@ export default {
   fetch: async () => Response.json(await boundary(glue, module, ${JSON.stringify(origin.url)}, ${JSON.stringify(origin.refusing)}, "workerd")),
 };
 `;
-    const workerd = await startWorkerd({ "worker.mjs": source, ...files });
+    // Without the flag, no request of workerd is ever aborted, and the glue does not listen.
+    const workerd = await startWorkerd({ "worker.mjs": source, ...files }, ["enable_request_signal"]);
     try {
       return await (await fetch(workerd.url)).json();
     } finally {

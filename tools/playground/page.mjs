@@ -100,8 +100,9 @@ function fail(text) {
 }
 function simulate() {
   const form = $("fields");
+  ++asked; // an outcome that is still on its way is not of these fields
   if (!form.checkValidity()) return fail("A field is outside its range.");
-  tell("simulate", { number: ++asked, fields: new URLSearchParams(new FormData(form)).toString() });
+  tell("simulate", { number: asked, fields: new URLSearchParams(new FormData(form)).toString() });
 }
 
 // --- Controls.

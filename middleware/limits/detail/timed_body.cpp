@@ -12,10 +12,15 @@ class TimedSource final : public BodySource {
       : body_(std::move(body)), limit_(limit), began_(began) {}
 
   Task<std::string> read() override {
+    Reactor& reactor = co_await this_reactor;
     const bool each = began_ == Instant::never();
-    return escapement::detail::within(limit_,
-                                      {TimeLimit::body, each ? "no bytes of the body" : "no end of the body"},
-                                      body_.read(), began_);
+    const escapement::detail::LimitName name{TimeLimit::body,
+                                             each ? "no bytes of the body" : "no end of the body"};
+    const Duration elapsed = each ? Duration() : reactor.precise_now() - began_;
+    // Bytes that are there would win against a limit that has passed.
+    if (!each && elapsed >= limit_) co_return escapement::detail::timeout_error(name, limit_, elapsed);
+    std::string bytes = co_await escapement::detail::within(limit_, name, body_.read(), began_);
+    co_return std::move(bytes);
   }
   std::optional<std::uint64_t> length() const override { return body_.length(); }
   Headers trailers() override { return body_.trailers(); }

@@ -70,7 +70,8 @@ TEST_CASE("hedge: a failure that may pass starts the next attempt at once; the l
   Told broken = told({Step(Error(Errc::reset, "x"))}, Hedge{100ms, 2});
   CHECK(broken.outcome == "reset");
   Told slow_success = told({Step(200, {}, 300ms), Step(503), Step(503)}, Hedge{100ms, 3});
-  CHECK(slow_success.outcome == "200 answer 1");
+  CHECK(slow_success.outcome.starts_with("200"));
+  CHECK(slow_success.at == 300);
   CHECK(slow_success.starts == Starts{0, 100, 100});
 }
 

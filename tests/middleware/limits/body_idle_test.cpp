@@ -52,7 +52,12 @@ TEST_CASE("body idle: each wait for bytes is limited, and a slow reader does not
 TEST_CASE("body deadline: the whole body is limited, whoever is slow") {
   CHECK(read(layered(BodyDeadline{400ms}, streaming(100ms))) == "abc @400");
   CHECK(read(layered(BodyDeadline{350ms}, streaming(100ms))) == "abc no end of the body within 350ms @350");
-  CHECK(read(layered(BodyDeadline{1s}, streaming(50ms)), 600ms) == "ab no end of the body within 1s @1200");
+  CHECK(read(layered(BodyDeadline{1s}, streaming(50ms)), 600ms) == "ab no end of the body within 1s @1300");
+}
+
+TEST_CASE("body deadline: bytes that are there count no more once the time has passed") {
+  CHECK(read(layered(BodyDeadline{1s}, streaming(Duration())), 600ms) ==
+        "ab no end of the body within 1s @1200");
 }
 
 TEST_CASE("body idle, body deadline: bytes in memory are left alone") {
