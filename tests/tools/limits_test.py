@@ -70,8 +70,10 @@ class Limits(unittest.TestCase):
         self.assertEqual(codes, {1})
 
     def test_timers_without_descriptors(self):
+        # Only ours: other event loops may abort the program.
+        command = [TIMERS, "--targets", "0.2", "--count", "2", "--only", "epoll;poll"]
         for limit in range(4, 16):
-            self.ends_well(limited([TIMERS, "--targets", "0.2", "--count", "2"], resource.RLIMIT_NOFILE, limit), {1, 2})
+            self.ends_well(limited(command, resource.RLIMIT_NOFILE, limit), {1, 2})
 
     def test_timers_without_threads(self):
         command = [TIMERS, "--targets", "0.2", "--count", "2", "--load", "200", "--only", "epoll"]

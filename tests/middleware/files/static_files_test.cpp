@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
 
 #include <catch2/catch_test_macros.hpp>
@@ -346,12 +347,17 @@ TEST_CASE("static files: with a pool, the loop's thread neither opens nor reads"
   // cancelled leaves the queue.
   std::promise<void> go;
   Scope scope(loop.reactor(), nullptr);
-  const auto hold = [&pool](std::shared_future<void> until) -> Task<> {
-    co_await offload(pool, [](const std::shared_future<void>& u) { u.wait(); }, std::move(until));
+  std::atomic<bool> held{false};
+  const auto hold = [&pool, &held](std::shared_future<void> until) -> Task<> {
+    const auto wait = [&held](const std::shared_future<void>& u) {
+      held = true;
+      u.wait();
+    };
+    co_await offload(pool, wait, std::move(until));
   };
   const auto full = [&]() -> Task<int> {
     scope.spawn(hold(go.get_future().share()));
-    while (pool.running() == 0) co_await sleep(1ms);
+    while (!held) co_await sleep(1ms);
     JoinHandle<std::size_t> waiting = scope.spawn_joinable(read(files, "http://h/small"));
     while (pool.waiting() == 0) co_await sleep(1ms);
     Response refused = co_await files(get("http://h/small"));
