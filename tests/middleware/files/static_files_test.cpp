@@ -155,6 +155,7 @@ TEST_CASE("static files: the root must be a folder, and methods other than GET a
   CHECK(fetch(files, "/a", {}, "POST").status == 405);
   CHECK(fetch(files, "/a", {}, "DELETE").field("allow") == "GET, HEAD, OPTIONS");
   CHECK(fetch(files, "/a", {}, "OPTIONS").status == 204);
+  CHECK(fetch(files, "/a").status == 200);  // UBSan looks at a type for the first time by a pipe
   if (::geteuid() != 0) {
     ::chmod(folder.path("a").c_str(), 0);
     CHECK(fetch(files, "/a").status == 403);
