@@ -52,9 +52,7 @@ Task<> HostKv::remove(std::string key) {
 }
 
 Task<KvPage> HostKv::list(KvList range) {
-  if (range.limit == 0 || range.limit > 1000) {
-    co_return Error(Errc::invalid_argument, "KV lists 1 to 1000 keys at once");
-  }
+  co_await check_list(range);
   Packed arguments;
   arguments.add(name_).add(range.prefix).add_number(static_cast<std::int64_t>(range.limit)).add(range.cursor);
   HostOutcome outcome = co_await host_call(esc_kv_list, std::move(arguments), timeout_);

@@ -1,8 +1,7 @@
 #include <escapement/wasm_glue/host_storage.h>
 
 #include <escapement/core/detail/number.h>
-#include <escapement/wasm_glue/detail/packed.h>
-#include <escapement/wasm_glue/host_operation.h>
+#include <escapement/wasm_glue/detail/host_call.h>
 
 // The arguments and results are lists (packed.h).
 extern "C" {
@@ -19,11 +18,9 @@ void esc_storage_alarm(int id);
 namespace escapement::wasm {
 
 Task<std::vector<std::optional<std::string>>> HostStorage::get_all(std::vector<std::string> keys) {
-  HostOperation operation(co_await this_reactor);
   Packed packed;
   for (const std::string& key : keys) packed.add(key);
-  esc_storage_get(operation.id(), packed.data(), packed.size());
-  HostOutcome outcome = co_await operation.outcome(options_.timeout);
+  HostOutcome outcome = co_await host_call(esc_storage_get, std::move(packed), options_.timeout);
   Unpacked result(outcome.bytes);
   std::vector<std::optional<std::string>> values;
   values.reserve(keys.size());
@@ -32,11 +29,9 @@ Task<std::vector<std::optional<std::string>>> HostStorage::get_all(std::vector<s
 }
 
 Task<std::vector<StorageEntry>> HostStorage::list(StorageRange range) {
-  HostOperation operation(co_await this_reactor);
   Packed packed;
   packed.add(range.prefix).add(range.start).add(range.end).add_number(static_cast<std::int64_t>(range.limit));
-  esc_storage_list(operation.id(), packed.data(), packed.size());
-  HostOutcome outcome = co_await operation.outcome(options_.timeout);
+  HostOutcome outcome = co_await host_call(esc_storage_list, std::move(packed), options_.timeout);
   Unpacked result(outcome.bytes);
   std::vector<StorageEntry> entries;
   while (!result.empty()) {
@@ -49,7 +44,6 @@ Task<std::vector<StorageEntry>> HostStorage::list(StorageRange range) {
 // "KEEP", "REMOVE" or the alarm's time, then keys and values.
 Task<> HostStorage::write(StorageChanges changes) {
   co_await changes.check();
-  HostOperation operation(co_await this_reactor);
   Packed packed;
   if (!changes.alarm()) {
     packed.add("keep");
@@ -66,8 +60,7 @@ Task<> HostStorage::write(StorageChanges changes) {
       packed.add_absent();
     }
   }
-  esc_storage_write(operation.id(), packed.data(), packed.size());
-  HostOutcome done = co_await operation.outcome(options_.timeout);
+  HostOutcome done = co_await host_call(esc_storage_write, std::move(packed), options_.timeout);
 }
 
 Task<std::optional<SystemTime>> HostStorage::alarm() {

@@ -27,4 +27,9 @@ Result<> Kv::check_put(std::string_view key, std::string_view value, const KvPut
   return {};
 }
 
+Result<> Kv::check_list(const KvList& range) {
+  if (range.limit >= 1 && range.limit <= 1000) return {};
+  return Error(Errc::invalid_argument, "KV lists 1 to 1000 keys at once");
+}
+
 }  // namespace escapement

@@ -91,6 +91,7 @@ class Kv {
   // Checks the arguments, for implementations.
   static Result<> check_key(std::string_view key);
   static Result<> check_put(std::string_view key, std::string_view value, const KvPut& options);
+  static Result<> check_list(const KvList& range);
 };
 
 }  // namespace escapement

@@ -2,17 +2,14 @@
 
 #include <algorithm>
 
-#include <escapement/timers/sleep.h>
+#include <escapement/io/bindings/detail/simulated_call.h>
 
 namespace escapement {
 
-// The time that an operation takes, and its faults. Returns the time at which it takes place.
+// Returns the time at which an operation takes place.
 Task<SystemTime> MemoryKv::begin() {
+  co_await detail::simulated_call(options_.latency, options_.fail_one_in, "KV: too many requests");
   Reactor& reactor = co_await this_reactor;
-  if (options_.latency > Duration()) co_await sleep(options_.latency);
-  if (reactor.random().one_in(options_.fail_one_in)) {
-    co_return Error(Errc::unavailable, "KV: too many requests").nothing_sent();
-  }
   co_return reactor.backend().system_now();
 }
 
@@ -62,9 +59,7 @@ Task<> MemoryKv::remove(std::string key) {
 }
 
 Task<KvPage> MemoryKv::list(KvList range) {
-  if (range.limit == 0 || range.limit > 1000) {
-    co_return Error(Errc::invalid_argument, "KV lists 1 to 1000 keys at once");
-  }
+  co_await check_list(range);
   const SystemTime now = co_await begin();
   KvPage page;
   auto at = range.cursor.empty() ? keys_.lower_bound(range.prefix) : keys_.upper_bound(range.cursor);

@@ -2,24 +2,17 @@
 
 #include <algorithm>
 
-#include <escapement/timers/sleep.h>
+#include <escapement/io/bindings/detail/simulated_call.h>
 
 namespace escapement {
 
-// The time that an operation takes, and its faults. Returns the time at which it takes place.
-Task<SystemTime> MemoryObjectStore::begin() {
-  Reactor& reactor = co_await this_reactor;
-  if (options_.latency > Duration()) co_await sleep(options_.latency);
-  if (reactor.random().one_in(options_.fail_one_in)) {
-    co_return Error(Errc::unavailable, "the object store cannot be reached").nothing_sent();
-  }
-  co_return reactor.backend().system_now();
+Task<> MemoryObjectStore::begin() {
+  return detail::simulated_call(options_.latency, options_.fail_one_in, "the object store cannot be reached");
 }
 
 Task<std::optional<StoredObject>> MemoryObjectStore::get(std::string key, ObjectRange range) {
   co_await check_key(key);
-  const SystemTime now = co_await begin();
-  static_cast<void>(now);
+  co_await begin();
   const auto at = objects_.find(key);
   if (at == objects_.end()) co_return std::nullopt;
   const std::string& content = at->second.content;
@@ -34,8 +27,7 @@ Task<std::optional<StoredObject>> MemoryObjectStore::get(std::string key, Object
 
 Task<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string key) {
   co_await check_key(key);
-  const SystemTime now = co_await begin();
-  static_cast<void>(now);
+  co_await begin();
   const auto at = objects_.find(key);
   if (at == objects_.end()) co_return std::nullopt;
   co_return at->second.info;
@@ -44,7 +36,8 @@ Task<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string key) {
 Task<std::optional<ObjectInfo>> MemoryObjectStore::put(std::string key, std::string content,
                                                        ObjectPut options) {
   co_await check_put(key, content, options);
-  const SystemTime now = co_await begin();
+  Reactor& reactor = co_await this_reactor;
+  co_await begin();
   const auto at = objects_.find(key);
   if (options.only_if_absent && at != objects_.end()) co_return std::nullopt;
   if (!options.only_if_etag.empty() &&
@@ -55,7 +48,7 @@ Task<std::optional<ObjectInfo>> MemoryObjectStore::put(std::string key, std::str
   object.info.key = key;
   object.info.etag = "version-" + std::to_string(++versions_);
   object.info.size = content.size();
-  object.info.uploaded = now;
+  object.info.uploaded = reactor.backend().system_now();
   object.info.content_type = std::move(options.content_type);
   object.info.metadata = std::move(options.metadata);
   object.content = std::move(content);
@@ -66,15 +59,13 @@ Task<std::optional<ObjectInfo>> MemoryObjectStore::put(std::string key, std::str
 
 Task<> MemoryObjectStore::remove(std::string key) {
   co_await check_key(key);
-  const SystemTime now = co_await begin();
-  static_cast<void>(now);
+  co_await begin();
   objects_.erase(key);
 }
 
 Task<ObjectPage> MemoryObjectStore::list(std::string prefix, std::size_t limit, std::string cursor) {
   co_await check_limit(limit);
-  const SystemTime now = co_await begin();
-  static_cast<void>(now);
+  co_await begin();
   ObjectPage page;
   auto at = cursor.empty() ? objects_.lower_bound(prefix) : objects_.upper_bound(cursor);
   for (; at != objects_.end() && at->first.starts_with(prefix); ++at) {

@@ -31,7 +31,7 @@ class MemoryObjectStore final : public ObjectStore {
   Task<ObjectPage> list(std::string prefix, std::size_t limit = 1000, std::string cursor = {}) override;
 
  private:
-  Task<SystemTime> begin();
+  Task<> begin();
 
   MemoryObjectStoreOptions options_;
   std::map<std::string, StoredObject> objects_;
