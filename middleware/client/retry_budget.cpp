@@ -1,63 +1,47 @@
 #include <escapement/middleware/client/retry_budget.h>
 
-#include <array>
 #include <cmath>
+#include <numeric>
 
 #include <escapement/core/detail/check.h>
+#include <escapement/middleware/limits/detail/recent.h>
 
 namespace escapement::http {
 
 class RetryBudget::Account {
  public:
-  explicit Account(RetryBudgetOptions options) : part_length_(options.window / 10) {
+  explicit Account(RetryBudgetOptions options) : recent_(options.window) {
     ESC_CHECK(options.ratio >= 0 && options.ratio <= 10);
     ESC_CHECK(options.per_second_min <= 1'000'000);
     ESC_CHECK(options.window >= Duration(1s) && options.window <= Duration(60s));
-    const auto thousandths = static_cast<std::int64_t>(std::llround(options.ratio * 1000));
     // A call is worth `ratio` retries. In thousandths both are whole numbers.
-    deposit_ = thousandths;
-    withdrawal_ = 1000;
-    const std::int64_t minimum = static_cast<std::int64_t>(options.per_second_min) * withdrawal_;
-    reserve_ = minimum * (options.window / Duration(1ms)) / 1000;
+    deposit_ = static_cast<std::int64_t>(std::llround(options.ratio * 1000));
+    const std::int64_t a_second = static_cast<std::int64_t>(options.per_second_min) * withdrawal;
+    reserve_ = a_second * (options.window / Duration(1ms)) / 1000;
   }
 
-  void deposit(Instant now) {
-    turn_to(now);
-    parts_[at_] += deposit_;
-  }
+  void deposit(Instant now) { recent_.at(now) += deposit_; }
   bool withdraw(Instant now) {
-    if (held(now) < withdrawal_) return false;
-    parts_[at_] -= withdrawal_;
+    if (held(now) < withdrawal) return false;
+    recent_.at(now) -= withdrawal;
     return true;
   }
   std::uint64_t balance(Instant now) {
     const std::int64_t left = held(now);
-    return left <= 0 ? 0 : static_cast<std::uint64_t>(left / withdrawal_);
+    return left <= 0 ? 0 : static_cast<std::uint64_t>(left / withdrawal);
   }
 
  private:
+  static constexpr std::int64_t withdrawal = 1000;
+
   std::int64_t held(Instant now) {
-    turn_to(now);
-    std::int64_t sum = reserve_;
-    for (const std::int64_t part : parts_) sum += part;
-    return sum;
-  }
-  void turn_to(Instant now) {
-    for (std::size_t turned = 0; now >= ends_ && turned < parts_.size(); ++turned) {
-      at_ = (at_ + 1) % parts_.size();
-      parts_[at_] = 0;
-      ends_ = ends_ + part_length_;
-    }
-    if (now >= ends_) ends_ = now + part_length_;  // all parts are empty now
+    const auto& parts = recent_.all(now);
+    return std::accumulate(parts.begin(), parts.end(), reserve_);
   }
 
-  Duration part_length_;
   std::int64_t deposit_ = 0;
-  std::int64_t withdrawal_ = 0;
   std::int64_t reserve_ = 0;  // what the minimum allows within a window
-  Instant ends_;              // of the present part
-  std::size_t at_ = 0;
-  std::array<std::int64_t, 10> parts_{};
+  detail::Recent<std::int64_t> recent_;
 };
 
 RetryBudget::RetryBudget(RetryBudgetOptions options) : account_(std::make_shared<Account>(options)) {}

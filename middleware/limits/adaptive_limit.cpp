@@ -4,6 +4,7 @@
 
 #include <escapement/core/event.h>
 #include <escapement/core/list.h>
+#include <escapement/middleware/limits/detail/too_busy.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {
@@ -18,14 +19,13 @@ bool says_too_many(const Attempt& attempt) {
   return attempt.response()->status == 429 || attempt.response()->status == 503;
 }
 
-Response refusal() {
-  return Response(503, Headers{{"Content-Type", "text/plain"}, {"Retry-After", "1"}}, "too busy\n");
-}
-
 }  // namespace
 
 class AdaptiveLimit::State {
  public:
+  class Place;
+  class InQueue;
+
   explicit State(AdaptiveLimitOptions options) : options_(std::move(options)) {
     ESC_CHECK(options_.decrease > 0 && options_.decrease < 1);
     options_.least = std::max<std::size_t>(1, options_.least);
@@ -91,11 +91,8 @@ class AdaptiveLimit::State {
   Instant decreased_at_;
 };
 
-namespace {
-
 // A place among those that run, given back at the end.
-template <class State>
-class Place final : public BodyAttachment {
+class AdaptiveLimit::State::Place final : public BodyAttachment {
  public:
   explicit Place(std::shared_ptr<State> state) : state_(std::move(state)) {}
   ~Place() override { state_->over(); }
@@ -105,8 +102,7 @@ class Place final : public BodyAttachment {
 };
 
 // A place in the queue. One that was admitted and does not use that gives it back.
-template <class State>
-class InQueue {
+class AdaptiveLimit::State::InQueue {
  public:
   explicit InQueue(State& state) : state_(state) { state_.join(waiter_); }
   InQueue(const InQueue&) = delete;
@@ -114,17 +110,15 @@ class InQueue {
     state_.leave();
     if (waiter_.admitted.is_set() && !used_) state_.over();
   }
-  auto wait() { return waiter_.admitted.wait(); }
+  Event::Wait wait() { return waiter_.admitted.wait(); }
   // Returns whether it was admitted, and counts then.
   bool use() { return used_ = waiter_.admitted.is_set(); }
 
  private:
   State& state_;
-  typename State::Waiter waiter_;  // leaves the list by itself
+  Waiter waiter_;  // leaves the list by itself
   bool used_ = false;
 };
-
-}  // namespace
 
 AdaptiveLimit::AdaptiveLimit(AdaptiveLimitOptions options)
     : state_(std::make_shared<State>(std::move(options))) {}
@@ -137,13 +131,13 @@ Task<Response> AdaptiveLimit::operator()(Request request, const Service& next) c
   Reactor& reactor = co_await this_reactor;
   const std::shared_ptr<State> state = state_;
   if (!state->pass()) {
-    if (state->waiting() >= state->options().waiting_max) co_return refusal();
-    InQueue<State> place(*state);
+    if (state->waiting() >= state->options().waiting_max) co_return detail::too_busy();
+    State::InQueue place(*state);
     Result<> waited = co_await with_timeout(state->options().wait_max, place.wait()).result();
     (void)waited;  // a place that came in the turn in which the limit expired is used
-    if (!place.use()) co_return refusal();
+    if (!place.use()) co_return detail::too_busy();
   }
-  auto held = std::make_unique<Place<State>>(state);
+  auto held = std::make_unique<State::Place>(state);
   const Instant began = reactor.precise_now();
   Result<Response> outcome = co_await next(std::move(request)).result();
   state->note(outcome ? Attempt(*outcome) : Attempt(outcome.error()), began, reactor.precise_now());

@@ -1,55 +1,19 @@
 #include <escapement/middleware/limits/circuit_breaker.h>
 
 #include <algorithm>
-#include <array>
 #include <list>
 #include <unordered_map>
+
+#include <escapement/core/detail/defer.h>
+#include <escapement/middleware/limits/detail/recent.h>
 
 namespace escapement::http {
 
 namespace {
 
-// Successes and failures of the last `window`, in ten parts of it.
-class OutcomeWindow {
- public:
-  explicit OutcomeWindow(Duration window) : part_length_(window / 10) {}
-
-  void add(bool failed, Instant now) {
-    turn_to(now);
-    Part& part = parts_[at_];
-    ++(failed ? part.failures : part.successes);
-  }
-  bool reaches(double ratio, std::size_t calls_min, Instant now) {
-    turn_to(now);
-    std::uint64_t failures = 0;
-    std::uint64_t calls = 0;
-    for (const Part& part : parts_) {
-      failures += part.failures;
-      calls += part.failures + part.successes;
-    }
-    return calls >= calls_min && static_cast<double>(failures) >= ratio * static_cast<double>(calls);
-  }
-  void clear() { parts_ = {}; }
-
- private:
-  struct Part {
-    std::uint64_t successes = 0;
-    std::uint64_t failures = 0;
-  };
-
-  void turn_to(Instant now) {
-    for (std::size_t turned = 0; now >= ends_ && turned < parts_.size(); ++turned) {
-      at_ = (at_ + 1) % parts_.size();
-      parts_[at_] = Part();
-      ends_ = ends_ + part_length_;
-    }
-    if (now >= ends_) ends_ = now + part_length_;  // all parts are empty now
-  }
-
-  Duration part_length_;
-  Instant ends_;  // of the present part
-  std::size_t at_ = 0;
-  std::array<Part, 10> parts_{};
+struct Outcomes {
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
 };
 
 }  // namespace
@@ -97,7 +61,7 @@ class CircuitBreaker::Circuits {
     Circuit(std::string circuit_key, const CircuitBreakerOptions& options)
         : key(std::move(circuit_key)), outcomes(options.window), pause(options.pause) {}
     std::string key;
-    OutcomeWindow outcomes;
+    detail::Recent<Outcomes> outcomes;
     CircuitState state = CircuitState::closed;
     Instant open_until;
     Duration pause;           // the next one
@@ -147,9 +111,9 @@ class CircuitBreaker::Circuits {
 
   void note(Circuit& circuit, bool failed, Instant now) {
     if (circuit.state == CircuitState::closed) {
-      circuit.outcomes.add(failed, now);
-      if (failed && circuit.outcomes.reaches(options_.failure_ratio, options_.calls_min, now))
-        open(circuit, now);
+      Outcomes& outcomes = circuit.outcomes.at(now);
+      ++(failed ? outcomes.failures : outcomes.successes);
+      if (failed && too_many_failures(circuit, now)) open(circuit, now);
       return;
     }
     circuit.on_trial = false;
@@ -162,6 +126,16 @@ class CircuitBreaker::Circuits {
   bool failed(const Attempt& attempt) const { return options_.failed(attempt); }
 
  private:
+  bool too_many_failures(Circuit& circuit, Instant now) const {
+    Outcomes sum;
+    for (const Outcomes& part : circuit.outcomes.all(now)) {
+      sum.failures += part.failures;
+      sum.successes += part.successes;
+    }
+    const std::uint64_t calls = sum.failures + sum.successes;
+    if (calls < options_.calls_min) return false;
+    return static_cast<double>(sum.failures) >= options_.failure_ratio * static_cast<double>(calls);
+  }
   void open(Circuit& circuit, Instant now) {
     circuit.open_until = now + circuit.pause;
     circuit.pause = std::min(circuit.pause + circuit.pause, options_.pause_max);
@@ -177,25 +151,6 @@ class CircuitBreaker::Circuits {
   std::list<Reference> by_use_;  // the most recently used first
   std::unordered_map<std::string_view, std::list<Reference>::iterator> by_key_;  // keys live in the circuits
 };
-
-namespace {
-
-// A call that was let through. If it goes without an outcome, it leaves its place to the next.
-class Passage {
- public:
-  explicit Passage(bool& on_trial) : on_trial_(on_trial) {}
-  Passage(const Passage&) = delete;
-  ~Passage() {
-    if (given_up_) on_trial_ = false;
-  }
-  void over() { given_up_ = false; }
-
- private:
-  bool& on_trial_;
-  bool given_up_ = true;
-};
-
-}  // namespace
 
 CircuitBreaker::CircuitBreaker(CircuitBreakerOptions options)
     : circuits_(std::make_shared<Circuits>(std::move(options))) {}
@@ -214,18 +169,16 @@ Task<Response> CircuitBreaker::operator()(Request request, const Service& next) 
   std::optional<Error> refused = circuits->admit(*circuit, reactor.now());
   if (refused) co_return *std::move(refused);
   const std::uint64_t turn = circuit->turns;
-  bool unused = false;  // a call of a closed circuit holds no place
-  Passage passage(circuit->on_trial ? circuit->on_trial : unused);
+  const bool on_trial = circuit->on_trial;
+  // A trial without an outcome leaves its place to the next call.
+  const Defer leave([&circuit = *circuit, on_trial, turn] {
+    if (on_trial && circuit.turns == turn) circuit.on_trial = false;
+  });
   Result<Response> outcome = co_await next(std::move(request)).result();
-  passage.over();
   const bool given_up = !outcome && outcome.error() == Errc::cancelled;
-  if (turn != circuit->turns) co_return std::move(outcome);
-  if (given_up) {
-    circuit->on_trial = false;
-    co_return std::move(outcome);
-  }
-  circuits->note(*circuit, circuits->failed(outcome ? Attempt(*outcome) : Attempt(outcome.error())),
-                 reactor.now());
+  if (given_up || circuit->turns != turn) co_return std::move(outcome);
+  const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());
+  circuits->note(*circuit, circuits->failed(attempt), reactor.now());
   co_return std::move(outcome);
 }
 

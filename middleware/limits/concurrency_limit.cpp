@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/detail/defer.h>
+#include <escapement/middleware/limits/detail/too_busy.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {
@@ -34,10 +35,6 @@ Task<Semaphore::Permit> acquire(Semaphore& permits) {
   co_return std::move(permit);
 }
 
-Response refusal() {
-  return Response(503, Headers{{"Content-Type", "text/plain"}, {"Retry-After", "1"}}, "too busy\n");
-}
-
 }  // namespace
 
 ConcurrencyLimit::ConcurrencyLimit(ConcurrencyLimits limits) : state_(std::make_shared<State>(limits)) {}
@@ -50,14 +47,14 @@ std::size_t ConcurrencyLimit::waiting() const { return state_->waiting; }
 Task<Response> ConcurrencyLimit::operator()(Request request, const Service& next) const {
   const std::shared_ptr<State> state = state_;
   const bool must_wait = state->permits.available() == 0 || state->waiting > 0;
-  if (must_wait && state->waiting >= state->limits.waiting_max) co_return refusal();
+  if (must_wait && state->waiting >= state->limits.waiting_max) co_return detail::too_busy();
   std::unique_ptr<BodyAttachment> held;
   {
     ++state->waiting;
     const Defer waited([&waiting = state->waiting] { --waiting; });
     Result<Semaphore::Permit> permit =
         co_await with_timeout(state->limits.wait_max, acquire(state->permits)).result();
-    if (!permit) co_return refusal();
+    if (!permit) co_return detail::too_busy();
     held = std::make_unique<HeldPermit>(state, *std::move(permit));
   }
   Response response = co_await next(std::move(request));
