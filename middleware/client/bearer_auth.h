@@ -47,8 +47,4 @@ class BearerAuth {
   std::shared_ptr<State> state_;
 };
 
-// Returns the value of Authorization for a user and a password: "Basic QWxhZGRpbjpvcGVu" (RFC 7617). A user
-// with a colon or a control character in either is Errc::invalid_argument.
-Result<std::string> basic_credentials(std::string_view user, std::string_view password);
-
 }  // namespace escapement::http

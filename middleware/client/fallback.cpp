@@ -1,5 +1,7 @@
 #include <escapement/middleware/client/fallback.h>
 
+#include <escapement/middleware/client/detail/whole_copy.h>
+
 namespace escapement::http {
 
 namespace {
@@ -15,8 +17,7 @@ bool is_failure(const Attempt& attempt) {
 
 Task<Response> Fallback::operator()(Request request, const Service& next) const {
   if (!request.body.replayable()) co_return co_await next(std::move(request));
-  Request again = request.copy_without_body();
-  again.body = request.body.copy();
+  Request again = detail::whole_copy(request);
   again.context = request.context;
   Result<Response> outcome = co_await next(std::move(request)).result();
   const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());

@@ -3,19 +3,13 @@
 #include <algorithm>
 
 #include <escapement/core/join_set.h>
+#include <escapement/middleware/client/detail/whole_copy.h>
 #include <escapement/middleware/client/retry_policy.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http {
 
 namespace {
-
-Request copy_of(const Request& request, int attempt) {
-  Request copy = request.copy_without_body();
-  copy.body = request.body.copy();
-  copy.attempt = attempt;
-  return copy;
-}
 
 // The attempts of one call.
 class Attempts {
@@ -30,8 +24,8 @@ class Attempts {
       stopped_ = true;
       return;
     }
-    ++started_;
-    running_.spawn(next_(copy_of(request_, started_)));
+    request_.attempt = ++started_;
+    running_.spawn(next_(detail::whole_copy(request_)));
   }
   // Waits for an outcome, or until it is time for the next attempt: nothing then.
   Task<std::optional<Result<Response>>> outcome() {
@@ -60,7 +54,7 @@ class Attempts {
  private:
   Reactor& reactor_;
   const Hedge& hedge_;
-  const Request request_;
+  Request request_;
   const Service& next_;
   int started_ = 0;
   bool stopped_ = false;

@@ -1,17 +1,11 @@
 #include <escapement/middleware/client/retry.h>
 
+#include <escapement/middleware/client/detail/whole_copy.h>
 #include <escapement/timers/sleep.h>
 
 namespace escapement::http {
 
 namespace {
-
-// Returns the copy to send while another attempt may follow.
-Request copy_of(const Request& request) {
-  Request copy = request.copy_without_body();
-  copy.body = request.body.copy();
-  return copy;
-}
 
 Task<Response> only_attempt(Request request, const Service& next, bool idempotent) {
   request.attempt = 1;
@@ -49,7 +43,7 @@ Task<Response> Retry::operator()(Request request, const Service& next) const {
   if (budget) budget->deposit(reactor.now());
   for (int made = 1;; ++made) {
     request.attempt = made;
-    Result<Response> outcome = co_await next(copy_of(request)).result();
+    Result<Response> outcome = co_await next(detail::whole_copy(request)).result();
     if (made >= attempts) co_return std::move(outcome);
     const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());
     const RetryDecision decision = decide(repeatable, attempt, reactor.backend().system_now());

@@ -22,7 +22,7 @@ void vary_by(Headers& headers, std::string_view name) {
 
 Cors::Cors(CorsOptions options)
     : options_(std::move(options)), any_origin_(options_.origins == std::vector<std::string>{"*"}) {
-  ESC_CHECK((!any_origin_ || !options_.credentials) && "credentials need the origins by name");
+  ESC_CHECK(!any_origin_ || !options_.credentials, "credentials need the origins by name");
 }
 
 bool Cors::allows(std::string_view origin) const {
