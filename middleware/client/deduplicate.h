@@ -17,18 +17,20 @@ class DeduplicateOptions {
   // Says which requests are equal. Empty: those of one method, URL, Authorization, Cookie, Accept and
   // Accept-Encoding.
   std::function<std::string(const Request&)> key = {};
-  std::size_t bytes_max =
-      1 * MiB;  // a longer body is not shared: the requests that waited are made themselves
+  // A longer body is not shared: the requests that waited make calls of their own.
+  std::size_t bytes_max = 1 * MiB;
+  // A call that takes longer, up to the end of its body, counts as given up: another request makes one, too.
+  Duration call_max = 60s;
 };
 
-// Makes one call for equal GET and HEAD requests without a body that run at the same time (a "single
-// flight"), and gives each its own copy of the response, whose body is read up to `bytes_max` for it. A
-// failure is shared too. If the request that makes the call is given up, another one makes it. Nothing is
-// kept: a request that comes after the end is a call of its own (a cache would keep it). Requests that carry
-// Range, or a condition such as If-None-Match, pass.
+// Makes one call for equal GET and HEAD requests without a body that run at the same time, and gives each its
+// own copy of the response, whose body is read up to `bytes_max` for it. A failure is shared too. If the
+// request that makes the call is given up, another one makes it. Nothing is kept: a request that comes after
+// the end is a call of its own (a cache would keep it). Requests that carry Range, or a condition such as
+// If-None-Match, pass.
 //
 // A limit around the layer counts for each request alone; one inside counts for the call. Copies share the
-// calls, which belong to one reactor; in a Worker: SingleFlight.
+// calls. It is a SingleFlight (timers/single_flight.h), so the requests of a Worker's isolate may share it.
 class Deduplicate {
  public:
   // Makes a layer whose copies share the calls.
@@ -40,9 +42,9 @@ class Deduplicate {
   std::size_t running() const;
 
  private:
-  class Flights;
+  class State;
 
-  std::shared_ptr<Flights> flights_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace escapement::http
