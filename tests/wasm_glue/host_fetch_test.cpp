@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/core/scope.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/middleware/limits/timeout.h>
 #include <escapement/timers/sleep.h>
@@ -45,6 +46,23 @@ Task<std::string> hasty(std::string) {
   if (!outcome) co_return *(failure = std::move(outcome).error());
   co_return std::string();
 }
+
+// How many of 60 fetches at once, of which six may wait for a head, keep 200 ms for each attempt.
+Task<> one_attempt(const http::Service& service, int& right) {
+  http::Request request = http::get("http://h/");
+  request.attempt = 1;
+  Result<http::Response> outcome = co_await service(std::move(request)).result();
+  if (outcome) ++right;
+}
+Task<std::string> parallel(std::string) {
+  Reactor& reactor = co_await this_reactor;
+  const http::Service service = http::layered(http::Timeout{200ms}, wasm::HostFetch({.heads_max = 6}));
+  int right = 0;
+  Scope scope(reactor, nullptr);
+  for (int i = 0; i < 60; ++i) scope.spawn(one_attempt(service, right));
+  co_await scope.join();
+  co_return std::to_string(right);
+}
 class Silent final : public http::BodySource {
   Task<std::string> read() override {
     co_await sleep(Duration::max());
@@ -57,6 +75,7 @@ class Silent final : public http::BodySource {
 ESC_TASK(sent)
 ESC_TASK(failing)
 ESC_TASK(hasty)
+ESC_TASK(parallel)
 
 TEST_CASE("host_fetch: a fetch that failed says which limit it was, how long, to whom and in which attempt") {
   to_send.emplace("POST", *http::Url::parse("https://h:8443/a"), http::Headers(), "x");
@@ -137,4 +156,19 @@ TEST_CASE("host_fetch: what may not be sent is refused before the host hears of 
   CHECK(js.fetch_head == "POST\nhttp://h/\n");
   CHECK(outcome(http::Request("GET", url, {{"X", "\xe9\t"}, {"Connection", "close"}})) == "sent");
   CHECK(js.fetch_head == "GET\nhttp://h/\nX: \xe9\t\n");
+}
+
+TEST_CASE("host_fetch: 60 fetches of 50 ms, six at a time, all keep 200 ms for each attempt") {
+  FakeContext context;
+  context.run(esc_task_parallel, "");
+  for (int answered = 0; answered < 60;) {
+    CHECK(js.last_fetch == answered + 6);
+    context.advance(50);
+    for (int i = 0; i < 6; ++i) {
+      js.last_fetch = ++answered;
+      context.fetch_head("204\n");
+    }
+  }
+  CHECK(js.settled);
+  CHECK(js.result == "60");
 }
