@@ -47,7 +47,7 @@ Task<std::string> hasty(std::string) {
   co_return std::string();
 }
 
-// How many of 60 fetches at once, of which six may wait for a head, keep 200 ms for each attempt.
+// Counts those of 60 fetches at once that keep 200 ms for each attempt; six may wait for a head.
 Task<> one_attempt(const http::Service& service, int& right) {
   http::Request request = http::get("http://h/");
   request.attempt = 1;
