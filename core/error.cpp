@@ -26,6 +26,38 @@ constexpr std::string_view limit_names[] = {
 };
 static_assert(std::size(limit_names) == static_cast<std::size_t>(TimeLimit::handler) + 1);
 
+// In the order of Fault.
+constexpr std::string_view fault_names[] = {
+    "none",
+    "no_such_host",
+    "no_address",
+    "bad_host_name",
+    "dns_refused",
+    "dns_server_failure",
+    "dns_no_answer",
+    "dns_bad_answer",
+    "https_only",
+    "proxy_unreachable",
+    "proxy_auth_required",
+    "proxy_refused",
+    "proxy_failed",
+    "proxy_bad_answer",
+    "proxy_closed",
+    "certificate_self_signed",
+    "certificate_untrusted_issuer",
+    "certificate_name_constraints",
+    "certificate_expired",
+    "certificate_not_yet_valid",
+    "certificate_wrong_name",
+    "certificate_no_names",
+    "certificate_wrong_usage",
+    "certificate_weak",
+    "certificate_invalid",
+    "certificate_not_pinned",
+    "certificate_missing",
+};
+static_assert(std::size(fault_names) == static_cast<std::size_t>(Fault::certificate_missing) + 1);
+
 }  // namespace
 
 std::string_view name(Errc code) {
@@ -36,6 +68,11 @@ std::string_view name(Errc code) {
 std::string_view name(TimeLimit limit) {
   const auto number = static_cast<std::size_t>(limit);
   return number < std::size(limit_names) ? limit_names[number] : "unknown";
+}
+
+std::string_view name(Fault fault) {
+  const auto number = static_cast<std::size_t>(fault);
+  return number < std::size(fault_names) ? fault_names[number] : "unknown";
 }
 
 namespace {
@@ -158,6 +195,11 @@ Error&& Error::ran_out(TimeLimit limit, Duration length, Duration elapsed) && {
   state.limit = limit;
   state.limit_length = length;
   state.elapsed = elapsed;
+  return std::move(*this);
+}
+
+Error&& Error::because(Fault fault) && {
+  state_to_change().fault = fault;
   return std::move(*this);
 }
 

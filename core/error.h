@@ -65,6 +65,49 @@ enum class TimeLimit : std::uint8_t {
 // Returns the limit's name as written above: "per_try".
 std::string_view name(TimeLimit limit);
 
+// A narrower reason than the kind, for programs that tell failures to connect apart. A program that does not
+// care decides by the kind alone. Further ones may be added.
+enum class Fault : std::uint8_t {
+  none,  // there is none, or it is unknown
+
+  // Looking up a name.
+  no_such_host,        // not_found: DNS says that the name does not exist (NXDOMAIN)
+  no_address,          // not_found: the name exists, and has no address of the family that was asked for
+  bad_host_name,       // not_found: not a name that DNS could hold
+  dns_refused,         // unavailable: a server refused to answer (REFUSED)
+  dns_server_failure,  // unavailable: a server could not find out (SERVFAIL)
+  dns_no_answer,       // unavailable: no server answered in time, or none could be reached
+  dns_bad_answer,      // unavailable: an answer is malformed, or not to the question
+
+  // Connecting.
+  https_only,  // invalid_argument: the URL is http, and only https is allowed
+
+  // A proxy. The kind is unavailable, or as stated.
+  proxy_unreachable,    // no connection to the proxy itself
+  proxy_auth_required,  // permission_denied: the proxy wants credentials, or does not accept these
+  proxy_refused,        // permission_denied: the proxy does not connect to this host
+  proxy_failed,         // the proxy could not connect to the host
+  proxy_bad_answer,     // bad_message: the answer is not one of the proxy's protocol, or too long
+  proxy_closed,         // the proxy closed the connection instead of answering
+
+  // A certificate: untrusted. Of several faults the first one in this list is reported.
+  certificate_self_signed,       // it is its own issuer, and not trusted
+  certificate_untrusted_issuer,  // no path leads to a trusted certificate
+  certificate_name_constraints,  // a name in it is outside what an issuer may issue for
+  certificate_expired,           // its time, or an issuer's, is over
+  certificate_not_yet_valid,     // its time, or an issuer's, has not begun
+  certificate_wrong_name,        // it is for other hosts
+  certificate_no_names,          // it lists no alternative names, which alone count (RFC 9525)
+  certificate_wrong_usage,       // it, or an issuer, is not for servers (for clients)
+  certificate_weak,              // a key or a signature in the chain is too weak
+  certificate_invalid,           // it breaks another rule: versions, critical extensions, path lengths
+  certificate_not_pinned,        // its key is none of the pinned ones
+  certificate_missing,           // the peer sent none
+};
+
+// Returns the fault's name as written above: "certificate_expired".
+std::string_view name(Fault fault);
+
 // The reason for a failure: a kind and a one-sentence message, and where known the system's error number,
 // whether the peer may have received any of the request, the time limit that expired, the peer, and the
 // number of the attempt. One pointer wide; copying copies the text. An `Error` always holds a reason.
@@ -120,6 +163,10 @@ class [[nodiscard(
   Duration elapsed() const { return state_->elapsed; }
   Error&& ran_out(TimeLimit limit, Duration length, Duration elapsed) &&;
 
+  // Returns the narrower reason, Fault::none if there is none.
+  Fault fault() const { return state_->fault; }
+  Error&& because(Fault fault) &&;
+
   // Returns the peer of the operation: "https://api.test", or "10.0.0.1:443" below HTTP. Empty if unknown.
   const std::string& peer() const { return state_->peer; }
   Error&& with_peer(std::string_view peer) &&;
@@ -140,6 +187,7 @@ class [[nodiscard(
     Errc code;
     Errc reason = Errc::cancelled;  // the kind before it was cancelled, if it had another
     bool maybe_sent = true;
+    Fault fault = Fault::none;
     int os_number = 0;
     std::string message;
     bool shared = false;  // by all copies, and never changed

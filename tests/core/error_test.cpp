@@ -47,6 +47,26 @@ TEST_CASE("TimeLimit: every limit has its own name") {
   CHECK(name(TimeLimit::per_try) == "per_try");
 }
 
+TEST_CASE("Fault: every fault has its own name, and stays with its error") {
+  std::set<std::string_view> names;
+  for (int fault = 0; fault <= static_cast<int>(Fault::certificate_missing); ++fault) {
+    const std::string_view text = name(static_cast<Fault>(fault));
+    CHECK(text != "unknown");
+    CHECK(names.insert(text).second);
+  }
+  CHECK(name(static_cast<Fault>(200)) == "unknown");
+  CHECK(name(Fault::certificate_expired) == "certificate_expired");
+
+  CHECK(Error(Errc::untrusted, "no").fault() == Fault::none);
+  const Error error = Error(Errc::untrusted, "no").because(Fault::certificate_weak);
+  const Error copy = error;
+  CHECK(Error(copy).context("handshake").nothing_sent().fault() == Fault::certificate_weak);
+  CHECK(Error::cancelled(error).reason()->fault() == Fault::certificate_weak);
+  const Error own = Error::out_of_memory().because(Fault::proxy_closed);
+  CHECK(own.fault() == Fault::proxy_closed);
+  CHECK(Error::out_of_memory().fault() == Fault::none);
+}
+
 TEST_CASE("Error: which limit, how long, whom about and which attempt, as data") {
   static_assert(sizeof(Error) == sizeof(void*));
   const Error plain(Errc::reset, "broken");
