@@ -437,16 +437,7 @@ const imports = guardedAll({
   },
 
   fetch(id, headAt, headLength, bodyAt, bodyLength) {
-    const head = this.head(headAt, headLength);
-    const end = head.indexOf("\n");
-    const start = head.indexOf("\n", end + 1);
-    const source = this.hold(id);
-    source.abort = new AbortController();
-    const body = bodyLength ? this.content(id, bodyAt, bodyLength) : undefined;
-    const fields = head.slice(start + 1);
-    const init = { method: head.slice(0, end), headers: fields ? fieldsOf(fields) : undefined, body, signal: source.abort.signal, redirect: "manual" };
-    if (bodyLength && !bodyAt) init.duplex = "half";
-    send(this, id, source, head.slice(end + 1, start), init);
+    this.fetch(id, headAt, headLength, bodyAt, bodyLength);
   },
   traits: () => traits,
 
@@ -492,6 +483,20 @@ Context.prototype.content = function (id, at, length) {
     pull: () => this.enter((x, at, now) => x.esc_wanted(at, now, id)),
     cancel: (reason) => id === 1 && this.request && this.abort(reason),
   });
+};
+
+// Begins fetch `id` by `by`, the host's own or a binding's.
+Context.prototype.fetch = function (id, headAt, headLength, bodyAt, bodyLength, by) {
+  const head = this.head(headAt, headLength);
+  const end = head.indexOf("\n");
+  const start = head.indexOf("\n", end + 1);
+  const source = this.hold(id);
+  source.abort = new AbortController();
+  const body = bodyLength ? this.content(id, bodyAt, bodyLength) : undefined;
+  const fields = head.slice(start + 1);
+  const init = { method: head.slice(0, end), headers: fields ? fieldsOf(fields) : undefined, body, signal: source.abort.signal, redirect: "manual" };
+  if (bodyLength && !bodyAt) init.duplex = "half";
+  send(this, id, source, head.slice(end + 1, start), init, by);
 };
 
 // A compiled module from what hosts have: a module, its bytes, or the response that brings them.

@@ -3,6 +3,7 @@
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/wasm_glue/abi.h>
+#include <escapement/wasm_glue/detail/fetch_by.h>
 #include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_reply.h>
 #include <escapement/wasm_glue/runtime.h>
@@ -168,7 +169,10 @@ Duration head_limit(const HostFetchOptions& options, std::uint64_t body_bytes) {
   return options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body_bytes / (64 * KiB));
 }
 
-Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
+}  // namespace
+
+Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchOptions options,
+                              http::Request request) {
   Reactor& reactor = co_await this_reactor;
   co_await http::check_request(request);
   const Call call(request);
@@ -196,7 +200,8 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   append_fields(head, request.headers, false);
 
   std::optional<Semaphore::Permit> permit;
-  const int heads_max = options.heads_max != 0 ? options.heads_max : (traits & 2) != 0 ? 6 : 0;
+  const bool six = service.empty() && (traits & 2) != 0;
+  const int heads_max = options.heads_max != 0 ? options.heads_max : six ? 6 : 0;
   if (heads_max != 0) {
     Semaphore& heads = places(context, heads_max);
     const bool queues = progress && heads.available() == 0;
@@ -218,7 +223,7 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
     progress->waits_for = TimeLimit::head;
   }
   if (fetch->reply().must_ask()) {
-    esc_host_fetch(fetch->id(), head.data(), head.size(), sent.data(), sent.size());
+    begin(service, fetch->id(), head, sent);
   }
   if (streams && handle == 0) fetch->upload(reactor, std::move(request.body), options.stall_timeout);
   Result<std::string> answer = Error(Errc::internal);
@@ -240,11 +245,13 @@ Task<http::Response> fetch(HostFetchOptions options, http::Request request) {
   co_return std::move(response);
 }
 
-}  // namespace
-
 // The options are taken along: the call may outlive a HostFetch that was made for it.
 Task<http::Response> HostFetch::operator()(http::Request request) const {
-  return fetch(options_, std::move(request));
+  return fetch_by(
+      [](std::string_view, int id, std::string_view head, std::string_view body) {
+        esc_host_fetch(id, head.data(), head.size(), body.data(), body.size());
+      },
+      std::string(), options_, std::move(request));
 }
 
 }  // namespace escapement::wasm

@@ -124,9 +124,9 @@ export class Source {
   }
 }
 
-// Begins fetch number `id` of `context`, and reports its head.
-export function send(context, id, source, url, init) {
-  const { fetch = globalThis.fetch } = context.options;
+// Begins fetch number `id` of `context`, by `by` if that is given, and reports its head.
+export function send(context, id, source, url, init, by) {
+  const { fetch = globalThis.fetch } = by ? { fetch: by } : context.options;
   const here = (response) => context.sources?.get(id) === source || quietly(() => response.body?.cancel());
   const take = (response) => {
     source.response = response;

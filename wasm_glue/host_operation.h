@@ -66,6 +66,9 @@ class HostOperation {
   // bytes.
   Task<HostOutcome> outcome(Duration limit = 30s);
 
+  // Returns what the host reports under its number, for bodies (detail/host_body.h).
+  HostReply& reply() { return reply_; }
+
  private:
   HostReply reply_;
 };

@@ -11,9 +11,10 @@
 const encoder = new TextEncoder();
 
 // Carries out operation `id` of `context`: calls `begin` in a later turn, and reports what its promise gives: a string
-// or bytes, with status 0; nothing, for no bytes; {status, data}, where the binding has a number to say. A rejection,
-// and what `begin` throws, is a failure, of the kind that its `code` names if that is one of ours. `dropped` is called
-// if the C++ half drops the operation before.
+// or bytes, with status 0; nothing, for no bytes; {status, data}, where the binding has a number to say. With a `body`,
+// a ReadableStream or null, the operation goes on as a body (detail/host_body.h). A rejection, and what `begin` throws,
+// is a failure, of the kind that its `code` names if that is one of ours. `dropped` is called if the C++ half drops the
+// operation before.
 export function operate(context, id, begin, dropped = () => {}) {
   const source = context.hold(id);
   source.abort = { abort: dropped };
@@ -22,7 +23,11 @@ export function operate(context, id, begin, dropped = () => {}) {
     const data = (own ? result.data : result) ?? "";
     const bytes = typeof data === "string" ? encoder.encode(data)
       : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
-    source.done = true;
+    if (result?.body) {
+      source.body = result.body;
+      source.abort = { abort() {} };
+      if (context.sources?.get(id) !== source) source.drop();
+    } else source.done = true;
     context.reply(id, source, own ? result.status : 0, bytes.length, bytes);
   };
   const failed = (error) => {

@@ -1,9 +1,13 @@
 // A Worker with bindings of its own: must compile with @cloudflare/workers-types alone.
 import { worker } from "escapement";
+import { cache } from "escapement/cache";
+import { d1 } from "escapement/d1";
 import { durableObject } from "escapement/durable_object";
 import { events } from "escapement/events";
+import { json } from "escapement/json";
 import { kv } from "escapement/kv";
 import { queues } from "escapement/queues";
+import { service } from "escapement/service";
 import module from "./app.wasm";
 
 interface Env {
@@ -27,7 +31,7 @@ export const wrapped = {
     await handlers.tail?.(events, env, ctx);
   },
 } satisfies ExportedHandler<Env>;
-export const typed: ExportedHandler<Env, string> = worker(module, { bindings: [events, kv, queues] });
+export const typed: ExportedHandler<Env, string> = worker(module, { bindings: [cache, d1, events, json, kv, queues, service] });
 export const Counter: new (state: DurableObjectState, env: Env) => DurableObject = durableObject(module, "Counter");
 // @ts-expect-error: a module may have no handler of cron triggers
 handlers.scheduled({ scheduledTime: 0, cron: "* * * * *" });
