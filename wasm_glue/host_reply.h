@@ -29,6 +29,8 @@ class HostReply {
 
   // Returns whether the host has to be asked: false while a question to it is open, and after a failure.
   bool must_ask() { return !failure_ && !std::exchange(open_, true); }
+  // Returns whether `answer` would not wait.
+  bool reported() const { return failure_.has_value() || reported_.is_set(); }
   // Waits for the reply. Fails with timed_out after `limit`, which is called `name`; the question to the
   // host stays open. Fails as the host reported, now and from then on.
   Task<std::string> answer(Duration limit, escapement::detail::LimitName name);

@@ -55,8 +55,8 @@ export async function startServer(program, args) {
 }
 
 // workerd with one Worker: `modules` is {name: text or Uint8Array}, the first one is the main module; `flags` are
-// compatibility flags.
-export async function startWorkerd(modules, flags = []) {
+// compatibility flags, `trusted` certificates that its TLS trusts, as PEM.
+export async function startWorkerd(modules, flags = [], trusted = []) {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-workerd-"));
   const port = await freePort();
   const entries = Object.entries(withGlue(modules)).map(([name, content]) => {
@@ -71,7 +71,7 @@ const config :Workerd.Config = (
     (name = "main", worker = (modules = [${entries.join(", ")}], compatibilityDate = "2025-10-01",
       compatibilityFlags = ${JSON.stringify(flags)},
       bindings = [(name = "GREETING", text = "from env")])),
-    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true)))],
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true, trustedCertificates = ${JSON.stringify(trusted)})))],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);
 `,
   );

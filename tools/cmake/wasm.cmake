@@ -42,7 +42,7 @@ endfunction()
 #   escapement.mjs and the other modules of the library, with their types
 #
 # LIBRARIES: escapement::escapement by default. BINDINGS: the JavaScript halves of the bindings that the sources use:
-# cache, d1, events, json, kv, queues, r2, service, storage.
+# cache, d1, events, json, kv, queues, r2, service, sockets, storage.
 function(escapement_add_worker name)
   cmake_parse_arguments(PARSE_ARGV 1 worker "" "MAXIMUM_MEMORY" "LIBRARIES;BINDINGS")
   if(NOT worker_UNPARSED_ARGUMENTS)

@@ -1,0 +1,53 @@
+// TCP sockets of a Worker: our HTTP client, TLS by the host, plain connections.
+
+#include <escapement/core/detail/number.h>
+#include <escapement/io/sim/pipe.h>
+#include <escapement/wasm_glue/host_network.h>
+#include <escapement/wasm_glue/runtime.h>
+
+#include "support/client_contract.h"
+
+using namespace escapement;
+
+namespace {
+
+Task<std::string> client(std::string origin) {
+  wasm::HostNetwork network;
+  co_return co_await test::client_contract(network, std::move(origin), network.encrypt());
+}
+
+// "ECHO CLOSED", two ports.
+Task<std::string> connections(std::string ports) {
+  wasm::HostNetwork network;
+  const std::size_t space = ports.find(' ');
+  const std::uint16_t echo =
+      parse_number<std::uint16_t>(std::string_view(ports).substr(0, space)).value_or(0);
+  const std::uint16_t closed =
+      parse_number<std::uint16_t>(std::string_view(ports).substr(space + 1)).value_or(0);
+  co_return co_await test::connection_contract(network, "127.0.0.1", echo, closed);
+}
+
+// Requests `url`, and yields the failure.
+Task<std::string> refused(std::string url) {
+  wasm::HostNetwork network;
+  http::Client client(network, http::ClientOptions{.encrypt = network.encrypt()});
+  Result<http::Response> response = co_await client(http::get(url)).result();
+  co_return response ? "answered" : std::string(name(response.error().code()));
+}
+
+// Yields the failures of all that HostNetwork refuses by itself.
+Task<std::string> unsupported(std::string) {
+  wasm::HostNetwork network;
+  std::string text = to_string(network.listen(":80").error());
+  const http::Encrypt encrypt = network.encrypt();
+  PipeEnds ends = pipe();
+  Result<std::unique_ptr<Stream>> foreign = co_await encrypt(std::move(ends.first), "host").result();
+  co_return text + ";" + to_string(foreign.error());
+}
+
+}  // namespace
+
+ESC_TASK(client)
+ESC_TASK(connections)
+ESC_TASK(refused)
+ESC_TASK(unsupported)
