@@ -2,22 +2,32 @@
 
 #include <escapement/core/detail/number.h>
 #include <escapement/core/scope.h>
+#include <escapement/wasm_glue/detail/host_body.h>
+#include <escapement/wasm_glue/detail/object_events.h>
 #include <escapement/wasm_glue/detail/packed.h>
-#include <escapement/wasm_glue/host_operation.h>
+#include <escapement/wasm_glue/heads.h>
 #include <escapement/wasm_glue/host_storage.h>
+#include <escapement/wasm_glue/send_body.h>
 
 // Events have numbers, of the JavaScript's choice.
 extern "C" {
-// Asks for the next event. Its outcome is one of EventKind, with a list: its number, and for a request its
-// method, URL, body and fields.
+// Asks for the next event. Its outcome is one of EventKind, with a list: its number, and what it brings.
 [[clang::import_module("escapement_object"), clang::import_name("next")]]
 void esc_object_next(int id);
 // The event is being handled from now on.
 [[clang::import_module("escapement_object"), clang::import_name("take")]]
 void esc_object_take(int event);
-// The event was handled. For a request: a list of its status, body and fields.
+// Makes the body of a request the body of operation `id`.
+[[clang::import_module("escapement_object"), clang::import_name("body")]]
+void esc_object_body(int event, int id);
+// Responds to a request: a list of the status, names and values of the fields; the body as that of
+// esc_host_fetch, under the number of operation `id`.
+[[clang::import_module("escapement_object"), clang::import_name("respond")]]
+void esc_object_respond(int event, int id, const char* head, std::size_t length, const char* body,
+                        std::size_t body_length);
+// The event was handled.
 [[clang::import_module("escapement_object"), clang::import_name("done")]]
-void esc_object_done(int event, const char* response, std::size_t length);
+void esc_object_done(int event);
 // Its handler has failed: an error's text.
 [[clang::import_module("escapement_object"), clang::import_name("failed")]]
 void esc_object_failed(int event, const char* text, std::size_t length);
@@ -29,54 +39,76 @@ namespace {
 
 enum EventKind : int { request_event = 1, alarm_event = 2 };
 
-// A request and how it was answered. The number is the event's.
-Task<> respond(DurableObject& object, const DurableObjectOptions& options, int event, std::string packed) {
-  Unpacked fields(packed);
-  fields.next();
-  std::string method = fields.text();
-  const std::string target = fields.text();
-  std::string body = fields.text();
-  http::Url url = co_await http::Url::parse(target);
-  http::Response response(413);
-  if (body.size() <= options.body_bytes_max) {
-    http::Request request(std::move(method), std::move(url), http::Headers(), std::move(body));
-    while (!fields.empty()) {
-      std::string name = fields.text();
-      request.headers.add(std::move(name), fields.text());
-    }
-    http::Response answered = co_await object.fetch(std::move(request));
-    response = std::move(answered);
+// Handles an event. Yields false if it is settled already.
+Task<bool> handle(DurableObject& object, const DurableObjectOptions& options, ObjectEvents* events, int kind,
+                  int event, std::string packed) {
+  if (kind == request_event) {
+    http::Request request = co_await take_request(co_await this_reactor, options, event, packed);
+    co_await respond(object, options, event, std::move(request));
+    co_return false;
   }
-  std::string content = co_await response.body.text(options.body_bytes_max);
-  Packed result;
-  result.add_number(response.status).add(content);
-  response.headers.each(
-      [&result](std::string_view name, std::string_view value) { result.add(name).add(value); });
-  esc_object_done(event, result.data(), result.size());
+  if (kind != alarm_event) {
+    if (events == nullptr) co_return Error(Errc::internal, "an event of an unknown kind");
+    const bool open = co_await events->handle(object, options, kind, event, std::move(packed));
+    co_return open;
+  }
+  co_await object.alarm();
+  co_return true;
 }
 
-Task<> handle(DurableObject& object, const DurableObjectOptions& options, int kind, int event,
-              std::string packed) {
-  Result<> handled = Error(Errc::internal, "an event of an unknown kind");
-  if (kind == request_event) {
-    Result<> responded = co_await respond(object, options, event, std::move(packed)).result();
-    if (responded) co_return;
-    handled = std::move(responded);
-  } else if (kind == alarm_event) {
-    Result<> alarmed = co_await object.alarm().result();
-    handled = std::move(alarmed);
-  }
-  if (handled) {
-    esc_object_done(event, nullptr, 0);
-  } else {
-    const std::string why = to_string(handled.error());
-    esc_object_failed(event, why.data(), why.size());
-  }
+Task<> settle(DurableObject& object, const DurableObjectOptions& options, ObjectEvents* events, int kind,
+              int event, std::string packed) {
+  Result<bool> handled = co_await handle(object, options, events, kind, event, std::move(packed)).result();
+  if (handled && *handled) esc_object_done(event);
+  if (handled) co_return;
+  const std::string why = to_string(handled.error());
+  esc_object_failed(event, why.data(), why.size());
 }
 
 }  // namespace
 
-Task<std::string> run_durable_object(MakeDurableObject make, DurableObjectOptions options) {
+Result<http::Request> take_request(Reactor& reactor, const DurableObjectOptions& options, int event,
+                                   std::string_view packed) {
+  Unpacked fields(packed);
+  fields.next();
+  std::string method = fields.text();
+  Result<http::Url> url = http::Url::parse(fields.text());
+  if (!url) return std::move(url).error();
+  const bool has_body = !fields.text().empty();
+  http::Request request(std::move(method), *std::move(url));
+  while (!fields.empty()) {
+    std::string name = fields.text();
+    request.headers.add(std::move(name), fields.text());
+  }
+  if (has_body) {
+    auto operation = std::make_unique<HostOperation>(reactor);
+    esc_object_body(event, operation->id());
+    request.body = http::Body(
+        std::make_unique<HostBody>(std::move(operation), stated_length(request.headers), options.body_idle));
+  }
+  return request;
+}
+
+// A failure after the head breaks the stream off.
+Task<> respond(DurableObject& object, const DurableObjectOptions& options, int event, http::Request request) {
+  http::Response response = co_await object.fetch(std::move(request));
+  if (!http::may_have_content(response.status)) response.body = http::Body();
+  Packed head;
+  head.add_number(response.status);
+  response.headers.each(
+      [&head](std::string_view name, std::string_view value) { head.add(name).add(value); });
+  HostOperation sending(co_await this_reactor);
+  const bool whole = response.body.replayable();
+  const int handle = whole ? 0 : response.body.host_handle();
+  std::string_view body = response.body.bytes();
+  if (!whole) body = std::string_view(nullptr, handle != 0 ? static_cast<std::size_t>(handle) : own_stream);
+  esc_object_respond(event, sending.id(), head.data(), head.size(), body.data(), body.size());
+  if (whole || handle != 0) co_return;
+  std::uint64_t sent = 0;
+  Result<> streamed = co_await send_body(sending.reply(), response.body, options.write_stall, sent).result();
+}
+
+Task<std::string> run_object(MakeDurableObject make, DurableObjectOptions options, ObjectEvents* events) {
   Reactor& reactor = co_await this_reactor;
   HostStorage storage;
   const std::unique_ptr<DurableObject> object = make(reactor, storage);
@@ -92,9 +124,13 @@ Task<std::string> run_durable_object(MakeDurableObject make, DurableObjectOption
     Unpacked fields(event->bytes);
     const int number = parse_number<int>(fields.text()).value_or(0);
     esc_object_take(number);
-    handlers.spawn(handle(*object, options, event->status, number, std::move(event->bytes)));
+    handlers.spawn(settle(*object, options, events, event->status, number, std::move(event->bytes)));
   }
   co_return std::string();
+}
+
+ESC_CORO_WRAPPER Task<std::string> run_durable_object(MakeDurableObject make, DurableObjectOptions options) {
+  return run_object(std::move(make), options, nullptr);
 }
 
 }  // namespace escapement::wasm

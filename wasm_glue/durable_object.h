@@ -14,6 +14,8 @@
 //     export const Counter = durableObject(module, "Counter");
 //     export default worker(module, { bindings });
 //
+// Bodies stream both ways. One of which C++ reads nothing never enters its memory.
+//
 // An instance is one context of the module, in which all requests and alarms of the object run. It closes
 // when nothing has come for 5 s, so that the host may put the object to sleep; the next event makes a new
 // one. A trap costs what is in flight, like an eviction.
@@ -34,9 +36,11 @@ class DurableObjectOptions {
   // The time without an event after which the instance closes. The host evicts an object after some 10 s in
   // which no timer of it is set either.
   Duration idle_timeout = 5s;
-  // The longest body that is passed in or out: bodies of an object's requests and responses are whole, not
-  // streamed. A longer request is a 413, a longer response a failure.
-  std::size_t body_bytes_max = 8 * MiB;
+  // The longest time between two pieces of a request's body.
+  Duration body_idle = 30s;
+  // The longest time in which the reader of a streaming response does not ask for more, or has gone. The
+  // response breaks off.
+  Duration write_stall = 30s;
 };
 
 // Runs one instance of a Durable Object, until it is idle.

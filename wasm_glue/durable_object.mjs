@@ -4,6 +4,7 @@
 // trapped, leaves those that it has not taken to the next one.
 
 import { run } from "./escapement.mjs";
+import { quietly } from "./host_fetch.mjs";
 import { operate } from "./host_operation.mjs";
 import { pack, textOf, unpack } from "./packed.mjs";
 import { storage } from "./storage.mjs";
@@ -22,8 +23,21 @@ const object = {
       const { instance } = this.options;
       instance.waiting = instance.waiting.filter((event) => event.number !== number);
     },
-    done(number, at, length) {
-      this.options.instance.settle(number, unpack(this.bytes(at, length)));
+    body(number, id) {
+      const source = this.hold(id);
+      source.body = this.options.instance.events.get(number)?.body;
+      source.abort = { abort() {} };
+    },
+    respond(number, id, at, length, bodyAt, bodyLength) {
+      const [status, ...fields] = unpack(this.bytes(at, length)).map(textOf);
+      const source = this.hold(id);
+      const body = bodyLength ? this.content(id, bodyAt, bodyLength) : null;
+      // It breaks off if the handler ends before its body does.
+      source.abort = { abort: () => source.controller?.error(new Error("reset: the object has ended")) };
+      this.options.instance.settle(number, { status: Number(status), fields, body });
+    },
+    done(number) {
+      this.options.instance.settle(number);
     },
     failed(number, at, length) {
       const text = this.text(at, length);
@@ -42,16 +56,17 @@ class Instance {
   give = null; // asks for the next event
   offered = 0; // the event that was given last
 
-  constructor(module, name, state, env, options) {
-    this.start = () => run(module, "durable_object_" + name, "", options);
+  constructor(task, module, state, env, options) {
+    this.state = state;
+    this.start = () => run(module, task, "", options);
     options = { ...options, bindings: [...(options?.bindings ?? []), ...bindings], env, ctx: state, instance: this };
   }
 
   // Passes an event on, and yields what its handler gives.
-  deliver(kind, fields) {
+  deliver(kind, fields, body) {
     const number = ++this.last;
     return new Promise((resolve, reject) => {
-      const event = { number, kind, data: pack([number, ...fields]), resolve, reject };
+      const event = { number, kind, data: pack([number, ...fields]), body, resolve, reject };
       this.events.set(number, event);
       this.waiting.push(event);
       this.offer();
@@ -91,27 +106,34 @@ class Instance {
   settle(number, result, error) {
     const event = this.events.get(number);
     this.events.delete(number);
+    if (!event) quietly(() => result?.body?.cancel());
     error ? event?.reject(error) : event?.resolve(result);
+  }
+
+  // Passes a request on, as an event of that kind, and yields the response; `webSocket` where one was accepted.
+  async request(kind, incoming) {
+    const given = [incoming.method, incoming.url, incoming.body ? "1" : "", ...[...incoming.headers].flat()];
+    const { status, fields, body, webSocket } = await this.deliver(kind, given, incoming.body);
+    const headers = new Headers();
+    for (let i = 0; i < fields.length; i += 2) headers.append(fields[i], fields[i + 1]);
+    return new Response(body, { status, headers, ...(webSocket && { webSocket }) });
   }
 }
 
-// Returns the class for the ESC_DURABLE_OBJECT(name) of the module.
-export function durableObject(module, name, options) {
-  return class {
-    #instance;
+// For classes of other kinds.
+export const instanceOf = Symbol("instance");
+export const classFor = (task, module, options) =>
+  class {
     constructor(state, env) {
-      this.#instance = new Instance(module, name, state, env, options);
+      this[instanceOf] = new Instance(task, module, state, env, options);
     }
-    async fetch(incoming) {
-      const body = incoming.body ? new Uint8Array(await incoming.arrayBuffer()) : "";
-      const given = [incoming.method, incoming.url, body, ...[...incoming.headers].flat()];
-      const [status, content, ...fields] = await this.#instance.deliver(request, given);
-      const headers = new Headers();
-      for (let i = 0; i < fields.length; i += 2) headers.append(textOf(fields[i]), textOf(fields[i + 1]));
-      return new Response(content.length ? content : null, { status: Number(textOf(status)), headers });
+    fetch(incoming) {
+      return this[instanceOf].request(request, incoming);
     }
     async alarm() {
-      await this.#instance.deliver(alarm, []);
+      await this[instanceOf].deliver(alarm, []);
     }
   };
-}
+
+// Returns the class for the ESC_DURABLE_OBJECT(name) of the module.
+export const durableObject = (module, name, options) => classFor("durable_object_" + name, module, options);

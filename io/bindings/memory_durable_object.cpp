@@ -57,6 +57,16 @@ Task<http::Response> MemoryDurableObject::fetch(http::Request request) {
   co_return std::move(response);
 }
 
+Task<> MemoryDurableObject::call(std::function<Task<>(DurableObject&)> handler) {
+  DurableObject& object = this->object();
+  JoinHandle<void> handle = instance_->tasks.spawn_joinable(handler(object));
+  Result<> outcome = co_await std::move(handle).join().result();
+  if (!outcome && outcome.error() == Errc::cancelled) {
+    co_await Error(Errc::reset, "the Durable Object was evicted");
+  }
+  co_await std::move(outcome);
+}
+
 Task<> MemoryDurableObject::run_alarms() {
   for (;;) {
     if (!disk_.alarm) {

@@ -23,6 +23,8 @@ class MemoryDurableObject {
 
   // Passes a request to the object. Fails as its handler fails, and with `reset` if it is evicted meanwhile.
   Task<http::Response> fetch(http::Request request);
+  // Calls `handler` with the object, in a task of its. Fails as fetch does.
+  Task<> call(std::function<Task<>(DurableObject&)> handler);
   // Destroys the object with all its tasks, at once; the next event makes another one. Must not be called
   // from inside one of its tasks.
   void evict();

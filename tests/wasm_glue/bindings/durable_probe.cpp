@@ -14,6 +14,32 @@ namespace {
 
 std::int64_t number(const std::string& text) { return parse_number<std::int64_t>(text).value_or(0); }
 
+// Another body, piece by piece.
+class Piecewise final : public http::BodySource {
+ public:
+  explicit Piecewise(http::Body body) : body_(std::move(body)) {}
+  Task<std::string> read() override { return body_.read(); }
+
+ private:
+  http::Body body_;
+};
+
+// Three pieces, 150 ms apart; or one, and a failure.
+class Trickle final : public http::BodySource {
+ public:
+  explicit Trickle(bool breaks) : breaks_(breaks) {}
+  Task<std::string> read() override {
+    if (count_ == 3) co_return std::string();
+    if (count_ > 0) co_await sleep(150ms);
+    if (count_ > 0 && breaks_) co_return Error(Errc::internal, "on purpose");
+    co_return "piece " + std::to_string(count_++) + '\n';
+  }
+
+ private:
+  bool breaks_;
+  int count_ = 0;
+};
+
 class Reminders final : public DurableObject {
  public:
   Reminders(Reactor& reactor, DurableStorage& storage)
@@ -34,6 +60,17 @@ class Reminders final : public DurableObject {
       std::string body = co_await request.body.text(16 * MiB);
       http::Response response(201, std::move(body));
       response.headers.add("x-back", std::string(request.headers.get_or("x-there", "none")));
+      co_return std::move(response);
+    }
+    if (path == "/through") co_return http::Response(200, std::move(request.body));
+    if (path == "/piecewise") {
+      http::Response response(200);
+      response.body = http::Body(std::make_unique<Piecewise>(std::move(request.body)));
+      co_return std::move(response);
+    }
+    if (path == "/trickle" || path == "/breaks") {
+      http::Response response(200);
+      response.body = http::Body(std::make_unique<Trickle>(path == "/breaks"));
       co_return std::move(response);
     }
     if (path == "/trap") __builtin_trap();

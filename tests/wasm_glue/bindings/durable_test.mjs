@@ -72,7 +72,27 @@ await test("requests to an object: fields, bodies, failures, traps", async () =>
   that((await ask("/a/trap")).startsWith("500 "), "a trap");
   that((await neighbour).startsWith("500 "), "in flight at a trap");
   equal(await ask("/a/slow?ms=1"), "200 slept");
-  equal((await fetch(workerd.url + "/a/echo", { method: "POST", body: new Uint8Array(8 * 1024 * 1024 + 1) })).status, 413);
+});
+
+await test("bodies of an object stream both ways", async () => {
+  const large = new Uint8Array(12 * 1024 * 1024).fill(7);
+  for (const way of ["echo", "through", "piecewise"]) {
+    const response = await fetch(`${workerd.url}/a/${way}`, { method: "POST", body: large });
+    const back = new Uint8Array(await response.arrayBuffer());
+    equal(back.length, large.length, way);
+    that(back.every((byte) => byte === 7), way);
+  }
+  const reader = (await fetch(workerd.url + "/a/trickle")).body.getReader();
+  const began = Date.now();
+  const first = await reader.read();
+  equal(new TextDecoder().decode(first.value), "piece 0\n");
+  that(Date.now() - began < 250, "the first piece comes before the last");
+  let rest = "";
+  for (let read; !(read = await reader.read()).done; ) rest += new TextDecoder().decode(read.value);
+  equal(rest, "piece 1\npiece 2\n");
+  let broken = "whole";
+  await (await fetch(workerd.url + "/a/breaks")).text().catch(() => (broken = "broken"));
+  equal(broken, "broken", "a body that fails");
 });
 
 await test("100 transactions at once lose nothing; two objects are apart", async () => {

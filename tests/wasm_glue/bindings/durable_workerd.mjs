@@ -9,11 +9,12 @@ import { createRequire } from "node:module";
 import { freePort, root } from "../hosts.mjs";
 
 const require = createRequire(path.join(root, "tests/npm/package.json"));
-const glue = ["escapement.mjs", "host_fetch.mjs", "host_operation.mjs", "packed.mjs", "storage.mjs", "durable_object.mjs"];
+const common = ["escapement.mjs", "host_fetch.mjs", "host_operation.mjs", "packed.mjs", "storage.mjs", "durable_object.mjs"];
 
 // `main`: the text of the main module, which finds the glue beside it, and the module as "./probe.wasm". `className`: the
-// exported class of the object, which requests to /NAME/... reach.
-export async function durableWorkerd({ main, probe, className, variables = {} }) {
+// exported class of the object, which requests to /NAME/... reach. `glue`: more modules of the library.
+export async function durableWorkerd({ main, probe, className, variables = {}, glue: more = [] }) {
+  const glue = [...common, ...more];
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-durable-"));
   fs.mkdirSync(path.join(directory, "disk"));
   fs.writeFileSync(path.join(directory, "main.mjs"), main);
