@@ -93,12 +93,27 @@ class TlsStream : public Stream {
 // Settings of a client's side.
 struct TlsClientOptions {
   // The trusted certificates, as PEM: a file, or text. Both empty: the system's, which are read at the first
-  // handshake, from SSL_CERT_FILE and the folders in SSL_CERT_DIR (a:b) if either is set, else from where
-  // distributions have them.
+  // handshake, from the files in SSL_CERT_FILE and the folders in SSL_CERT_DIR (each a list, a:b) if either
+  // is set, else from where distributions have them. For a program that carries its own, on systems that have
+  // none: `trusted_pem = embedded_roots()`.
   std::string trusted_file;
   std::string trusted_pem;
+  // Trusts the system's besides those that are given.
+  bool trust_system_too = false;
   // The client's own identity, shown to servers that request one.
   std::optional<TlsIdentity> identity;
+  // Pinned keys: "sha256//" and, in base64, the SHA-256 of a public key (of its SubjectPublicKeyInfo in DER,
+  // as in curl and RFC 7469). If there are any, the key of the server's own certificate must be one of them,
+  // and the certificate valid as well. Pin a second key that is not in use yet: the first may have to be
+  // replaced.
+  std::vector<std::string> pinned_keys;
+  // Debugging: the file to which the secrets of each connection are appended, in the format of SSLKEYLOGFILE,
+  // with which Wireshark decrypts a recording. With the file the traffic can be read. Created with
+  // mode 0600.
+  std::string key_log_file;
+  // The same with the file that the environment variable SSLKEYLOGFILE names, if it is set. Without this the
+  // variable is ignored: who controls the environment need not be allowed to read the traffic.
+  bool key_log_from_environment = false;
   // The ALPN protocols to offer, preferred first. Empty: no ALPN.
   std::vector<std::string> alpn = {"http/1.1"};
   Duration handshake_timeout = 10s;
@@ -115,12 +130,12 @@ struct TlsClientOptions {
 // both. Can be used as http::ClientOptions::encrypt.
 class TlsClient {
  public:
-  // Makes a client. Fails with invalid_argument if a file or a PEM text is invalid, and says which.
+  // Makes a client. Fails with invalid_argument if a file, a PEM text or a pin is invalid, and says which.
   static Result<TlsClient> make(TlsClientOptions options = TlsClientOptions());
 
   // Returns a stream to `host` (a name or a literal address, which its certificate must be for) over a
   // connected one, after the handshake. Fails like TlsStream::handshake: untrusted for a certificate that
-  // fails verification (the message says why: another host's, expired, unknown issuer, ...).
+  // fails verification. Error::fault says why (Fault::certificate_expired, ...), the message with details.
   Task<std::unique_ptr<TlsStream>> connect(std::unique_ptr<Stream> stream, std::string host) const;
 
   // Overload for http::ClientOptions::encrypt.
@@ -131,6 +146,11 @@ class TlsClient {
   explicit TlsClient(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };
+
+// Returns the trusted certificates that this library was built with, as PEM: those of the file that the CMake
+// option ESC_EMBEDDED_ROOTS names, as of that day. Empty if it named none. Linked only into programs that
+// call this.
+std::string embedded_roots();
 
 // Settings of a server's side.
 struct TlsServerOptions {

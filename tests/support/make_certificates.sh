@@ -64,5 +64,11 @@ openssl req -x509 -new -key self_signed.key -subj /CN=a.test -days 36500 -addext
 issued alice alice ca 36500 "$for_clients"
 issued mallory mallory other_ca 36500 "$for_clients"
 
+# The SHA-256 of their public keys, in base64.
+for name in a b; do
+  openssl x509 -in $name.pem -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary |
+    openssl base64 >$name.pin
+done
+
 rm -f ./*.csr ./*.ext
 touch made

@@ -11,6 +11,7 @@ log=openssl.log
 : >"$log"
 : >chains
 days=36500
+digest=sha256
 
 # issue NAME SUBJECT ISSUER EXTENSIONS: by the issuer's key, or its own where that is `self`. No extensions make a
 # certificate of version 1.
@@ -21,6 +22,7 @@ issue() {
   set -- "$@" -req -in request -days "$days" -set_serial "0x$(openssl rand -hex 8)" -out "$1.pem"
   name=$1 issuer=$3 given=$4
   shift 4
+  set -- "$@" "-$digest"
   if [ "$issuer" = self ]; then set -- "$@" -signkey "$name.key"; else set -- "$@" -CA "$issuer.pem" -CAkey "$issuer.key"; fi
   if [ -n "$given" ]; then set -- "$@" -extfile extensions; fi
   openssl x509 "$@" 2>>"$log"
@@ -327,5 +329,25 @@ chain wrong-order server $host root of_wider wide wider
 chain untrusted server $host other_root plain-own plain-middle
 chain middle-missing server $host root plain-own
 
-rm -f request extensions
+# --- Weak keys and signatures
+openssl genrsa -out weak-key-own.key 1024 2>>"$log"
+cp weak-key-own.key own.key
+through weak-key '' "$san"
+openssl ecparam -name prime256v1 -genkey -noout -out own.key 2>>"$log"
+digest=sha1
+through weak-hash '' "$san"
+digest=sha256
+
+# --- A time to come, which only `openssl ca` can write
+issue to_come "/CN=$host" root "$san"
+openssl req -new -key to_come.key -subj "/CN=$host" -out request 2>>"$log"
+printf '%s\n' '[ca]' 'default_ca=d' '[d]' 'database=index' 'new_certs_dir=issued' 'rand_serial=yes' 'default_md=sha256' \
+  'policy=p' 'x509_extensions=x' '[p]' 'commonName=supplied' '[x]' "$san" >config
+: >index
+mkdir -p issued
+openssl ca -batch -notext -config config -cert root.pem -keyfile root.key -in request -out to_come.pem \
+  -startdate 20990101000000Z -enddate 21990101000000Z >>"$log" 2>&1
+chain to-come server $host root to_come
+
+rm -rf request extensions config index index.* issued
 touch made

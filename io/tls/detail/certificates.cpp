@@ -115,19 +115,27 @@ void add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
   }
 }
 
-// Adds a list of folders, as in PATH.
-void add_directories(mbedtls_x509_crt* chain, std::string_view list) {
+// Takes a list apart, as in PATH.
+std::vector<std::string> parts_of(std::string_view list) {
+  std::vector<std::string> parts;
   while (!list.empty()) {
     const std::size_t end = std::min(list.find(':'), list.size());
-    if (end != 0) add_directory(chain, std::string(list.substr(0, end)));
+    if (end != 0) parts.emplace_back(list.substr(0, end));
     list.remove_prefix(std::min(end + 1, list.size()));
   }
+  return parts;
 }
 
 // Returns the value of an environment variable; null if it is unset or empty.
 const char* setting(const char* variable) {
   const char* value = std::getenv(variable);
   return value != nullptr && *value != '\0' ? value : nullptr;
+}
+
+std::size_t length_of(const mbedtls_x509_crt* chain) {
+  std::size_t length = 0;
+  for (; chain != nullptr && chain->version != 0; chain = chain->next) ++length;
+  return length;
 }
 
 bool exists(const char* file) {
@@ -181,12 +189,17 @@ Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, 
 Result<> add_system_roots(mbedtls_x509_crt* chain) {
   const char* file = setting("SSL_CERT_FILE");
   const char* directories = setting("SSL_CERT_DIR");
-  if (file != nullptr) {
-    Result<> added = add_certificate_file(chain, file, true);
+  const std::size_t before = length_of(chain);
+  // A file whose name has a colon is no list.
+  const bool whole = file != nullptr && exists(file);
+  for (const std::string& one : file == nullptr ? std::vector<std::string>() : parts_of(file)) {
+    Result<> added = add_certificate_file(chain, whole ? file : one, true);
     if (!added) return added;
+    if (whole) break;
   }
-  if (directories != nullptr) add_directories(chain, directories);
-  if (chain->version != 0) return {};
+  for (const std::string& one : directories == nullptr ? std::vector<std::string>() : parts_of(directories))
+    add_directory(chain, one);
+  if (length_of(chain) != before) return {};
   if (directories != nullptr)
     return Error(Errc::invalid_argument, std::string("no certificates to trust in ") + directories);
   for (const char* bundle : bundles) {

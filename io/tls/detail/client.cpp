@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include <escapement/io/tls/detail/engine.h>
+#include <escapement/io/tls/detail/key_log.h>
 #include <escapement/io/tls/detail/mbedtls.h>
+#include <escapement/io/tls/detail/pinned_keys.h>
 #include <escapement/io/tls/detail/stream.h>
 
 namespace escapement {
@@ -53,11 +56,46 @@ class TlsClientContext final : public TlsContext {
     if (mbedtls_ssl_get_session(&ssl, session->get()) != 0) return;
     tickets_.put(engine.host(), std::move(session));
   }
+  bool accepts_key(const mbedtls_x509_crt& certificate) override { return pins_.accept(certificate); }
+  Result<> trust(const TlsClientOptions& options);
+  Result<> debug(const TlsClientOptions& options);
 
   bool roots_missing_ = false;  // the system's are to be read at the first handshake
   std::unique_ptr<TlsOwnCertificate> identity_;
+  PinnedKeys pins_;
+  std::unique_ptr<KeyLog> key_log_;
   TicketStore tickets_;
 };
+
+// Reads the certificates that are given, and the pins.
+Result<> TlsClientContext::trust(const TlsClientOptions& options) {
+  if (!options.trusted_file.empty()) {
+    Result<> added = add_certificate_file(trusted_.get(), options.trusted_file, true);
+    if (!added) return added;
+  }
+  if (!options.trusted_pem.empty()) {
+    Result<> added = add_certificates(trusted_.get(), options.trusted_pem, true, "certificates to trust");
+    if (!added) return added;
+  }
+  for (const std::string& pin : options.pinned_keys) {
+    Result<> added = pins_.add(pin);
+    if (!added) return added;
+  }
+  const bool verify = !options.dangerously_accept_any_certificate;
+  roots_missing_ = verify && (trusted_->version == 0 || options.trust_system_too);
+  return {};
+}
+
+Result<> TlsClientContext::debug(const TlsClientOptions& options) {
+  std::string file = options.key_log_file;
+  const char* variable = options.key_log_from_environment ? std::getenv("SSLKEYLOGFILE") : nullptr;
+  if (file.empty() && variable != nullptr) file = variable;
+  if (file.empty()) return {};
+  Result<std::unique_ptr<KeyLog>> opened = KeyLog::open(file);
+  if (!opened) return std::move(opened).error();
+  key_log_ = *std::move(opened);
+  return {};
+}
 
 Result<> TlsClientContext::begin(TlsClientOptions options) {
   Result<> begun = TlsContext::begin(MBEDTLS_SSL_IS_CLIENT, options.oldest, options.newest,
@@ -73,15 +111,10 @@ Result<> TlsClientContext::begin(TlsClientOptions options) {
   mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
       config_.get(), options.tickets_max == 0 ? MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_DISABLED
                                               : MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
-  if (!options.trusted_file.empty()) {
-    Result<> added = add_certificate_file(trusted_.get(), options.trusted_file, true);
-    if (!added) return added;
-  }
-  if (!options.trusted_pem.empty()) {
-    Result<> added = add_certificates(trusted_.get(), options.trusted_pem, true, "certificates to trust");
-    if (!added) return added;
-  }
-  roots_missing_ = verify && trusted_->version == 0;
+  Result<> trusted = trust(options);
+  if (!trusted) return trusted;
+  Result<> logged = debug(options);
+  if (!logged) return logged;
   mbedtls_ssl_conf_ca_chain(config_.get(), trusted_.get(), nullptr);
   if (!options.identity) return {};
   Result<std::unique_ptr<TlsOwnCertificate>> identity = parse_identity(*options.identity);
@@ -97,6 +130,7 @@ Result<> TlsClientContext::prepare(mbedtls_ssl_context& ssl, TlsEngine& engine) 
     if (!added) return added;
     roots_missing_ = false;
   }
+  if (key_log_) key_log_->watch(ssl);
   // Sets the name always, or it would not be checked. An address is no server name: the engine checks it.
   const std::string& host = engine.host();
   const int set = mbedtls_ssl_set_hostname(&ssl, is_literal_address(host) ? nullptr : host.c_str());

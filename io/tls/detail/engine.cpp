@@ -46,6 +46,7 @@ std::uint8_t alert_for(int failure, bool established) {
     case MBEDTLS_ERR_SSL_INVALID_MAC: return MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC;
     case MBEDTLS_ERR_SSL_DECODE_ERROR: return MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR;
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION: return MBEDTLS_SSL_ALERT_MSG_PROTOCOL_VERSION;
+    case MBEDTLS_ERR_X509_FATAL_ERROR: return MBEDTLS_SSL_ALERT_MSG_BAD_CERT;
     case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL: return MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL;
     case MBEDTLS_ERR_SSL_UNSUPPORTED_EXTENSION: return MBEDTLS_SSL_ALERT_MSG_UNSUPPORTED_EXT;
     case MBEDTLS_ERR_SSL_ALLOC_FAILED:
@@ -101,7 +102,9 @@ struct TlsEngine::Ssl {
       if (depth != 0) return 0;
       const bool server = !engine->host_.empty();
       *flags = ssl.verification.verdict({engine->context_->trusted(), server, engine->host_}, ssl.findings);
-      return 0;
+      if (engine->context_->accepts_key(*certificate)) return 0;
+      ssl.findings.add(Fault::certificate_not_pinned, "has a key that is none of the pinned ones");
+      return MBEDTLS_ERR_X509_FATAL_ERROR;  // ends the handshake where verification is optional, too
     });
   }
 };
@@ -181,7 +184,7 @@ TlsEngine::Step TlsEngine::established() {
   // If a certificate is optional, mbedTLS also lets an invalid one pass.
   const std::uint32_t flags = mbedtls_ssl_get_verify_result(ssl_->get());
   if (host_.empty() && ssl_->findings.any && flags != 0) {
-    error_ = Error(Errc::untrusted, certificate_problem(ssl_->findings, flags, peer_name()));
+    error_ = certificate_error(ssl_->findings, flags, peer_name());
     mbedtls_ssl_send_alert_message(ssl_->get(), MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                    MBEDTLS_SSL_ALERT_MSG_BAD_CERT);
     return Step::failed;
@@ -327,10 +330,14 @@ Error TlsEngine::handshake_error(int returned) const {
     case MBEDTLS_ERR_SSL_BAD_CERTIFICATE: {
       if (!ssl_->findings.any) break;
       const std::uint32_t flags = mbedtls_ssl_get_verify_result(ssl_->context.get());
-      return Error(Errc::untrusted, certificate_problem(ssl_->findings, flags, peer));
+      return certificate_error(ssl_->findings, flags, peer);
     }
+    case MBEDTLS_ERR_X509_FATAL_ERROR:
+      if (ssl_->findings.fault == Fault::none) break;
+      return certificate_error(ssl_->findings, 0, peer);
     case MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE:
-      return Error(Errc::untrusted, failed + "it sent no certificate, which is required");
+      return Error(Errc::untrusted, failed + "it sent no certificate, which is required")
+          .because(Fault::certificate_missing);
     case MBEDTLS_ERR_SSL_BAD_PROTOCOL_VERSION:
       return Error(Errc::bad_message, failed + "it speaks no TLS version that we accept");
     case MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL:

@@ -75,6 +75,8 @@ class TlsContext {
   // Called when a ticket has arrived.
   virtual void ticket(mbedtls_ssl_context&, TlsEngine&) {}
   virtual void failed(const Error&) {}
+  // Returns whether the peer's own certificate has a key that may be believed, apart from its issuers.
+  virtual bool accepts_key(const mbedtls_x509_crt&) { return true; }
 
  protected:
   // Starts the library and this context's own random generator, and sets what both sides have in common.
@@ -101,8 +103,8 @@ class TlsContext {
 // message.
 Result<> add_certificates(mbedtls_x509_crt* chain, std::string_view pem, bool lenient, std::string_view what);
 Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, bool lenient);
-// Adds the certificates of SSL_CERT_FILE and the folders of SSL_CERT_DIR if either is set, else of the
-// distribution's file.
+// Adds the certificates of the files in SSL_CERT_FILE and the folders in SSL_CERT_DIR (lists) if either is
+// set, else of the distribution's file.
 Result<> add_system_roots(mbedtls_x509_crt* chain);
 Result<std::string> read_whole_file(const std::string& file);
 

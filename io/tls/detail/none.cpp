@@ -31,6 +31,8 @@ Task<std::unique_ptr<Stream>> TlsClient::operator()(std::unique_ptr<Stream>, std
   co_return not_built_in();
 }
 
+std::string embedded_roots() { return {}; }
+
 Result<TlsServer> TlsServer::make(TlsServerOptions) { return not_built_in(); }
 
 Result<> TlsServer::reload(TlsServerOptions) { return not_built_in(); }

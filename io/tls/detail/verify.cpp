@@ -30,14 +30,15 @@ constexpr std::uint32_t usage_flags =
 constexpr std::uint32_t weak_flags =
     MBEDTLS_X509_BADCERT_BAD_MD | MBEDTLS_X509_BADCERT_BAD_PK | MBEDTLS_X509_BADCERT_BAD_KEY;
 constexpr std::string_view wrong_use = "is not meant for this use";
+constexpr std::string_view too_weak = "has a key or a signature that is too weak";
 
 struct Faults {
   std::uint32_t flags = 0;
-  std::vector<std::string> problems;
+  std::vector<std::pair<Fault, std::string>> problems;
 
-  void add(std::uint32_t flag, std::string problem) {
+  void add(std::uint32_t flag, Fault fault, std::string problem) {
     flags |= flag;
-    problems.push_back(std::move(problem));
+    problems.emplace_back(fault, std::move(problem));
   }
 };
 
@@ -107,29 +108,34 @@ class PathCheck {
   }
 
  private:
-  void add(std::size_t at, std::uint32_t flag, std::string problem) {
+  void add(std::size_t at, std::uint32_t flag, Fault fault, std::string problem) {
     if (at > 0) problem = "has an issuer, " + text_of(path_[at]->subject) + ", that " + problem;
-    faults_.add(flag, std::move(problem));
+    faults_.add(flag, fault, std::move(problem));
+  }
+  void add_invalid(std::size_t at, std::string problem) {
+    add(at, for_another_reason, Fault::certificate_invalid, std::move(problem));
   }
 
   void check_alone(std::size_t at) {
     const Certificate& certificate = *path_[at];
     const bool last = at + 1 == path_.size();
     if (mbedtls_x509_time_is_past(&certificate.valid_to) != 0)
-      add(at, MBEDTLS_X509_BADCERT_EXPIRED, "expired on " + text_of(certificate.valid_to));
+      add(at, MBEDTLS_X509_BADCERT_EXPIRED, Fault::certificate_expired,
+          "expired on " + text_of(certificate.valid_to));
     if (mbedtls_x509_time_is_future(&certificate.valid_from) != 0)
-      add(at, MBEDTLS_X509_BADCERT_FUTURE, "is not valid before " + text_of(certificate.valid_from));
+      add(at, MBEDTLS_X509_BADCERT_FUTURE, Fault::certificate_not_yet_valid,
+          "is not valid before " + text_of(certificate.valid_from));
     if (!is_for(certificate, server_, at > 0))
-      add(at, MBEDTLS_X509_BADCERT_EXT_KEY_USAGE, std::string(wrong_use));
+      add(at, MBEDTLS_X509_BADCERT_EXT_KEY_USAGE, Fault::certificate_wrong_usage, std::string(wrong_use));
     if (is_weak(certificate.pk) || (!last && is_weakly_signed(certificate)))
-      add(at, MBEDTLS_X509_BADCERT_BAD_KEY, "has a key or a signature that is too weak");
+      add(at, MBEDTLS_X509_BADCERT_BAD_KEY, Fault::certificate_weak, std::string(too_weak));
     // An old root has no extensions; certificates below it need them to say what they are.
     if (certificate.version < 3 && !(last && at > 0 && self_issued(certificate)))
-      add(at, for_another_reason, "is of an old version that cannot say what it is for");
+      add_invalid(at, "is of an old version that cannot say what it is for");
     if (!extensions_[at].well_formed) {
-      add(at, for_another_reason, "has extensions that are not DER");
+      add_invalid(at, "has extensions that are not DER");
     } else if (!extensions_[at].understood) {
-      add(at, for_another_reason, "has a critical extension that is not understood");
+      add_invalid(at, "has a critical extension that is not understood");
     }
   }
 
@@ -139,15 +145,16 @@ class PathCheck {
     for (std::size_t i = 1; i < at; ++i) below += self_issued(*path_[i]) ? 0 : 1;
     const int allowed = issuer.MBEDTLS_PRIVATE(max_pathlen);  // one more than it says; 0: any number
     if (allowed > 0 && below >= static_cast<std::size_t>(allowed))
-      add(at, for_another_reason, "allows fewer issuers below it");
+      add_invalid(at, "allows fewer issuers below it");
     if (!extensions_[at].name_constraints) return;
     const std::optional<NameConstraints> constraints =
         NameConstraints::parse(*extensions_[at].name_constraints);
-    if (!constraints) add(at, for_another_reason, "has name constraints that are not understood");
+    if (!constraints) add_invalid(at, "has name constraints that are not understood");
     for (std::size_t i = 0; constraints && i < at; ++i) {
       if (i > 0 && self_issued(*path_[i])) continue;
       if (!constraints->hold_for(*path_[i], extensions_[i]))
-        add(i, for_another_reason, "is outside the name constraints of " + text_of(issuer.subject));
+        add(i, for_another_reason, Fault::certificate_name_constraints,
+            "is outside the name constraints of " + text_of(issuer.subject));
     }
   }
 
@@ -226,11 +233,12 @@ void add_wrong_name(const Certificate& certificate, std::string_view host, Fault
   if (is_for_host(certificate, host)) return;
   constexpr std::size_t names_shown = 4;
   const std::vector<std::string> names = names_of(certificate);
+  const Fault fault = names.empty() ? Fault::certificate_no_names : Fault::certificate_wrong_name;
   std::string problem = names.empty() ? "names no host" : "is for other names:";
   for (std::size_t i = 0; i < std::min(names.size(), names_shown); ++i)
     problem += (i == 0 ? " " : ", ") + names[i];
   if (names.size() > names_shown) problem += ", ...";
-  faults.add(MBEDTLS_X509_BADCERT_CN_MISMATCH, std::move(problem));
+  faults.add(MBEDTLS_X509_BADCERT_CN_MISMATCH, fault, std::move(problem));
 }
 
 }  // namespace
@@ -256,26 +264,26 @@ std::uint32_t PeerVerification::verdict(const Wanted& wanted, CertificateFinding
     std::move(path.problems.begin(), path.problems.end(), std::back_inserter(faults.problems));
     if ((flags_ & MBEDTLS_X509_BADCERT_NOT_TRUSTED) != 0) {
       const bool alone = self_issued(own);
-      faults.problems.push_back(alone ? "is self-signed and not trusted"
-                                      : "comes from an issuer that is not trusted: " + text_of(own.issuer));
+      faults.add(0, alone ? Fault::certificate_self_signed : Fault::certificate_untrusted_issuer,
+                 alone ? "is self-signed and not trusted"
+                       : "comes from an issuer that is not trusted: " + text_of(own.issuer));
     }
   }
-  findings.problems = std::move(faults.problems);
+  for (auto& [fault, problem] : faults.problems) findings.add(fault, std::move(problem));
   return faults.flags;
 }
 
-std::string certificate_problem(const CertificateFindings& findings, std::uint32_t flags,
-                                std::string_view whose) {
-  std::vector<std::string> problems = findings.problems;
+Error certificate_error(CertificateFindings findings, std::uint32_t flags, std::string_view whose) {
+  const std::vector<std::string>& problems = findings.problems;
   const auto says_use = [](const std::string& problem) { return problem.ends_with(wrong_use); };
   if ((flags & usage_flags) != 0 && std::none_of(problems.begin(), problems.end(), says_use))
-    problems.emplace_back(wrong_use);
+    findings.add(Fault::certificate_wrong_usage, std::string(wrong_use));
   if (problems.empty() && (flags & weak_flags) != 0)
-    problems.emplace_back("has a key or a signature that is too weak");
-  if (problems.empty()) problems.emplace_back("cannot be verified");
+    findings.add(Fault::certificate_weak, std::string(too_weak));
+  if (problems.empty()) findings.add(Fault::certificate_invalid, "cannot be verified");
   std::string sentence = "the certificate of " + std::string(whose) + ' ';
   for (std::size_t i = 0; i < problems.size(); ++i) sentence += (i == 0 ? "" : ", and ") + problems[i];
-  return sentence;
+  return Error(Errc::untrusted, std::move(sentence)).because(findings.fault);
 }
 
 }  // namespace escapement::detail

@@ -11,7 +11,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <escapement/core/error.h>
 
 struct mbedtls_x509_crt;
 
@@ -22,6 +25,12 @@ struct CertificateFindings {
   bool any = false;  // the peer sent certificates
   std::string subject;
   std::vector<std::string> problems;  // "expired on 2026-11-24"; empty: trusted
+  Fault fault = Fault::none;          // of those, the first in the order of Fault
+
+  void add(Fault which, std::string problem) {
+    if (fault == Fault::none || which < fault) fault = which;
+    problems.push_back(std::move(problem));
+  }
 };
 
 class PeerVerification {
@@ -43,9 +52,9 @@ class PeerVerification {
   std::uint32_t flags_ = 0;
 };
 
-// Returns a sentence: "the certificate of a.test expired on 2026-11-24, and is for other names: b.test,
-// *.b.test". `flags` are those of the whole handshake, including what mbedTLS has checked after `verdict`.
-std::string certificate_problem(const CertificateFindings& findings, std::uint32_t flags,
-                                std::string_view whose);
+// Returns an error of kind untrusted, with its fault and a sentence: "the certificate of a.test expired on
+// 2026-11-24, and is for other names: b.test, *.b.test". `flags` are those of the whole handshake, including
+// what mbedTLS has checked after `verdict`.
+Error certificate_error(CertificateFindings findings, std::uint32_t flags, std::string_view whose);
 
 }  // namespace escapement::detail

@@ -31,11 +31,13 @@ std::vector<Chain> chains() {
 
 // Refused here, where OpenSSL 3 believes them: names only stand among the alternative names, a star is a
 // whole label (RFC 9525), a version 1 certificate cannot say what it is for, a wildcard is outside where one
-// of the names it stands for is excluded, and no more than 100,000 pairs of a name and a constraint are
-// compared.
-const std::set<std::string> stricter = {
-    "name-common-only", "name-common-beside-address", "name-uri-only",       "name-wildcard-part", "old-own",
-    "client-old-own",   "dns-wildcard-excluded",      "comparisons-too-many"};
+// of the names it stands for is excluded, no more than 100,000 pairs of a name and a constraint are compared,
+// and SHA-1 and RSA keys below 2048 bits are too weak.
+const std::set<std::string> stricter = {"name-common-only",   "name-common-beside-address",
+                                        "name-uri-only",      "old-own",
+                                        "name-wildcard-part", "client-old-own",
+                                        "weak-key",           "dns-wildcard-excluded",
+                                        "weak-hash",          "comparisons-too-many"};
 
 // Believed here: OpenSSL does not go back to try another issuer, and does not take "any usage" for ours.
 const std::set<std::string> gentler = {"cross-signed",    "cross-signed-first", "path-past-constraints",
