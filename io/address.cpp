@@ -75,6 +75,12 @@ std::string SocketAddress::text() const {
   return std::string(buffer, at);
 }
 
+std::string SocketAddress::host_text() const {
+  std::string both = text();
+  both.erase(both.rfind(':'));
+  return both.front() == '[' ? both.substr(1, both.size() - 2) : both;
+}
+
 Result<HostAndPort> parse_host_and_port(std::string_view text) {
   const auto wrong = [text](std::string_view why) {
     std::string sentence(1, '"');

@@ -40,6 +40,8 @@ class SocketAddress {
   std::array<std::byte, 16> host_key() const;
   // Formats the address: "127.0.0.1:80", "[::1]:80".
   std::string text() const;
+  // Formats the address alone: "127.0.0.1", "::1".
+  std::string host_text() const;
 
  private:
   // 28 bytes, not the 128 of sockaddr_storage: every connection has one.

@@ -3,13 +3,18 @@
 #include <ares.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <list>
 
+#include <escapement/core/bytes.h>
 #include <escapement/core/detail/ascii.h>
 #include <escapement/core/event.h>
+#include <escapement/io/fixed_resolver.h>
 #include <escapement/timers/entry.h>
 
 namespace escapement {
@@ -22,15 +27,19 @@ int as_system(AddressFamily family) {
 }
 
 Error failure(int status, const std::string& host) {
-  const std::string what = "resolve " + host + ": ";
+  const char* text = ares_strerror(status);
   switch (status) {
-    case ARES_ENOTFOUND: return Error(Errc::not_found, what + "no such host").nothing_sent();
-    case ARES_ENODATA: return Error(Errc::not_found, what + "the name has no address").nothing_sent();
-    case ARES_EBADNAME: return Error(Errc::not_found, what + "not a valid host name").nothing_sent();
+    case ARES_ENOTFOUND: return detail::resolve_error(Fault::no_such_host, host);
+    case ARES_ENODATA: return detail::resolve_error(Fault::no_address, host);
+    case ARES_EBADNAME: return detail::resolve_error(Fault::bad_host_name, host);
+    case ARES_EREFUSED: return detail::resolve_error(Fault::dns_refused, host, text);
+    case ARES_ESERVFAIL: return detail::resolve_error(Fault::dns_server_failure, host, text);
+    case ARES_EFORMERR:
+    case ARES_EBADRESP: return detail::resolve_error(Fault::dns_bad_answer, host, text);
     case ARES_EDESTRUCTION:
-    case ARES_ECANCELLED: return Error(Errc::cancelled, what + "stopped").nothing_sent();
+    case ARES_ECANCELLED: return Error(Errc::cancelled, "resolve " + host + ": stopped").nothing_sent();
     case ARES_ENOMEM: return Error::from_errno(ENOMEM, "resolve " + host).nothing_sent();
-    default: return Error(Errc::unavailable, what + ares_strerror(status)).nothing_sent();
+    default: return detail::resolve_error(Fault::dns_no_answer, host, text);
   }
 }
 
@@ -43,11 +52,8 @@ bool is_localhost(std::string_view host) {
   return ends_ignoring_case(host, name);
 }
 
-std::vector<SocketAddress> loopback(AddressFamily family, std::uint16_t port) {
-  std::vector<SocketAddress> addresses;
-  if (family != AddressFamily::v4) addresses.push_back(*SocketAddress::literal("::1", port));
-  if (family != AddressFamily::v6) addresses.push_back(*SocketAddress::literal("127.0.0.1", port));
-  return addresses;
+std::vector<SocketAddress> loopback() {
+  return {*SocketAddress::literal("::1", 0), *SocketAddress::literal("127.0.0.1", 0)};
 }
 
 // A query in c-ares. Outlives the task that asked, because c-ares cannot cancel a single query: once the task
@@ -55,9 +61,19 @@ std::vector<SocketAddress> loopback(AddressFamily family, std::uint16_t port) {
 struct Query {
   bool abandoned = false;
   int status = ARES_SUCCESS;
-  std::vector<SocketAddress> addresses;
+  Resolved found;
   Event answered;
 };
+
+// Returns the TTL of an answer: the least of its records', those of aliases included.
+Duration ttl_of(const ares_addrinfo& info) {
+  int seconds = INT32_MAX;
+  for (const ares_addrinfo_node* node = info.nodes; node != nullptr; node = node->ai_next)
+    seconds = std::min(seconds, node->ai_ttl);
+  for (const ares_addrinfo_cname* alias = info.cnames; alias != nullptr; alias = alias->next)
+    seconds = std::min(seconds, alias->ttl);
+  return std::chrono::seconds(std::max(seconds, 0));
+}
 
 void on_answer(void* argument, int status, int, ares_addrinfo* info) {
   Query* query = static_cast<Query*>(argument);
@@ -67,8 +83,9 @@ void on_answer(void* argument, int status, int, ares_addrinfo* info) {
     query->status = status;
     for (ares_addrinfo_node* node = info != nullptr ? info->nodes : nullptr; node != nullptr;
          node = node->ai_next) {
-      query->addresses.emplace_back(node->ai_addr, node->ai_addrlen);
+      query->found.addresses.emplace_back(node->ai_addr, node->ai_addrlen);
     }
+    if (info != nullptr) query->found.ttl = ttl_of(*info);
     query->answered.set();
   }
   if (info != nullptr) ares_freeaddrinfo(info);
@@ -88,7 +105,7 @@ struct QueryOwner {
 }  // namespace
 
 // The c-ares channel, with its sockets in the backend and its timeouts in the timer queue.
-class Resolver::Channel final : public Runnable {
+class DnsResolver::Channel final : public Runnable {
  public:
   Channel(FdBackend& backend, Reactor& reactor) : backend_(backend), reactor_(reactor) {}
   Channel(const Channel&) = delete;
@@ -96,16 +113,20 @@ class Resolver::Channel final : public Runnable {
     if (channel_ != nullptr) ares_destroy(channel_);
   }
 
-  Result<> open(const ResolverOptions& options) {
+  Result<> open(const ResolverOptions& options, int flags) {
     ares_options settings{};
     settings.timeout = static_cast<int>(options.timeout.count() / 1'000'000);
     settings.tries = options.tries;
+    settings.flags = flags;
     settings.sock_state_cb = [](void* self, ares_socket_t fd, int readable, int writable) {
       static_cast<Channel*>(self)->socket_state(fd, readable != 0, writable != 0);
     };
     settings.sock_state_cb_data = this;
-    int status =
-        ares_init_options(&channel_, &settings, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+    char dns_alone[] = "b";  // the hosts file is ours
+    settings.lookups = dns_alone;
+    int status = ares_init_options(
+        &channel_, &settings,
+        ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS);
     if (status == ARES_SUCCESS && !options.servers.empty()) {
       status = ares_set_servers_ports_csv(channel_, options.servers.c_str());
     }
@@ -115,13 +136,11 @@ class Resolver::Channel final : public Runnable {
     return {};
   }
 
-  void ask(const std::string& host, std::uint16_t port, AddressFamily family, Query* query) {
+  void ask(const std::string& host, AddressFamily family, Query* query) {
     ares_addrinfo_hints hints{};
     hints.ai_family = as_system(family);
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = ARES_AI_NUMERICSERV;  // otherwise c-ares reads /etc/services through glibc, which may
-                                           // abort without memory
-    ares_getaddrinfo(channel_, host.c_str(), std::to_string(port).c_str(), &hints, on_answer, query);
+    ares_getaddrinfo(channel_, host.c_str(), nullptr, &hints, on_answer, query);
     arm_timer();
   }
 
@@ -206,39 +225,122 @@ class Resolver::Channel final : public Runnable {
   TimerEntry timer_;
 };
 
-Resolver::Resolver(FdBackend& backend, Reactor& reactor, ResolverOptions options)
-    : backend_(backend), reactor_(reactor), options_(std::move(options)) {}
+// The servers, asked by c-ares.
+class DnsResolver::Servers final : public Resolver {
+ public:
+  Servers(FdBackend& backend, Reactor& reactor, const ResolverOptions& options)
+      : backend_(backend), reactor_(reactor), options_(options) {}
 
-Resolver::~Resolver() = default;
-
-Result<Resolver::Channel*> Resolver::channel() {
-  if (!channel_) {
-    auto channel = std::make_unique<Channel>(backend_, reactor_);
-    Result<> opened = channel->open(options_);
-    if (!opened) return std::move(opened).error();
-    channel_ = std::move(channel);
+  // c-ares goes on to the next server when one fails or refuses, and forgets why. So the first server is
+  // asked for its answer whatever it is, and if it is no answer, all are.
+  Task<Resolved> lookup(std::string host, std::uint16_t, AddressFamily family) override {
+    Result<Resolved> first = co_await ask(exact_, ARES_FLAG_NOCHECKRESP, host, family).result();
+    if (first || !is_servers_fault(first.error().fault())) co_return std::move(first);
+    Result<Resolved> second = co_await ask(patient_, 0, host, family).result();
+    if (second || second.error().fault() != Fault::dns_no_answer) co_return std::move(second);
+    co_return std::move(first);
   }
-  return channel_.get();
+
+ private:
+  static bool is_servers_fault(Fault fault) {
+    return fault == Fault::dns_refused || fault == Fault::dns_server_failure;
+  }
+
+  Task<Resolved> ask(std::unique_ptr<Channel>& by, int flags, std::string host, AddressFamily family) {
+    Channel* channel = co_await made(by, flags);
+    std::unique_ptr<Query, QueryOwner> query(new Query);
+    channel->ask(host, family, query.get());
+    co_await query->answered.wait();
+    if (query->status != ARES_SUCCESS) co_return failure(query->status, host);
+    if (query->found.addresses.empty()) co_return failure(ARES_ENODATA, host);
+    co_return std::move(query->found);
+  }
+
+  Result<Channel*> made(std::unique_ptr<Channel>& by, int flags) {
+    if (!by) {
+      auto channel = std::make_unique<Channel>(backend_, reactor_);
+      Result<> opened = channel->open(options_, flags);
+      if (!opened) return std::move(opened).error();
+      by = std::move(channel);
+    }
+    return by.get();
+  }
+
+  FdBackend& backend_;
+  Reactor& reactor_;
+  const ResolverOptions& options_;
+  std::unique_ptr<Channel> exact_;    // made at the first name
+  std::unique_ptr<Channel> patient_;  // made when a server fails
+};
+
+// The hosts file, read again when it has changed. A file that cannot be read has no names.
+class DnsResolver::HostsFile {
+ public:
+  explicit HostsFile(std::string file) : file_(std::move(file)) {}
+
+  const HostsTable& table() {
+    struct stat now{};
+    if (file_.empty() || ::stat(file_.c_str(), &now) != 0) {
+      table_ = HostsTable();
+      seen_ = {};
+    } else if (now.st_mtim.tv_sec != seen_.st_mtim.tv_sec || now.st_mtim.tv_nsec != seen_.st_mtim.tv_nsec ||
+               now.st_size != seen_.st_size || now.st_ino != seen_.st_ino) {
+      table_ = HostsTable::parse(text());
+      seen_ = now;
+    }
+    return table_;
+  }
+
+ private:
+  static constexpr std::size_t bytes_max = 16 * MiB;
+
+  std::string text() const {
+    std::string text;
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(std::fopen(file_.c_str(), "rbe"),
+                                                                 &std::fclose);
+    char piece[4 * KiB];
+    while (opened && text.size() < bytes_max) {
+      const std::size_t count = std::fread(piece, 1, sizeof piece, opened.get());
+      if (count == 0) break;
+      text.append(piece, count);
+    }
+    return text;
+  }
+
+  std::string file_;
+  struct stat seen_{};
+  HostsTable table_;
+};
+
+DnsResolver::DnsResolver(FdBackend& backend, Reactor& reactor, ResolverOptions options)
+    : options_(std::move(options)),
+      hosts_(std::make_unique<HostsFile>(options_.hosts_file)),
+      servers_(std::make_unique<Servers>(backend, reactor, options_)),
+      cache_(reactor, *servers_, options_.cache) {}
+
+DnsResolver::~DnsResolver() = default;
+
+std::optional<Result<Resolved>> DnsResolver::without_servers(const std::string& host, std::uint16_t port,
+                                                             AddressFamily family) {
+  if (options_.family != AddressFamily::any && options_.family != family)
+    return detail::resolve_error(Fault::no_address, host);
+  for (const ResolverOptions::Override& known : options_.overrides) {
+    if (known.port != port || !equal_ignoring_case(known.host, host)) continue;
+    return detail::literal_answer(known.address, port, family)
+        .value_or(Error(Errc::invalid_argument, known.address + " is no literal address").nothing_sent());
+  }
+  std::optional<Result<Resolved>> literal = detail::literal_answer(host, port, family);
+  if (literal) return literal;
+  if (is_localhost(host)) return detail::of_family(loopback(), port, family, host);
+  const std::vector<SocketAddress>* fixed = hosts_->table().find(host);
+  if (fixed != nullptr) return detail::of_family(*fixed, port, family, host);
+  return std::nullopt;
 }
 
-Task<std::vector<SocketAddress>> Resolver::resolve(std::string host, std::uint16_t port) {
-  std::string_view asked = host;
-  for (const ResolverOptions::Override& known : options_.overrides) {
-    if (known.port == port && equal_ignoring_case(known.host, host)) asked = known.address;
-  }
-  if (std::optional<SocketAddress> literal = SocketAddress::literal(asked, port)) {
-    const int family = as_system(options_.family);
-    if (family != AF_UNSPEC && family != literal->family()) co_return failure(ARES_ENODATA, host);
-    co_return std::vector<SocketAddress>{*literal};
-  }
-  if (is_localhost(asked)) co_return loopback(options_.family, port);
-  Channel* channel = co_await this->channel();
-  std::unique_ptr<Query, QueryOwner> query(new Query);
-  channel->ask(host, port, options_.family, query.get());
-  co_await query->answered.wait();
-  if (query->status != ARES_SUCCESS) co_return failure(query->status, host);
-  if (query->addresses.empty()) co_return failure(ARES_ENODATA, host);
-  co_return std::move(query->addresses);
+Task<Resolved> DnsResolver::lookup(std::string host, std::uint16_t port, AddressFamily family) {
+  std::optional<Result<Resolved>> known = without_servers(host, port, family);
+  if (known) co_return *std::move(known);
+  co_return co_await cache_.lookup(std::move(host), port, family);
 }
 
 }  // namespace escapement

@@ -1,20 +1,20 @@
-// Resolver: resolves host names by c-ares, without blocking the loop.
+// DnsResolver: resolves host names by c-ares, without blocking the loop.
 
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <escapement/core/task.h>
 #include <escapement/io/address.h>
+#include <escapement/io/dns_cache.h>
 #include <escapement/io/native/fd_backend.h>
+#include <escapement/io/resolver.h>
 
 namespace escapement {
-
-// The addresses that are asked for: both kinds, IPv4 only, or IPv6 only.
-enum class AddressFamily { any, v4, v6 };
 
 // Settings of a resolver.
 struct ResolverOptions {
@@ -34,31 +34,42 @@ struct ResolverOptions {
   std::vector<Override> overrides;  // used before any server is asked
   // Drops addresses of the other family, including literal ones.
   AddressFamily family = AddressFamily::any;
+  // The file of fixed names, looked at for each name and read again when it has changed. A name in it is not
+  // asked of DNS, not even for a family that it does not have there. Empty: none. At most 16 MiB are read.
+  std::string hosts_file = "/etc/hosts";
+  // The cache of what the servers answered.
+  DnsCacheOptions cache;
 };
 
-class Resolver {
+class DnsResolver final : public Resolver {
  public:
   // Both arguments must outlive the resolver.
-  Resolver(FdBackend& backend, Reactor& reactor, ResolverOptions options);
-  Resolver(const Resolver&) = delete;
+  DnsResolver(FdBackend& backend, Reactor& reactor, ResolverOptions options);
+  DnsResolver(const DnsResolver&) = delete;
   // Fails the queries in flight with cancelled.
-  ~Resolver();
+  ~DnsResolver() override;
 
-  // Returns the addresses of `host`, IPv6 and IPv4, at least one, in the order of RFC 6724. Literal
-  // addresses, "localhost" and the names below it (this machine: RFC 6761) need no look-up; names in
-  // /etc/hosts are taken from there. Errors name the host: not_found when there is no such name or it has no
-  // address, unavailable when no server replied. Destroying the task drops a late reply.
-  Task<std::vector<SocketAddress>> resolve(std::string host, std::uint16_t port);
+  // Yields the addresses of one family, in the order of RFC 6724. In this order: `overrides`; literal
+  // addresses; "localhost" and the names below it (this machine: RFC 6761); the hosts file; the cache; the
+  // servers, with the domains of /etc/resolv.conf for names of one label. Errors as Resolver::lookup.
+  // Destroying the task drops a late reply, except into the cache.
+  Task<Resolved> lookup(std::string host, std::uint16_t port, AddressFamily family) override;
+
+  // Returns the cache, for clear() and its size.
+  CachingResolver& cache() { return cache_; }
 
  private:
   class Channel;
+  class Servers;
+  class HostsFile;
 
-  Result<Channel*> channel();
+  std::optional<Result<Resolved>> without_servers(const std::string& host, std::uint16_t port,
+                                                  AddressFamily family);
 
-  FdBackend& backend_;
-  Reactor& reactor_;
   ResolverOptions options_;
-  std::unique_ptr<Channel> channel_;  // made at the first name
+  std::unique_ptr<HostsFile> hosts_;
+  std::unique_ptr<Servers> servers_;
+  CachingResolver cache_;
 };
 
 }  // namespace escapement

@@ -4,15 +4,11 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
-#include <deque>
 
-#include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/io/native/detail/socket.h>
 #include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/detail/tcp_options.h>
 #include <escapement/io/native/posix.h>
-#include <escapement/timers/entry.h>
-#include <escapement/timers/timeout.h>
 
 namespace escapement {
 
@@ -252,74 +248,12 @@ Task<std::unique_ptr<Stream>> connect_to(FdBackend& backend, const TcpSocketOpti
   co_return std::move(stream);
 }
 
-// Alternates the address families, starting with the first (RFC 8305 section 4).
-std::vector<SocketAddress> interleaved(std::vector<SocketAddress> addresses) {
-  std::vector<SocketAddress> result;
-  std::deque<SocketAddress> other;
-  const int first_family = addresses.front().family();
-  std::deque<SocketAddress> first;
-  for (const SocketAddress& address : addresses) {
-    (address.family() == first_family ? first : other).push_back(address);
-  }
-  while (!first.empty() || !other.empty()) {
-    for (std::deque<SocketAddress>* from : {&first, &other}) {
-      if (from->empty()) continue;
-      result.push_back(from->front());
-      from->pop_front();
-    }
-  }
-  return result;
-}
-
-// Starts one attempt after the other: when the last one failed, or after `attempt_delay`. The first success
-// wins and the others are destroyed. If all fail, reports the first failure.
-Task<std::unique_ptr<Stream>> connect_to_any(FdBackend& backend, const TcpOptions& options,
-                                             std::vector<SocketAddress> addresses) {
-  detail::PromiseBase& self = co_await detail::this_task;
-  Reactor& reactor = self.reactor();
-  std::deque<detail::ChildTask<std::unique_ptr<Stream>>> attempts;
-  std::size_t begun = 0;
-  std::optional<Error> failure;
-  TimerEntry next_attempt;
-  for (;;) {
-    for (auto attempt = attempts.begin(); attempt != attempts.end();) {
-      if (!attempt->finished()) {
-        ++attempt;
-        continue;
-      }
-      Result<std::unique_ptr<Stream>> outcome = attempt->take();
-      attempt = attempts.erase(attempt);
-      if (outcome) {
-        attempts.clear();
-        co_return std::move(outcome);
-      }
-      if (!failure) failure = std::move(outcome).error();
-      next_attempt.disarm();
-    }
-    if (begun < addresses.size() && !next_attempt.armed()) {
-      attempts.emplace_back(connect_to(backend, options.socket, addresses[begun++])).start(reactor, self);
-      next_attempt.arm(reactor.timers(), reactor.precise_now() + options.attempt_delay, self);
-      continue;
-    }
-    if (attempts.empty()) co_return *std::move(failure);
-    co_await detail::until_one_is_ready(attempts);
-  }
-}
-
 // Restores the real error: the resolver reports `unavailable` even when it had no descriptor to ask with.
 Error without_descriptors(Error error, const std::string& host) {
   if (error != Errc::unavailable) return error;
   const posix::Fd probe = posix::open_socket(AF_INET, SOCK_DGRAM);
   if (probe || (errno != EMFILE && errno != ENFILE)) return error;
   return Error::from_errno(errno, "resolve " + host).nothing_sent();
-}
-
-// Returns "10.0.0.1:443", or for several addresses "a.test:443 (10.0.0.1:443 and 2 more)".
-std::string name_of(const std::vector<SocketAddress>& addresses, const std::string& host) {
-  const std::string first = addresses.front().text();
-  if (addresses.size() == 1) return first;
-  return host + ':' + std::to_string(addresses.front().port()) + " (" + first + " and " +
-         std::to_string(addresses.size() - 1) + " more)";
 }
 
 }  // namespace
@@ -335,23 +269,15 @@ Task<std::unique_ptr<Stream>> TcpNetwork::connect(std::string host, std::uint16_
 
 Task<std::unique_ptr<Stream>> TcpNetwork::connect_within(Duration limit, std::string host,
                                                          std::uint16_t port) {
-  Reactor& reactor = co_await this_reactor;
-  const Instant began = reactor.precise_now();
-  using Addresses = std::vector<SocketAddress>;
-  const detail::LimitName no_answer{TimeLimit::resolve, "no answer"};
-  Result<Addresses> found = co_await detail::within(std::min(limit, options_.resolve_timeout), no_answer,
-                                                    resolver_.resolve(host, port), began)
-                                .result();
-  if (!found && found.error().limit() == TimeLimit::resolve) {
-    co_return std::move(found).error().context("resolve " + host).with_peer(host).nothing_sent();
-  }
-  if (!found) co_return without_descriptors(std::move(found).error(), host);
-  Addresses addresses = *std::move(found);
-  std::string peer = name_of(addresses, host);
+  const auto connect = [this](SocketAddress address) {
+    return connect_to(backend_, options_.socket, address);
+  };
   Task<std::unique_ptr<Stream>> connecting =
-      addresses.size() == 1 ? connect_to(backend_, options_.socket, addresses.front())
-                            : connect_to_any(backend_, options_, interleaved(std::move(addresses)));
-  co_return co_await detail::connection_within(limit, began, std::move(peer), std::move(connecting));
+      connect_by_happy_eyeballs(resolver_, connect, host, port, limit, options_.happy_eyeballs);
+  Result<std::unique_ptr<Stream>> stream = co_await std::move(connecting).result();
+  if (!stream && stream.error().fault() == Fault::dns_no_answer)
+    co_return without_descriptors(std::move(stream).error(), host);
+  co_return std::move(stream);
 }
 
 namespace {

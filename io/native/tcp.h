@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include <escapement/io/happy_eyeballs.h>
 #include <escapement/io/native/fd_backend.h>
 #include <escapement/io/native/posix.h>
 #include <escapement/io/native/resolve.h>
@@ -22,18 +23,16 @@ struct TcpOptions {
   // kernel spreads connections over them. Listening at an address that is taken by such a listener is then
   // not an error (use `check_free` to find out).
   bool reuse_port = false;
-  // The next address is tried when the last attempt has not succeeded for this long (RFC 8305 section 8).
-  Duration attempt_delay = 250ms;
-  // Limits the address look-up of every `connect`. When it expires: timed_out, TimeLimit::resolve.
-  Duration resolve_timeout = 5s;
+  // The way in which a name's addresses are tried, and the limit of its look-up (RFC 8305).
+  HappyEyeballsOptions happy_eyeballs;
   // Keep-alive, buffers, the local address: of every connection and listener.
   TcpSocketOptions socket;
 };
 
 // TCP connections and listeners. Connections have TCP_NODELAY set (tcp_options.h). Names are resolved by
-// c-ares without blocking. If a name has several addresses, they are tried in turn, IPv6 and IPv4
-// alternating, each new attempt beside the earlier ones (RFC 8305 "Happy Eyeballs"); the first that connects
-// wins.
+// c-ares without blocking (resolve.h), and cached. If a name has several addresses, they are tried in turn,
+// IPv6 and IPv4 alternating, each new attempt beside the earlier ones (happy_eyeballs.h); the first that
+// connects wins. For another kind of resolver put a ResolvingNetwork in front.
 //
 // A stream that always has bytes ready yields to other tasks: after 32 operations in a row that did not have
 // to wait, the next one yields.
@@ -53,12 +52,12 @@ class TcpNetwork final : public Network {
   Result<> check_free(std::string_view address);
 
   // Returns the resolver that `connect` uses.
-  Resolver& resolver() { return resolver_; }
+  DnsResolver& resolver() { return resolver_; }
 
  private:
   FdBackend& backend_;
   TcpOptions options_;
-  Resolver resolver_;
+  DnsResolver resolver_;
 };
 
 // Makes a listener of a TCP socket that listens already, such as an inherited one. `backend` must outlive it.

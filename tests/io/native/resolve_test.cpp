@@ -3,11 +3,14 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <cstdio>
+
 #include <escapement/timers/interval.h>
 #include <escapement/timers/timeout.h>
 
 #include "support/backends.h"
 #include "support/dns_server.h"
+#include "support/scratch_folder.h"
 
 using namespace escapement;
 using namespace escapement::test;
@@ -52,7 +55,7 @@ struct World {
 
   std::unique_ptr<Loop> loop;
   DnsServer dns;
-  Resolver resolver;
+  DnsResolver resolver;
 };
 
 using Messages = std::vector<DnsMessage>;
@@ -85,7 +88,7 @@ TEST_CASE("resolver: an override is for its name in any spelling, and for its po
   ResolverOptions options = World::asking(world.dns.address(), long_enough, 1, AddressFamily::v4);
   options.overrides.emplace_back("fixed.test", 80, "127.0.0.7");
   options.overrides.emplace_back("fixed.test", 443, "127.0.0.8");
-  Resolver resolver(world.loop->backend(), world.loop->reactor(), options);
+  DnsResolver resolver(world.loop->backend(), world.loop->reactor(), options);
   const auto ask = [&](const char* name, std::uint16_t port) {
     Result<Addresses> found = world.loop->run(with_timeout(10s, resolver.resolve(name, port)));
     return found ? found->front().text() : to_string(found.error());
@@ -227,7 +230,7 @@ TEST_CASE("resolver: destroyed with questions under way") {
   Result<Addresses> outcome = Addresses();
   Scope scope(loop->reactor());
   auto resolver =
-      std::make_unique<Resolver>(loop->backend(), loop->reactor(), World::asking(dns.address(), 2s, 1));
+      std::make_unique<DnsResolver>(loop->backend(), loop->reactor(), World::asking(dns.address(), 2s, 1));
   auto ask = [](Resolver& resolver, Result<Addresses>& outcome) -> Task<> {
     outcome = co_await resolver.resolve("silent.test", 80).result();
   };
@@ -257,7 +260,7 @@ TEST_CASE("addresses: what is none") {
 
 TEST_CASE("resolver: servers that are none") {
   std::unique_ptr<Loop> loop = *Loop::make(World::options(ESC_EACH_BACKEND()));
-  Resolver resolver(loop->backend(), loop->reactor(), World::asking("not an address", 100ms, 1));
+  DnsResolver resolver(loop->backend(), loop->reactor(), World::asking("not an address", 100ms, 1));
   Result<Addresses> outcome = loop->run(resolver.resolve("some.test", 80));
   REQUIRE(!outcome);
   CHECK(outcome.error() == Errc::unavailable);
@@ -285,4 +288,70 @@ TEST_CASE("resolver: localhost and the names below it are this machine, and neve
     CHECK(!asked.empty());
     asked.clear();
   }
+}
+
+TEST_CASE("resolver: what the server answered is kept, as is that there is nothing") {
+  World world([](const DnsQuestion& question) -> Messages {
+    if (question.name == "none.test") return {dns_answer(question, 3)};
+    return both_families(question);
+  });
+  CHECK(world.ask("kept.test") == world.ask("KEPT.test"));
+  CHECK(world.dns.questions.size() == 2);
+  CHECK(world.ask("none.test") == world.ask("none.test"));
+  CHECK(world.dns.questions.size() == 4);
+  CHECK(world.resolver.cache().size() == 4);
+  Result<Resolved> found = world.loop->run(world.resolver.lookup("kept.test", 80, AddressFamily::v4));
+  REQUIRE(found);
+  CHECK(found->ttl <= 60s);
+  CHECK(found->ttl > 30s);
+}
+
+TEST_CASE("resolver: each way in which a server does not answer has its own fault") {
+  World world(
+      [](const DnsQuestion& question) -> Messages {
+        if (question.name == "refused.test") return {dns_answer(question, 5)};
+        if (question.name == "ill.test") return {dns_answer(question, 2)};
+        if (question.name == "none.test") return {dns_answer(question, 3)};
+        if (question.name == "empty.test") return {dns_answer(question, 0)};
+        return {};
+      },
+      100ms);
+  const auto fault = [&](const std::string& host) {
+    Result<Addresses> found = world.loop->run(world.resolver.resolve(host, 80));
+    REQUIRE(!found);
+    CHECK(!found.error().maybe_sent());
+    return std::string(name(found.error().fault()));
+  };
+  CHECK(fault("refused.test") == "dns_refused");
+  CHECK(fault("ill.test") == "dns_server_failure");
+  CHECK(fault("none.test") == "no_such_host");
+  CHECK(fault("empty.test") == "no_address");
+  CHECK(fault("silent.test") == "dns_no_answer");
+  CHECK(fault("a..b") == "bad_host_name");
+}
+
+TEST_CASE("resolver: names in the hosts file are not asked of DNS, and the file may change") {
+  const ScratchFolder folder;
+  const std::string file = folder.path() + "/hosts";
+  const auto write = [&](const char* text) {
+    std::FILE* opened = std::fopen(file.c_str(), "w");
+    REQUIRE(opened != nullptr);
+    std::fputs(text, opened);
+    std::fclose(opened);
+  };
+  World world(both_families);
+  ResolverOptions options = World::asking(world.dns.address(), long_enough, 1);
+  options.hosts_file = file;
+  DnsResolver resolver(world.loop->backend(), world.loop->reactor(), options);
+  const auto ask = [&](const char* host) {
+    Result<Addresses> found = world.loop->run(resolver.resolve(host, 80));
+    return found ? found->front().text() : to_string(found.error());
+  };
+  CHECK(ask("fixed.test") == "[::9]:80");  // there is no such file
+  write("127.0.0.7 fixed.test other.test\n");
+  CHECK(ask("Fixed.test.") == "127.0.0.7:80");
+  write("127.0.0.77 fixed.test\n");
+  CHECK(ask("fixed.test") == "127.0.0.77:80");
+  CHECK(world.dns.questions.size() == 2);
+  CHECK(ask("other.test") == "[::9]:80");
 }

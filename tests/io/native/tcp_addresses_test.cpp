@@ -52,7 +52,7 @@ struct World {
   static TcpOptions options(std::string server, Duration attempt_delay) {
     TcpOptions options;
     options.resolver.servers = std::move(server);
-    options.attempt_delay = attempt_delay;
+    options.happy_eyeballs.attempt_delay = attempt_delay;
     return options;
   }
 

@@ -257,7 +257,7 @@ TEST_CASE("resolver: literals, overrides, names that do not exist, servers that 
   silent.servers = "127.0.0.1:9";  // nobody answers there
   silent.timeout = 50ms;
   silent.tries = 1;
-  Resolver resolver(loop->backend(), loop->reactor(), silent);
+  DnsResolver resolver(loop->backend(), loop->reactor(), silent);
   Result<std::vector<SocketAddress>> result = loop->run(resolver.resolve("nobody.test", 80));
   REQUIRE(!result);
   CHECK(result.error() == Errc::unavailable);
@@ -275,7 +275,7 @@ TEST_CASE("tcp: a name that nobody answers for has its own limit, and the error 
   options.backend = ESC_EACH_BACKEND();
   options.tcp.resolver.servers = "127.0.0.1:9";
   options.tcp.resolver.timeout = 20s;
-  options.tcp.resolve_timeout = 60ms;
+  options.tcp.happy_eyeballs.resolve_timeout = 60ms;
   // Somebody has to be silent there: nobody at all is refused at once.
   const posix::Fd silent(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
