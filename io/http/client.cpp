@@ -28,7 +28,10 @@ Error told(Error error, const std::string& origin, int attempt) {
 Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url, CallReport& report, Instant began) {
   const Duration limit = pool.options.connect_timeout;
   report.waits_for(TimeLimit::connect);
-  std::unique_ptr<Stream> stream = co_await pool.network.connect_within(limit, url.host(), url.port());
+  Task<std::unique_ptr<Stream>> connecting =
+      pool.options.route ? pool.options.route->connect(pool.network, pool.options, url, limit)
+                         : pool.network.connect_within(limit, url.host(), url.port());
+  std::unique_ptr<Stream> stream = co_await std::move(connecting);
   if (url.scheme() != "https") co_return std::move(stream);
   report.waits_for(TimeLimit::handshake);
   Task<std::unique_ptr<Stream>> handshake = pool.options.encrypt(std::move(stream), url.host());
@@ -122,11 +125,23 @@ Response make_response(std::unique_ptr<Lease> lease, ResponseHead head, int atte
   return response;
 }
 
+Result<> prepare(const ClientOptions& options, Request& request, RequestOptions& head) {
+  if (options.https_only && request.url.scheme() != "https") {
+    return Error(Errc::invalid_argument, "only https is allowed here: " + request.url.origin())
+        .because(Fault::https_only)
+        .nothing_sent();
+  }
+  if (options.route) return options.route->prepare(request, head);
+  return {};
+}
+
 Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   const bool repeatable = request.body.replayable() && idempotent(request.method, request.headers);
   OutgoingRequest outgoing{request};
   // Before anything is connected: a request that cannot be sent needs no connection.
-  outgoing.framing = co_await write_request_head(outgoing.head, request, RequestOptions());
+  RequestOptions head_options;
+  co_await prepare(pool->options, request, head_options);
+  outgoing.framing = co_await write_request_head(outgoing.head, request, head_options);
   CallReport report(request);
   bool fresh = false;
   for (;;) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/route.h>
 #include <escapement/io/stream.h>
 
 namespace escapement::http {
@@ -50,6 +51,10 @@ struct ClientOptions {
   std::size_t head_bytes_max = 64 * KiB;
   // Null: a https URL fails with Errc::unsupported. (tls.h has one.)
   Encrypt encrypt = nullptr;
+  // The way to the servers, such as through proxies (proxy.h). Null: straight, over the network.
+  std::shared_ptr<const Route> route = nullptr;
+  // Refuses http URLs, before a name is looked up: invalid_argument, Fault::https_only.
+  bool https_only = false;
 };
 
 // Sends each request over a kept connection of its origin or a new one, and yields the response as soon as

@@ -1,16 +1,5 @@
-// basic_credentials: a user and a password as a value of Authorization.
+// basic_credentials: a user and a password as a value of Authorization. See io/http/basic_credentials.h.
 
 #pragma once
 
-#include <string>
-#include <string_view>
-
-#include <escapement/core/error.h>
-
-namespace escapement::http {
-
-// Returns the value of Authorization for a user and a password: "Basic QWxhZGRpbjpvcGVu" (RFC 7617). A user
-// with a colon or a control character in either is Errc::invalid_argument.
-Result<std::string> basic_credentials(std::string_view user, std::string_view password);
-
-}  // namespace escapement::http
+#include <escapement/io/http/basic_credentials.h>

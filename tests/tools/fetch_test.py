@@ -45,6 +45,51 @@ def request_of(*arguments, answer=OK):
     return done, requests[0].decode()
 
 
+class Proxies(WithServe):
+    def through(self, *arguments, answer=OK, url="http://a.test/x", **options):
+        """What the proxy hears, and the exit code."""
+        with peer(answer) as (port, requests):
+            arguments = [argument.replace("PROXY", f"127.0.0.1:{port}") for argument in arguments]
+            environment = options.get("env")
+            if environment:
+                environment = {k: v.replace("PROXY", f"127.0.0.1:{port}") for k, v in environment.items()}
+            done = fetch(*arguments, url, **({"env": environment} if environment else {}))
+            return (requests[0].decode() if requests else ""), done.returncode
+
+    def test_http(self):
+        heard, code = self.through("-x", "PROXY")
+        self.assertTrue(heard.startswith("GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\n"), heard)
+        self.assertNotIn("Proxy-Authorization", heard)
+        self.assertEqual(code, 0)
+        credentials = base64.b64encode(b"us:p:w").decode()
+        for arguments in (["-x", "PROXY", "--proxy-user", "us:p:w"], ["-x", "http://us:p%3Aw@PROXY"]):
+            heard, code = self.through(*arguments)
+            self.assertIn(f"\r\nProxy-Authorization: Basic {credentials}\r\n", heard)
+
+    def test_the_environment(self):
+        heard, code = self.through(env={"http_proxy": "http://PROXY"})
+        self.assertTrue(heard.startswith("GET http://a.test/x "), heard)
+        heard, code = self.through("--noproxy", "*", url=self.url + "/hello", env={"http_proxy": "http://PROXY"})
+        self.assertEqual((heard, code), ("", 0))
+        heard, code = self.through("-x", "", url=self.url + "/hello", env={"all_proxy": "http://PROXY"})
+        self.assertEqual((heard, code), ("", 0))
+        heard, code = self.through(url=self.url + "/hello", env={"HTTP_PROXY": "http://PROXY"})
+        self.assertEqual((heard, code), ("", 0))
+
+    def test_a_tunnel_that_is_refused(self):
+        heard, code = self.through("-x", "PROXY", url="https://a.test/", answer=b"HTTP/1.1 407 \r\n\r\n")
+        self.assertTrue(heard.startswith("CONNECT a.test:443 HTTP/1.1\r\n"), heard)
+        self.assertEqual(code, 56)
+
+    def test_what_is_no_proxy(self):
+        self.assertIn("--proxy", self.fails(2, "-x", "ftp://p", self.url))
+        self.assertIn("proxy http://127.0.0.1", self.fails(7, "-x", f"127.0.0.1:{closed_port()}", "http://a.test/"))
+
+    def test_certificates(self):
+        self.assertIn("--cert", self.fails(58, "--cert", "/nonexistent", "https://a.test/"))
+        self.assertIn("no pin", self.fails(77, "--pinnedpubkey", "md5//x", "https://a.test/"))
+
+
 class Options(WithServe):
     def test_a_body(self):
         self.assertEqual(self.body(self.url + "/hello"), b"hello")

@@ -1,6 +1,7 @@
 """The programs under test, as processes, and peers that misbehave. Tests are called with the paths of
 esc-serve and esc-fetch."""
 import contextlib
+import os
 import pathlib
 import re
 import resource
@@ -54,6 +55,8 @@ def read_all(wire):
 
 def fetch(*arguments, **options):
     options.setdefault("stdin", subprocess.DEVNULL)
+    # The proxies of the user who runs the tests do not count.
+    options.setdefault("env", {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")})
     return subprocess.run([FETCH, *arguments], capture_output=True, timeout=60, **options)
 
 

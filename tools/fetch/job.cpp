@@ -1,5 +1,6 @@
 #include "tools/fetch/job.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/h1/writer.h>
 #include <escapement/io/http/progress.h>
+#include <escapement/io/http/proxy.h>
 #include <escapement/io/native/loop.h>
 #include <escapement/io/native/unix.h>
 #include <escapement/io/tls/tls.h>
@@ -33,6 +35,7 @@ struct ExitCode {
 constexpr ExitCode usage{2, "invalid command line"};
 constexpr ExitCode bad_url{3, "malformed URL"};
 constexpr ExitCode unsupported{4, "not built in"};
+constexpr ExitCode no_proxy_host{5, "no such proxy"};
 constexpr ExitCode no_host{6, "no such host"};
 constexpr ExitCode no_connection{7, "could not connect"};
 constexpr ExitCode bad_answer{8, "malformed response"};
@@ -45,13 +48,15 @@ constexpr ExitCode no_tls{35, "the TLS handshake failed"};
 constexpr ExitCode too_many_redirects{47, "too many redirects"};
 constexpr ExitCode no_answer{52, "the server closed without a response"};
 constexpr ExitCode broken{56, "the connection broke"};
+constexpr ExitCode bad_cert{58, "the client's certificate or key cannot be used"};
 constexpr ExitCode untrusted{60, "the server's certificate was not verified"};
 constexpr ExitCode too_large{63, "the body exceeds the size limit"};
 constexpr ExitCode bad_cacert{77, "the CA certificates cannot be used"};
-constexpr ExitCode all_codes[] = {usage,      bad_url,   unsupported,        no_host,     no_connection,
-                                  bad_answer, partial,   write_failed,       read_failed, no_memory,
-                                  timed_out,  no_tls,    too_many_redirects, no_answer,   broken,
-                                  untrusted,  too_large, bad_cacert};
+constexpr ExitCode not_pinned{90, "the server's key is not pinned"};
+constexpr ExitCode all_codes[] = {
+    usage,     bad_url,      unsupported, no_proxy_host, no_host,   no_connection, bad_answer,
+    partial,   write_failed, read_failed, no_memory,     timed_out, no_tls,        too_many_redirects,
+    no_answer, broken,       bad_cert,    untrusted,     too_large, bad_cacert,    not_pinned};
 
 std::string base64(std::string_view bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -85,11 +90,29 @@ struct Story {
   bool redirected = false;  // to a valid URL
 };
 
+// Returns the code of a failure to connect that has one of its own.
+std::optional<int> exit_code_of(Fault fault, Errc kind) {
+  switch (fault) {
+    case Fault::proxy_unreachable:
+      if (kind == Errc::not_found) return no_proxy_host.code;
+      return std::nullopt;
+    case Fault::proxy_auth_required:
+    case Fault::proxy_refused:
+    case Fault::proxy_failed:
+    case Fault::proxy_bad_answer:
+    case Fault::proxy_closed: return broken.code;
+    case Fault::certificate_not_pinned: return not_pinned.code;
+    default: return std::nullopt;
+  }
+}
+
 int exit_code_of(const Error& error, const Story& story) {
   if (error.os_number() == ENOMEM) return no_memory.code;
   if (!story.written) return write_failed.code;
   if (!story.within_limit) return too_large.code;
   if (story.status != 0 && error != Errc::timed_out) return partial.code;
+  const std::optional<int> special = exit_code_of(error.fault(), error.code());
+  if (special) return *special;
   switch (error.code()) {
     case Errc::invalid_argument: return story.begun ? usage.code : bad_url.code;
     case Errc::unsupported: return unsupported.code;
@@ -191,15 +214,65 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options) {
   return resolver;
 }
 
-// Returns null in a build without TLS, where https URLs then fail.
-Result<http::Encrypt> encrypt_of(const FetchOptions& options) {
+// Takes the pins of --pinnedpubkey apart.
+std::vector<std::string> pins_of(std::string_view list) {
+  std::vector<std::string> pins;
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(';'), list.size());
+    pins.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return pins;
+}
+
+// Returns null in a build without TLS, where https URLs then fail. Sets `code` for a failure.
+Result<http::Encrypt> encrypt_of(const FetchOptions& options, int& code) {
   TlsClientOptions tls;
   tls.trusted_file = options.cacert;
   tls.dangerously_accept_any_certificate = options.insecure;
-  Result<TlsClient> client = TlsClient::make(std::move(tls));
-  if (client) return http::Encrypt(*std::move(client));
-  if (client.error() == Errc::unsupported && options.cacert.empty()) return http::Encrypt();
-  return std::move(client).error().context("--cacert");
+  tls.pinned_keys = pins_of(options.pinned);
+  code = bad_cacert.code;
+  Result<TlsClient> client = TlsClient::make(tls);
+  const bool needed = !options.cacert.empty() || !options.cert.empty() || !options.pinned.empty();
+  if (!client && client.error() == Errc::unsupported) {
+    code = unsupported.code;
+    if (!needed) return http::Encrypt();
+  }
+  if (!client)
+    return std::move(client).error().context(options.pinned.empty() ? "--cacert"
+                                                                    : "--cacert, --pinnedpubkey");
+  if (options.cert.empty()) return http::Encrypt(*std::move(client));
+  code = bad_cert.code;
+  Result<TlsIdentity> identity =
+      TlsIdentity::read(options.cert, options.key.empty() ? options.cert : options.key);
+  if (!identity) return std::move(identity).error().context("--cert");
+  tls.identity = *std::move(identity);
+  client = TlsClient::make(std::move(tls));
+  if (!client) return std::move(client).error().context("--cert");
+  return http::Encrypt(*std::move(client));
+}
+
+// Returns null where everything goes straight.
+Result<std::shared_ptr<const http::Route>> route_of(const FetchOptions& options) {
+  if (!options.unix_path.empty()) return std::shared_ptr<const http::Route>();
+  Result<http::ProxyRules> rules = http::ProxyRules();
+  if (!options.proxy) {
+    rules = http::ProxyRules::from_environment();
+  } else if (!options.proxy->empty()) {
+    Result<http::Proxy> proxy = http::Proxy::parse(*options.proxy);
+    if (!proxy) return std::move(proxy).error().context("--proxy");
+    rules = http::ProxyRules::all_through(*proxy);
+  }
+  if (!rules) return std::move(rules).error();
+  if (options.noproxy) rules->no_proxy = http::NoProxy(*options.noproxy);
+  const std::size_t colon = std::min(options.proxy_user.find(':'), options.proxy_user.size());
+  for (std::optional<http::Proxy>* proxy : {&rules->http, &rules->https}) {
+    if (!*proxy || options.proxy_user.empty()) continue;
+    (*proxy)->user = options.proxy_user.substr(0, colon);
+    (*proxy)->password = options.proxy_user.substr(std::min(colon + 1, options.proxy_user.size()));
+  }
+  if (!rules->http && !rules->https) return std::shared_ptr<const http::Route>();
+  return http::through(*std::move(rules));
 }
 
 // Rounds to the nearest nanosecond: 1.001 is 1001 ms.
@@ -207,14 +280,16 @@ Duration seconds(double count) { return std::chrono::duration<double, std::nano>
 
 class Fetch {
  public:
-  Fetch(const FetchOptions& options, http::Encrypt encrypt, Network& network)
-      : options_(options), client_(network, client_options(std::move(encrypt))) {}
+  Fetch(const FetchOptions& options, http::Encrypt encrypt, std::shared_ptr<const http::Route> route,
+        Network& network)
+      : options_(options), client_(network, client_options(std::move(encrypt), std::move(route))) {}
 
   Task<> run(std::string url, http::Headers headers, std::string data, Output& out, Story& story);
 
  private:
-  http::ClientOptions client_options(http::Encrypt encrypt) {
+  http::ClientOptions client_options(http::Encrypt encrypt, std::shared_ptr<const http::Route> route) {
     http::ClientOptions client;
+    client.route = std::move(route);
     if (encrypt) {
       client.encrypt = [this, encrypt](std::unique_ptr<Stream> stream, std::string host) {
         return handshake(encrypt, std::move(stream), std::move(host));
@@ -421,11 +496,11 @@ std::string fetch_exit_codes_help() {
 }
 
 int fetch_all(const FetchOptions& options) {
-  Result<http::Encrypt> encrypt = encrypt_of(options);
-  if (!encrypt) {
-    const bool built_in = encrypt.error() != Errc::unsupported;
-    return fail(options, built_in ? bad_cacert.code : unsupported.code, encrypt.error().message());
-  }
+  int tls_code = 0;
+  Result<http::Encrypt> encrypt = encrypt_of(options, tls_code);
+  if (!encrypt) return fail(options, tls_code, encrypt.error().message());
+  Result<std::shared_ptr<const http::Route>> route = route_of(options);
+  if (!route) return fail(options, usage.code, route.error().message());
   if (options.insecure)
     std::fprintf(stderr, "esc-fetch: --insecure: the server's certificate is not verified\n");
   Result<http::Headers> headers = headers_of(options);
@@ -445,7 +520,7 @@ int fetch_all(const FetchOptions& options) {
   Output report("");
   UnixNetwork local((*loop)->backend(), options.unix_path);
   Network& network = options.unix_path.empty() ? static_cast<Network&>((*loop)->network()) : local;
-  Fetch fetch(options, *std::move(encrypt), network);
+  Fetch fetch(options, *std::move(encrypt), *std::move(route), network);
   for (const std::string& url : options.urls) {
     Story story;
     const Instant began = (*loop)->backend().now();

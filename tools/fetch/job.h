@@ -27,6 +27,12 @@ struct FetchOptions {
   std::string agent = "esc-fetch/0.1.0";
   std::optional<double> connect_seconds;
   std::string cacert;
+  std::string cert;  // the client's own certificate, and its key if `key` is empty
+  std::string key;
+  std::string pinned;                  // "sha256//...;sha256//..."
+  std::optional<std::string> proxy;    // empty: none; not set: those of the environment
+  std::optional<std::string> noproxy;  // replaces no_proxy
+  std::string proxy_user;              // USER:PASSWORD
   bool insecure = false;
   std::vector<std::string> resolve;
   std::string unix_path;  // the socket behind every host; empty: they have addresses

@@ -58,6 +58,16 @@ int main(int count, char** arguments) {
   app.add_option("--connect-timeout", options.connect_seconds, "time limit for connecting, in seconds")
       ->check(positive_number());
   app.add_option("--cacert", options.cacert, "trust these CA certificates (PEM) instead of the system's");
+  app.add_option("--cert", options.cert, "the client's certificate (PEM); its key too, without --key");
+  app.add_option("--key", options.key, "the key of --cert (PEM)")->needs("--cert");
+  app.add_option("--pinnedpubkey", options.pinned,
+                 "the server's public key must be one of these: sha256//BASE64[;sha256//BASE64...]");
+  app.add_option(
+      "-x,--proxy", options.proxy,
+      "[http|https|socks5://][USER:PASSWORD@]HOST[:PORT] for all URLs, port 1080 by default; \"\" for "
+      "none. Without this: http_proxy, https_proxy, all_proxy, no_proxy");
+  app.add_option("--noproxy", options.noproxy, "hosts to reach without a proxy, as in no_proxy; \"*\": all");
+  app.add_option("--proxy-user", options.proxy_user, "USER:PASSWORD for the proxy");
   app.add_flag("-k,--insecure", options.insecure,
                "disable certificate verification. INSECURE; for experiments only");
   app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS to use instead of DNS")

@@ -257,15 +257,19 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
   Framing framing = length ? Framing::length : Framing::chunked;
   if (length == 0u && !usually) framing = Framing::none;
 
-  const std::string target = request.url.target();
+  std::string target = request.url.target();
+  if (options.absolute_target) target.insert(0, request.url.origin());
   const std::string host = found.host ? std::string(*found.host) : request.url.authority();
-  const std::size_t max = method.size() + target.size() + host.size() + found.bytes + framing_bytes_max;
+  const std::string& credentials = options.proxy_authorization;
+  const std::size_t fields = found.bytes + credentials.size() + framing_bytes_max;
+  const std::size_t max = method.size() + target.size() + host.size() + fields;
   char* at = to.room(max);
   at = put(put(at, method), " ");
   at = put(put(at, target), " HTTP/1.1\r\n");
   at = put_field(at, "Host", host);
   at = put_fields(at, request.headers, found, true);
   at = put_framing(at, framing, length.value_or(0));
+  if (!credentials.empty()) at = put_field(at, "Proxy-Authorization", credentials);
   if (!options.keep_alive) at = put(at, "Connection: close\r\n");
   to.end_at(put(at, "\r\n"));
   return framing;

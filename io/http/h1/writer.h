@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <escapement/core/error.h>
@@ -27,6 +28,10 @@ enum class Framing {
 
 struct RequestOptions {
   bool keep_alive = true;
+  // For a request to a proxy: the target is the whole URL, and this is the value of Proxy-Authorization, if
+  // not empty.
+  bool absolute_target = false;
+  std::string proxy_authorization = {};
 };
 
 struct ResponseOptions {

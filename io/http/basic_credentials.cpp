@@ -1,4 +1,4 @@
-#include <escapement/middleware/client/basic_credentials.h>
+#include <escapement/io/http/basic_credentials.h>
 
 #include <algorithm>
 #include <cstdint>
