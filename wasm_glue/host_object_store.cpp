@@ -1,18 +1,21 @@
 #include <escapement/wasm_glue/host_object_store.h>
 
+#include <algorithm>
+
 #include <escapement/core/detail/number.h>
+#include <escapement/wasm_glue/detail/host_body.h>
 #include <escapement/wasm_glue/detail/host_call.h>
 
 // Each takes a list that begins with the binding's name. An object is a list: key, etag, size, time, content
 // type, the number of its metadata, their names and values. The status 404: there is none, or the condition
-// did not hold; 416: no such range.
+// did not hold; 416: no such range. Bodies as those of esc_host_fetch.
 extern "C" {
 [[clang::import_module("escapement_r2"), clang::import_name("get")]]
 void esc_r2_get(int id, const char* arguments, std::size_t length);
 [[clang::import_module("escapement_r2"), clang::import_name("head")]]
 void esc_r2_head(int id, const char* arguments, std::size_t length);
 [[clang::import_module("escapement_r2"), clang::import_name("put")]]
-void esc_r2_put(int id, const char* arguments, std::size_t length);
+void esc_r2_put(int id, const char* arguments, std::size_t length, const char* body, std::size_t body_length);
 [[clang::import_module("escapement_r2"), clang::import_name("remove")]]
 void esc_r2_remove(int id, const char* arguments, std::size_t length);
 [[clang::import_module("escapement_r2"), clang::import_name("list")]]
@@ -41,19 +44,23 @@ ObjectInfo take_info(Unpacked& fields) {
 
 }  // namespace
 
-Task<std::optional<StoredObject>> HostObjectStore::get(std::string key, ObjectRange range) {
+Task<std::optional<StreamedObject>> HostObjectStore::open(std::string key, ObjectRange range) {
   co_await check_key(key);
   if (range.length == 0) co_return Error(Errc::invalid_argument, "object " + key + " has no such range");
   Packed arguments;
   arguments.add(name_).add(key).add(std::to_string(range.offset));
   arguments.add(range.length == UINT64_MAX ? std::string() : std::to_string(range.length));
-  HostOutcome outcome = co_await host_call(esc_r2_get, std::move(arguments), timeout_);
+  auto operation = std::make_unique<HostOperation>(co_await this_reactor);
+  esc_r2_get(operation->id(), arguments.data(), arguments.size());
+  HostOutcome outcome = co_await operation->outcome(timeout_);
   if (outcome.status == 404) co_return std::nullopt;
   if (outcome.status == 416) co_return Error(Errc::invalid_argument, "object " + key + " has no such range");
   Unpacked fields(outcome.bytes);
-  StoredObject object;
+  StreamedObject object;
   object.info = take_info(fields);
-  object.content = fields.text();
+  const std::uint64_t count =
+      std::min(range.length, object.info.size - std::min(range.offset, object.info.size));
+  object.body = http::Body(std::make_unique<HostBody>(std::move(operation), count, timeout_));
   co_return std::move(object);
 }
 
@@ -67,14 +74,20 @@ Task<std::optional<ObjectInfo>> HostObjectStore::head(std::string key) {
   co_return take_info(fields);
 }
 
-Task<std::optional<ObjectInfo>> HostObjectStore::put(std::string key, std::string content,
-                                                     ObjectPut options) {
+Task<std::optional<ObjectInfo>> HostObjectStore::put(std::string key, http::Body content, ObjectPut options) {
   co_await check_put(key, content, options);
+  if (!content.length()) {
+    std::string whole = co_await content.text(content_bytes_max);
+    content = http::Body(std::move(whole));
+  }
   Packed arguments;
-  arguments.add(name_).add(key).add(content).add(options.content_type).add(options.only_if_etag);
+  arguments.add(name_).add(key).add(options.content_type).add(options.only_if_etag);
   arguments.add(options.only_if_absent ? "absent" : "");
+  arguments.add(content.replayable() ? std::string() : std::to_string(*content.length()));
   for (const auto& [name, value] : options.metadata) arguments.add(name).add(value);
-  HostOutcome outcome = co_await host_call(esc_r2_put, std::move(arguments), timeout_);
+  HostOperation operation(co_await this_reactor);
+  HostOutcome outcome =
+      co_await host_call(operation, esc_r2_put, std::move(arguments), std::move(content), timeout_, timeout_);
   if (outcome.status == 404) co_return std::nullopt;
   Unpacked fields(outcome.bytes);
   co_return take_info(fields);

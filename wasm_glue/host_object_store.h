@@ -2,6 +2,8 @@
 //
 //     wasm::HostObjectStore files("FILES");  // the binding's name
 //     std::optional<StoredObject> object = co_await files.get("a/1");
+//     std::optional<StreamedObject> large = co_await files.open("b");
+//     if (large) co_return http::Response(200, std::move(large->body));
 //
 //     import { r2 } from "./r2.mjs";
 //     export default worker(module, { bindings: [r2] });
@@ -18,13 +20,15 @@ namespace escapement::wasm {
 // timed_out after `timeout`, and with `reset` and the host's text for everything else.
 class HostObjectStore final : public ObjectStore {
  public:
-  // `name` is the binding's, in the Worker's env. Each operation may take `timeout`.
+  // `name` is the binding's, in the Worker's env. Each operation may take `timeout`, a put from the last
+  // piece of its content on; and a body that long between two pieces. One of which nothing is read is passed
+  // on as the host's own stream.
   explicit HostObjectStore(std::string name, Duration timeout = 60s)
       : name_(std::move(name)), timeout_(timeout) {}
 
-  Task<std::optional<StoredObject>> get(std::string key, ObjectRange range = ObjectRange()) override;
+  Task<std::optional<StreamedObject>> open(std::string key, ObjectRange range = ObjectRange()) override;
   Task<std::optional<ObjectInfo>> head(std::string key) override;
-  Task<std::optional<ObjectInfo>> put(std::string key, std::string content,
+  Task<std::optional<ObjectInfo>> put(std::string key, http::Body content,
                                       ObjectPut options = ObjectPut()) override;
   Task<> remove(std::string key) override;
   Task<ObjectPage> list(std::string prefix, std::size_t limit = 1000, std::string cursor = {}) override;

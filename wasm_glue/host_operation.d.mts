@@ -13,7 +13,7 @@ export interface BindingContext {
 
 /** What an operation yields: its bytes, or a number that the binding's C++ half knows, with bytes. */
 export type Outcome = string | ArrayBuffer | ArrayBufferView | null | undefined | void
-  | { status: number; data?: string | ArrayBuffer | ArrayBufferView | null; body?: any };
+  | { status: number; data?: string | ArrayBuffer | ArrayBufferView | null; body?: any; length?: number; of?: any };
 
 /** Carries out operation `id`: see host_operation.mjs. */
 export function operate(context: BindingContext, id: number, begin: () => Outcome | Promise<Outcome>, dropped?: () => void): void;

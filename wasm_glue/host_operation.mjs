@@ -12,9 +12,9 @@ const encoder = new TextEncoder();
 
 // Carries out operation `id` of `context`: calls `begin` in a later turn, and reports what its promise gives: a string
 // or bytes, with status 0; nothing, for no bytes; {status, data}, where the binding has a number to say. With a `body`,
-// a ReadableStream or null, the operation goes on as a body (detail/host_body.h). A rejection, and what `begin` throws,
-// is a failure, of the kind that its `code` names if that is one of ours. `dropped` is called if the C++ half drops the
-// operation before.
+// a ReadableStream or null, the operation goes on as a body (detail/host_body.h); with its `length`, and what it is the
+// body `of`, a short one comes at once. A rejection, and what `begin` throws, is a failure, of the kind that its `code`
+// names if that is one of ours. `dropped` is called if the C++ half drops the operation before.
 export function operate(context, id, begin, dropped = () => {}) {
   const source = context.hold(id);
   source.abort = { abort: dropped };
@@ -25,6 +25,8 @@ export function operate(context, id, begin, dropped = () => {}) {
       : ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
     if (result?.body) {
       source.body = result.body;
+      source.length = result.length;
+      source.response = result.of;
       source.abort = { abort() {} };
       if (context.sources?.get(id) !== source) source.drop();
     } else source.done = true;

@@ -22,9 +22,11 @@ const explained = async (call) => {
 };
 
 const imported = (call) =>
-  function (id, at, length) {
+  function (id, at, length, bodyAt, bodyLength) {
     const [name, ...fields] = unpack(this.bytes(at, length));
-    operate(this, id, () => explained(() => call(bindingOf(this, textOf(name), "head", "R2 bucket"), fields)));
+    let body = "";
+    operate(this, id, () => explained(() => call(bindingOf(this, textOf(name), "head", "R2 bucket"), fields, body)));
+    if (bodyLength) body = this.content(id, bodyAt, bodyLength);
   };
 
 export const r2 = {
@@ -35,16 +37,19 @@ export const r2 = {
       if (textOf(offset) !== "0") range.offset = Number(textOf(offset));
       if (length.length) range.length = Number(textOf(length));
       const object = await bucket.get(textOf(key), Object.keys(range).length ? { range } : {});
-      return object ? pack([...infoOf(object), await object.arrayBuffer()]) : { status: 404 };
+      if (!object) return { status: 404 };
+      const whole = Object.keys(range).length ? undefined : object.size;
+      return { status: 0, data: pack(infoOf(object)), body: object.body, of: object, length: whole };
     }),
     head: imported(async (bucket, [key]) => infoOr404(await bucket.head(textOf(key)))),
-    put: imported(async (bucket, [key, content, contentType, etag, absent, ...metadata]) => {
+    put: imported(async (bucket, [key, contentType, etag, absent, size, ...metadata], content) => {
       const options = { customMetadata: {} };
       for (let i = 0; i < metadata.length; i += 2) options.customMetadata[textOf(metadata[i])] = textOf(metadata[i + 1]);
       if (contentType.length) options.httpMetadata = { contentType: textOf(contentType) };
       if (etag.length) options.onlyIf = { etagMatches: textOf(etag) };
       if (absent.length) options.onlyIf = { ...options.onlyIf, etagDoesNotMatch: "*" };
-      return infoOr404(await bucket.put(textOf(key), content, options));
+      const stated = size.length && content ? content.pipeThrough(new FixedLengthStream(Number(textOf(size)))) : content;
+      return infoOr404(await bucket.put(textOf(key), stated, options));
     }),
     remove: imported(async (bucket, [key]) => void (await bucket.delete(textOf(key)))),
     list: imported(async (bucket, [prefix, limit, cursor]) => {

@@ -10,7 +10,7 @@ Task<> MemoryObjectStore::begin() {
   return detail::simulated_call(options_.latency, options_.fail_one_in, "the object store cannot be reached");
 }
 
-Task<std::optional<StoredObject>> MemoryObjectStore::get(std::string key, ObjectRange range) {
+Task<std::optional<StreamedObject>> MemoryObjectStore::open(std::string key, ObjectRange range) {
   co_await check_key(key);
   co_await begin();
   const auto at = objects_.find(key);
@@ -19,9 +19,10 @@ Task<std::optional<StoredObject>> MemoryObjectStore::get(std::string key, Object
   if (range.length == 0 || (range.offset != 0 && range.offset >= content.size())) {
     co_return Error(Errc::invalid_argument, "object " + key + " has no such range");
   }
-  StoredObject object;
+  StreamedObject object;
   object.info = at->second.info;
-  object.content = content.substr(range.offset, std::min<std::uint64_t>(range.length, content.size()));
+  const std::uint64_t count = std::min<std::uint64_t>(range.length, content.size() - range.offset);
+  object.body = http::Body(std::string_view(content).substr(range.offset, count));
   co_return std::move(object);
 }
 
@@ -33,9 +34,9 @@ Task<std::optional<ObjectInfo>> MemoryObjectStore::head(std::string key) {
   co_return at->second.info;
 }
 
-Task<std::optional<ObjectInfo>> MemoryObjectStore::put(std::string key, std::string content,
-                                                       ObjectPut options) {
-  co_await check_put(key, content, options);
+Task<std::optional<ObjectInfo>> MemoryObjectStore::put(std::string key, http::Body body, ObjectPut options) {
+  co_await check_put(key, body, options);
+  std::string content = co_await body.text(content_bytes_max);
   Reactor& reactor = co_await this_reactor;
   co_await begin();
   const auto at = objects_.find(key);

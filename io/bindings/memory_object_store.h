@@ -1,4 +1,5 @@
-// MemoryObjectStore: an ObjectStore in memory, natively and in simulations, with latency and faults.
+// MemoryObjectStore: an ObjectStore in memory, natively and in simulations, with latency and faults. Its
+// objects have at most ObjectStore::content_bytes_max bytes, also those that stream.
 
 #pragma once
 
@@ -23,9 +24,9 @@ class MemoryObjectStore final : public ObjectStore {
   explicit MemoryObjectStore(MemoryObjectStoreOptions options = MemoryObjectStoreOptions())
       : options_(options) {}
 
-  Task<std::optional<StoredObject>> get(std::string key, ObjectRange range = ObjectRange()) override;
+  Task<std::optional<StreamedObject>> open(std::string key, ObjectRange range = ObjectRange()) override;
   Task<std::optional<ObjectInfo>> head(std::string key) override;
-  Task<std::optional<ObjectInfo>> put(std::string key, std::string content,
+  Task<std::optional<ObjectInfo>> put(std::string key, http::Body content,
                                       ObjectPut options = ObjectPut()) override;
   Task<> remove(std::string key) override;
   Task<ObjectPage> list(std::string prefix, std::size_t limit = 1000, std::string cursor = {}) override;

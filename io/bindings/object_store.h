@@ -4,6 +4,7 @@
 //     as_text.content_type = "text/plain";
 //     std::optional<ObjectInfo> put = co_await store.put("a/1", text, as_text);
 //     std::optional<StoredObject> object = co_await store.get("a/1");
+//     std::optional<StreamedObject> large = co_await store.open("b");  // read piece by piece, or passed on
 //
 // A Worker's is wasm_glue/host_object_store.h; natively and in simulations it is MemoryObjectStore
 // (memory_object_store.h).
@@ -21,6 +22,7 @@
 
 #include <escapement/core/system_time.h>
 #include <escapement/core/task.h>
+#include <escapement/io/http/message.h>
 
 namespace escapement {
 
@@ -40,6 +42,13 @@ class StoredObject {
  public:
   ObjectInfo info;      // `size` is that of the whole object
   std::string content;  // the bytes that were asked for
+};
+
+// An object, or a part of its content, that streams.
+class StreamedObject {
+ public:
+  ObjectInfo info;  // `size` is that of the whole object
+  http::Body body;  // the bytes that were asked for
 };
 
 // The settings of a put.
@@ -72,8 +81,8 @@ class ObjectPage {
 // Strongly consistent: a read sees every write that had finished when it was begun.
 //
 // Operations fail with invalid_argument (an empty key, one of more than 1024 bytes, a range that the object
-// does not have), limit_exceeded (content of more than `content_bytes_max`, too much metadata), unavailable
-// and reset. The store must outlive the tasks.
+// does not have), limit_exceeded (more than `content_bytes_max` in memory, too much metadata), unavailable
+// and reset. The store must outlive the tasks; bodies live on.
 class ObjectStore {
  public:
   static constexpr std::size_t key_bytes_max = 1024;                  // of a key
@@ -83,12 +92,15 @@ class ObjectStore {
   virtual ~ObjectStore() = default;
 
   // Returns the object, or a part of it; nullopt if there is none.
-  virtual Task<std::optional<StoredObject>> get(std::string key, ObjectRange range = ObjectRange()) = 0;
+  Task<std::optional<StoredObject>> get(std::string key, ObjectRange range = ObjectRange());
+  // The same as a stream, of any length.
+  virtual Task<std::optional<StreamedObject>> open(std::string key, ObjectRange range = ObjectRange()) = 0;
   // Returns the object without its content; nullopt if there is none.
   virtual Task<std::optional<ObjectInfo>> head(std::string key) = 0;
   // Puts an object in place of the one of that name. Returns what it is now; nullopt if a condition of
-  // `options` did not hold.
-  virtual Task<std::optional<ObjectInfo>> put(std::string key, std::string content,
+  // `options` did not hold. Content that streams is sent as it comes, if it says its length; else it is
+  // collected first. If the stream fails, so does the put, and nothing has changed.
+  virtual Task<std::optional<ObjectInfo>> put(std::string key, http::Body content,
                                               ObjectPut options = ObjectPut()) = 0;
   // Removes the object, if it is there.
   virtual Task<> remove(std::string key) = 0;
@@ -99,7 +111,7 @@ class ObjectStore {
  protected:
   // Check the arguments, for implementations.
   static Result<> check_key(std::string_view key);
-  static Result<> check_put(std::string_view key, std::string_view content, const ObjectPut& options);
+  static Result<> check_put(std::string_view key, const http::Body& content, const ObjectPut& options);
   static Result<> check_limit(std::size_t limit);
 };
 

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include <escapement/io/bindings/kv.h>
@@ -64,6 +66,26 @@ inline Task<std::string> kv_contract(Kv& kv) {
   co_return std::string();
 }
 
+// A body of `count` pieces; if that is negative, one that fails before the last.
+class Pieces final : public http::BodySource {
+ public:
+  static constexpr std::size_t bytes = 50'000;  // of a piece
+  Pieces(int count, bool stated) : left_(count < 0 ? -count : count), fails_(count < 0) {
+    if (stated) length_ = static_cast<std::uint64_t>(left_) * bytes;
+  }
+  Task<std::string> read() override {
+    if (fails_ && left_ <= 1) co_return Error(Errc::reset, "on purpose");
+    if (left_ == 0) co_return std::string();
+    co_return std::string(bytes, static_cast<char>('0' + left_--));
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+
+ private:
+  int left_;
+  bool fails_;
+  std::optional<std::uint64_t> length_;
+};
+
 // `store` must be empty.
 inline Task<std::string> object_store_contract(ObjectStore& store) {
   std::optional<StoredObject> object = co_await store.get("none");
@@ -117,6 +139,31 @@ inline Task<std::string> object_store_contract(ObjectStore& store) {
   co_await store.remove("b");
   info = co_await store.head("b");
   ESC_EXPECT(!info);
+
+  // Content that streams, with its length and without.
+  for (const bool stated : {true, false}) {
+    http::Body pieces(std::make_unique<Pieces>(3, stated));
+    info = co_await store.put("streamed", std::move(pieces));
+    ESC_EXPECT(info && info->size == 3 * Pieces::bytes);
+    std::optional<StreamedObject> opened = co_await store.open("streamed");
+    ESC_EXPECT(opened && opened->info.size == 3 * Pieces::bytes &&
+               opened->body.length() == 3 * Pieces::bytes);
+    std::string content = co_await opened->body.text(1 * MiB);
+    ESC_EXPECT(content == std::string(Pieces::bytes, '3') + std::string(Pieces::bytes, '2') +
+                              std::string(Pieces::bytes, '1'));
+    opened = co_await store.open("streamed", ObjectRange(Pieces::bytes - 1, 2));
+    content = co_await opened->body.text(1 * MiB);
+    ESC_EXPECT(content == "32");
+    opened = co_await store.open("streamed");
+    std::string first = co_await opened->body.read();
+    ESC_EXPECT(!first.empty());  // and the rest is given up
+    http::Body broken(std::make_unique<Pieces>(-2, stated));
+    Result<std::optional<ObjectInfo>> failed = co_await store.put("streamed", std::move(broken)).result();
+    ESC_EXPECT(!failed);
+    info = co_await store.head("streamed");
+    ESC_EXPECT(info && info->size == 3 * Pieces::bytes);
+  }
+  co_await store.remove("streamed");
 
   Result<std::optional<ObjectInfo>> put = co_await store.put("", "no key").result();
   ESC_EXPECT(!put && put.error() == Errc::invalid_argument);
