@@ -19,6 +19,23 @@ bool says_too_many(const Attempt& attempt) {
   return attempt.response()->status == 429 || attempt.response()->status == 503;
 }
 
+// A long average of response times, of the first ten and then weighted.
+class LongAverage {
+ public:
+  // Adds a time above zero, and returns the average. One that is far above the times of the moment falls.
+  double add(double time) {
+    count_ = std::min(count_ + 1, 600.0);
+    const double share = count_ <= 10 ? 1 / count_ : 2.0 / 601;
+    average_ += (time - average_) * share;
+    if (average_ > 2 * time) average_ *= 0.95;
+    return average_;
+  }
+
+ private:
+  double count_ = 0;
+  double average_ = 0;
+};
+
 }  // namespace
 
 class AdaptiveLimit::State {
@@ -28,6 +45,7 @@ class AdaptiveLimit::State {
 
   explicit State(AdaptiveLimitOptions options) : options_(std::move(options)) {
     ESC_CHECK(options_.decrease > 0 && options_.decrease < 1);
+    ESC_CHECK(options_.tolerance >= 1);
     options_.least = std::max<std::size_t>(1, options_.least);
     options_.most = std::max(options_.least, options_.most);
     limit_ = static_cast<double>(std::clamp(options_.first, options_.least, options_.most));
@@ -64,18 +82,31 @@ class AdaptiveLimit::State {
 
   void note(const Attempt& attempt, Instant began, Instant now) {
     if (attempt.error() != nullptr && attempt.error()->code() == Errc::cancelled) return;
-    if (options_.overloaded(attempt) || now - began > options_.slow) {
+    const bool gradient = options_.rule == AdaptiveRule::gradient;
+    const bool slow = !gradient && now - began > options_.slow;
+    if (options_.overloaded(attempt) || slow) {
       if (began < decreased_at_) return;
       decreased_at_ = now;
       limit_ = std::max(limit_ * options_.decrease, static_cast<double>(options_.least));
       return;
     }
-    if (attempt.error() != nullptr || 2 * running_ < limit()) return;
-    limit_ = std::min(limit_ + 1 / limit_, static_cast<double>(options_.most));
+    if (attempt.error() != nullptr) return;
+    const double steps = gradient ? change(now - began) : 1 / limit_;
+    if (2 * running_ < limit()) return;
+    limit_ =
+        std::clamp(limit_ + steps, static_cast<double>(options_.least), static_cast<double>(options_.most));
     admit();
   }
 
  private:
+  // Returns by how much a response time moves the limit.
+  double change(Duration taken) {
+    const double time = static_cast<double>(std::max(Duration::nanoseconds(1), taken).count());
+    const double gradient = std::clamp(options_.tolerance * average_.add(time) / time, 0.5, 1.0);
+    constexpr double queue = 4;      // that may always be there
+    constexpr double at_once = 0.2;  // of the way to the new limit
+    return at_once * (limit_ * gradient + queue - limit_);
+  }
   void admit() {
     while (running_ < limit() && !queue_.empty()) {
       ++running_;
@@ -89,6 +120,7 @@ class AdaptiveLimit::State {
   std::size_t waiting_count_ = 0;
   List<Waiter> queue_;  // without those that were admitted
   Instant decreased_at_;
+  LongAverage average_;
 };
 
 // A place among those that run, given back at the end.

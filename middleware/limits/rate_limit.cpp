@@ -4,6 +4,8 @@
 #include <list>
 #include <unordered_map>
 
+#include <escapement/timers/sleep.h>
+
 namespace escapement::http {
 
 class RateLimit::Buckets {
@@ -16,20 +18,42 @@ class RateLimit::Buckets {
     limits_.keys_max = std::max<std::size_t>(1, limits_.keys_max);
   }
 
-  // Takes a token and returns zero, or returns the wait until there is one.
-  Duration take(const Request& request, Instant now) {
+  // A token, now or after `wait`; or none, and the wait until there would be one.
+  struct Token {
+    bool taken = false;
+    Duration wait;
+    std::string key;  // if it is to come
+    Instant full_at;
+  };
+
+  Token take(const Request& request, Instant now) {
     forget_full(now);
     Bucket& bucket = find(limits_.key(request), now);
-    const Instant full_at = std::max(bucket.full_at, now) + interval_;
-    const Duration excess = full_at - now - capacity_;
-    if (excess > Duration()) return excess;
-    bucket.full_at = full_at;
-    return Duration();
+    Token token;
+    token.full_at = std::max(bucket.full_at, now) + interval_;
+    token.wait = std::max(Duration(), token.full_at - now - capacity_);
+    token.taken = token.wait == Duration() || may_wait(request, token.wait, now);
+    if (!token.taken) return token;
+    bucket.full_at = token.full_at;
+    if (token.wait > Duration()) token.key = bucket.key;
+    return token;
+  }
+  // Gives back a token that nobody came for, if no later one was promised.
+  void give_back(const Token& token) {
+    const auto found = by_key_.find(token.key);
+    if (found == by_key_.end() || found->second->full_at != token.full_at) return;
+    found->second->full_at = token.full_at - interval_;
   }
 
   std::size_t size() const { return by_key_.size(); }
 
+  std::size_t waiting = 0;
+
  private:
+  bool may_wait(const Request& request, Duration wait, Instant now) const {
+    return wait <= limits_.wait_max && waiting < limits_.waiting_max && now + wait < request.deadline;
+  }
+
   struct Bucket {
     std::string key;
     Instant full_at;
@@ -66,15 +90,42 @@ class RateLimit::Buckets {
 RateLimit::RateLimit(RateLimits limits) : buckets_(std::make_shared<Buckets>(std::move(limits))) {}
 
 std::size_t RateLimit::keys() const { return buckets_->size(); }
+std::size_t RateLimit::waiting() const { return buckets_->waiting; }
+
+// A request that waits for its token.
+class RateLimit::Waiting {
+ public:
+  Waiting(std::shared_ptr<Buckets> buckets, Buckets::Token token)
+      : buckets_(std::move(buckets)), token_(std::move(token)) {
+    ++buckets_->waiting;
+  }
+  Waiting(const Waiting&) = delete;
+  ~Waiting() {
+    --buckets_->waiting;
+    if (!came_) buckets_->give_back(token_);
+  }
+  void came() { came_ = true; }
+
+ private:
+  std::shared_ptr<Buckets> buckets_;
+  Buckets::Token token_;
+  bool came_ = false;
+};
 
 Task<Response> RateLimit::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
-  const Duration wait = buckets_->take(request, reactor.now());
-  if (wait > Duration()) {
+  Buckets::Token token = buckets_->take(request, reactor.now());
+  const Duration wait = token.wait;
+  if (!token.taken) {
     const std::int64_t seconds = (wait + Duration(1s) - Duration::nanoseconds(1)) / Duration(1s);
     Response response(429, Headers{{"Content-Type", "text/plain"}}, "too many requests\n");
     response.headers.add("Retry-After", std::to_string(seconds));
     co_return std::move(response);
+  }
+  if (wait > Duration()) {
+    Waiting waiting(buckets_, std::move(token));
+    co_await sleep_until(reactor.now() + wait);
+    waiting.came();
   }
   co_return co_await next(std::move(request));
 }

@@ -141,3 +141,42 @@ TEST_CASE("adaptive limit: who waits too long is refused; who leaves gives its p
   CHECK(log.back() == "200@4500");
   CHECK(limit.running() == 0);
 }
+
+TEST_CASE(
+    "adaptive limit: the gradient finds what a service bears, up and down, without a time that is slow") {
+  Sim sim;
+  // A service of `cores`: requests beyond them wait, so all take longer.
+  int cores = 20;
+  int running = 0;
+  const Service service = [&](Request) -> Task<Response> {
+    ++running;
+    const int share = std::max(1, (running + cores - 1) / cores);
+    co_await sleep(Duration(10ms) * share);
+    --running;
+    co_return Response(200, "x");
+  };
+  AdaptiveLimitOptions options = from(2);
+  options.rule = AdaptiveRule::gradient;
+  const AdaptiveLimit limit(options);
+  const Service limited = layered(limit, service);
+  for (int i = 0; i < 60; ++i) burst(sim, limited, 200);
+  CHECK(limit.limit() > 20);
+  CHECK(limit.limit() < 60);
+  cores = 5;
+  for (int i = 0; i < 5; ++i) burst(sim, limited, 200);
+  CHECK(limit.limit() < 25);
+}
+
+TEST_CASE("adaptive limit: the gradient lowers the limit for failures, and not for what is slow alike") {
+  Sim sim;
+  AdaptiveLimitOptions options = from(10);
+  options.rule = AdaptiveRule::gradient;
+  MockService slow(sim, {Step(200, {}, 5s)});
+  const AdaptiveLimit patient(options);
+  burst(sim, layered(patient, slow), 10);
+  CHECK(patient.limit() >= 10);
+  MockService broken(sim, {Step(503)});
+  const AdaptiveLimit limit(options);
+  burst(sim, layered(limit, broken), 1);
+  CHECK(limit.limit() == 9);
+}

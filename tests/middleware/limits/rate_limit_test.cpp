@@ -77,3 +77,67 @@ TEST_CASE("rate limit: Retry-After is when the request would pass; clients remem
   CHECK(of("/y") == "200");
   CHECK(layer.keys() <= 3);
 }
+
+TEST_CASE("rate limit: requests wait for their turn in order, as far as they may") {
+  Sim sim;
+  MockService mock(sim, {Step(200)});
+  RateLimits limits;
+  limits.per_second = 10;
+  limits.burst = 1;
+  limits.wait_max = 250ms;
+  limits.key = [](const Request&) { return std::string("all"); };
+  const RateLimit layer(limits);
+  const Service service = layered(layer, mock);
+  std::vector<std::string> ends;
+  auto call = [&](std::string name, Instant deadline = Instant::never()) -> Task<> {
+    Request asking = request("GET", "/");
+    asking.deadline = deadline;
+    const Answer answer = co_await ask(service, std::move(asking));
+    ends.push_back(name + ' ' + std::to_string(answer.status));
+  };
+  Scope scope(sim.reactor());
+  for (const char* name : {"a", "b", "c", "d"}) scope.spawn(call(name));
+  sim.settle();
+  CHECK(layer.waiting() == 2);
+  CHECK(ends == std::vector<std::string>{"a 200", "d 429"});
+  scope.spawn(call("e", sim.reactor().now() + 50ms));
+  CHECK(sim.run(scope.join()));
+  CHECK(ends == std::vector<std::string>{"a 200", "d 429", "e 429", "b 200", "c 200"});
+  CHECK(mock.times() == std::vector<double>{0, 100, 200});
+  CHECK(layer.waiting() == 0);
+}
+
+TEST_CASE(
+    "rate limit: the turn of one that left is free again, but for those that were promised a later one") {
+  Sim sim;
+  MockService mock(sim, {Step(200)});
+  RateLimits limits;
+  limits.per_second = 10;
+  limits.burst = 1;
+  limits.wait_max = 1s;
+  limits.key = [](const Request&) { return std::string("all"); };
+  const Service service = layered(RateLimit(limits), mock);
+  auto call = [&]() -> Task<> {
+    const Answer answer = co_await ask(service, request("GET", "/"));
+    CHECK(answer.status == 200);
+  };
+  Scope scope(sim.reactor());
+  scope.spawn(call);  // at 0
+  {
+    Scope leaving(sim.reactor());
+    leaving.spawn(call);  // was to go at 100
+    sim.settle();
+  }
+  scope.spawn(call);  // at 100
+  sim.settle();
+  {
+    Scope leaving(sim.reactor());
+    leaving.spawn(call);  // was to go at 200
+    sim.settle();
+    scope.spawn(call);  // at 300
+    sim.settle();
+  }
+  scope.spawn(call);  // at 400: the turn at 200 is lost
+  CHECK(sim.run(scope.join()));
+  CHECK(mock.times() == std::vector<double>{0, 100, 300, 400});
+}

@@ -1,0 +1,152 @@
+#include <escapement/middleware/client/balance.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <escapement/middleware/limits/circuit_breaker.h>
+
+namespace escapement::http {
+
+namespace {
+
+// A response time that rises at once and falls slowly.
+class PeakEwma {
+ public:
+  PeakEwma(Duration first, Duration decay)
+      : time_(static_cast<double>(first.count())), decay_(static_cast<double>(decay.count())) {}
+
+  // Returns the time in nanoseconds, as it has faded by `now`.
+  double at(Instant now) const { return time_ * weight(now); }
+  void note(Duration taken, Instant now) {
+    const double time = static_cast<double>(taken.count());
+    const double old = weight(now);
+    time_ = time > time_ ? time : time_ * old + time * (1 - old);
+    since_ = now;
+  }
+  // The time of one that has not been used yet fades from now on.
+  void begin(Instant now) {
+    if (since_ == Instant::never()) since_ = now;
+  }
+
+ private:
+  double weight(Instant now) const {
+    if (since_ == Instant::never()) return 1;
+    return std::exp(-static_cast<double>(std::max(Duration(), now - since_).count()) / decay_);
+  }
+
+  double time_;
+  double decay_;
+  Instant since_ = Instant::never();
+};
+
+struct Upstream {
+  Upstream(Url u, const BalanceOptions& options)
+      : url(std::move(u)), time(options.first_time, options.decay) {}
+  Url url;
+  PeakEwma time;
+  std::size_t running = 0;
+};
+
+// Returns the URL of a request at an upstream.
+Result<Url> url_at(const Url& upstream, const Url& asked) {
+  std::string path = upstream.path();
+  while (path.ends_with('/')) path.pop_back();
+  return Url::parse(upstream.origin() + path + asked.target());
+}
+
+}  // namespace
+
+class Balance::State {
+ public:
+  State(std::vector<Url> urls, BalanceOptions options) : options_(std::move(options)) {
+    ESC_CHECK(!urls.empty());
+    ESC_CHECK(options_.decay > Duration());
+    for (Url& url : urls) upstreams.emplace_back(std::move(url), options_);
+    if (!options_.ejection) return;
+    if (options_.ejection->failed) failed = options_.ejection->failed;
+    ejection.emplace(upstreams.size(), *options_.ejection);
+  }
+
+  std::size_t choose(Random& random, Instant now) {
+    if (ejection) ejection->advance(now);
+    std::vector<std::size_t> fit;
+    for (std::size_t i = 0; i < upstreams.size(); ++i) {
+      upstreams[i].time.begin(now);
+      if (!ejection || !ejection->ejected(i, now)) fit.push_back(i);
+    }
+    if (options_.rule == BalanceRule::round_robin) return next_fit(fit);
+    if (fit.size() == 1) return fit.front();
+    const std::size_t first = static_cast<std::size_t>(random.up_to(fit.size() - 1));
+    std::size_t second = static_cast<std::size_t>(random.up_to(fit.size() - 2));
+    if (second >= first) ++second;
+    return load(fit[second], now) < load(fit[first], now) ? fit[second] : fit[first];
+  }
+
+  void note(std::size_t which, const Attempt& attempt, Instant began, Instant now) {
+    if (attempt.error() != nullptr && attempt.error()->code() == Errc::cancelled) return;
+    Duration taken = now - began;
+    if (failed(attempt)) taken = std::max(taken, options_.first_time);
+    upstreams[which].time.note(taken, now);
+    if (ejection) ejection->note(which, attempt, now);
+  }
+
+  std::vector<Upstream> upstreams;
+  std::optional<OutlierEjection> ejection;
+  std::function<bool(const Attempt&)> failed = speaks_against_service;
+
+ private:
+  // Returns the first fit one from the last on. There is one at least: never all are ejected.
+  std::size_t next_fit(const std::vector<std::size_t>& fit) {
+    auto at = std::lower_bound(fit.begin(), fit.end(), next_);
+    if (at == fit.end()) at = fit.begin();
+    next_ = *at + 1;
+    return *at;
+  }
+  double load(std::size_t which, Instant now) const {
+    const Upstream& upstream = upstreams[which];
+    return upstream.time.at(now) * static_cast<double>(upstream.running + 1);
+  }
+
+  BalanceOptions options_;
+  std::size_t next_ = 0;
+};
+
+// Counts a request at its upstream.
+class Balance::InFlight final : public BodyAttachment {
+ public:
+  InFlight(std::shared_ptr<State> state, std::size_t which) : state_(std::move(state)), which_(which) {
+    ++state_->upstreams[which_].running;
+  }
+  ~InFlight() override { --state_->upstreams[which_].running; }
+
+ private:
+  std::shared_ptr<State> state_;
+  std::size_t which_;
+};
+
+Balance::Balance(std::vector<Url> upstreams, BalanceOptions options)
+    : state_(std::make_shared<State>(std::move(upstreams), std::move(options))) {}
+
+std::size_t Balance::running(std::size_t upstream) const { return state_->upstreams.at(upstream).running; }
+Duration Balance::time(std::size_t upstream, Instant now) const {
+  return Duration::nanoseconds(static_cast<std::int64_t>(state_->upstreams.at(upstream).time.at(now)));
+}
+bool Balance::ejected(std::size_t upstream, Instant now) const {
+  return state_->ejection && state_->ejection->ejected(upstream, now);
+}
+
+Task<Response> Balance::operator()(Request request, const Service& next) const {
+  Reactor& reactor = co_await this_reactor;
+  const std::shared_ptr<State> state = state_;
+  const Instant began = reactor.precise_now();
+  const std::size_t which = state->choose(reactor.random(), began);
+  request.url = co_await url_at(state->upstreams[which].url, request.url);
+  request.headers.remove("Host");
+  auto held = std::make_unique<InFlight>(state, which);
+  Result<Response> outcome = co_await next(std::move(request)).result();
+  state->note(which, outcome ? Attempt(*outcome) : Attempt(outcome.error()), began, reactor.precise_now());
+  if (outcome) outcome->body.attach(std::move(held));
+  co_return std::move(outcome);
+}
+
+}  // namespace escapement::http
