@@ -181,7 +181,9 @@ inline Service layered(Service service) { return service; }
 
 // Layers from the outside in, the service last:
 //     layered(Timeout{2s}, Retry{}, Timeout{250ms}, Client(network))
-// The first layer sees the request first and the response last.
+// The first layer sees the request first and the response last. A layer that is never right around certain
+// others has `template <class... Inner> static consteval void check_order()`, which says so when it is
+// compiled; middleware/client/layer_order.h has the list.
 template <class Layer, class... Rest>
   requires(sizeof...(Rest) > 0)
 Service layered(Layer layer, Rest... rest) {
@@ -189,6 +191,7 @@ Service layered(Layer layer, Rest... rest) {
       std::is_invocable_r_v<Task<Response>, const Layer&, Request, const Service&>,
       "layered(...) takes layers first, each a callable Task<Response>(Request, const Service& next) that is "
       "const, and the service last");
+  if constexpr (requires { Layer::template check_order<Rest...>(); }) Layer::template check_order<Rest...>();
   return Service(detail::Layered<Layer>(std::move(layer), layered(std::move(rest)...)));
 }
 

@@ -10,6 +10,7 @@
 #include <escapement/io/http/service.h>
 #include <escapement/middleware/cache/cache_policy.h>
 #include <escapement/middleware/cache/cache_store.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -54,13 +55,21 @@ class CacheOptions {
 // was stored. Failures of the store are not the request's. Ages follow from the wall clock, so one that jumps
 // back makes responses last longer.
 //
-//     const Service api = layered(Retry{}, Cache(std::make_shared<MemoryCacheStore>()), client);
+//     const Service api = layered(Cache(std::make_shared<MemoryCacheStore>()), Retry{}, client);
 //
-// Put it inside what adds credentials (BearerAuth), so that it sees them, and outside of Decompress for a
-// store of decoded bodies. Copies share the store and the validations; all belong to one thread. Destroying a
-// call, or a response that is being stored, leaves the store as it was.
+// Put it inside what adds credentials (BearerAuth), so that it sees them, outside of Retry, which would
+// repeat what it keeps, and outside of Decompress for a store of decoded bodies (layer_order.h). Copies share
+// the store and the validations; all belong to one thread. Destroying a call, or a response that is being
+// stored, leaves the store as it was.
 class Cache {
  public:
+  static constexpr LayerRole role = LayerRole::cache;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
   // Makes a cache on a store, which others may share.
   explicit Cache(std::shared_ptr<CacheStore> store, CacheOptions options = CacheOptions());
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -37,6 +38,14 @@ class BearerAuthOptions {
 // Sources: RFC 6750 section 2.1; RFC 9110 section 11.
 class BearerAuth {
  public:
+  static constexpr LayerRole role = LayerRole::credentials;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
+  // Makes a layer whose copies share the token. `get_token` and `origin` must be set (checked).
   explicit BearerAuth(BearerAuthOptions options);
 
   Task<Response> operator()(Request request, const Service& next) const;

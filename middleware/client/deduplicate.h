@@ -8,6 +8,7 @@
 
 #include <escapement/core/bytes.h>
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -33,6 +34,8 @@ class DeduplicateOptions {
 // calls. It is a SingleFlight (timers/single_flight.h), so the requests of a Worker's isolate may share it.
 class Deduplicate {
  public:
+  static constexpr LayerRole role = LayerRole::deduplicate;  // layer_order.h
+
   // Makes a layer whose copies share the calls.
   explicit Deduplicate(DeduplicateOptions options = DeduplicateOptions());
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 #include <escapement/middleware/client/retry_budget.h>
 
 namespace escapement::http {
@@ -23,6 +24,13 @@ namespace escapement::http {
 //
 // Sources: J. Dean, L. A. Barroso, "The Tail at Scale", CACM 2013; gRPC's hedging policy (A6).
 struct Hedge {
+  static constexpr LayerRole role = LayerRole::hedge;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
   Duration delay = 100ms;                  // between the starts of two attempts; not below zero
   int attempts = 2;                        // the first one included
   bool repeat_any_method = false;          // as in Retry: the caller knows that sending twice does no harm

@@ -2,7 +2,10 @@
 
 #pragma once
 
+#include <vector>
+
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -26,10 +29,43 @@ namespace escapement::http {
 // Sources: RFC 9110 section 15.4; Fetch "HTTP-redirect fetch"; the behaviour of Go and tower-http where those
 // differ.
 struct Redirect {
+  static constexpr LayerRole role = LayerRole::redirect;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
   int hops_max = 10;                 // more redirects fail with limit_exceeded
   bool allow_https_to_http = false;  // whether a redirect may leave https
 
   Task<Response> operator()(Request request, const Service& next) const;
 };
+
+// A redirect that was followed.
+class RedirectHop {
+ public:
+  RedirectHop(Method m, Url u, int s) : method(std::move(m)), url(std::move(u)), status(s) {}
+  Method method;  // that the URL was asked with
+  Url url;        // that responded with a redirect
+  int status;     // 301, 302, 303, 307 or 308
+};
+
+// A response, and how it was reached.
+class RedirectedResponse {
+ public:
+  RedirectedResponse(Response r, Url u, std::vector<RedirectHop> h)
+      : response(std::move(r)), url(std::move(u)), history(std::move(h)) {}
+  Response response;                 // the last one
+  Url url;                           // that responded with it
+  std::vector<RedirectHop> history;  // the redirects on the way, in order; empty if there was none
+};
+
+// Sends `request` to `next` and follows redirects as `settings` say, for callers that want to know the way.
+// Fails as Redirect does. Cancelling it cancels the hop that is under way.
+//
+//     http::RedirectedResponse got = co_await http::follow(Redirect{}, client, http::get("http://a.test/"));
+//     if (!got.history.empty()) log("moved to " + got.url.without_credentials());
+Task<RedirectedResponse> follow(Redirect settings, Service next, Request request);
 
 }  // namespace escapement::http

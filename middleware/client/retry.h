@@ -6,6 +6,7 @@
 #include <optional>
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 #include <escapement/middleware/client/retry_budget.h>
 #include <escapement/middleware/client/retry_policy.h>
 
@@ -27,12 +28,22 @@ struct RetryNotice {
 // Makes up to `attempts` attempts. The table in retry_policy.h says which outcomes are retried and who sets
 // the delay: exponential backoff with full jitter, unless the server names a delay.
 //
-// Never sends less than the whole request: a streaming body cannot be sent twice, so such a request gets one
-// attempt, and its failure says so. Waits neither past the caller's deadline (Request::deadline, set by an
-// enclosing Timeout) nor longer than `server_delay_max`: the last outcome is then returned at once, so a
-// delay that the server named is never cut short. So it is when the budget, if there is one, allows no
-// further attempt. The result is the outcome of the last attempt, whatever it is.
+// Never sends less than the whole request: a streaming body cannot be sent twice, so once an attempt has
+// begun to send it there is no other one, and the failure says so. Before another attempt the rest of a
+// response is read if it has come already and is at most 2 KiB, so that its connection can be used again.
+//
+// Waits neither past the caller's deadline (Request::deadline, set by an enclosing Timeout) nor longer than
+// `server_delay_max`: the last outcome is then returned at once, so a delay that the server named is never
+// cut short. So it is when the budget, if there is one, allows no further attempt. The result is the outcome
+// of the last attempt, whatever it is. Case by case: docs/retries.md.
 struct Retry {
+  static constexpr LayerRole role = LayerRole::retry;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
   int attempts = 3;                 // the first one included
   Duration backoff = 100ms;         // the first delay; each one after it is twice as long
   Duration backoff_max = 20s;       // the longest delay, unless the server names one
@@ -58,7 +69,8 @@ struct Retry {
 
   Task<Response> operator()(Request request, const Service& next) const;
 
- private:
+  // Returns the wait before retry 0, 1, ... after such a decision; nothing if the server asks for a longer
+  // one than `server_delay_max`. For layers that retry in ways of their own.
   std::optional<Duration> delay_after(const RetryDecision& decision, int retry, Random& drawn_from) const;
 };
 

@@ -1,5 +1,7 @@
 #include <escapement/middleware/observe/request_id.h>
 
+#include <escapement/middleware/observe/detail/random_id.h>
+
 namespace escapement::http {
 
 namespace {
@@ -12,23 +14,13 @@ bool is_fine(std::string_view id) {
              id.npos;
 }
 
-std::string make_id(Random& random) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string id;
-  for (int half = 0; half < 2; ++half) {
-    std::uint64_t bits = random.next();
-    for (int i = 0; i < 16; ++i, bits >>= 4) id += digits[bits & 15];
-  }
-  return id;
-}
-
 }  // namespace
 
 Task<Response> RequestId::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
   std::string id(request.headers.get_or(field, ""));
   if (!trusted || !is_fine(id) || request.headers.count(field) > 1) {
-    id = make_id(reactor.random());
+    id = detail::random_id(reactor.random());
     request.headers.set(field, id);
   }
   Response response = co_await next(std::move(request));

@@ -61,6 +61,7 @@ def check_shape(totals):
     passed = failed = 0
     for name, command in [("tidy", [sys.executable, "tools/dev/tidy.py"]), ("format", ["tools/dev/format", "--check"]),
                           ("picture", [sys.executable, "tools/dev/architecture_picture.py", "--check"]),
+                          ("vectors", [sys.executable, "tools/dev/vectors.py", "--check"]),
                           ("site", ["tools/site", "--check"])]:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode == 0:

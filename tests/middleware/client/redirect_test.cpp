@@ -148,3 +148,37 @@ TEST_CASE("redirect: the same URL again is followed, and only the number of hops
   MockService empty(sim, {to("")});
   CHECK(told(sim.run(layered(Redirect{}, empty)(request("GET")))) == "302");
 }
+
+TEST_CASE("redirect: the history says how the response was reached") {
+  Sim sim;
+  MockService mock(sim, {Step(303, Headers{{"Location", "/b"}}),
+                         Step(301, Headers{{"Location", "http://o/"}}), Step(200)});
+  const auto get_there = [&](Request request) {
+    return sim.run(follow(Redirect{}, mock, std::move(request)));
+  };
+  Result<RedirectedResponse> got = get_there(request("POST", {}, "b"));
+  REQUIRE(got);
+  CHECK(got->response.status == 200);
+  CHECK(got->url.text() == "http://o/");
+  REQUIRE(got->history.size() == 2);
+  CHECK(got->history[0].method == Method::post());
+  CHECK(got->history[0].url.text() == "http://h/");
+  CHECK(got->history[0].status == 303);
+  CHECK(got->history[1].method == Method::get());
+  CHECK(got->history[1].url.text() == "http://h/b");
+  Result<RedirectedResponse> direct = get_there(request("GET"));
+  CHECK(direct->history.empty());
+  CHECK(direct->url.text() == "http://h/");
+  MockService endless(sim, {Step(302, Headers{{"Location", "/"}})});
+  CHECK(sim.run(follow(Redirect{}, endless, get("http://h/"))).error() == Errc::limit_exceeded);
+}
+
+TEST_CASE("redirect: an allowed hop from https to http tells nobody where it came from") {
+  Sim sim;
+  MockService mock(sim, {Step(302, Headers{{"Location", "http://h/"}}), Step(200)});
+  Redirect redirect;
+  redirect.allow_https_to_http = true;
+  Request secure("GET", *Url::parse("https://h/"), Headers{{"Referer", "https://h/secret"}});
+  CHECK(told(sim.run(layered(redirect, mock)(std::move(secure)))) == "200");
+  CHECK(!mock.asked()[1].headers.has("referer"));
+}

@@ -1,0 +1,32 @@
+#include <escapement/middleware/client/base_url.h>
+
+namespace escapement::http {
+
+namespace {
+
+constexpr std::string_view placeholder = "http://base.invalid";
+
+}  // namespace
+
+Result<Url> relative(std::string_view path) {
+  if (path.starts_with("//") || path.find("://") < path.find_first_of("/?#")) {
+    return Error(Errc::invalid_argument, "a relative URL names no host: '" + std::string(path) + "'");
+  }
+  std::string text(placeholder);
+  if (!path.starts_with('/')) text += '/';
+  text += path;
+  return Url::parse(text);
+}
+
+Task<Response> BaseUrl::operator()(Request request, const Service& next) const {
+  if (request.url.origin() != placeholder) co_return co_await next(std::move(request));
+  std::string text = base.origin() + base.path();
+  while (text.ends_with('/')) text.pop_back();
+  text += request.url.target();
+  if (!request.url.fragment().empty()) text += '#' + request.url.fragment();
+  Url whole = co_await Url::parse(text);
+  request.url = std::move(whole);
+  co_return co_await next(std::move(request));
+}
+
+}  // namespace escapement::http

@@ -1,0 +1,124 @@
+// Resume: what the vectors do not say: deadlines, budgets, cancelling, and a body that breaks many times.
+
+#include <escapement/middleware/client/resume.h>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <escapement/core/scope.h>
+#include <escapement/io/sim/sim.h>
+
+using namespace escapement;
+using namespace escapement::http;
+
+namespace {
+
+// Some bytes of a file, which break off after so many.
+class Part final : public BodySource {
+ public:
+  Part(std::string bytes, std::size_t breaks_after) : bytes_(std::move(bytes)), left_(breaks_after) {}
+  Task<std::string> read() override {
+    if (at_ == bytes_.size()) co_return std::string();
+    if (left_ == 0) co_return Error(Errc::reset, "broken");
+    const std::size_t size = std::min({left_, bytes_.size() - at_, std::size_t{1000}});
+    left_ -= size;
+    at_ += size;
+    co_return bytes_.substr(at_ - size, size);
+  }
+  std::optional<std::uint64_t> length() const override { return bytes_.size(); }
+
+ private:
+  std::string bytes_;
+  std::size_t left_;
+  std::size_t at_ = 0;
+};
+
+// A file on a server whose connections break after so many bytes.
+struct FileServer {
+  std::string file;
+  std::size_t breaks_after;
+  int requests = 0;
+  Task<Response> serve(Request request) {
+    ++requests;
+    std::size_t first = 0;
+    if (const std::string* range = request.headers.get("range")) first = std::stoul(range->substr(6));
+    Response response(first == 0 ? 200 : 206, Headers{{"ETag", "\"v1\""}}, Body());
+    if (first != 0) {
+      response.headers.add("Content-Range", "bytes " + std::to_string(first) + '-' +
+                                                std::to_string(file.size() - 1) + '/' +
+                                                std::to_string(file.size()));
+    }
+    response.body = Body(std::make_unique<Part>(file.substr(first), breaks_after));
+    co_return std::move(response);
+  }
+};
+
+Task<std::string> fetched(const Service& service, Request request) {
+  Response response = co_await service(std::move(request));
+  std::string text = co_await response.body.text(16 * MiB);
+  co_return std::move(text);
+}
+
+std::string numbers(std::size_t bytes) {
+  std::string text;
+  for (int i = 0; text.size() < bytes; ++i) text += std::to_string(i) + ' ';
+  text.resize(bytes);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("resume: a body that breaks five times is whole, and nothing waits while there is progress") {
+  Sim sim;
+  FileServer server{numbers(600'000), 110'000};
+  const Service service =
+      layered(Resume{}, [&](Request request) { return server.serve(std::move(request)); });
+  Result<std::string> text = sim.run(fetched(service, get("http://h/")));
+  REQUIRE(text);
+  CHECK(*text == server.file);
+  CHECK(server.requests == 6);
+  CHECK(sim.elapsed() == Duration());
+}
+
+TEST_CASE("resume: the budget, the deadline and the number of requests end it with the first error") {
+  for (const int what : {0, 1, 2}) {
+    CAPTURE(what);
+    Sim sim;
+    FileServer server{numbers(50'000), 1'000};
+    Resume resume;
+    Request request = get("http://h/");
+    if (what == 0) {
+      RetryBudgetOptions options;
+      options.ratio = 3;
+      options.per_second_min = 0;
+      resume.budget.emplace(options);
+    }
+    if (what == 1) resume.requests_max = 3;
+    if (what == 2) request.deadline = sim.reactor().precise_now();
+    const Service service = layered(resume, [&](Request asked) { return server.serve(std::move(asked)); });
+    Result<std::string> text = sim.run(fetched(service, std::move(request)));
+    CHECK(text.error() == Errc::reset);
+    CHECK(server.requests == (what == 2 ? 1 : 4));
+  }
+}
+
+TEST_CASE("resume: a reader that goes away while it waits leaves nothing") {
+  Sim sim;
+  int requests = 0;
+  const Service service = layered(Resume{}, [&](Request) -> Task<Response> {
+    if (++requests > 1) co_return Response(503, Headers{{"Retry-After", "30"}}, Body());
+    Response response(200, Headers{{"ETag", "\"v1\""}}, Body());
+    response.body = Body(std::make_unique<Part>(numbers(5000), 1000));
+    co_return std::move(response);
+  });
+  {
+    Scope scope(sim.reactor());
+    const auto read = [](const Service& from) -> Task<> {
+      (void)co_await fetched(from, get("http://h/")).result();
+    };
+    scope.spawn(read(service));
+    sim.advance(1s);
+    CHECK(requests == 2);
+    CHECK(sim.timers().size() == 1);
+  }
+  CHECK(sim.timers().size() == 0);
+}

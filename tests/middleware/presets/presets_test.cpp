@@ -1,0 +1,64 @@
+// The presets as conversations with a mock peer.
+
+#include <escapement/middleware/presets/github.h>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <escapement/middleware/client/base_url.h>
+#include <escapement/middleware/presets/resilient.h>
+
+#include "support/mock_service.h"
+
+using namespace escapement;
+using namespace escapement::http;
+using escapement::test::MockService;
+using escapement::test::Step;
+
+TEST_CASE("resilient: retries, follows, gives up a slow attempt, and stops in time") {
+  Sim sim;
+  MockService mock(sim, {Step(503), Step(302, Headers{{"Location", "/to"}}), Step::hang(), Step(200)});
+  CHECK(sim.run(resilient(mock)(get("http://h/")))->status == 200);
+  CHECK(mock.asked().size() == 4);
+  CHECK(mock.asked()[3].what == "GET http://h/to");
+  CHECK(sim.elapsed() >= 10s);
+  CHECK(sim.elapsed() <= 11s);
+  Sim other;
+  MockService hangs(other, {Step::hang()});
+  CHECK(other.run(resilient(hangs)(get("http://h/"))).error() == Errc::timed_out);
+  CHECK(other.elapsed() == 30s);
+  CHECK(hangs.asked().size() == 3);
+}
+
+TEST_CASE("github: the fields, the token for its origin only, the limits and the queue") {
+  Sim sim;
+  MockService mock(sim, {Step(301, Headers{{"Location", "https://api.github.com/repositories/1"}}), Step(401),
+                         Step(403, Headers{{"Retry-After", "5"}}),
+                         Step(302, Headers{{"Location", "https://blob.test/x"}}), Step(200)});
+  GitHubOptions options;
+  int tokens = 0;
+  options.get_token = [&]() -> Task<std::string> { co_return "t" + std::to_string(++tokens); };
+  options.user_agent = "me";
+  const Service api = github(mock, options);
+  Result<Response> response = sim.run(api(Request("GET", *relative("/repos/o/r"))));
+  REQUIRE(response);
+  CHECK(response->status == 200);
+  REQUIRE(mock.asked().size() == 5);
+  CHECK(mock.asked()[0].what == "GET https://api.github.com/repos/o/r");
+  CHECK(mock.asked()[0].headers.get_or("user-agent", "") == "me");
+  CHECK(mock.asked()[0].headers.get_or("x-github-api-version", "") == "2022-11-28");
+  CHECK(mock.asked()[1].headers.get_or("authorization", "") == "Bearer t1");
+  CHECK(mock.asked()[2].headers.get_or("authorization", "") == "Bearer t2");
+  CHECK(mock.times()[3] >= 5000);
+  CHECK(mock.asked()[4].what == "GET https://blob.test/x");
+  CHECK(!mock.asked()[4].headers.has("authorization"));
+}
+
+TEST_CASE("github: without a token, and for an Enterprise server") {
+  Sim sim;
+  MockService mock(sim, {Step(200)});
+  GitHubOptions options;
+  options.base = "https://ghe.test/api/v3";
+  CHECK(sim.run(github(mock, options)(Request("GET", *relative("/zen"))))->status == 200);
+  CHECK(mock.asked()[0].what == "GET https://ghe.test/api/v3/zen");
+  CHECK(!mock.asked()[0].headers.has("authorization"));
+}
