@@ -1,6 +1,6 @@
 // The JavaScript half of host_response_cache.h.
 
-import { bytesOfHead, fieldsOf, headOf } from "./host_fetch.mjs";
+import { fieldsOf, host } from "./host_fetch.mjs";
 import { operate } from "./host_operation.mjs";
 import { textOf, unpack } from "./packed.mjs";
 
@@ -24,7 +24,7 @@ const explained = async (call) => {
 const linesOf = (headers) => {
   let lines = "";
   headers.forEach((value, name) => (lines += name + ": " + value + "\n"));
-  return bytesOfHead(lines);
+  return host.bytesOfHead(lines);
 };
 
 export const cache = {
@@ -32,7 +32,7 @@ export const cache = {
   imports: {
     match(id, at, length) {
       const [name, url, fields] = unpack(this.bytes(at, length));
-      const headers = fields.length ? fieldsOf(headOf(fields)) : undefined;
+      const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
       operate(this, id, () => explained(async () => {
         const response = await (await cacheOf(textOf(name))).match(new Request(textOf(url), { headers }));
         return response ? { status: response.status, data: linesOf(response.headers), body: response.body } : nothing;
@@ -40,7 +40,7 @@ export const cache = {
     },
     put(id, at, length, bodyAt, bodyLength) {
       const [name, url, status, fields] = unpack(this.bytes(at, length));
-      const headers = fields.length ? fieldsOf(headOf(fields)) : undefined;
+      const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
       let body = null;
       operate(this, id, () => explained(async () => {
         const response = new Response(body, { status: Number(textOf(status)), headers });

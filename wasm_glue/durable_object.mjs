@@ -3,7 +3,7 @@
 // Events wait in a queue until the instance's context asks for them. A context that closes, because it was idle or has
 // trapped, leaves those that it has not taken to the next one.
 
-import { run } from "./escapement.mjs";
+import { run } from "./runtime.mjs";
 import { quietly } from "./host_fetch.mjs";
 import { operate } from "./host_operation.mjs";
 import { pack, textOf, unpack } from "./packed.mjs";

@@ -1,6 +1,6 @@
 // The JavaScript half of events.h: `worker(module, { bindings: [events] })` has the handlers of events that the module has.
 
-import { run } from "./escapement.mjs";
+import { run } from "./runtime.mjs";
 
 // The text that a module's task of an event is given.
 const texts = {

@@ -1,4 +1,4 @@
-// The part of escapement.mjs that fetches: what the host says of its responses and failures, and where bodies come from.
+// The part of runtime.mjs that fetches, and where bodies come from.
 
 export const encoder = new TextEncoder();
 export const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -6,26 +6,30 @@ export const strict = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true })
 
 export const textOf = (error) => String(error?.message || error);
 
-// The content codings that fetch() undoes without a word in the fields. Where zstd is among them that depends on the
-// host's version: the body tells, which begins with zstd's or gzip's own bytes as long as nobody has decoded it.
 const { Cloudflare } = globalThis;
-const flags = Cloudflare?.compatibilityFlags;
-const workerds = flags?.brotli_content_encoding === false ? /^gzip$/i : /^(gzip|br)$/i;
-const undone = Cloudflare ? workerds : /^((x-)?gzip|deflate|br)( *, *((x-)?gzip|deflate|br))*$/i;
-const isCoded = (piece) => piece && /^(40,181,47,253|31,139)\b/.test(bytesOf(piece).subarray(0, 4));
-
-// Heads are bytes. Hosts make each a code unit of its own, but for workerd, which takes a field's value for UTF-8.
 const ascii = /^[\0-\x7f]*$/;
 export const isAscii = (text) => ascii.test(text);
-export const headOf = (bytes) => {
-  const text = decoder.decode(bytes);
-  if (ascii.test(text)) return text;
-  try {
-    if (Cloudflare) return strict.decode(bytes);
-  } catch {}
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+
+// The differences between hosts, as they are in a Worker; hosts.mjs has those of the others.
+export const host = {
+  // Special about this host (abi.h).
+  traits: 1 + (Cloudflare ? 2 : 0),
+  // Heads are bytes. workerd takes a field's value for UTF-8, and else each code unit for a byte.
+  headOf(bytes) {
+    const text = decoder.decode(bytes);
+    if (ascii.test(text)) return text;
+    try {
+      return strict.decode(bytes);
+    } catch {}
+    return unitsOf(bytes);
+  },
+  bytesOfHead: (head) => encoder.encode(head),
+  // The content codings that fetch() undoes without a word in the fields.
+  undone: Cloudflare?.compatibilityFlags?.brotli_content_encoding === false ? /^gzip$/i : /^(gzip|br)$/i,
+  // Why a fetch failed: its number in abi.h (FetchFailure), and the text.
+  whyOf: (error) => [error?.why ?? (/\bconnect\b/i.test(textOf(error)) ? 4 : 0), textOf(error)],
 };
-export const bytesOfHead = (head) => (Cloudflare ? encoder.encode(head) : Uint8Array.from(head, (unit) => unit.charCodeAt(0)));
+export const unitsOf = (bytes) => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 
 // Field lines as what fetch() and Response take. The last ones are kept: most messages have the same ones.
 let lastLines, lastFields;
@@ -39,25 +43,6 @@ export const fieldsOf = (lines) => {
   lastLines = lines;
   return lastFields;
 };
-
-// Why a fetch failed, as far as the host says: its number in abi.h (FetchFailure), and the text. Node has codes, of
-// the cause, and sometimes one for each address; others have sentences.
-const reasons = [
-  [2, /bad port|port \d+ are blocked|UND_ERR_INVALID|UND_ERR_REQ_|ERR_INVALID_/],
-  [3, /ENOTFOUND|ENODATA|dns error/],
-  [5, /CERT|SELF_SIGNED|UNABLE_TO_|certificate/],
-  [4, /ECONNREFUSED|EAI_AGAIN|E(HOST|NET)UNREACH|UND_ERR_CONNECT|ConnectionRefused|FailedToOpenSocket|\bconnect\b/i],
-  [6, /TIMEOUT|TimeoutError/],
-  [7, /^(HPE_|Z_DATA|UND_ERR_RES|UND_ERR_HEADERS_OVERFLOW)|invalid HTTP/],
-];
-export function whyOf(error) {
-  const cause = error?.cause ?? error;
-  const first = cause?.errors?.[0] ?? cause;
-  const code = [cause?.code, first?.code].find((each) => typeof each === "string");
-  const said = code ? `${code} ${first.syscall ?? ""}` : `${first?.name} ${textOf(first)}`.replace(/https?:\/\/[^\s)]*/g, "");
-  const texts = [textOf(error), textOf(first)].filter((text, i, all) => text !== all[i - 1] && text !== "fetch failed");
-  return [reasons.find(([, words]) => words.test(said))?.[0] ?? 0, texts.join(": ") || textOf(error)];
-}
 
 // Bytes as any host may hand them out.
 export const bytesOf = (data) => {
@@ -137,35 +122,8 @@ export function send(context, id, source, url, init, by) {
     if (here(response) !== true) return;
     take(response);
     const coding = source.headers.get("content-encoding");
-    if (coding && init.method !== "HEAD" && source.body) {
-      source.coded = undone.test(coding);
-      if (/\bzstd\b/i.test(coding)) return peek();
-    }
-    if (response.type !== "opaqueredirect") return report(response.status);
-    if (!/^(GET|HEAD)$/.test(init.method)) return context.fail(id, source, 8, "this browser hides redirects");
-    return fetch(url, { ...init, redirect: "follow" }).then((response) => {
-      if (here(response) !== true) return;
-      take(response);
-      source.headers = new Headers({ location: response.url });
-      report(307);
-    });
-  };
-  // Finds out by the first bytes whether the host has undone zstd.
-  const peek = async () => {
-    const reader = source.body.getReader();
-    let piece = await reader.read();
-    source.coded = !isCoded(piece.value);
-    source.response = { status: source.response.status };
-    source.body = new ReadableStream({
-      async pull(to) {
-        const { done, value } = piece ?? (await reader.read());
-        piece = null;
-        if (done) to.close();
-        else to.enqueue(value);
-      },
-      cancel: (reason) => reader.cancel(reason),
-    });
-    report(source.response.status);
+    if (coding && init.method !== "HEAD" && source.body) source.coded = host.undone.test(coding);
+    return host.odd?.({ context, id, source, url, init, fetch, here, take, report }, response, coding) ?? report(response.status);
   };
   const report = (status) => {
     const length = source.coded ? null : source.headers.get("content-length");
@@ -173,7 +131,7 @@ export function send(context, id, source, url, init, by) {
     context.reply(id, source, status, source.length >= 0 ? source.length : -1);
   };
   const failed = (error) => {
-    const why = whyOf(error);
+    const why = host.whyOf(error);
     if (!why[0] && error instanceof TypeError) {
       try {
         new Request(url, init.duplex ? { ...init, body: "" } : init);

@@ -12,7 +12,7 @@ export const service = {
         const binding = bindingOf(this, name, "fetch", "service");
         fetch = (url, init) => binding.fetch(url, init);
       } catch (error) {
-        fetch = () => Promise.reject(Object.assign(error, { code: "UND_ERR_INVALID" }));
+        fetch = () => Promise.reject(Object.assign(error, { why: 2 }));
       }
       this.fetch(id, ...message, fetch);
     },

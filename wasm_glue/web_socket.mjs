@@ -1,6 +1,6 @@
 // The JavaScript half of host_web_socket.h.
 
-import { run } from "./escapement.mjs";
+import { run } from "./runtime.mjs";
 import { operate } from "./host_operation.mjs";
 import { pack, textOf, unpack } from "./packed.mjs";
 

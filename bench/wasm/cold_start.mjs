@@ -27,6 +27,7 @@ if (values.help) {
   process.exit(0);
 }
 const bar = 2;
+const glue = ["escapement.mjs", "host_fetch.mjs", "hosts.mjs", "runtime.mjs"];
 const workerd = createRequire(path.join(root, "tests/npm/package.json"))("workerd").default;
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-cold-"));
 
@@ -34,8 +35,7 @@ const workers = {
   empty: { "worker.mjs": 'export default { fetch: () => new Response("") };\n' },
   ours: {
     "worker.mjs": 'import { worker } from "./escapement.mjs";\nimport module from "./app.wasm";\nexport default worker(module);\n',
-    "escapement.mjs": fs.readFileSync(path.join(root, "wasm_glue/escapement.mjs")),
-    "host_fetch.mjs": fs.readFileSync(path.join(root, "wasm_glue/host_fetch.mjs")),
+    ...Object.fromEntries(glue.map((name) => [name, fs.readFileSync(path.join(root, "wasm_glue", name))])),
     "app.wasm": fs.readFileSync(positionals[0] ?? path.join(root, "build/wasm/tests/wasm_glue/probe.wasm")),
   },
 };

@@ -24,10 +24,11 @@ export function bunProgram() {
   throw new Error("npm has no bun for this machine");
 }
 
-// With the module that escapement.mjs imports, where that is among them: {name: content}, each after `prefix`.
+// With the modules that escapement.mjs imports, where that is among them: {name: content}, each after `prefix`.
 function withGlue(modules, prefix = "") {
   if (!modules[prefix + "escapement.mjs"]) return modules;
-  return { ...modules, [prefix + "host_fetch.mjs"]: fs.readFileSync(path.join(root, "wasm_glue/host_fetch.mjs"), "utf8") };
+  const more = ["host_fetch", "hosts", "runtime"].map((name) => [`${prefix}${name}.mjs`, fs.readFileSync(path.join(root, `wasm_glue/${name}.mjs`), "utf8")]);
+  return { ...modules, ...Object.fromEntries(more) };
 }
 
 export async function freePort() {

@@ -83,7 +83,8 @@ await test("wrangler dev: a cron trigger reaches its ESC_SCHEDULED", async () =>
   fs.mkdirSync(folder);
   const write = (name, ...lines) => fs.writeFileSync(path.join(folder, name), lines.join("\n"));
   fs.copyFileSync(probe, path.join(folder, "probe.wasm"));
-  for (const name of ["escapement.mjs", "host_fetch.mjs", "events.mjs"]) fs.copyFileSync(path.join(root, "wasm_glue", name), path.join(folder, name));
+  for (const name of ["escapement.mjs", "host_fetch.mjs", "hosts.mjs", "runtime.mjs", "events.mjs"])
+    fs.copyFileSync(path.join(root, "wasm_glue", name), path.join(folder, name));
   write("cron.mjs", 'import { worker } from "./escapement.mjs";', 'import { events } from "./events.mjs";',
     'import module from "./probe.wasm";', "export default worker(module, { bindings: [events] });");
   write("wrangler.toml", 'name = "cron"', 'main = "cron.mjs"', 'compatibility_date = "2025-10-01"', "[vars]", 'GREETING = "hi"',

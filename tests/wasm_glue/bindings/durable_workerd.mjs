@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { freePort, root } from "../hosts.mjs";
 
 const require = createRequire(path.join(root, "tests/npm/package.json"));
-const common = ["escapement.mjs", "host_fetch.mjs", "host_operation.mjs", "packed.mjs", "storage.mjs", "durable_object.mjs"];
+const common = ["escapement.mjs", "host_fetch.mjs", "hosts.mjs", "runtime.mjs", "host_operation.mjs", "packed.mjs", "storage.mjs", "durable_object.mjs"];
 
 // `main`: the text of the main module, which finds the glue beside it, and the module as "./probe.wasm". `className`: the
 // exported class of the object, which requests to /NAME/... reach. `glue`: more modules of the library.

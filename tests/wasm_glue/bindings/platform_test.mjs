@@ -10,7 +10,7 @@ import { root } from "../hosts.mjs";
 const require = createRequire(path.join(root, "tests/npm/package.json"));
 const { Miniflare, Response } = createRequire(require.resolve("wrangler/package.json"))("miniflare");
 
-const glue = ["cache", "d1", "escapement", "host_fetch", "host_operation", "json", "packed", "service"];
+const glue = ["cache", "d1", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "json", "packed", "service"];
 let calls = 0;
 const miniflare = new Miniflare({
   modules: [
