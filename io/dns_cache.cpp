@@ -3,12 +3,13 @@
 #include <algorithm>
 
 #include <escapement/core/detail/ascii.h>
+#include <escapement/core/detail/defer.h>
 #include <escapement/core/event.h>
 
 namespace escapement {
 
 struct CachingResolver::Entry {
-  Result<Resolved> answer = Error(Errc::cancelled, "the resolver is gone");
+  Result<Resolved> answer = Error(Errc::cancelled, "the look-up was stopped");
   Instant expires = Instant::never();
   Event answered;
 };
@@ -42,12 +43,18 @@ std::shared_ptr<CachingResolver::Entry> CachingResolver::entry_for(std::string h
   if (at != entries_.end() && reactor_.now() < at->second->expires) return at->second;
   if (at != entries_.end()) entries_.erase(at);
   auto entry = std::make_shared<Entry>();
-  entries_[key] = entry;
-  scope_.spawn(ask(*this, entry, std::move(key)));
+  scope_.spawn(ask(*this, entry, key));
+  entries_[std::move(key)] = entry;
   return entry;
 }
 
 Task<> CachingResolver::ask(CachingResolver& self, std::shared_ptr<Entry> entry, Key key) {
+  // A look-up that ends without an answer, for want of memory, is over as well.
+  const Defer over([&] {
+    if (entry->answered.is_set()) return;
+    self.entries_.erase(key);
+    entry->answered.set();
+  });
   Result<Resolved> answer = co_await self.source_.lookup(key.first, 0, key.second).result();
   const bool negative = !answer && answer.error() == Errc::not_found;
   Duration ttl = negative ? self.options_.negative_ttl : Duration();
