@@ -1,6 +1,8 @@
 #include <escapement/middleware/presets/stack_text.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -43,6 +45,15 @@ std::optional<Duration> duration(std::string_view text) {
     if (number && *number >= 0) return length * *number;
   }
   return std::nullopt;
+}
+
+// Reads "0.2". Emscripten's library has no from_chars for it.
+std::optional<double> decimal(std::string_view text) {
+  const std::string number(text);
+  char* end = nullptr;
+  const double value = std::strtod(number.c_str(), &end);
+  if (number.empty() || *end != '\0') return std::nullopt;
+  return value;
 }
 
 // One layer of the text: "retry attempts=3" as it was read, and what was not understood.
@@ -132,7 +143,7 @@ Read read_retry(Words& words) {
     if (*jitter != "none" && *jitter != "full") words.complain("jitter is none or full");
   }
   if (const auto text = words.value("budget")) {
-    const auto ratio = parse_number<double>(*text);
+    const std::optional<double> ratio = decimal(*text);
     if (!ratio || !(*ratio >= 0 && *ratio <= 10)) {
       words.complain("budget is a number from 0 to 10");
     } else {
