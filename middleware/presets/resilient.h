@@ -23,9 +23,9 @@ class ResilientOptions {
 //     Timeout{overall}      the caller waits no longer, whatever happens
 //     Redirect{}            each hop has its attempts
 //     Resume{}              a broken body of a GET goes on where it was
-//     Retry{attempts}       backoff of 100 ms, doubled, full jitter; a server's wait of up to 60 s; the
-//     budget BodyIdle{body_idle}   a body that stalls breaks, and is resumed Timeout{attempt}      an attempt
-//     that hangs makes room for another one
+//     Retry{attempts}       backoff of 100 ms, doubled, full jitter; a server's wait of up to 60 s; `budget`
+//     BodyIdle{body_idle}   a body that stalls breaks, and is resumed
+//     Timeout{attempt}      an attempt that hangs makes room for another one
 //
 // The most that one call can send: `esc-stack resilient` enumerates it. To change a part, write the stack.
 //
