@@ -220,7 +220,7 @@ Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchO
   auto fetch = std::make_shared<Fetch>(context);
   if (progress) {  // from here on only the host knows
     progress->maybe_sent = true;
-    progress->waits_for = TimeLimit::head;
+    progress->wait_for(TimeLimit::head);
   }
   if (fetch->reply().must_ask()) {
     begin(service, fetch->id(), head, sent);
@@ -232,7 +232,7 @@ Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchO
     if (answer || answer.error() != Errc::timed_out || fetch->sent() == before) break;
   }
   permit.reset();
-  if (progress) progress->waits_for = TimeLimit::none;
+  if (progress) progress->wait_for(TimeLimit::none);
   if (!answer) co_return call.told(std::move(answer).error(), no_head, "waiting for the response of ");
   http::Response response(fetch->reply().status(), Fetch::fields(fetch), http::Body());
   if (request.method == http::Method::head() || !http::may_have_content(response.status)) {

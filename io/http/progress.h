@@ -8,6 +8,16 @@
 
 namespace escapement::http {
 
+// Follows a call from wait to wait: for traces.
+class CallObserver {
+ public:
+  // Called when the call begins to wait for `what`; `none`: for nothing that is reported.
+  virtual void call_waits_for(TimeLimit what) = 0;
+
+ protected:
+  ~CallObserver() = default;
+};
+
 // Shared by a request and its copies (Request::progress). A Timeout layer makes one; what sends requests
 // keeps it up to date. It outlives a call that was cancelled, and says then what the call was doing.
 struct CallProgress {
@@ -30,14 +40,23 @@ struct CallProgress {
   Duration queued;
   Instant queued_since = Instant::never();
 
+  // Called for each change of `waits_for`, if it is not null. Belongs to the layer that sets it, which takes
+  // it away again.
+  CallObserver* observer = nullptr;
+
+  // Notes that the call waits for `what` from now on.
+  void wait_for(TimeLimit what) {
+    waits_for = what;
+    if (observer != nullptr) observer->call_waits_for(what);
+  }
   // Notes that the attempt waits in a queue from `now` on.
   void enter_queue(Instant now) {
-    waits_for = TimeLimit::queue;
+    wait_for(TimeLimit::queue);
     queued_since = now;
   }
   // Notes that it has left the queue.
   void leave_queue(Instant now) {
-    waits_for = TimeLimit::none;
+    wait_for(TimeLimit::none);
     queued += now - queued_since;
     queued_since = Instant::never();
   }

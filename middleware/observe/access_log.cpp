@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include <escapement/middleware/observe/detail/counted_body.h>
+#include <escapement/middleware/observe/detail/json_text.h>
 #include <escapement/middleware/observe/detail/logged_status.h>
 #include <escapement/middleware/server/peer_address.h>
 
@@ -21,24 +22,6 @@ std::string quoted(std::string_view text) {
       escaped += c;
     } else {
       escaped += "\\x";
-      escaped += digits[byte >> 4];
-      escaped += digits[byte & 15];
-    }
-  }
-  escaped += '"';
-  return escaped;
-}
-
-std::string json_text(std::string_view text) {
-  std::string escaped = "\"";
-  for (const char c : text) {
-    const unsigned char byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      (escaped += '\\') += c;
-    } else if (byte >= ' ' && byte < 0x7f) {
-      escaped += c;
-    } else {
-      escaped += "\\u00";
       escaped += digits[byte >> 4];
       escaped += digits[byte & 15];
     }
@@ -131,9 +114,9 @@ std::string combined_line(const AccessLogEntry& entry) {
 }
 
 std::string json_line(const AccessLogEntry& entry) {
-  std::string line = "{\"time\":" + json_text(entry.began.rfc3339());
+  std::string line = "{\"time\":" + detail::json_text(entry.began.rfc3339());
   const auto add = [&line](std::string_view name, const std::string& value) {
-    if (!value.empty()) ((line += ",\"") += name) += "\":" + json_text(value);
+    if (!value.empty()) ((line += ",\"") += name) += "\":" + detail::json_text(value);
   };
   add("peer", entry.peer);
   add("method", entry.method);

@@ -21,7 +21,7 @@ class CallReport {
   CallReport(const CallReport&) = delete;
 
   void waits_for(TimeLimit what) {
-    if (progress_) progress_->waits_for = what;
+    if (progress_) progress_->wait_for(what);
   }
   void enters_queue(Reactor& reactor) {
     if (progress_) progress_->enter_queue(reactor.precise_now());
@@ -31,7 +31,7 @@ class CallReport {
   }
   void sends() {
     if (!progress_) return;
-    progress_->waits_for = TimeLimit::write;
+    progress_->wait_for(TimeLimit::write);
     progress_->maybe_sent = true;
   }
   void closed_unanswered() {
