@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -32,6 +33,8 @@ struct Decompress {
   std::uint64_t bytes_max = 1ULL << 30;   // of a decoded body
   std::uint64_t ratio_max = 200;          // decoded bytes for each compressed one; at least 1
   std::uint64_t ratio_from = 1ULL << 20;  // fewer decoded bytes may have any ratio
+
+  static constexpr LayerRole role = LayerRole::decompress;  // layer_order.h
 
   Task<Response> operator()(Request request, const Service& next) const;
 };
