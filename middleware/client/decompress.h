@@ -30,6 +30,8 @@ namespace escapement::http {
 //
 // Sources: RFC 9110 section 8.4, RFC 1950 to 1952, 7932, 8878.
 struct Decompress {
+  static constexpr LayerRole role = LayerRole::decompress;  // layer_order.h
+
   std::uint64_t bytes_max = 1ULL << 30;   // of a decoded body
   std::uint64_t ratio_max = 200;          // decoded bytes for each compressed one; at least 1
   std::uint64_t ratio_from = 1ULL << 20;  // fewer decoded bytes may have any ratio

@@ -1,22 +1,14 @@
 // A Retry would repeat what a cache keeps.
-#include <escapement/middleware/client/layer_order.h>
+#include <escapement/middleware/cache/cache.h>
 #include <escapement/middleware/client/retry.h>
 
 using namespace escapement;
 
 Task<http::Response> peer(http::Request);
 
-// A layer of the user's own, which says what it is.
-struct MyCache {
-  static constexpr http::LayerRole role = http::LayerRole::cache;
-  Task<http::Response> operator()(http::Request request, const http::Service& next) const {
-    return next(std::move(request));
-  }
-};
-
-void user() {
+void user(const http::Cache& cache) {
 #ifdef MUST_NOT_COMPILE
-  http::Service wrong = http::layered(http::Retry{}, MyCache{}, peer);
+  http::Service wrong = http::layered(http::Retry{}, cache, peer);
 #endif
-  http::Service right = http::layered(MyCache{}, http::Retry{}, peer);
+  http::Service right = http::layered(cache, http::Retry{}, peer);
 }
