@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <deque>
 #include <optional>
 
@@ -19,6 +20,13 @@ using Connected = std::unique_ptr<Stream>;
 using RaceResult = std::optional<Result<Connected>>;
 
 constexpr Duration attempt_delay_min = 10ms;  // RFC 8305 section 5: MUST NOT be less
+
+// Returns whether this machine has no way to the whole family of an address, such as IPv6: another attempt
+// says more about the host.
+bool is_of_this_machine(const Error& error) {
+  const int number = error.os_number();
+  return number == ENETUNREACH || number == EADDRNOTAVAIL || number == EAFNOSUPPORT;
+}
 
 // The look-up of one family, and its addresses that have not been tried.
 struct Family {
@@ -192,7 +200,7 @@ RaceResult Race::take_attempts() {
     Result<Connected> outcome = attempt->take();
     attempt = attempts_.erase(attempt);
     if (outcome) return outcome;
-    if (!failure_) failure_ = std::move(outcome).error();
+    if (!failure_ || is_of_this_machine(*failure_)) failure_ = std::move(outcome).error();
     next_attempt_.disarm();
   }
   return std::nullopt;

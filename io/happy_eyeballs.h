@@ -48,7 +48,8 @@ struct HappyEyeballsOptions {
 using ConnectToAddress = std::function<Task<std::unique_ptr<Stream>>(SocketAddress)>;
 
 // Connects to `host` within `limit` (Duration::max(): none). `resolver` must outlive the task. Fails with
-// nothing sent: as the look-up did if there is no address, else as the first attempt did; timed_out
+// nothing sent: as the look-up did if there is no address, else as the first attempt did (but for one to
+// which this machine has no network, if another one has failed in another way); timed_out
 // (TimeLimit::resolve, or connect) when a limit has passed.
 Task<std::unique_ptr<Stream>> connect_by_happy_eyeballs(Resolver& resolver, ConnectToAddress connect,
                                                         std::string host, std::uint16_t port, Duration limit,

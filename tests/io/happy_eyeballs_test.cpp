@@ -2,6 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cerrno>
 #include <map>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@ using Addresses = std::vector<std::string>;
 struct Fate {
   enum Kind { hangs, fails, succeeds } kind = hangs;
   Duration after;
+  int number = 0;  // the system's, if the failure has one
 };
 
 struct World {
@@ -50,6 +52,7 @@ struct World {
     const Fate fate = world.fates[host];
     const Duration length = fate.kind == Fate::hangs ? Duration::max() : fate.after;
     if (length > Duration()) co_await sleep(length);
+    if (fate.number != 0) co_return Error::from_errno(fate.number, host).nothing_sent();
     if (fate.kind == Fate::fails) co_return Error(Errc::unavailable, host + " refuses").nothing_sent();
     PipeEnds ends = pipe();
     co_return std::move(ends.first);
@@ -70,8 +73,10 @@ struct World {
   void v4(Addresses addresses, Duration delay = Duration()) {
     resolver.set("a.test", AddressFamily::v4, SimAnswer(std::move(addresses), delay));
   }
-  void succeeds(const std::string& host, Duration after = 5ms) { fates[host] = {Fate::succeeds, after}; }
-  void fails(const std::string& host, Duration after = Duration()) { fates[host] = {Fate::fails, after}; }
+  void succeeds(const std::string& host, Duration after = 5ms) { fates[host] = {Fate::succeeds, after, 0}; }
+  void fails(const std::string& host, Duration after = Duration(), int number = 0) {
+    fates[host] = {Fate::fails, after, number};
+  }
 };
 
 }  // namespace
@@ -179,6 +184,20 @@ TEST_CASE("happy eyeballs: where every attempt fails, the error is that of the f
   world.fails("::1", 300ms);
   world.fails("10.0.0.1", 10ms);
   CHECK(world.connect() == "0:::1 250:10.0.0.1 !300 unavailable: 10.0.0.1 refuses");
+}
+
+TEST_CASE("happy eyeballs: that this machine has no IPv6 is not what is wrong with the host") {
+  World world;
+  world.v6({"::1"});
+  world.v4({"10.0.0.1", "10.0.0.2"});
+  world.fails("::1", Duration(), ENETUNREACH);
+  world.fails("10.0.0.1", 10ms);
+  world.fails("10.0.0.2", Duration(), ENETUNREACH);
+  CHECK(world.connect() == "0:::1 0:10.0.0.1 10:10.0.0.2 !10 unavailable: 10.0.0.1 refuses");
+  World alone;
+  alone.v6({"::1"});
+  alone.fails("::1", Duration(), ENETUNREACH);
+  CHECK(alone.connect().starts_with("0:::1 !0 unavailable: ::1: "));
 }
 
 TEST_CASE("happy eyeballs: a literal address is the only one") {
