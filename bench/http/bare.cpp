@@ -1,7 +1,7 @@
 // The limit that the kernel sets: a bare epoll program. `bench_bare echo` sends back what it receives;
 // `bench_bare http` looks for the ends of request heads and answers each with the same bytes, those that one
-// read brought in one write. No timer, no limit, no parser: nothing that a server needs, only the system
-// calls that it cannot do without.
+// read brought in one write; `bench_bare big BYTES` does so with a body of that size. No timer, no limit, no
+// parser: nothing that a server needs, only the system calls that it cannot do without.
 
 #include <sys/epoll.h>
 
@@ -20,11 +20,16 @@ constexpr std::size_t room = 64 * 1024;
 struct Peer {
   std::string unread;
   std::string unsent;
+  std::size_t big_left = 0;  // of a large answer
 };
 
 class Server {
  public:
-  explicit Server(bool http) : http_(http), received_(room) {}
+  explicit Server(bool http, std::size_t big) : http_(http), received_(room) {
+    if (big == 0) return;
+    big_ = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: " +
+           std::to_string(big) + "\r\n\r\n" + std::string(big, 'x');
+  }
 
   void run() {
     listener_ = bench::listen_and_say();
@@ -36,6 +41,8 @@ class Server {
       for (int i = 0; i < count; ++i) {
         if (events[i].data.fd == listener_) {
           accept_all();
+        } else if (!big_.empty()) {
+          serve_big(events[i].data.fd);
         } else if ((events[i].events & EPOLLOUT) != 0 && !peers_[events[i].data.fd].unsent.empty()) {
           send(events[i].data.fd, {});
         } else {
@@ -58,7 +65,7 @@ class Server {
       const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
       if (peers_.size() <= static_cast<std::size_t>(fd)) peers_.resize(static_cast<std::size_t>(fd) * 2);
-      add(fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
+      add(fd, EPOLLIN | EPOLLRDHUP | EPOLLET | (big_.empty() ? 0 : EPOLLOUT));
     }
   }
 
@@ -74,6 +81,24 @@ class Server {
         send(fd, bytes);
       }
       if (static_cast<std::size_t>(count) < received_.size()) return;
+    }
+  }
+
+  // One request at a time, in one piece.
+  void serve_big(int fd) {
+    Peer& peer = peers_[fd];
+    for (;;) {
+      if (peer.big_left == 0) {
+        const ssize_t count = ::recv(fd, received_.data(), received_.size(), 0);
+        if (count < 0 && errno == EAGAIN) return;
+        if (count <= 0) return close(fd);
+        peer.big_left = big_.size();
+      }
+      const char* const from = big_.data() + big_.size() - peer.big_left;
+      const ssize_t sent = ::send(fd, from, peer.big_left, MSG_NOSIGNAL);
+      if (sent < 0 && errno == EAGAIN) return;
+      if (sent < 0) return close(fd);
+      peer.big_left -= static_cast<std::size_t>(sent);
     }
   }
 
@@ -116,17 +141,19 @@ class Server {
   int epoll_ = -1;
   std::vector<char> received_;
   std::string answers_;
+  std::string big_;  // the large answer; empty: the usual one
   std::vector<Peer> peers_;
 };
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view mode = argc == 2 ? argv[1] : "";
-  if (mode != "echo" && mode != "http") {
-    std::fprintf(stderr, "usage: bench_bare echo|http\n");
+  const std::string_view mode = argc >= 2 ? argv[1] : "";
+  const std::size_t big = mode == "big" && argc == 3 ? std::strtoull(argv[2], nullptr, 10) : 0;
+  if (big == 0 && ((mode != "echo" && mode != "http") || argc != 2)) {
+    std::fprintf(stderr, "usage: bench_bare echo|http|big BYTES\n");
     return 2;
   }
   bench::stop_on_sigterm();
-  Server(mode == "http").run();
+  Server(mode != "echo", big).run();
 }

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include <escapement/core/event.h>
+#include <escapement/core/detail/defer.h>
 #include <escapement/io/http/detail/call_report.h>
 #include <escapement/io/http/detail/client_connection.h>
 #include <escapement/io/http/detail/client_pool.h>
@@ -13,9 +13,6 @@ namespace escapement::http {
 
 namespace detail {
 
-using escapement::detail::LimitName;
-using escapement::detail::within;
-
 namespace {
 
 // A failure, with whom it was about and which attempt it was.
@@ -25,85 +22,54 @@ Error told(Error error, const std::string& origin, int attempt) {
   return error;
 }
 
-Task<std::unique_ptr<Stream>> open_stream(Pool& pool, Url url, CallReport& report, Instant began) {
-  const Duration limit = pool.options.connect_timeout;
-  report.waits_for(TimeLimit::connect);
-  Task<std::unique_ptr<Stream>> connecting =
-      pool.options.route ? pool.options.route->connect(pool.network, pool.options, url, limit)
-                         : pool.network.connect_within(limit, url.host(), url.port());
-  std::unique_ptr<Stream> stream = co_await std::move(connecting);
-  if (url.scheme() != "https") co_return std::move(stream);
-  report.waits_for(TimeLimit::handshake);
-  Task<std::unique_ptr<Stream>> handshake = pool.options.encrypt(std::move(stream), url.host());
-  Result<std::unique_ptr<Stream>> encrypted =
-      co_await within(limit, {TimeLimit::handshake, "not finished"}, std::move(handshake), began).result();
-  if (!encrypted && encrypted.error().limit() == TimeLimit::handshake && encrypted.error().peer().empty()) {
-    co_return std::move(encrypted).error().context("TLS handshake with " + url.host()).nothing_sent();
+// Fails a body that comes too slowly: by the bytes that came in the time for which somebody waited for them.
+class BodyRate {
+ public:
+  explicit BodyRate(const ClientOptions& options)
+      : bytes_min_(options.slow_body_bytes), time_(options.slow_body_time) {}
+
+  bool limits() const { return bytes_min_ != 0; }
+  // Returns the failure if fewer than `bytes_min` have come in the last `time`.
+  std::optional<Error> add(std::size_t bytes, Duration waited) {
+    bytes_ += bytes;
+    waited_ += waited;
+    if (waited_ < time_) return std::nullopt;
+    const bool slow = bytes_ < bytes_min_;
+    const Duration took = waited_;
+    bytes_ = 0;
+    waited_ = Duration();
+    if (!slow) return std::nullopt;
+    return escapement::detail::timeout_error({TimeLimit::body, "less than slow_body_bytes"}, time_, took);
   }
-  co_return std::move(encrypted);
-}
 
-// A new connection. Where descriptors or memory have run out, the idle ones are closed for it, oldest first.
-Task<std::unique_ptr<ClientConnection>> connect(Pool& pool, Url url, CallReport& report) {
-  if (url.scheme() == "https" && !pool.options.encrypt) {
-    co_return Error(Errc::unsupported, "https is not available: this client was made without TLS")
-        .nothing_sent();
-  }
-  Reactor& reactor = co_await this_reactor;
-  const Instant began = reactor.precise_now();
-  Result<std::unique_ptr<Stream>> stream = co_await open_stream(pool, url, report, began).result();
-  while (!stream && stream.error() == Errc::overloaded && pool.close_oldest_idle()) {
-    stream = co_await open_stream(pool, url, report, began).result();
-  }
-  if (!stream) co_return std::move(stream).error();
-  Result<std::unique_ptr<ClientConnection>> made = make_client_connection(*std::move(stream), pool.options);
-  if (made) ++pool.made;
-  co_return std::move(made);
-}
-
-Task<Semaphore::Permit> acquire(Semaphore& slots) {
-  Semaphore::Permit slot = co_await slots.acquire();
-  co_return std::move(slot);
-}
-
-// Waits until the origin may have one more connection.
-Task<Semaphore::Permit> slot_for(Pool& pool, Lease& lease) {
-  Task<Semaphore::Permit> acquiring = acquire(lease.origin().slots);
-  const LimitName limit{TimeLimit::queue, "none became free"};
-  Result<Semaphore::Permit> slot =
-      co_await within(pool.options.queue_timeout, limit, std::move(acquiring)).result();
-  if (slot) co_return std::move(slot);
-  co_return std::move(slot).error().context("waiting for a connection to " + lease.name()).nothing_sent();
-}
-
-Task<std::unique_ptr<Lease>> lease_for(std::shared_ptr<Pool> pool, Url url, bool fresh, CallReport& report) {
-  Reactor& reactor = co_await this_reactor;
-  auto lease = std::make_unique<Lease>(pool, reactor, url.origin());
-  const bool queues = lease->origin().slots.available() == 0;
-  if (queues) report.enters_queue(reactor);
-  Semaphore::Permit slot = co_await slot_for(*pool, *lease);
-  if (queues) report.leaves_queue(reactor);
-  lease->slot.emplace(std::move(slot));
-  if (!fresh) lease->connection = pool->take_idle(lease->origin());
-  lease->reused = lease->connection != nullptr;
-  if (!lease->reused) lease->connection = co_await connect(*pool, std::move(url), report);
-  co_return std::move(lease);
-}
+ private:
+  std::uint64_t bytes_min_;
+  Duration time_;
+  std::uint64_t bytes_ = 0;
+  Duration waited_;
+};
 
 // The body of a response, read from its connection as it is asked for.
 class ResponseBody final : public BodySource {
  public:
-  ResponseBody(std::unique_ptr<Lease> lease, std::optional<std::uint64_t> length, int attempt)
-      : lease_(std::move(lease)), length_(length), attempt_(attempt) {}
+  ResponseBody(std::shared_ptr<Pool> pool, Lease lease, std::optional<std::uint64_t> length, int attempt)
+      : pool_(std::move(pool)), length_(length), attempt_(attempt), rate_(pool_->options()) {
+    lease_.emplace(std::move(lease));
+  }
 
   Task<std::string> read() override {
     if (!lease_) co_return std::string();
+    Reactor& reactor = co_await this_reactor;
+    const Instant began = rate_.limits() ? reactor.precise_now() : Instant();
     Result<std::string> read = co_await lease_->exchange->read_body().result();
     if (!read) co_return told(std::move(read).error(), lease_->name(), attempt_);
     std::string bytes = *std::move(read);
     if (bytes.empty()) {
       trailers_ = lease_->exchange->take_trailers();
       lease_.reset();
+    } else if (rate_.limits()) {
+      std::optional<Error> slow = rate_.add(bytes.size(), reactor.precise_now() - began);
+      if (slow) co_return told(*std::move(slow), lease_->name(), attempt_);
     }
     co_return std::move(bytes);
   }
@@ -111,16 +77,21 @@ class ResponseBody final : public BodySource {
   Headers trailers() override { return std::move(trailers_); }
 
  private:
-  std::unique_ptr<Lease> lease_;
+  std::shared_ptr<Pool> pool_;
+  std::optional<Lease> lease_;
   std::optional<std::uint64_t> length_;
   int attempt_;
+  BodyRate rate_;
   Headers trailers_;
 };
 
-Response make_response(std::unique_ptr<Lease> lease, ResponseHead head, int attempt) {
+Response make_response(std::shared_ptr<Pool>& pool, Lease& lease, ResponseHead& head, int attempt) {
   Response response(head.status, std::move(head.headers), Body());
-  if (head.has_body) {
-    response.body = Body(std::make_unique<ResponseBody>(std::move(lease), head.length, attempt));
+  if (head.body) {
+    response.body = *std::move(head.body);
+  } else {
+    response.body =
+        Body(std::make_unique<ResponseBody>(std::move(pool), std::move(lease), head.length, attempt));
   }
   return response;
 }
@@ -135,33 +106,59 @@ Result<> prepare(const ClientOptions& options, Request& request, RequestOptions&
   return {};
 }
 
+// A connection that the server has closed meanwhile says nothing about the request. Returns whether to send
+// it once more, on a new connection: a request of which nothing has left, or that may be sent twice.
+bool was_dead(const Lease& lease, const Error& error, const Request& request) {
+  if (!lease.reused() || error != Errc::reset || !lease.exchange->unanswered()) return false;
+  return lease.exchange->unsent() || idempotent(request.method, request.headers);
+}
+
+// A server that closes an idle connection may say so with a 408, which meets the next request on its way
+// (RFC 9110 section 15.5.9).
+bool is_close_notice(const Lease& lease, const ResponseHead& head, const Request& request) {
+  return head.status == 408 && lease.reused() && idempotent(request.method, request.headers);
+}
+
 Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
-  const bool repeatable = request.body.replayable() && idempotent(request.method, request.headers);
+  Reactor& reactor = co_await this_reactor;
   OutgoingRequest outgoing{request};
+  outgoing.head = std::move(pool->spare_head);
+  const Defer kept([&spare = pool->spare_head, &head = outgoing.head] {
+    head.clear();
+    spare = std::move(head);
+  });
   // Before anything is connected: a request that cannot be sent needs no connection.
   RequestOptions head_options;
-  co_await prepare(pool->options, request, head_options);
+  co_await prepare(pool->options(), request, head_options);
   outgoing.framing = co_await write_request_head(outgoing.head, request, head_options);
+  const bool in_memory = request.body.replayable();
   CallReport report(request);
-  bool fresh = false;
-  for (;;) {
-    Result<std::unique_ptr<Lease>> leased = co_await lease_for(pool, request.url, fresh, report).result();
-    if (!leased) report.waits_for(TimeLimit::none);
-    if (!leased) co_return told(std::move(leased).error(), request.url.origin(), request.attempt);
-    std::unique_ptr<Lease> lease = *std::move(leased);
-    lease->exchange = lease->connection->begin();
+  std::optional<Lease> lease = pool->take(request.url, reactor);
+  for (bool again = false;; again = true) {
+    if (again || !lease) {
+      Task<Lease> waiting = pool->wait_for(request.url, report, lease);
+      Result<Lease> leased = co_await std::move(waiting).result();
+      if (!leased) report.waits_for(TimeLimit::none);
+      if (!leased) co_return told(std::move(leased).error(), request.url.origin(), request.attempt);
+      lease.emplace(*std::move(leased));
+    }
     ClientExchange& exchange = *lease->exchange;
-    Result<ResponseHead> head = co_await exchange.call(outgoing, report).result();
+    ResponseHead head;
+    Result<> outcome = co_await exchange.call(outgoing, head, report).result();
     report.waits_for(TimeLimit::none);
-    if (head) co_return make_response(std::move(lease), *std::move(head), request.attempt);
-    // A kept connection that the server closed meanwhile says nothing about the request: once more, afresh.
-    const bool stale = lease->reused && head.error() == Errc::reset && exchange.unanswered();
-    if (!stale || !repeatable) {
+    const bool repeat =
+        !again && in_memory &&
+        (outcome ? is_close_notice(*lease, head, request) : was_dead(*lease, outcome.error(), request));
+    if (!repeat) {
+      if (outcome) co_return make_response(pool, *lease, head, request.attempt);
       if (exchange.closed_unanswered()) report.closed_unanswered();
-      co_return told(std::move(head).error(), lease->name(), request.attempt);
+      Error error = std::move(outcome).error();
+      if (exchange.unsent()) error.nothing_sent();
+      co_return told(std::move(error), lease->name(), request.attempt);
     }
     request.body = exchange.take_body();
-    fresh = true;
+    outgoing.head.clear();
+    outgoing.framing = co_await write_request_head(outgoing.head, request, head_options);
   }
 }
 
@@ -175,6 +172,10 @@ Client::Client(Network& network, ClientOptions options)
 Task<Response> Client::operator()(Request request) const { return detail::call(pool_, std::move(request)); }
 
 std::size_t Client::idle_connections() const { return pool_->idle(); }
+
+std::size_t Client::open_connections() const { return pool_->open(); }
+
+std::size_t Client::requests_in_line() const { return pool_->in_line(); }
 
 std::size_t Client::origins() const { return pool_->origins(); }
 

@@ -337,6 +337,11 @@ Url::Url(std::unique_ptr<Parts> parts) {
 ESC_NOINLINE void Url::FreeStore::drop_parts(Store& store) { store.parts.reset(); }
 
 void Url::FreeStore::operator()(Store* store) const {
+  // The last one need not say so to the others.
+  if (store->users.load(std::memory_order_acquire) != 1 &&
+      store->users.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    return;
+  }
   const std::size_t bytes = sizeof(Store) + store->size;
   if (store->parts) drop_parts(*store);
   escapement::detail::free_block(store, bytes);

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -66,7 +67,7 @@ class Url {
   std::string text() const;
   // Returns the same URL without userinfo.
   Url without_userinfo() const {
-    Url url = *this;
+    Url url(std::make_unique<Parts>(parts()));
     url.parts().userinfo.clear();
     return url;
   }
@@ -78,7 +79,8 @@ class Url {
   // Compares: equal if both are sent as the same text, fragment and user information included.
   bool operator==(const Url& other) const { return parts() == other.parts(); }
 
-  Url(const Url& other) : Url(std::make_unique<Parts>(other.parts())) {}
+  // Copies share their text and parts: a copy costs next to nothing.
+  Url(const Url& other) : Url(share(other)) {}
   Url(Url&&) noexcept = default;
   Url& operator=(const Url& other) { return *this = Url(other); }
   Url& operator=(Url&&) noexcept = default;
@@ -117,9 +119,11 @@ class Url {
     bool operator==(const Parts&) const = default;
   };
   // A block: this, then the text of a URL that is known to parse, for as long as `parts` are not there.
+  // Shared by copies, perhaps on several threads, with its parts, and never changed then.
   struct Store {
     std::unique_ptr<Parts> parts;
     std::size_t size;
+    std::atomic<std::uint32_t> users = 1;
     char* text() { return reinterpret_cast<char*>(this + 1); }
   };
   struct FreeStore {
@@ -139,6 +143,11 @@ class Url {
   // Reads what follows the user information into `parts`. Returns why it is malformed, or nothing.
   static std::string_view read_host_and_port(std::string_view authority, Parts& parts);
   static Store* new_store(std::size_t text_size);
+  static Store* share(const Url& other) {
+    other.parts();
+    other.store_->users.fetch_add(1, std::memory_order_relaxed);
+    return other.store_.get();
+  }
   void take_apart() const;
 
   mutable std::unique_ptr<Store, FreeStore> store_;  // none: moved from

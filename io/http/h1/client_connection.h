@@ -5,29 +5,34 @@
 
 #include <memory>
 
-#include <escapement/io/http/client.h>
 #include <escapement/io/http/detail/client_connection.h>
+#include <escapement/io/http/detail/client_shared.h>
 #include <escapement/io/http/h1/connection.h>
+#include <escapement/timers/entry.h>
 
 namespace escapement::http::detail {
 
+// While it is idle it is this object and its stream. An exchange borrows a parser and buffers for it.
 class Http1ClientConnection final : public ClientConnection {
  public:
-  // `options` must outlive it.
-  Http1ClientConnection(std::unique_ptr<Stream> stream, const ClientOptions& options);
+  // `shared` must outlive it.
+  Http1ClientConnection(std::unique_ptr<Stream> stream, ClientShared& shared);
+  ~Http1ClientConnection() override;
 
-  bool has_room() const override { return !busy_; }
+  std::size_t room() const override { return state_ ? 0 : 1; }
   std::unique_ptr<ClientExchange> begin() override;
-  Duration keep_for() override;
-  bool reuse() override;
+  Duration keep_for() override { return keep_for_; }
+  bool watch(Reactor& reactor, Runnable* news) override;
+  bool usable() override;
 
  private:
   class Exchange;
 
-  const ClientOptions& options_;
-  Http1Connection connection_;
-  Duration keep_for_;  // as the last response lets us; zero from the beginning of an exchange to its good end
-  bool busy_ = false;
+  ClientShared& shared_;
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Http1Connection> state_;  // only while an exchange is under way
+  Duration keep_for_;      // as the last response lets us; zero from when a request goes out to its good end
+  TimerEntry head_limit_;  // of the exchange; here, as a timer that is moved later costs next to nothing
 };
 
 }  // namespace escapement::http::detail

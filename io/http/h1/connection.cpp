@@ -61,11 +61,9 @@ class NextPiece final : private Runnable {
 
 }  // namespace
 
-Http1Connection::Http1Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
-                                 Duration stall_timeout, Duration source_timeout)
-    : owned_(std::move(stream)),
-      stream_(owned_.get()),
-      limits_(limits),
+Http1Connection::Http1Connection(Parser::Role role, ParserLimits limits, Duration stall_timeout,
+                                 Duration source_timeout)
+    : limits_(limits),
       role_(role),
       parser_(role, limits),
       stall_timeout_(stall_timeout),
@@ -80,7 +78,7 @@ void Http1Connection::detach() {
   out_.clear();
   if (out_.capacity() > out_kept_max) out_ = Output();
   complete_ = true;
-  parse_failed_ = ended_ = closed_unanswered_ = write_aborted_ = false;
+  parse_failed_ = ended_ = write_aborted_ = fast_peer_ = false;
   waits_ = nullptr;
   stream_ = nullptr;
 }
@@ -130,7 +128,6 @@ Task<bool> Http1Connection::receive() {
   const std::size_t count = co_await stream_->read(MutableBytes(received_.get(), read_size));
   from_ = 0;
   to_ = count;
-  bytes_received_ += count;
   ended_ = count == 0;
   co_return !ended_;
 }
@@ -142,10 +139,6 @@ Task<Parser::Event> Http1Connection::next_event() {
       const bool more = co_await receive();
       if (more) continue;
       event = parser_.finish();
-      if (event == Parser::Event::need_more) {
-        closed_unanswered_ = true;
-        co_return Error(Errc::reset, stream_->peer() + " closed the connection without a response");
-      }
     }
     if (event == Parser::Event::failed) {
       parse_failed_ = true;
@@ -183,16 +176,51 @@ Task<Parser::Event> Http1Connection::next_event_in_time() {
   co_return std::move(event);
 }
 
-Task<MessageHead> Http1Connection::read_head(bool answers_head) {
-  ESC_CHECK(complete_);
-  parser_.expect_no_body(answers_head);
-  complete_ = false;
+bool Http1Connection::take_whole_response(std::string_view& body) {
+  if (!complete_ || from_ == to_ || parse_failed_) return false;
+  const std::size_t size = parser_.read_whole_response(Bytes(received_.get() + from_, to_ - from_), body);
+  from_ += size;
+  return size != 0;
+}
+
+std::optional<std::string_view> Http1Connection::take_buffered_body() {
+  const std::optional<std::uint64_t> length = parser_.head().content_length;
+  if (!length || *length == 0 || *length > to_ - from_) return std::nullopt;
+  ESC_CHECK(parse() == Parser::Event::body && parser_.body().size() == *length);
+  const std::string_view body = as_text(parser_.body());
+  ESC_CHECK(parse() == Parser::Event::complete);
+  return body;
+}
+
+// The next bytes of the body, if they are here; empty at its end. nullopt: wait for them, or learn the
+// failure.
+std::optional<std::string> Http1Connection::body_now() {
   for (;;) {
-    const Parser::Event event = co_await next_event();
-    if (event == Parser::Event::bare_head || event == Parser::Event::head) {
-      co_return std::move(parser_.head());
-    }
+    const Parser::Event event = parse();
+    if (event == Parser::Event::body) return std::string(as_text(parser_.body()));
+    if (event == Parser::Event::complete) return std::string();
+    if (event != Parser::Event::need_more) return std::nullopt;
+    const std::optional<std::uint64_t> length = parser_.head().content_length;
+    if (length && *length - body_bytes_ >= read_size) return body_into_place(*length - body_bytes_);
+    if (receive_now() != Arrived::bytes) return std::nullopt;
   }
+}
+
+// Reads bytes of a body of which so many are left to where they stay. More at a time if the last ones filled
+// their room.
+std::optional<std::string> Http1Connection::body_into_place(std::uint64_t left) {
+  if (ended_) return std::nullopt;
+  const std::size_t room = fast_peer_ ? large_read_size : read_size;
+  std::string piece(static_cast<std::size_t>(std::min<std::uint64_t>(left, room)), '\0');
+  const std::size_t count =
+      stream_->read_now(MutableBytes(reinterpret_cast<std::byte*>(piece.data()), piece.size())).value_or(0);
+  if (count == 0) return std::nullopt;
+  fast_peer_ = count == piece.size();
+  piece.resize(count);
+  const Parser::Step step = parser_.feed(as_bytes(piece));
+  ESC_CHECK(step.event == Parser::Event::body && step.consumed == count);
+  body_bytes_ += count;
+  return piece;
 }
 
 Task<std::string> Http1Connection::read_body() {
@@ -204,6 +232,10 @@ Task<std::string> Http1Connection::read_body() {
     waits_->begin_wait(Waits::For::body);
     event = co_await next_event().result();
   } else {
+    Reactor& reactor = co_await this_reactor;
+    if (turn_is_long(reactor)) co_await yield();
+    std::optional<std::string> now = body_now();
+    if (now) co_return *std::move(now);
     event = co_await next_event_in_time().result();
   }
   if (!event) {

@@ -44,15 +44,16 @@ inline bool turn_is_long(Reactor& reactor) { return reactor.precise_now() - reac
 class Http1Connection {
  public:
   static constexpr std::size_t read_size = 16 * KiB;
+  // The same for a body that is received by a client and arrives fast.
+  static constexpr std::size_t large_read_size = 64 * KiB;
   // The output that is put together before it is sent; a body in memory up to this size goes out with its
   // head.
   static constexpr std::size_t coalesce_max = 64 * KiB;
 
   // Makes a client's. Waiting for the peer fails with timed_out when there is no progress for
   // `stall_timeout`; waiting for a body's own source, when that yields nothing for `source_timeout`.
-  Http1Connection(std::unique_ptr<Stream> stream, Parser::Role role, ParserLimits limits,
-                  Duration stall_timeout, Duration source_timeout);
-  // Makes a server's, which lends it to one stream after the other.
+  Http1Connection(Parser::Role role, ParserLimits limits, Duration stall_timeout, Duration source_timeout);
+  // Makes a server's. Either is lent to one stream after the other.
   Http1Connection(Parser::Role role, ParserLimits limits);
   Http1Connection(const Http1Connection&) = delete;
 
@@ -61,6 +62,8 @@ class Http1Connection {
     stream_ = &stream;
     waits_ = &waits;
   }
+  // A client's.
+  void attach(Stream& stream) { stream_ = &stream; }
   // Forgets everything about the stream.
   void detach();
 
@@ -83,9 +86,17 @@ class Http1Connection {
   // Call when the peer sends no more. Returns what that means for the message.
   Parser::Event finish() { return parser_.finish(); }
   MessageHead& head() { return parser_.head(); }
+  // A client's: call before each message. `answers_head`: it responds to a HEAD.
+  void expect_head(bool answers_head) { parser_.expect_no_body(answers_head); }
+  // A client's, between two messages. Returns whether a plain response has arrived as a whole, which is then
+  // consumed: head() is there, and `body` until the next call. False: parse().
+  bool take_whole_response(std::string_view& body);
+  // Takes the body of the message whose head was parsed last, if its length is known and all of it has
+  // arrived. Valid until the next call.
+  std::optional<std::string_view> take_buffered_body();
+  // The reason why parse() or finish() failed.
+  const Error& parse_error() const { return parser_.error(); }
 
-  // Returns the next message's head. Fails as the parser does, or with reset when the peer closed.
-  Task<MessageHead> read_head(bool answers_head = false);
   // Returns the next bytes of the message's body; empty at its end.
   Task<std::string> read_body();
   // True from the head of a message that was read to its end.
@@ -103,10 +114,6 @@ class Http1Connection {
   bool between_messages() const { return complete_ && !has_unread_bytes() && parser_.between_messages(); }
   // Returns the status of the response to a message that failed to parse; 0 when the parser did not fail.
   int parse_error_status() const { return parse_failed_ ? parser_.error_status() : 0; }
-  // Returns whether the peer ended its direction where a head could have begun, while one was waited for.
-  bool closed_unanswered() const { return closed_unanswered_; }
-  // Counts what receive() has read since the beginning.
-  std::uint64_t bytes_received() const { return bytes_received_; }
   // Counts the bytes of the current message's body, without framing.
   std::uint64_t body_bytes() const { return body_bytes_; }
 
@@ -118,6 +125,8 @@ class Http1Connection {
   bool unsent() const { return !out_.empty() || write_aborted_; }
   // Returns whether a flush() is under way.
   bool sending() const { return sending_; }
+  // Counts how often the stream has taken bytes.
+  std::uint64_t writes() const { return writes_; }
   // Sends as much as the stream takes at once. Returns whether that was all.
   bool flush_now() { return out_.empty() || write_some(); }
   // Sends all of it, in slices, so that the limit is on progress and not on the whole. If another task is
@@ -150,12 +159,13 @@ class Http1Connection {
   bool write_some();
   Task<Parser::Event> next_event();
   Task<Parser::Event> next_event_in_time();
+  std::optional<std::string> body_now();
+  std::optional<std::string> body_into_place(std::uint64_t left);
   Task<> send_bytes(std::string_view bytes);
   Task<> write_slice(Bytes slice);
   // As Stream::send_file.
   Task<bool> send_slice_of(FileRange& file);
 
-  std::unique_ptr<Stream> owned_;  // a client's
   Stream* stream_ = nullptr;
   ParserLimits limits_;
   Parser::Role role_;
@@ -168,12 +178,11 @@ class Http1Connection {
   std::size_t to_ = 0;
   Output out_;
   std::uint64_t body_bytes_ = 0;
-  std::uint64_t bytes_received_ = 0;
   std::uint64_t writes_ = 0;  // that the stream took bytes of
   bool complete_ = true;      // no message is in the middle
   bool parse_failed_ = false;
-  bool ended_ = false;  // the peer sends no more
-  bool closed_unanswered_ = false;
+  bool ended_ = false;          // the peer sends no more
+  bool fast_peer_ = false;      // the last bytes of a body filled the room for them
   bool sending_ = false;        // a flush() is under way
   Event sent_;                  // pulsed when that is over
   bool write_aborted_ = false;  // and was given up: an unknown part was sent

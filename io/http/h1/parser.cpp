@@ -7,6 +7,7 @@
 #include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
 #include <escapement/io/http/h1/fast_head_parser.h>
+#include <escapement/io/http/h1/fast_response_parser.h>
 #include <escapement/io/http/h1/known_fields.h>
 #include <escapement/io/http/h1/rules.h>
 
@@ -45,10 +46,12 @@ class Parser::State {
     limits_.head_bytes_max = std::min(limits.head_bytes_max, head_bytes_limit);
     llhttp_init(&llhttp_, role == Role::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
     llhttp_.data = this;
+    if (role == Role::response) plain_response_ = std::make_unique<detail::FastResponseParser>();
   }
   State(const State&) = delete;
 
   Step feed(Bytes bytes);
+  std::size_t read_whole_response(std::string_view text, std::string_view& content);
   Event finish();
 
   MessageHead head;
@@ -128,6 +131,7 @@ class Parser::State {
   Part value_;
   std::vector<Headers::Place> places_;
   detail::FastHeadParser plain_;
+  std::unique_ptr<detail::FastResponseParser> plain_response_;  // none for requests
   // The trailer field that comes in.
   std::string trailer_name_;
   std::string trailer_value_;
@@ -363,6 +367,15 @@ Parser::Step Parser::State::feed(Bytes bytes) {
   return feed_message(bytes);
 }
 
+std::size_t Parser::State::read_whole_response(std::string_view text, std::string_view& content) {
+  if (phase_ != Phase::start || complete_ready_ || answers_head) return 0;
+  const std::size_t size = plain_response_->read(text, limits_, head, content);
+  if (size == 0) return 0;
+  interim_ = 0;
+  if (!trailers.empty()) trailers = Headers();
+  return size;
+}
+
 // The first bytes of a message. A request's method is read here (rules.h: usual_methods).
 Parser::Step Parser::State::feed_start(Bytes bytes) {
   if (role_ == Role::response) {
@@ -528,6 +541,9 @@ Parser& Parser::operator=(Parser&&) noexcept = default;
 Parser::~Parser() = default;
 
 Parser::Step Parser::feed(Bytes bytes) { return state_->feed(bytes); }
+std::size_t Parser::read_whole_response(Bytes bytes, std::string_view& body) {
+  return state_->read_whole_response(as_text(bytes), body);
+}
 Parser::Event Parser::finish() { return state_->finish(); }
 void Parser::expect_no_body(bool answers_head) { state_->answers_head = answers_head; }
 MessageHead& Parser::head() { return state_->head; }

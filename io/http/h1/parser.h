@@ -81,6 +81,11 @@ class Parser {
   // Consumes up to the next event. May be called with no bytes to ask for an event that is due already.
   Step feed(Bytes bytes);
 
+  // Call between two messages. Reads a plain response to anything but HEAD that has arrived as a whole, at
+  // once and without llhttp (fast_response_parser.h): the next feed begins the next message. Returns its
+  // size; head() is there, and `body`, which lies in `bytes`. 0: there is none, `feed` them.
+  std::size_t read_whole_response(Bytes bytes, std::string_view& body);
+
   // Call when the peer sends no more. Returns `complete` when that ends a body that ends with the connection;
   // `need_more` between messages; else `failed`: the message is not whole.
   Event finish();

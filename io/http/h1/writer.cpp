@@ -209,6 +209,22 @@ ESC_INLINE char* put_framing(char* at, Framing framing, std::uint64_t length) {
   return put(put_number(put(at, "Content-Length: "), length), "\r\n");
 }
 
+// As Url::target.
+ESC_INLINE char* put_target(char* at, const Url& url) {
+  at = put(at, url.path());
+  return url.has_query() ? put(put(at, "?"), url.query()) : at;
+}
+
+// As Url::authority.
+constexpr std::size_t port_bytes_max = std::string_view("[]:65535").size();
+ESC_INLINE char* put_authority(char* at, const Url& url) {
+  const std::string_view host = url.host();
+  const bool is_v6 = host.find(':') != host.npos;
+  at = is_v6 ? put(put(put(at, "["), host), "]") : put(at, host);
+  const std::uint16_t usual = url.scheme().size() == 4 ? 80 : 443;
+  return url.port() == usual ? at : put_number(put(at, ":"), url.port());
+}
+
 ESC_NOINLINE char* put_other_status_line(char* at, int status) {
   at = put_number(put(at, "HTTP/1.1 "), static_cast<std::uint64_t>(status));
   at = put(put(put(at, " "), reason_phrase(status)), "\r\n");
@@ -257,17 +273,17 @@ Result<Framing> write_request_head(Output& to, const Request& request, const Req
   Framing framing = length ? Framing::length : Framing::chunked;
   if (length == 0u && !usually) framing = Framing::none;
 
-  std::string target = request.url.target();
-  if (options.absolute_target) target.insert(0, request.url.origin());
-  const std::string host = found.host ? std::string(*found.host) : request.url.authority();
+  const Url& url = request.url;
+  const std::size_t host_size = found.host ? found.host->size() : url.host().size() + port_bytes_max;
+  const std::size_t target_size = url.path().size() + url.query().size() + 1;
   const std::string& credentials = options.proxy_authorization;
+  const std::string origin = options.absolute_target ? url.origin() : std::string();
   const std::size_t fields = found.bytes + credentials.size() + framing_bytes_max;
-  const std::size_t max = method.size() + target.size() + host.size() + fields;
-  char* at = to.room(max);
-  at = put(put(at, method), " ");
-  at = put(put(at, target), " HTTP/1.1\r\n");
-  at = put_field(at, "Host", host);
-  at = put_fields(at, request.headers, found, true);
+  char* at = to.room(method.size() + origin.size() + target_size + host_size + fields);
+  at = put_target(put(put(put(at, method), " "), origin), url);
+  at = put(at, " HTTP/1.1\r\nHost: ");
+  at = put(found.host ? put(at, *found.host) : put_authority(at, url), "\r\n");
+  if (found.bytes != 0) at = put_fields(at, request.headers, found, true);
   at = put_framing(at, framing, length.value_or(0));
   if (!credentials.empty()) at = put_field(at, "Proxy-Authorization", credentials);
   if (!options.keep_alive) at = put(at, "Connection: close\r\n");

@@ -2,12 +2,13 @@
 
 #pragma once
 
+#include <escapement/core/error.h>
 #include <escapement/io/http/message.h>
 
 namespace escapement::http::detail {
 
-// Returns `body`, each of whose reads fails with timed_out (TimeLimit::body) `limit` after it began, or all
-// of them `limit` after `began` if that is not never().
-Body timed_body(Body body, Duration limit, Instant began);
+// Returns `body`, each of whose reads fails with timed_out (`which`) `limit` after it began, or all of them
+// `limit` after `began` if that is not never().
+Body timed_body(Body body, Duration limit, Instant began, TimeLimit which = TimeLimit::body);
 
 }  // namespace escapement::http::detail

@@ -119,11 +119,21 @@ TEST_CASE("client: a response's head may be as large as its option says, and hav
 }
 
 TEST_CASE("client: a response given up keeps its connection where little of it is left, and is there") {
-  const auto kept = [](std::size_t length, std::size_t sent) {
+  // A body whose length its head says has been read to its end when all of it came with the head; a chunked
+  // one is left where it is.
+  const auto kept = [](std::size_t length, std::size_t sent, bool chunked) {
     Sim sim(Seed{3});
     Scope scope(sim.reactor(), [](Error) {});
-    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
-    scope.spawn(play(sim.network(), {{"\r\n\r\n", head + std::string(sent, 'x')}}));
+    std::string head = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
+    if (chunked) head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    std::string body(sent, 'x');
+    for (std::size_t at = body.size(); chunked && at > 0;) {
+      const std::size_t size = std::min<std::size_t>(at, 9);
+      at -= size;
+      body.replace(at, size, std::to_string(size) + "\r\n" + std::string(size, 'x') + "\r\n");
+    }
+    if (chunked && sent == length) body += "0\r\n\r\n";
+    scope.spawn(play(sim.network(), {{"\r\n\r\n", head + body}}));
     sim.settle();
     http::Client client(sim.network());
     {
@@ -133,11 +143,15 @@ TEST_CASE("client: a response given up keeps its connection where little of it i
     scope.cancel();
     return client.idle_connections() == 1;
   };
-  CHECK(kept(100, 100));
-  CHECK(kept(2048, 2048));
-  CHECK(!kept(100, 99));
-  CHECK(!kept(2049, 2049));
-  CHECK(!kept(10'000, 10'000));
+  CHECK(kept(100, 100, true));
+  CHECK(kept(2048, 2048, true));
+  CHECK(!kept(100, 99, true));
+  CHECK(!kept(2049, 2049, true));
+  CHECK(!kept(5000, 5000, true));
+  CHECK(kept(100, 100, false));
+  CHECK(!kept(100, 99, false));
+  CHECK(kept(10'000, 10'000, false));
+  CHECK(!kept(10'000, 9'999, false));
 }
 
 TEST_CASE("client: where no connection to a host is allowed there is one") {

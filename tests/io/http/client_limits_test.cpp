@@ -104,7 +104,7 @@ TEST_CASE("client: waiting for a free connection has a limit, and nothing was se
 }
 
 TEST_CASE("client: who waits in line gets the place of one that gave up") {
-  Peer peer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  Peer peer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
   http::ClientOptions options;
   options.connections_per_host_max = 1;
   options.queue_timeout = 10s;

@@ -8,6 +8,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/detail/client_connection.h>
+#include <escapement/io/http/detail/client_shared.h>
 #include <escapement/io/sim/pipe.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
@@ -27,11 +28,11 @@ namespace {
 struct Ends {
   Ends() {
     PipeEnds ends = pipe();
-    client = *http::detail::make_client_connection(std::move(ends.first), options);
+    client = *http::detail::make_client_connection(std::move(ends.first), shared);
     server = std::move(ends.second);
   }
 
-  http::ClientOptions options;
+  http::detail::ClientShared shared{http::ClientOptions()};
   std::unique_ptr<ClientConnection> client;
   std::unique_ptr<Stream> server;
 };
@@ -54,7 +55,8 @@ Task<ResponseHead> get(ClientConnection& connection, std::unique_ptr<ClientExcha
   outgoing.framing = framing;
   CallReport report(request);
   exchange = connection.begin();
-  ResponseHead head = co_await exchange->call(outgoing, report);
+  ResponseHead head;
+  co_await exchange->call(outgoing, head, report);
   co_return std::move(head);
 }
 
@@ -65,15 +67,15 @@ Task<std::string> get_all(Ends& ends, std::string response) {
   std::unique_ptr<ClientExchange> exchange;
   ResponseHead head = co_await get(*ends.client, exchange);
   CHECK(head.status == 200);
-  CHECK(!ends.client->has_room());
-  std::string body;
-  for (bool more = head.has_body; more;) {
+  CHECK(ends.client->room() == 0);
+  std::string body(head.body ? head.body->bytes() : std::string_view());
+  for (bool more = !head.body; more;) {
     std::string piece = co_await exchange->read_body();
     more = !piece.empty();
     body += piece;
   }
   exchange.reset();
-  CHECK(ends.client->has_room());
+  CHECK(ends.client->room() == 1);
   co_return std::move(body);
 }
 
@@ -82,15 +84,16 @@ Task<std::string> get_all(Ends& ends, std::string response) {
 TEST_CASE("client connection: it has room for one exchange, and is kept after a good end") {
   Sim sim;
   Ends ends;
-  CHECK(ends.client->has_room());
-  CHECK(ends.client->keep_for() <= Duration());  // nothing is known of it yet
+  CHECK(ends.client->room() == 1);
+  CHECK(ends.client->keep_for() == ends.shared.options.idle_timeout);  // nothing was sent yet
+  ends.client->begin();
+  CHECK(ends.client->keep_for() == ends.shared.options.idle_timeout);  // nor on an exchange without a call
   for (int i = 0; i < 2; ++i) {
     const Result<std::string> body = sim.run(get_all(ends, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
     REQUIRE(body);
     CHECK(*body == "ok");
-    CHECK(ends.client->keep_for() == ends.options.idle_timeout);
-    CHECK(ends.client->reuse());
-    CHECK(ends.client->keep_for() <= Duration());  // in use
+    CHECK(ends.client->keep_for() == ends.shared.options.idle_timeout);
+    CHECK(ends.client->usable());
   }
   REQUIRE(sim.run(get_all(ends, "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=10\r\nContent-Length: 0\r\n\r\n")));
   CHECK(ends.client->keep_for() == Duration(8s));
@@ -133,7 +136,7 @@ TEST_CASE("client connection: it is not used again when the server has closed it
       }
     };
     REQUIRE(sim.run(spoil(ends, closes)));
-    CHECK(!ends.client->reuse());
+    CHECK(!ends.client->usable());
   }
 }
 
@@ -174,7 +177,8 @@ TEST_CASE("client connection: a request that is still going out when its call ha
     outgoing.framing = framing;
     CallReport report(request);
     exchange = ends.client->begin();
-    ResponseHead head = co_await exchange->call(outgoing, report);
+    ResponseHead head;
+    co_await exchange->call(outgoing, head, report);
     CHECK(head.status == 0);  // there is none
   };
   std::string failure;
