@@ -186,3 +186,32 @@ TEST_CASE("decompress: decodes as it is read, not before") {
   };
   CHECK(sim.run(read_one()));
 }
+
+// The bytes come from the brotli and zstd programs.
+TEST_CASE("decompress: br and zstd, where they are built in, and left alone otherwise") {
+  const std::string br("\x1b\x09\x00\x00\xa4\x41\xca\xd0\xe8\x04\x29\xa1\x9d\xe4", 14);
+  const std::string zstd(
+      "\x28\xb5\x2f\xfd\x04\x58\x51\x00\x00\x74\x68\x65\x20\x61\x6e\x73\x77\x65\x72\x7f\x2f\xcd\xb2", 23);
+  for (const auto& [coding, bytes] : {std::pair<std::string, std::string>("br", br), {"zstd", zstd}}) {
+    INFO(coding);
+    Sim sim;
+    std::string asked;
+    const Service look = [&](Request incoming) -> Task<Response> {
+      asked = incoming.headers.get_or("Accept-Encoding", "none");
+      co_return Response(200);
+    };
+    (void)sim.run(ask(layered(Decompress{}, look), get("http://h/")));
+    if (!list_contains(asked, coding)) {
+      CHECK(decoded(coding, bytes).body == bytes);
+      continue;
+    }
+    for (std::size_t each = 1; each <= bytes.size(); ++each) {
+      CHECK(decoded(coding, cut(bytes, each)).body == "the answer");
+    }
+    for (std::size_t size = 1; size < bytes.size(); ++size) {
+      CHECK(decoded(coding, bytes.substr(0, size)).error.starts_with("bad_message"));
+    }
+    CHECK(decoded(coding, bytes + "x").error.starts_with("bad_message"));
+    CHECK(decoded(coding, "neither of them").error.starts_with("bad_message"));
+  }
+}
