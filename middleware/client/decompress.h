@@ -36,8 +36,6 @@ struct Decompress {
   std::uint64_t ratio_max = 200;          // decoded bytes for each compressed one; at least 1
   std::uint64_t ratio_from = 1ULL << 20;  // fewer decoded bytes may have any ratio
 
-  static constexpr LayerRole role = LayerRole::decompress;  // layer_order.h
-
   Task<Response> operator()(Request request, const Service& next) const;
 };
 
