@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -143,7 +144,7 @@ class Options(WithServe):
         self.fails(2, "-X", "NOT ONE", self.url + "/hello")
 
     def test_data(self):
-        for option in ("--data-binary", "-d", "--data"):
+        for option in ("--data-binary", "-d", "--data", "--data-raw"):
             _, said = request_of(option, "a=b")
             self.assertTrue(said.startswith("POST /x HTTP/1.1\r\n"), said)
             self.assertIn("Content-Length: 3\r\n", said)
@@ -191,7 +192,7 @@ class Options(WithServe):
         self.assertEqual(self.body("-o", "-", self.url + "/hello"), b"hello")
 
     def test_output_that_is_full_or_closed(self):
-        for arguments in ([], ["-I"], ["--json"], ["-i"]):
+        for arguments in ([], ["-I"], ["--report"], ["-i"]):
             for path in ("/hello", "/echo"):
                 with self.subTest(arguments=arguments, path=path), open("/dev/full", "wb") as full:
                     done = subprocess.run([FETCH, *arguments, self.url + path], stdout=full, stderr=subprocess.PIPE,
@@ -215,7 +216,7 @@ class Options(WithServe):
     def test_bodies_that_are_too_large(self):
         endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (65 << 20)
         with peer(endless) as (port, _):
-            done = fetch("--json", f"http://127.0.0.1:{port}/")
+            done = fetch("--report", f"http://127.0.0.1:{port}/")
         self.assertEqual((done.returncode, json.loads(done.stdout)["error"]["kind"]), (63, "limit_exceeded"))
         self.fails(63, "--max-filesize", "4", self.url + "/hello")
         self.assertEqual(self.body("--max-filesize", "5", self.url + "/hello"), b"hello")
@@ -275,21 +276,40 @@ class Options(WithServe):
         done = fetch("--trace", "--retry", "1", "--retry-delay", "0.01", self.url + "/flaky/t?fail=1")
         self.assertEqual((done.returncode, done.stdout), (0, b"fine\n"))
         lines = done.stderr.decode().splitlines()
-        self.assertEqual(len(lines), 3, lines)
-        self.assertRegex(lines[0], r"^ +[\d.]+ ms +[\d.]+ ms  GET .*/flaky/t\?fail=1  503$")
-        self.assertRegex(lines[1], r"^waiting [\d.]+ ms before attempt 2$")
-        self.assertTrue(lines[2].endswith("  200"), lines)
+        found = [re.fullmatch(r" *([\d.]+) ms +([\d.]+) ms  (\w+) +\|([ =]{40})\|  ?(.*)", line) for line in lines]
+        self.assertTrue(all(found), lines)
+        names = [match[3] for match in found]
+        self.assertEqual([name for name in names if name != "pause"], ["connect", "wait", "wait", "body"])
+        self.assertRegex(found[1][5], r"^GET .*/flaky/t\?fail=1  503$")
+        self.assertTrue(found[-2][5].endswith("  200"), lines)
+        self.assertEqual(found[-1][5], "5 bytes")
+        for match in found:
+            self.assertLessEqual(float(match[1]), float(match[2]))
+            self.assertIn("=", match[4])
 
-    def test_json(self):
-        said = json.loads(self.body("--json", self.url + "/hello"))
+    def test_explain(self):
+        done = fetch("--explain", "--retry", "1", "--retry-delay", "0.01", self.url + "/flaky/e?fail=1")
+        self.assertEqual((done.returncode, done.stdout), (0, b"fine\n"))
+        said = done.stderr.decode()
+        for wanted in ("1. GET ", "over a new connection to 127.0.0.1:", "; 503 after", "it is tried again after",
+                       "2. GET ", "over a kept connection; 200 after", "retries: 1 of 1", "body: 5 bytes",
+                       "outcome: a complete response, 200"):
+            self.assertIn(wanted, said)
+        said = fetch("--explain", f"http://127.0.0.1:{closed_port()}/").stderr.decode()
+        self.assertIn("a connection was tried for", said)
+        self.assertIn("Connection refused", said)
+
+    def test_report(self):
+        said = json.loads(self.body("--report", self.url + "/hello"))
         self.assertEqual((said["complete"], said["status"], said["body"], said["bytes"]), (True, 200, "hello", 5))
         self.assertEqual([attempt["outcome"] for attempt in said["attempts"]], ["200"])
-        done = fetch("--json", f"http://127.0.0.1:{closed_port()}/")
+        done = fetch("--report", f"http://127.0.0.1:{closed_port()}/")
         said = json.loads(done.stdout)
         self.assertEqual((done.returncode, said["complete"], said["error"]["kind"]), (7, False, "unavailable"))
 
-    def test_json_of_bytes_that_are_no_text(self):
-        said = json.loads(self.body("--json", "--data-binary", "@-", self.url + "/echo", stdin=None, input=b"\xff\0a"))
+    def test_report_of_bytes_that_are_no_text(self):
+        report = self.body("--report", "--data-binary", "@-", self.url + "/echo", stdin=None, input=b"\xff\0a")
+        said = json.loads(report)
         self.assertEqual(said["bytes"], 3)
 
     def test_every_backend(self):
@@ -312,8 +332,9 @@ class Failures(WithServe):
 
     def test_malformed_urls(self):
         for wrong in ("http://", "http:///x", "http://h:x/", "http://h:70000/", "http://[::1/", "http://a b/",
-                      "http://h\r\nX: y/", "nonsense://h/", "http://u@/"):
+                      "http://h\r\nX: y/", "http://u@/"):
             self.assertIn("URL", self.fails(3, wrong), wrong)
+        self.fails(1, "nonsense://h/")
 
     def test_a_scheme_stands_before_everything_else(self):
         for given in ("/?u=http://x/", "/http://x/", "?u=http://x/", "/#http://x/"):
@@ -363,16 +384,16 @@ class Failures(WithServe):
             urls = [f"http://127.0.0.{host}:{serve.port}/hello" for host in range(1, 60)]
             self.assertEqual(self.body(*urls, **few_descriptors(20)), b"hello" * len(urls))
 
-    def test_json_says_which_limit_it_was(self):
-        done = fetch("--json", "-m", "0.25", self.url + "/delay/30000")
+    def test_report_says_which_limit_it_was(self):
+        done = fetch("--report", "-m", "0.25", self.url + "/delay/30000")
         error = json.loads(done.stdout)["error"]
         self.assertEqual((error["limit"]["name"], error["limit"]["length_ms"]), ("overall", 250))
         self.assertGreaterEqual(error["limit"]["elapsed_ms"], 250)
-        done = fetch("--json", "--per-try-timeout", "0.1", "--retry", "1", "--retry-delay", "0",
+        done = fetch("--report", "--per-try-timeout", "0.1", "--retry", "1", "--retry-delay", "0",
                      self.url + "/delay/30000")
         error = json.loads(done.stdout)["error"]
         self.assertEqual((error["limit"]["name"], error["attempt"], error["peer"]), ("per_try", 2, self.url))
-        done = fetch("--json", f"http://127.0.0.1:{closed_port()}/")
+        done = fetch("--report", f"http://127.0.0.1:{closed_port()}/")
         self.assertFalse(json.loads(done.stdout)["error"]["maybe_sent"])
 
     @without_ubsan

@@ -122,7 +122,7 @@ def plans():
         # c-ares may say no more than that it could not reach a DNS server.
         by_name = url.replace("127.0.0.1", "localhost")
         yield "esc-fetch by name", run, [options.fetch, by_name + "/hello"], "esc-fetch", {6, 7, 27}
-        yield ("esc-fetch --json", run, [options.fetch, "--json", "-L", "-H", "A: b", "-d", "x", "--retry", "1",
+        yield ("esc-fetch --report", run, [options.fetch, "--report", "-L", "-H", "A: b", "-d", "x", "--retry", "1",
                                          "--retry-delay", "0", url + "/status/200"], "esc-fetch", fetch_codes)
     finally:
         server.kill()

@@ -60,10 +60,31 @@ def fetch(*arguments, **options):
     return subprocess.run([FETCH, *arguments], capture_output=True, timeout=60, **options)
 
 
+def whole_request(wire):
+    """Reads a head and the body that its Content-Length or its chunks announce. Asks for one that waits for a 100."""
+    said = b""
+    while b"\r\n\r\n" not in said:
+        piece = wire.recv(65536)
+        if not piece:
+            return said
+        said += piece
+    head, _, body = said.partition(b"\r\n\r\n")
+    if b"expect: 100-continue" in head.lower():
+        wire.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+    chunked = re.search(rb"(?i)\r\ntransfer-encoding: chunked", head)
+    while (chunked and not body.endswith(b"0\r\n\r\n")) or (length and len(body) < int(length[1])):
+        piece = wire.recv(65536)
+        if not piece:
+            break
+        body += piece
+    return head + b"\r\n\r\n" + body
+
+
 @contextlib.contextmanager
-def peer(*answers, close=True):
+def peer(*answers, close=True, whole=False):
     """A server that answers its connections with the given bytes, one after the other, whatever they ask;
-    None: it resets. Yields its port and the requests that it has seen."""
+    None: it resets. Yields its port and the requests that it has seen: one read of each, or `whole` ones."""
     listener = socket.create_server(("127.0.0.1", 0))
     requests = []
     left_open = []
@@ -76,7 +97,7 @@ def peer(*answers, close=True):
                 return
             wire.settimeout(20)
             with contextlib.suppress(OSError):
-                requests.append(wire.recv(65536))
+                requests.append(whole_request(wire) if whole else wire.recv(65536))
                 if answer is not None:
                     wire.sendall(answer)
             if answer is None:

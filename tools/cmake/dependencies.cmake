@@ -114,6 +114,25 @@ macro(esc_find_decoder name module package)
   list(APPEND esc_decoder_libraries PkgConfig::${name})
 endmacro()
 
+# Sets esc_psl, and makes PkgConfig::PSL, if ESC_PSL asks for the public suffix list of libpsl and it is there.
+macro(esc_find_psl)
+  set(esc_psl OFF)
+  if(NOT ESC_PSL STREQUAL "OFF" AND NOT wasm)
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+      pkg_check_modules(PSL QUIET IMPORTED_TARGET GLOBAL libpsl>=0.16)
+    endif()
+    if(TARGET PkgConfig::PSL)
+      set(esc_psl ON)
+      esc_find_again(middleware "find_dependency(PkgConfig)")
+      esc_find_again(middleware "pkg_check_modules(PSL QUIET REQUIRED IMPORTED_TARGET GLOBAL libpsl>=0.16)")
+      esc_pkg_config(middleware "libpsl >= 0.16")
+    elseif(ESC_PSL STREQUAL "ON")
+      esc_missing("libpsl" "libpsl-dev; or configure with ESC_PSL=OFF")
+    endif()
+  endif()
+endmacro()
+
 # Sets esc_tls if the mbedTLS that was found supports more than a handful of concurrent handshakes (each holds keys,
 # and without the first option there is room for 32 in the process) and several threads (the second).
 macro(esc_check_mbedtls)

@@ -1,12 +1,16 @@
 // esc-fetch: fetches URLs, in curl's spelling.
 
 #include <csignal>
+#include <cstdio>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "tools/command_line.h"
+#include "tools/fetch/config_file.h"
+#include "tools/fetch/exit_code.h"
+#include "tools/fetch/files.h"
 #include "tools/fetch/job.h"
 #include "tools/last_words.h"
 
@@ -17,46 +21,138 @@ using namespace escapement;
   escapement::end_with_a_sentence("esc-fetch", escapement::fetch_out_of_memory);
 }
 
-int main(int count, char** arguments) {
-  FetchOptions options;
-  CLI::App app("Fetches URLs, in curl's spelling. The body goes to standard output.", "esc-fetch");
-  app.set_version_flag("--version", "esc-fetch 0.1.0");
-  app.footer(fetch_exit_codes_help());
-  CLI::Option* urls =
-      app.add_option("URL", options.urls, "http:// and https:// URLs, fetched one after the other");
-  app.add_flag("-s,--silent", options.silent, "do not report failures");
-  app.add_option("-m,--max-time", options.max_seconds,
-                 "time limit for the whole transfer, body included, in seconds")
-      ->check(positive_number());
-  app.add_flag("-L,--location", options.follow, "follow redirects");
-  app.add_option("--max-redirs", options.redirects_max, "most redirects to follow")
-      ->capture_default_str()
-      ->check(whole_number(0, 1'000'000));
+namespace {
+
+// "100", "100k", "1.5M", "2G": bytes a second.
+CLI::Validator rate() {
+  const auto check = [](std::string& text) {
+    std::string digits = text;
+    const char unit = text.empty() ? '\0' : lower(text.back());
+    const double factor = unit == 'k'   ? 1024
+                          : unit == 'm' ? 1024 * 1024
+                          : unit == 'g' ? 1024.0 * 1024 * 1024
+                                        : 1;
+    if (factor > 1) digits.pop_back();
+    const auto value = parse_number<double>(digits);
+    if (!value || !(*value * factor >= 1) || *value * factor > 1e15)
+      return '"' + text + "\" is not a rate, such as 100k";
+    text = std::to_string(static_cast<std::uint64_t>(*value * factor));
+    return std::string();
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator offset() {
+  const auto check = [](std::string& text) {
+    return text == "-" || parse_number<std::uint64_t>(text) ? std::string()
+                                                            : '"' + text + "\" is not an offset or -";
+  };
+  return CLI::Validator(check, "");
+}
+
+void add_data_options(CLI::App& app, FetchOptions& options) {
+  using Kind = DataPiece::Kind;
+  const auto add = [&](const char* names, Kind kind, const char* help) {
+    const auto piece = [&options, kind](const std::vector<std::string>& values) {
+      for (const std::string& value : values) options.data.push_back(DataPiece{kind, value});
+    };
+    app.add_option_function<std::vector<std::string>>(names, piece, help)
+        ->allow_extra_args(false)
+        ->trigger_on_parse();
+  };
+  add("-d,--data,--data-ascii", Kind::text,
+      "request body, or @FILE without its line ends, or @- for standard input; several are joined by &");
+  add("--data-binary", Kind::binary, "the same, with the bytes of a file as they are");
+  add("--data-raw", Kind::raw, "the same, where @ means nothing");
+  add("--data-urlencode", Kind::encoded,
+      "the same, percent-encoded: CONTENT, =CONTENT, NAME=CONTENT, @FILE, NAME@FILE");
+  add("--json", Kind::json,
+      "request body as JSON, or @FILE; sets Content-Type and Accept. (For a report as JSON: --report)");
+  add("-F,--form", Kind::form,
+      "a part of a multipart form: NAME=CONTENT, NAME=@FILE or NAME=<FILE, with ;type= and ;filename=");
+  add("--form-string", Kind::form_text, "the same as text alone: NAME=CONTENT");
+  app.add_flag("-G,--get", options.data_in_query, "send the data of -d in the URL's query, by GET");
+  app.add_option("-T,--upload-file", options.uploads,
+                 "send this file by PUT, or - for standard input; one for each URL")
+      ->allow_extra_args(false);
+}
+
+void add_request_options(CLI::App& app, FetchOptions& options) {
   app.add_option(
          "-H,--header", options.headers,
          "header field \"Name: value\"; repeatable. \"Name:\" omits a default field, \"Name;\" sends an "
          "empty one")
       ->allow_extra_args(false);
   app.add_option("-X,--request", options.method, "request method");
-  app.add_option("-d,--data,--data-binary", options.data,
-                 "request body, or @FILE, or @- for standard input; several are joined by &")
-      ->allow_extra_args(false);
+  add_data_options(app, options);
   app.add_option("-u,--user", options.user, "USER:PASSWORD for basic authentication");
+  app.add_option("-A,--user-agent", options.agent, "value of the User-Agent header field; empty: none")
+      ->capture_default_str();
+  app.add_option("-e,--referer", options.referer, "value of the Referer header field");
+  app.add_option("-r,--range", options.range, "bytes to ask for: FIRST-LAST");
+  app.add_flag("--compressed", options.compressed, "ask for a compressed response, and decompress it");
+  app.add_flag("-L,--location", options.follow, "follow redirects");
+  app.add_option("--max-redirs", options.redirects_max, "most redirects to follow")
+      ->capture_default_str()
+      ->check(whole_number(0, 1'000'000));
+}
+
+void add_output_options(CLI::App& app, FetchOptions& options) {
   app.add_flag("-I,--head", options.head, "send HEAD and print the response head");
   app.add_flag("-i,--include", options.include, "print the response head before the body");
-  app.add_option("-o,--output", options.output,
-                 "write the body to this file; created when the response arrives");
+  app.add_option("-o,--output", options.outputs,
+                 "write the body to this file, created when the response arrives; one for each URL")
+      ->allow_extra_args(false);
+  app.add_flag("-O,--remote-name", options.remote_names,
+               "write the body to a file named as the end of the URL's path");
+  app.add_flag("--remote-name-all", options.all_remote_names, "-O for all URLs");
+  app.add_option("--output-dir", options.output_folder, "the folder for -o and -O");
+  app.add_option("-C,--continue-at", options.continue_at,
+                 "resume at this offset; -: where the output file ends")
+      ->check(offset());
   app.add_option("--max-filesize", options.body_bytes_max,
-                 "largest body, in bytes; with --json, which collects the body, 64 MiB by default")
+                 "largest body, in bytes; with --report, which collects the body, 64 MiB by default")
       ->check(whole_number(0, std::int64_t{1} << 62));
-  bool v4 = false;
-  bool v6 = false;
-  CLI::Option* only_v4 = app.add_flag("-4,--ipv4", v4, "use IPv4 addresses only");
-  app.add_flag("-6,--ipv6", v6, "use IPv6 addresses only")->excludes(only_v4);
-  app.add_option("-A,--user-agent", options.agent, "value of the User-Agent header field")
-      ->capture_default_str();
+  app.add_option(
+      "-w,--write-out", options.write_out,
+      "text to print after a transfer, or @FILE: %{http_code}, %{time_total}, %{json}, %header{name}, ...");
+  app.add_flag("-f,--fail", options.fail, "fail for a status of 400 or more, without its body");
+  app.add_flag("-s,--silent", options.silent, "no progress bar, and do not report failures");
+  app.add_flag("-S,--show-error", options.show_errors, "with -s: report failures");
+  app.add_flag("--no-progress-meter", options.no_progress, "no progress bar");
+  app.add_flag("-v,--verbose", options.verbose,
+               "print the heads of requests and responses on standard error");
+  app.add_flag("--trace", options.trace, "print the times of the transfer as a waterfall on standard error");
+  app.add_flag("--explain", options.explain,
+               "explain on standard error what the transfer waited for, and why");
+  app.add_flag("--report", options.report, "print one JSON object for each URL instead of the body");
+}
+
+void add_limits(CLI::App& app, FetchOptions& options) {
+  app.add_option("-m,--max-time", options.max_seconds,
+                 "time limit for the whole transfer, body included, in seconds")
+      ->check(positive_number());
   app.add_option("--connect-timeout", options.connect_seconds, "time limit for connecting, in seconds")
       ->check(positive_number());
+  app.add_option("--limit-rate", options.rate_max, "most bytes a second, such as 100k")->transform(rate());
+  app.add_option("--retry", options.retries, "number of retries after the first attempt")
+      ->check(whole_number(0, 1'000'000));
+  app.add_option("--retry-delay", options.retry_seconds, "backoff before the first retry, in seconds")
+      ->check(number_from_zero());
+  app.add_option("--retry-max-time", options.retry_max_seconds, "begin no retry later than this, in seconds")
+      ->check(positive_number());
+  app.add_option("--per-try-timeout", options.try_seconds,
+                 "time limit for the response head of each attempt, in seconds")
+      ->check(positive_number());
+  app.add_flag("-Z,--parallel", options.parallel, "fetch the URLs beside each other");
+  app.add_option("--parallel-max", options.parallel_max, "the most at a time")
+      ->capture_default_str()
+      ->check(whole_number(1, 300));
+}
+
+void add_connection_options(CLI::App& app, FetchOptions& options, bool& v4, bool& v6) {
+  CLI::Option* only_v4 = app.add_flag("-4,--ipv4", v4, "use IPv4 addresses only");
+  app.add_flag("-6,--ipv6", v6, "use IPv6 addresses only")->excludes(only_v4);
   app.add_option("--cacert", options.cacert, "trust these CA certificates (PEM) instead of the system's");
   app.add_option("--cert", options.cert, "the client's certificate (PEM); its key too, without --key");
   app.add_option("--key", options.key, "the key of --cert (PEM)")->needs("--cert");
@@ -74,18 +170,48 @@ int main(int count, char** arguments) {
       ->allow_extra_args(false);
   app.add_option("--unix,--unix-socket", options.unix_path,
                  "connect to this Unix socket, a path or @NAME, instead of the URL's host");
-  app.add_option("--retry", options.retries, "number of retries after the first attempt")
-      ->check(whole_number(0, 1'000'000));
-  app.add_option("--retry-delay", options.retry_seconds, "backoff before the first retry, in seconds")
-      ->check(number_from_zero());
-  app.add_option("--per-try-timeout", options.try_seconds,
-                 "time limit for the response head of each attempt, in seconds")
-      ->check(positive_number());
-  app.add_flag("--trace", options.trace, "log every attempt with its times on standard error");
-  app.add_flag("--json", options.json, "print one JSON object for each URL instead of the body");
   app.add_option("--backend", options.backend, "poller: epoll or poll")
       ->check(CLI::IsMember({"epoll", "poll"}));
-  if (std::optional<int> code = read_command_line(app, count, arguments, {urls})) return *code;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  FetchOptions options;
+  CLI::App app("Fetches URLs, in curl's spelling. The body goes to standard output.", "esc-fetch");
+  app.set_version_flag("--version", "esc-fetch 0.1.0");
+  app.footer(fetch_exit_codes_help() + "docs/esc-fetch.md says where it differs from curl.\n");
+  CLI::Option* urls =
+      app.add_option("URL", options.urls, "http:// and https:// URLs, fetched one after the other");
+  CLI::Option* more_urls =
+      app.add_option("--url", options.urls, "a URL, as if it stood alone")->allow_extra_args(false);
+  std::string config;
+  app.add_option("-K,--config", config, "read options from this file, or - for standard input");
+  add_request_options(app, options);
+  add_output_options(app, options);
+  add_limits(app, options);
+  bool v4 = false;
+  bool v6 = false;
+  add_connection_options(app, options, v4, v6);
+  Result<std::vector<std::string>> all =
+      with_config_files(std::vector<std::string>(arguments, arguments + count));
+  if (!all) {
+    std::fprintf(stderr, "esc-fetch: -K: %s\n", all.error().message().c_str());
+    return 2;
+  }
+  std::vector<char*> each;
+  for (std::string& argument : *all) each.push_back(argument.data());
+  if (std::optional<int> code =
+          read_command_line(app, static_cast<int>(each.size()), each.data(), {urls, more_urls}))
+    return *code;
+  if (options.write_out.starts_with('@')) {
+    Result<std::string> format = read_file(options.write_out.substr(1));
+    if (!format) {
+      std::fprintf(stderr, "esc-fetch: -w: %s\n", format.error().message().c_str());
+      return 2;
+    }
+    options.write_out = *std::move(format);
+  }
   if (v4) options.family = AddressFamily::v4;
   if (v6) options.family = AddressFamily::v6;
   std::signal(SIGPIPE, SIG_IGN);  // the reader of the output may leave: exit code 23

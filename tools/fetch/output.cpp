@@ -9,7 +9,7 @@ Error Output::failure() const {
 }
 
 Result<> Output::write(std::string_view piece) {
-  if (file_ == nullptr) file_ = name_.empty() ? stdout : std::fopen(name_.c_str(), "wbe");
+  if (file_ == nullptr) file_ = name_.empty() ? stdout : std::fopen(name_.c_str(), appends_ ? "abe" : "wbe");
   if (file_ == nullptr) return failure();
   if (std::fwrite(piece.data(), 1, piece.size(), file_) != piece.size()) return failure();
   return {};

@@ -15,7 +15,7 @@ namespace escapement {
 class Output {
  public:
   // An empty name is standard output.
-  explicit Output(std::string name) : name_(std::move(name)) {}
+  explicit Output(std::string name, bool appends = false) : name_(std::move(name)), appends_(appends) {}
   Output(const Output&) = delete;
   ~Output() {
     if (file_ != nullptr && file_ != stdout) std::fclose(file_);
@@ -31,6 +31,7 @@ class Output {
   Error failure() const;
 
   std::string name_;
+  bool appends_;
   std::FILE* file_ = nullptr;
 };
 

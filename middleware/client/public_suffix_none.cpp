@@ -1,0 +1,9 @@
+#include <escapement/middleware/client/public_suffix.h>
+
+namespace escapement::http {
+
+bool is_public_suffix(std::string_view domain) { return domain.find('.') == std::string_view::npos; }
+
+bool has_public_suffix_list() { return false; }
+
+}  // namespace escapement::http

@@ -1,0 +1,93 @@
+#include "tools/fetch/connections.h"
+
+#include <algorithm>
+
+#include <escapement/io/tls/tls.h>
+
+#include "tools/fetch/exit_code.h"
+
+namespace escapement {
+
+using namespace exit_codes;
+
+namespace {
+
+// Takes the pins of --pinnedpubkey apart.
+std::vector<std::string> pins_of(std::string_view list) {
+  std::vector<std::string> pins;
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(';'), list.size());
+    pins.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return pins;
+}
+
+}  // namespace
+
+Result<ResolverOptions> resolver_of(const FetchOptions& options) {
+  ResolverOptions resolver;
+  for (const std::string& entry : options.resolve) {
+    const std::size_t first = entry.find(':');
+    const std::size_t second = first == entry.npos ? first : entry.find(':', first + 1);
+    const Result<HostAndPort> parsed = parse_host_and_port(entry.substr(0, second));
+    std::string address = second == entry.npos ? "" : entry.substr(second + 1);
+    if (address.size() > 1 && address.front() == '[') address = address.substr(1, address.size() - 2);
+    if (!parsed || !SocketAddress::literal(address, 0)) {
+      return Error(Errc::invalid_argument, "--resolve \"" + entry + "\" is not HOST:PORT:ADDRESS");
+    }
+    resolver.overrides.emplace_back(parsed->host, parsed->port, address);
+  }
+  resolver.family = options.family;
+  return resolver;
+}
+
+Result<http::Encrypt> encrypt_of(const FetchOptions& options, int& code) {
+  TlsClientOptions tls;
+  tls.trusted_file = options.cacert;
+  tls.dangerously_accept_any_certificate = options.insecure;
+  tls.pinned_keys = pins_of(options.pinned);
+  code = bad_cacert.code;
+  Result<TlsClient> client = TlsClient::make(tls);
+  const bool needed = !options.cacert.empty() || !options.cert.empty() || !options.pinned.empty();
+  if (!client && client.error() == Errc::unsupported) {
+    code = unsupported.code;
+    if (!needed) return http::Encrypt();
+  }
+  if (!client)
+    return std::move(client).error().context(options.pinned.empty() ? "--cacert"
+                                                                    : "--cacert, --pinnedpubkey");
+  if (options.cert.empty()) return http::Encrypt(*std::move(client));
+  code = bad_cert.code;
+  Result<TlsIdentity> identity =
+      TlsIdentity::read(options.cert, options.key.empty() ? options.cert : options.key);
+  if (!identity) return std::move(identity).error().context("--cert");
+  tls.identity = *std::move(identity);
+  client = TlsClient::make(std::move(tls));
+  if (!client) return std::move(client).error().context("--cert");
+  return http::Encrypt(*std::move(client));
+}
+
+Result<std::shared_ptr<const http::Route>> route_of(const FetchOptions& options) {
+  if (!options.unix_path.empty()) return std::shared_ptr<const http::Route>();
+  Result<http::ProxyRules> rules = http::ProxyRules();
+  if (!options.proxy) {
+    rules = http::ProxyRules::from_environment();
+  } else if (!options.proxy->empty()) {
+    Result<http::Proxy> proxy = http::Proxy::parse(*options.proxy);
+    if (!proxy) return std::move(proxy).error().context("--proxy");
+    rules = http::ProxyRules::all_through(*proxy);
+  }
+  if (!rules) return std::move(rules).error();
+  if (options.noproxy) rules->no_proxy = http::NoProxy(*options.noproxy);
+  const std::size_t colon = std::min(options.proxy_user.find(':'), options.proxy_user.size());
+  for (std::optional<http::Proxy>* proxy : {&rules->http, &rules->https}) {
+    if (!*proxy || options.proxy_user.empty()) continue;
+    (*proxy)->user = options.proxy_user.substr(0, colon);
+    (*proxy)->password = options.proxy_user.substr(std::min(colon + 1, options.proxy_user.size()));
+  }
+  if (!rules->http && !rules->https) return std::shared_ptr<const http::Route>();
+  return http::through(*std::move(rules));
+}
+
+}  // namespace escapement
