@@ -145,9 +145,10 @@ std::string CookieJar::header_for(const Url& url, SystemTime now) {
     cookie.used = now;
     chosen.push_back(&cookie);
   }
-  std::ranges::stable_sort(chosen, [](const Cookie* a, const Cookie* b) {
+  std::ranges::sort(chosen, [](const Cookie* a, const Cookie* b) {
     if (a->path.size() != b->path.size()) return a->path.size() > b->path.size();
-    return a->created < b->created;
+    if (a->created != b->created) return a->created < b->created;
+    return a < b;  // of one vector: in the order in which they were set
   });
   std::string value;
   for (const Cookie* cookie : chosen) {
