@@ -4,11 +4,19 @@
 
 namespace escapement::http {
 
-Task<Response> ClientRequestId::operator()(Request request, const Service& next) const {
-  if (request.headers.has(field)) co_return co_await next(std::move(request));
+namespace {
+
+Task<Response> send_with_id(const std::string& field, Request request, const Service& next) {
   Reactor& reactor = co_await this_reactor;
   request.headers.set(field, detail::random_id(reactor.random()));
   co_return co_await next(std::move(request));
+}
+
+}  // namespace
+
+Task<Response> ClientRequestId::operator()(Request request, const Service& next) const {
+  if (request.headers.has(field)) return next(std::move(request));
+  return send_with_id(field, std::move(request), next);
 }
 
 }  // namespace escapement::http

@@ -181,28 +181,32 @@ bool can_resume(const Response& response) {
   return response.status == 200;
 }
 
-}  // namespace
-
-Task<Response> Resume::operator()(Request request, const Service& next) const {
-  const bool fit = request.method == Method::get() && request.body.replayable() &&
-                   request.body.bytes().empty() && one_range(request.headers);
-  if (!fit) co_return co_await next(std::move(request));
+Task<Response> send_and_resume(const Resume& settings, Request request, const Service& next) {
   Request again = request.copy_without_body();
   const bool ranged = request.headers.has("range");
   Response response = co_await next(std::move(request));
   if (!can_resume(response)) co_return std::move(response);
   if (ranged && response.status == 200) again.headers.remove("range");
-  if (budget) {
+  if (settings.budget) {
     Reactor& reactor = co_await this_reactor;
-    budget->deposit(reactor.now());
+    settings.budget->deposit(reactor.now());
   }
-  auto source = std::make_unique<ResumedSource>(*this, std::move(again), next, response);
+  auto source = std::make_unique<ResumedSource>(settings, std::move(again), next, response);
   Body broken = std::move(response.body);
   Body whole;
   source->begin(std::move(broken));
   whole = Body(std::move(source));
   response.body = std::move(whole);
   co_return std::move(response);
+}
+
+}  // namespace
+
+Task<Response> Resume::operator()(Request request, const Service& next) const {
+  const bool fit = request.method == Method::get() && request.body.replayable() &&
+                   request.body.bytes().empty() && one_range(request.headers);
+  if (!fit) return next(std::move(request));
+  return send_and_resume(*this, std::move(request), next);
 }
 
 }  // namespace escapement::http
