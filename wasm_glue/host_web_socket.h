@@ -20,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include <escapement/io/bindings/web_socket.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/web_socket.h>
 #include <escapement/wasm_glue/runtime.h>
 
 namespace escapement::wasm {

@@ -27,7 +27,7 @@
 #include <vector>
 
 #include <escapement/io/bindings/durable_object.h>
-#include <escapement/io/bindings/web_socket.h>
+#include <escapement/io/web_socket.h>
 
 namespace escapement {
 

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include <escapement/io/bindings/web_socket.h>
+#include <escapement/io/web_socket.h>
 
 namespace escapement {
 

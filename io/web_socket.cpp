@@ -1,4 +1,4 @@
-#include <escapement/io/bindings/web_socket.h>
+#include <escapement/io/web_socket.h>
 
 namespace escapement {
 

@@ -1,0 +1,103 @@
+// StreamWebSocket: a WebSocket over a Stream, either end. No handshake: the stream is past it.
+
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <escapement/core/event.h>
+#include <escapement/core/scope.h>
+#include <escapement/io/http/web_socket.h>
+#include <escapement/io/http/web_socket/frames.h>
+
+namespace escapement::http::detail {
+
+class StreamWebSocket final : public WebSocket {
+ public:
+  // A server's end.
+  StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream, const WebSocketLimits& limits);
+  // A client's end. `first`: bytes that were read past the handshake. `random_bits` makes the masks.
+  StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream, const WebSocketLimits& limits,
+                  std::string first, std::function<std::uint32_t()> random_bits);
+  ~StreamWebSocket() override;
+
+  Task<std::optional<WebSocketMessage>> receive() override;
+  Task<> send(WebSocketMessage message) override;
+  void close(int code, std::string reason) override { begin_close(sendable_code(code), std::move(reason)); }
+  int close_code() const override { return peer_code_; }
+  const std::string& close_reason() const override { return peer_reason_; }
+
+  // Closes with `code`, if it is open, sends what is queued, and waits for the peer's close, within the
+  // limit. Cannot fail.
+  Task<> finish(int code);
+
+ private:
+  // A frame that the transport has not taken yet.
+  struct Queued {
+    std::string frame;
+    std::size_t at = 0;        // what it has taken
+    bool begun = false;        // a part may be on its way, which the transport has not reported
+    std::uint64_t number = 0;  // of messages: its place among all; 0: a control frame
+  };
+
+  std::optional<WebSocketMessage> next_buffered();
+  std::optional<WebSocketMessage> take(Bytes bytes);
+  std::optional<WebSocketMessage> take_more();
+  std::optional<WebSocketMessage> on_event(FrameEvent event);
+  void on_close(FrameEvent event);
+  bool ended() const { return peer_code_ != 0 || failure_.has_value(); }
+
+  std::optional<WebSocketMessage> on_read(Result<std::size_t> count);
+  Instant quiet_until() const;
+  Instant due() const;
+  void on_silence();
+
+  void begin_close(int code, std::string reason);
+  void fail(Error error);
+  void break_off(Error error);
+
+  std::string frame(Opcode kind, std::string_view payload);
+  void answer_ping(std::string_view payload);
+  void put(std::string frame, std::uint64_t number);
+  void write_now(Queued& queued);
+  Task<> write_queue();
+  Task<> flush(std::uint64_t number);
+  Task<> settle();
+
+  Reactor& reactor_;
+  WebSocketLimits limits_;
+  std::unique_ptr<Stream> stream_;
+  std::function<std::uint32_t()> random_bits_;  // null: a server, which does not mask
+  FrameParser parser_;
+
+  std::string input_;         // read, and not parsed
+  std::size_t input_at_ = 0;  // as far as it is parsed
+  std::array<std::byte, 128> room_;
+  Instant message_began_ = Instant::never();
+  bool receiving_ = false;
+  Instant quiet_since_ = Instant::never();  // the last byte, or the ping; never(): nobody has received yet
+  bool pinged_ = false;                     // and nothing has come since
+
+  std::deque<Queued> queue_;
+  std::string pong_;           // waits for the frame that is being written
+  std::uint64_t queued_ = 0;   // messages
+  std::uint64_t written_ = 0;  // of these, up to this number
+  bool writing_ = false;
+  bool close_sent_ = false;              // or queued
+  Instant close_by_ = Instant::never();  // the peer's close, after ours
+  bool broken_ = false;                  // nothing can be sent
+
+  int peer_code_ = 0;
+  std::string peer_reason_;
+  std::optional<Error> failure_;
+  Event written_more_;
+  Scope writer_;
+};
+
+}  // namespace escapement::http::detail
