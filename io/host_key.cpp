@@ -14,8 +14,6 @@ constexpr std::size_t network_bytes = 8;
 constexpr std::array<std::byte, 12> ipv4_prefix = {
     {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, std::byte{0xff}, std::byte{0xff}}};
 
-bool is_ipv4(const HostKey& host) { return std::equal(ipv4_prefix.begin(), ipv4_prefix.end(), host.begin()); }
-
 // Parses all of `text` as a number of at most `digits_max` digits.
 std::optional<std::uint32_t> number(std::string_view text, int base, std::size_t digits_max) {
   if (text.size() > digits_max) return std::nullopt;
@@ -82,6 +80,8 @@ std::optional<HostKey> parse_ipv6(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_ipv4(const HostKey& host) { return std::equal(ipv4_prefix.begin(), ipv4_prefix.end(), host.begin()); }
 
 std::optional<HostKey> parse_host_key(std::string_view address) {
   address = address.substr(0, address.find('%'));

@@ -17,6 +17,9 @@ using HostKey = std::array<std::byte, 16>;
 // the text is no address.
 std::optional<HostKey> parse_host_key(std::string_view address);
 
+// Returns whether it is an IPv4 address.
+bool is_ipv4(const HostKey& host);
+
 // Returns the key that limits per peer count by: an IPv4 address, or the first 64 bits of an IPv6 one,
 // because a peer that has one such address usually has all that begin like it. The one rule for all these
 // limits.

@@ -24,11 +24,6 @@ constexpr unsigned char command_proxy = 1;
 Error malformed(const std::string& why) { return Error(Errc::bad_message, "no PROXY header: " + why); }
 Error wrong(const std::string& why) { return Error(Errc::invalid_argument, "PROXY header: " + why); }
 
-bool is_ipv4(const HostKey& host) {
-  return std::all_of(host.begin(), host.begin() + 10, [](std::byte b) { return b == std::byte(); }) &&
-         host[10] == std::byte{0xff} && host[11] == std::byte{0xff};
-}
-
 std::string ipv4_text(const HostKey& host) {
   std::string text;
   for (std::size_t i = 12; i < 16; ++i) {

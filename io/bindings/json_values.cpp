@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <cstdlib>
 
+#include <escapement/core/detail/ascii.h>
+
 namespace escapement {
 
 namespace {
 
 constexpr int depth_max = 64;
-
-bool is_digit(char character) { return character >= '0' && character <= '9'; }
 
 // Reads a JSON text from its start. Its functions return false at a fault.
 class Reader {

@@ -76,7 +76,7 @@ struct ClientOptions {
   // Null: a https URL fails with Errc::unsupported. (tls.h has one.)
   Encrypt encrypt = nullptr;
   // The way to the servers, such as through proxies (proxy.h). Null: straight, over the network.
-  std::shared_ptr<const Route> route = nullptr;
+  std::shared_ptr<const ClientRoute> route = nullptr;
   // Refuses http URLs, before a name is looked up: invalid_argument, Fault::https_only.
   bool https_only = false;
 };

@@ -75,6 +75,6 @@ struct ProxyRules {
 };
 
 // Returns a route by these rules, for ClientOptions::route.
-std::shared_ptr<const Route> through(ProxyRules rules);
+std::shared_ptr<const ClientRoute> through(ProxyRules rules);
 
 }  // namespace escapement::http

@@ -54,7 +54,7 @@ Task<std::unique_ptr<Stream>> connect_through(Network& network, const ClientOpti
   co_return co_await std::move(tunnelling);
 }
 
-class ProxyRoute final : public Route {
+class ProxyRoute final : public ClientRoute {
  public:
   explicit ProxyRoute(ProxyRules rules) : rules_(std::move(rules)) {}
 
@@ -100,7 +100,7 @@ Result<> ProxyRoute::prepare(Request& request, RequestOptions& head) const {
 
 }  // namespace detail
 
-std::shared_ptr<const Route> through(ProxyRules rules) {
+std::shared_ptr<const ClientRoute> through(ProxyRules rules) {
   return std::make_shared<detail::ProxyRoute>(std::move(rules));
 }
 

@@ -1,5 +1,5 @@
-// Route: the way of a client's connections to the servers, where that is not the straight one. Proxies are
-// one (proxy.h).
+// ClientRoute: the way of a client's connections to the servers, where that is not the straight one. Proxies
+// are one (proxy.h).
 
 #pragma once
 
@@ -14,9 +14,9 @@ struct ClientOptions;
 struct RequestOptions;
 
 // Shared by the connections of a client, and never changed.
-class Route {
+class ClientRoute {
  public:
-  virtual ~Route() = default;
+  virtual ~ClientRoute() = default;
 
   // Connects to the server of `url` within `limit`, before the server's own handshake. `network` and
   // `options` outlive the task, and this does. Fails with nothing sent, as Network::connect_within does, and

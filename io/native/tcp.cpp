@@ -16,8 +16,6 @@ namespace {
 
 using detail::Socket;
 
-constexpr int accepts_in_a_row_max = 32;  // then other tasks run
-
 void set_flag(int fd, int level, int name) {
   const int on = 1;
   ::setsockopt(fd, level, name, &on, sizeof on);  // a failure costs speed, not correctness
@@ -182,7 +180,7 @@ class TcpListener final : public Listener {
       : backend_(backend), socket_(std::move(socket)), address_(address) {}
 
   Task<std::unique_ptr<Stream>> accept() override {
-    if (++accepts_in_a_row_ > accepts_in_a_row_max) {
+    if (++accepts_in_a_row_ > detail::accepts_in_a_row_max) {
       accepts_in_a_row_ = 0;
       co_await yield();
     }
@@ -198,7 +196,7 @@ class TcpListener final : public Listener {
         continue;
       }
       // Takes the next one.
-      if (!fd && posix::connection_broke(number) && ++broken <= accepts_in_a_row_max) continue;
+      if (!fd && posix::connection_broke(number) && ++broken <= detail::accepts_in_a_row_max) continue;
       if (!fd) co_return Error::from_errno(number, "accept", Errc::overloaded);
       co_return std::make_unique<TcpStream>(backend_, std::move(fd),
                                             SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));

@@ -19,7 +19,6 @@ namespace escapement {
 
 namespace {
 
-constexpr int accepts_in_a_row_max = 32;  // then other tasks run
 constexpr Duration first_pause = 1ms;
 constexpr Duration longest_pause = 50ms;
 using Name = detail::UnixName;
@@ -73,7 +72,7 @@ class SocketListener final : public UnixListener {
   }
 
   Task<UnixConnection> accept_unix() override {
-    if (++accepts_in_a_row_ > accepts_in_a_row_max) {
+    if (++accepts_in_a_row_ > detail::accepts_in_a_row_max) {
       accepts_in_a_row_ = 0;
       co_await yield();
     }
@@ -88,14 +87,14 @@ class SocketListener final : public UnixListener {
         co_await socket_.readable();
         continue;
       }
-      if (!fd && (!posix::connection_broke(number) || ++refused > accepts_in_a_row_max)) {
+      if (!fd && (!posix::connection_broke(number) || ++refused > detail::accepts_in_a_row_max)) {
         co_return Error::from_errno(number, "accept on " + address_, Errc::overloaded);
       }
       UnixCredentials credentials{};
       if (fd && posix::peer_credentials(fd.get(), credentials) && (!allow_ || allow_(credentials))) {
         co_return UnixConnection(stream_of(std::move(fd), credentials), credentials);
       }
-      if (++refused % accepts_in_a_row_max == 0) co_await yield();
+      if (++refused % detail::accepts_in_a_row_max == 0) co_await yield();
     }
   }
 

@@ -10,7 +10,7 @@ namespace escapement::http {
 
 namespace {
 
-constexpr std::size_t piece = 64 * KiB;
+constexpr std::size_t decoded_piece = 64 * KiB;
 constexpr std::size_t codings_max = 3;
 
 class DecodedSource final : public BodySource {
@@ -32,8 +32,8 @@ class DecodedSource final : public BodySource {
         }
         if (ended_) co_return std::string();
       }
-      co_await decoder_->decode(left_, decoded, piece);
-      room_left_ = decoded.size() == piece;  // the decoder may have more
+      co_await decoder_->decode(left_, decoded, decoded_piece);
+      room_left_ = decoded.size() == decoded_piece;  // the decoder may have more
     }
     given_ += decoded.size();
     co_await within_limits();

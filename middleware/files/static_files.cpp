@@ -133,11 +133,11 @@ class Delivery {
   }
 
   Response parts(const std::vector<ByteRange>& ranges, Random& random) const {
-    const Multipart multipart(in_hexadecimal(random.next()) + in_hexadecimal(random.next()),
-                              std::string(type_));
+    const RangeBorders borders(in_hexadecimal(random.next()) + in_hexadecimal(random.next()),
+                               std::string(type_));
     Response response = with_fields(Response(206));
-    response.headers.add("Content-Type", "multipart/byteranges; boundary=" + multipart.boundary);
-    response.body = multipart_body(file_, size_, ranges, multipart, options_.piece_bytes, options_.pool);
+    response.headers.add("Content-Type", "multipart/byteranges; boundary=" + borders.boundary);
+    response.body = multipart_body(file_, size_, ranges, borders, options_.piece_bytes, options_.pool);
     return response;
   }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <numeric>
+#include <utility>
 
 #include <escapement/core/system_time.h>
 #include <escapement/middleware/observe/detail/json_text.h>
@@ -36,6 +38,20 @@ std::string title(const Span& span) {
   const SpanAttribute* const type = find(span, "error.type");
   if (!span.error.empty()) return text + " (" + span.error + ')';
   return type == nullptr || status != nullptr ? text : text + " (" + type->text + ')';
+}
+
+// Sorts by the beginning, and keeps the order of those that began together. (clang warns of what libstdc++'s
+// stable_sort calls.)
+void sort_by_begin(std::vector<Span>& spans) {
+  std::vector<std::size_t> order(spans.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return spans[a].began_ns != spans[b].began_ns ? spans[a].began_ns < spans[b].began_ns : a < b;
+  });
+  std::vector<Span> sorted;
+  sorted.reserve(spans.size());
+  for (const std::size_t place : order) sorted.push_back(std::move(spans[place]));
+  spans = std::move(sorted);
 }
 
 }  // namespace
@@ -76,8 +92,7 @@ void SpanTree::add(const Span& span) {
     open_.erase(at);
     std::erase(order_, trace);
   }
-  std::stable_sort(parts.begin(), parts.end(),
-                   [](const Span& a, const Span& b) { return a.began_ns < b.began_ns; });
+  sort_by_begin(parts);
   write(span, parts, span.began_ns, 0);
 }
 

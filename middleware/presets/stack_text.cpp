@@ -48,7 +48,7 @@ std::optional<Duration> duration(std::string_view text) {
 }
 
 // Reads "0.2". Emscripten's library has no from_chars for it.
-std::optional<double> decimal(std::string_view text) {
+std::optional<double> ratio_in(std::string_view text) {
   const std::string number(text);
   char* end = nullptr;
   const double value = std::strtod(number.c_str(), &end);
@@ -143,7 +143,7 @@ Read read_retry(Words& words) {
     if (*jitter != "none" && *jitter != "full") words.complain("jitter is none or full");
   }
   if (const auto text = words.value("budget")) {
-    const std::optional<double> ratio = decimal(*text);
+    const std::optional<double> ratio = ratio_in(*text);
     if (!ratio || !(*ratio >= 0 && *ratio <= 10)) {
       words.complain("budget is a number from 0 to 10");
     } else {

@@ -60,9 +60,9 @@ class Choices {
   std::size_t at_ = 0;
 };
 
-class Search {
+class OutcomeSearch {
  public:
-  Search(const std::function<Service(Service)>& stack, const WorstCaseOptions& options)
+  OutcomeSearch(const std::function<Service(Service)>& stack, const WorstCaseOptions& options)
       : stack_(stack), options_(options) {}
 
   WorstCase run() {
@@ -81,12 +81,18 @@ class Search {
   }
 
  private:
+  // Keeps the request for as long as the response is being made.
+  static Task<Response> answer(const PeerOutcome& outcome, Request request) {
+    Task<Response> responding = outcome.respond(request);
+    Response response = co_await std::move(responding);
+    co_return std::move(response);
+  }
   void simulate(Choices& choices) {
     ++found_.runs;
     Sim sim;
     const auto peer = [this, &choices](Request request) -> Task<Response> {
       if (choices.made() >= options_.requests_max) return never();
-      return options_.outcomes[choices.choose()].respond(request);
+      return answer(options_.outcomes[choices.choose()], std::move(request));
     };
     const Service service = stack_(peer);
     Result<Response> outcome = sim.run(with_timeout(options_.time_max, service(options_.request())));
@@ -131,7 +137,7 @@ std::vector<PeerOutcome> usual_outcomes() {
 }
 
 WorstCase worst_case(const std::function<Service(Service peer)>& stack, WorstCaseOptions options) {
-  return Search(stack, options).run();
+  return OutcomeSearch(stack, options).run();
 }
 
 }  // namespace escapement::http

@@ -68,8 +68,8 @@ Result<http::Encrypt> encrypt_of(const FetchOptions& options, int& code) {
   return http::Encrypt(*std::move(client));
 }
 
-Result<std::shared_ptr<const http::Route>> route_of(const FetchOptions& options) {
-  if (!options.unix_path.empty()) return std::shared_ptr<const http::Route>();
+Result<std::shared_ptr<const http::ClientRoute>> route_of(const FetchOptions& options) {
+  if (!options.unix_path.empty()) return std::shared_ptr<const http::ClientRoute>();
   Result<http::ProxyRules> rules = http::ProxyRules();
   if (!options.proxy) {
     rules = http::ProxyRules::from_environment();
@@ -86,7 +86,7 @@ Result<std::shared_ptr<const http::Route>> route_of(const FetchOptions& options)
     (*proxy)->user = options.proxy_user.substr(0, colon);
     (*proxy)->password = options.proxy_user.substr(std::min(colon + 1, options.proxy_user.size()));
   }
-  if (!rules->http && !rules->https) return std::shared_ptr<const http::Route>();
+  if (!rules->http && !rules->https) return std::shared_ptr<const http::ClientRoute>();
   return http::through(*std::move(rules));
 }
 

@@ -19,6 +19,6 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options);
 Result<http::Encrypt> encrypt_of(const FetchOptions& options, int& code);
 
 // Returns null where everything goes straight.
-Result<std::shared_ptr<const http::Route>> route_of(const FetchOptions& options);
+Result<std::shared_ptr<const http::ClientRoute>> route_of(const FetchOptions& options);
 
 }  // namespace escapement

@@ -34,7 +34,7 @@ Task<std::unique_ptr<Stream>> encrypted(Pool& pool, std::unique_ptr<Stream> stre
 Task<std::unique_ptr<Stream>> open_stream(Pool& pool, const Url& url, Connecting& progress, Instant began) {
   const Duration limit = pool.options().connect_timeout;
   progress.waits_for(TimeLimit::connect);
-  const Route* const route = pool.options().route.get();
+  const ClientRoute* const route = pool.options().route.get();
   Task<std::unique_ptr<Stream>> connecting = route != nullptr
                                                  ? route->connect(pool.network, pool.options(), url, limit)
                                                  : pool.network.connect_within(limit, url.host(), url.port());

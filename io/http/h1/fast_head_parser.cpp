@@ -59,9 +59,6 @@ ESC_INLINE bool scan_request_line(const char* const begin, const char* const end
   return true;
 }
 
-constexpr std::string_view end_of_fields = "\r\n\r\n";
-constexpr std::size_t remembered_max = 4 * KiB;
-
 }  // namespace
 
 std::size_t FastHeadParser::read(std::string_view text, const ParserLimits& limits, MessageHead& head) {

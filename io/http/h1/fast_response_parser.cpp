@@ -13,16 +13,11 @@ namespace escapement::http::detail {
 
 namespace {
 
-constexpr std::string_view end_of_fields = "\r\n\r\n";
-constexpr std::size_t remembered_max = 4 * KiB;
-
 struct StatusLine {
   int status;
   int minor_version;
   std::size_t size;
 };
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The phrase may hold anything but control characters, and may be missing (RFC 9112 section 4). llhttp wants
 // the space before it even so, or the end of the line.

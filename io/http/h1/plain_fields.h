@@ -11,6 +11,11 @@
 
 namespace escapement::http::detail {
 
+inline constexpr std::string_view end_of_fields = "\r\n\r\n";
+
+// The longest head that is remembered, to know one like it again.
+inline constexpr std::size_t remembered_max = 4 * KiB;
+
 // Returns the first byte from `at` on that no field name has; there is one before `end`.
 inline const char* end_of_name(const char* at, const char* end) {
   while (end - at >= 8) {

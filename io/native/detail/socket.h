@@ -9,6 +9,9 @@
 
 namespace escapement::detail {
 
+// The connections that a listener accepts before other tasks run.
+inline constexpr int accepts_in_a_row_max = 32;
+
 // A socket and the backend's watch over it. The watch starts when the socket first has to wait, so a
 // connection that never waits costs no entry; it ends before the socket is closed.
 class Socket {

@@ -75,7 +75,7 @@ bool is_text(unsigned char tag) {
 }
 
 // Returns one text for each set of attributes; nullopt if it is no Name.
-std::optional<std::vector<std::string>> parts_of(std::string_view name) {
+std::optional<std::vector<std::string>> labels_of(std::string_view name) {
   const std::optional<std::string_view> sequence = Der(name).take(sequence_tag);
   if (!sequence) return std::nullopt;
   std::vector<std::string> parts;
@@ -100,8 +100,8 @@ std::optional<std::vector<std::string>> parts_of(std::string_view name) {
 }
 
 bool within_directory(std::string_view name, std::string_view base) {
-  const std::optional<std::vector<std::string>> parts = parts_of(name);
-  const std::optional<std::vector<std::string>> wanted = parts_of(base);
+  const std::optional<std::vector<std::string>> parts = labels_of(name);
+  const std::optional<std::vector<std::string>> wanted = labels_of(base);
   return parts && wanted && parts->size() >= wanted->size() &&
          std::equal(wanted->begin(), wanted->end(), parts->begin());
 }
@@ -311,8 +311,8 @@ bool NameConstraints::hold_for(const mbedtls_x509_crt& certificate,
 
 bool same_directory_name(std::string_view one, std::string_view other) {
   if (one == other) return true;
-  const std::optional<std::vector<std::string>> parts = parts_of(one);
-  return parts && parts == parts_of(other);
+  const std::optional<std::vector<std::string>> parts = labels_of(one);
+  return parts && parts == labels_of(other);
 }
 
 }  // namespace escapement::detail

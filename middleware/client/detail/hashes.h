@@ -1,4 +1,5 @@
-// MD5 and SHA-256, for digest authentication on every host. MD5 is broken: nothing else should use it.
+// MD5 and SHA-256, for digest authentication, and for telling credentials apart in a cache, on every host.
+// MD5 is broken: nothing else should use it.
 
 #pragma once
 

@@ -74,10 +74,10 @@ class FileSource final : public BodySource {
 };
 
 // Sends texts and ranges in turn: text 0, range 0, text 1, range 1, ..., the last text.
-class MultipartSource final : public BodySource {
+class RangesSource final : public BodySource {
  public:
-  MultipartSource(std::shared_ptr<const posix::Fd> file, std::vector<std::string> texts,
-                  std::vector<ByteRange> ranges, std::size_t piece, ThreadPool* pool)
+  RangesSource(std::shared_ptr<const posix::Fd> file, std::vector<std::string> texts,
+               std::vector<ByteRange> ranges, std::size_t piece, ThreadPool* pool)
       : file_(std::move(file)),
         texts_(std::move(texts)),
         ranges_(std::move(ranges)),
@@ -128,18 +128,18 @@ Result<std::string> read_whole(const posix::Fd& file, ByteRange range) {
 }
 
 Body multipart_body(std::shared_ptr<const posix::Fd> file, std::uint64_t size,
-                    const std::vector<ByteRange>& ranges, const Multipart& multipart, std::size_t piece,
+                    const std::vector<ByteRange>& ranges, const RangeBorders& borders, std::size_t piece,
                     ThreadPool* pool) {
   std::vector<std::string> texts;
   for (const ByteRange& range : ranges) {
     std::string text = texts.empty() ? "--" : "\r\n--";
-    text += multipart.boundary;
-    if (!multipart.content_type.empty()) text += "\r\nContent-Type: " + multipart.content_type;
+    text += borders.boundary;
+    if (!borders.content_type.empty()) text += "\r\nContent-Type: " + borders.content_type;
     text += "\r\nContent-Range: " + content_range(range, size) + "\r\n\r\n";
     texts.push_back(std::move(text));
   }
-  texts.push_back("\r\n--" + multipart.boundary + "--\r\n");
-  return Body(std::make_unique<MultipartSource>(std::move(file), std::move(texts), ranges, piece, pool));
+  texts.push_back("\r\n--" + borders.boundary + "--\r\n");
+  return Body(std::make_unique<RangesSource>(std::move(file), std::move(texts), ranges, piece, pool));
 }
 
 std::string content_range(ByteRange range, std::uint64_t size) {

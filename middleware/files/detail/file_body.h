@@ -25,16 +25,16 @@ Body file_body(std::shared_ptr<const posix::Fd> file, ByteRange range, std::size
 Result<std::string> read_whole(const posix::Fd& file, ByteRange range);
 
 // The text between the parts of a multipart/byteranges body (RFC 9110 section 14.6).
-class Multipart {
+class RangeBorders {
  public:
-  Multipart(std::string b, std::string type) : boundary(std::move(b)), content_type(std::move(type)) {}
+  RangeBorders(std::string b, std::string type) : boundary(std::move(b)), content_type(std::move(type)) {}
   std::string boundary;
   std::string content_type;  // of the whole file; empty: none
 };
 
 // Returns several ranges of a file of `size` bytes as one body of known length.
 Body multipart_body(std::shared_ptr<const posix::Fd> file, std::uint64_t size,
-                    const std::vector<ByteRange>& ranges, const Multipart& multipart, std::size_t piece,
+                    const std::vector<ByteRange>& ranges, const RangeBorders& borders, std::size_t piece,
                     ThreadPool* pool);
 
 // Returns "bytes 0-4/10".
