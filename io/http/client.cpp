@@ -116,7 +116,8 @@ bool was_dead(const Lease& lease, const Error& error, const Request& request) {
 // A server that closes an idle connection may say so with a 408, which meets the next request on its way
 // (RFC 9110 section 15.5.9).
 bool is_close_notice(const Lease& lease, const ResponseHead& head, const Request& request) {
-  return head.status == 408 && lease.reused() && idempotent(request.method, request.headers);
+  return head.status == 408 && lease.reused() && idempotent(request.method, request.headers) &&
+         list_contains(head.headers.joined("connection").value_or(std::string()), "close");
 }
 
 Task<Response> call(std::shared_ptr<Pool> pool, Request request) {

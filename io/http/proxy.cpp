@@ -22,6 +22,9 @@ constexpr std::array schemes = {
 // Reads what follows the scheme, by the rules of URLs.
 Result<Proxy> parse_authority(std::string_view text, const Scheme& scheme) {
   const std::string_view authority = text.substr(0, text.find_first_of("/?#"));
+  if (text.find('@', authority.size()) != text.npos) {
+    return Error(Errc::invalid_argument, "not the address of a proxy: encode / ? # in its user and password");
+  }
   const std::size_t at = authority.rfind('@');
   std::string_view address = authority.substr(at == authority.npos ? 0 : at + 1);
   Result<Url> url = Url::parse("http://" + std::string(authority) + '/');

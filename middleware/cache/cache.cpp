@@ -4,8 +4,8 @@
 #include <unordered_map>
 
 #include <escapement/core/event.h>
-#include <escapement/middleware/cache/detail/sha256.h>
 #include <escapement/middleware/cache/detail/storing_body.h>
+#include <escapement/middleware/client/detail/hashes.h>
 #include <escapement/middleware/files/conditional.h>
 #include <escapement/timers/timeout.h>
 
@@ -28,6 +28,9 @@ bool may_look_up(const Request& request) {
   if (request.method != Method::get() && request.method != Method::head()) return false;
   if (!request.body.replayable() || !request.body.bytes().empty()) return false;
   if (!request.url.userinfo().empty()) return false;
+  const std::string* const host = request.headers.get("host");
+  if (host != nullptr && !equal_ignoring_case(*host, request.url.authority()))
+    return false;  // not in the key
   for (const char* field : {"range", "if-range", "if-match", "if-unmodified-since"}) {
     if (request.headers.has(field)) return false;
   }
@@ -43,15 +46,7 @@ Request again(const Request& request) {
   return copy;
 }
 
-std::string digest(std::string_view secret) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text = "sha-256:";
-  for (const std::uint8_t byte : detail::sha256(secret)) {
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
-}
+std::string digest(std::string_view secret) { return "sha-256:" + detail::sha256_hex(secret); }
 
 // Returns what a stored response is to be compared by.
 std::optional<std::string> value_to_compare(const Headers& headers, const std::string& name) {
@@ -339,6 +334,8 @@ class Passage {
                                           std::string why) {
     StoredHead fresh = *head;
     freshen(fresh, not_modified, requested, now());
+    fresh.varying.clear();
+    note_varying(fresh);  // its Vary may be another one
     const bool storable =
         may_store(Method::get(), request_.headers, fresh.status, fresh.headers, state_->rules());
     std::optional<Response> response =
@@ -364,6 +361,8 @@ class Passage {
     request.target = {};
     request.deadline = Instant::never();
     request.progress = nullptr;
+    request.headers.remove("if-none-match");  // the caller's: validate() sets those of what is stored
+    request.headers.remove("if-modified-since");
     Passage passage(std::move(state), reactor, std::move(request), next);
     co_await passage.refresh(std::move(head), std::move(place));
   }

@@ -142,7 +142,9 @@ class DiskCacheStore::Writing final : public Writer {
   Writing(std::shared_ptr<State> state, std::string key, StoredHead head, File file)
       : state_(std::move(state)), key_(std::move(key)), head_(std::move(head)), file_(std::move(file)) {}
   ~Writing() override {
-    if (!committed_) state_->doomed.push_back(name_of(head_.id, part_name));
+    if (committed_) return;
+    state_->doomed.push_back(name_of(head_.id, part_name));
+    if (renaming_) state_->doomed.push_back(name_of(head_.id, whole_name));
   }
 
   Task<bool> write(std::string_view bytes) override {
@@ -157,6 +159,7 @@ class DiskCacheStore::Writing final : public Writer {
     waiting_ += detail::file_end(key_, head_, size_, sum_);
     co_await flush();
     const std::string from = state_->path(name_of(head_.id, part_name));
+    renaming_ = true;
     co_await rename_file(state_->pool, from, state_->path(name_of(head_.id, whole_name)));
     committed_ = true;
     std::string name = name_of(head_.id, whole_name);
@@ -183,6 +186,7 @@ class DiskCacheStore::Writing final : public Writer {
   std::uint64_t written_ = 0;
   std::uint64_t size_ = 0;
   std::uint32_t sum_ = detail::checksum(0, {});
+  bool renaming_ = false;  // has begun; it may have ended
   bool committed_ = false;
 };
 

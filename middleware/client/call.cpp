@@ -186,13 +186,21 @@ Task<std::string> Call::text(std::size_t max) {
   return escapement::detail::within(limit, whole_call, read(std::move(prepared), max));
 }
 
-namespace {
+Task<> Call::drop(Prepared prepared) {
+  const bool any_status = prepared.any_status;
+  const std::string name = prepared.what;
+  Response response = co_await sent(std::move(prepared));
+  if (!any_status && (response.status < 200 || response.status > 299)) {
+    co_await fail_by_status(name, std::move(response));
+  }
+  for (std::string piece = "."; !piece.empty();) piece = co_await response.body.read();
+}
 
-Task<> dropped(Task<std::string> reading) { co_await std::move(reading); }
-
-}  // namespace
-
-Task<> Call::nothing() { return dropped(text()); }
+Task<> Call::nothing() {
+  Prepared prepared = take();
+  const Duration limit = prepared.limit;
+  return escapement::detail::within(limit, whole_call, drop(std::move(prepared)));
+}
 
 Calls::Calls(Service service, std::string_view base) : service_(std::move(service)) {
   if (!base.empty()) base_ = Url::parse(base);

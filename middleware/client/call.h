@@ -110,6 +110,7 @@ class Call {
   Prepared take();
   static Task<Response> sent(Prepared prepared);
   static Task<std::string> read(Prepared prepared, std::size_t max);
+  static Task<> drop(Prepared prepared);
 
   Service service_;
   Method method_;

@@ -16,6 +16,7 @@
 
 #include <escapement/core/system_time.h>
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -90,6 +91,13 @@ class CookieJar {
 // has stays, and the jar's come behind it. Put it inside a Redirect, which then asks the jar for each hop.
 class Cookies {
  public:
+  static constexpr LayerRole role = LayerRole::credentials;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
   // Copies share the jar with its other owners.
   explicit Cookies(std::shared_ptr<CookieJar> jar) : jar_(std::move(jar)) {}
 

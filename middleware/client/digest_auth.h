@@ -9,6 +9,7 @@
 
 #include <escapement/core/random.h>
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -46,6 +47,14 @@ class DigestAuthOptions {
 // Sources: RFC 7616; RFC 2617 section 3.2.2 (no qop); RFC 8187 (names outside ASCII).
 class DigestAuth {
  public:
+  static constexpr LayerRole role = LayerRole::credentials;  // layer_order.h
+  // Refuses layers that are never right inside of this one (layer_order.h).
+  template <class... Inner>
+  static consteval void check_order() {
+    check_layers_inside<role, Inner...>();
+  }
+
+  // Makes a layer whose copies share what the server said. `origin` must be set (checked).
   explicit DigestAuth(DigestAuthOptions options);
 
   Task<Response> operator()(Request request, const Service& next) const;

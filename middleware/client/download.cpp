@@ -67,6 +67,17 @@ class Download {
   Task<bool> fetch();
   Task<bool> begin(Response& response);
   Task<> copy(Body& body);
+  // Returns whether a part of something else came: the server has looked at Range, but not at If-Range.
+  bool has_changed(const Headers& headers, const ContentRange& range) const {
+    const std::string_view tag = headers.get_or("ETag", "");
+    const bool other_tag = validator_.starts_with('"') && !tag.empty() && tag != validator_;
+    return other_tag || (all_ && range.all && *range.all != *all_);
+  }
+  void forget_part() {
+    validator_.clear();
+    offset_ = done_.resumed = 0;
+    all_.reset();
+  }
 
   const Service service_;
   const Request request_;
@@ -76,6 +87,7 @@ class Download {
   std::optional<File> file_;
   std::string validator_;  // empty: the part cannot be continued
   std::uint64_t offset_ = 0;
+  bool refused_ = false;  // by a status: only what breaks off is continued
   std::optional<std::uint64_t> all_;
   Downloaded done_;
 };
@@ -106,12 +118,14 @@ Task<bool> Download::begin(Response& response) {
   if (response.status == 416 && offset_ > 0) {
     all_ = range.all;
     if (range.all == offset_) co_return false;  // nothing is missing
-    validator_.clear();
-    offset_ = done_.resumed = 0;
-    all_.reset();
+    forget_part();
     co_return true;  // and asked for anew
   }
   if (response.status == 206 && offset_ > 0) {
+    if (has_changed(response.headers, range)) {
+      forget_part();
+      co_return true;
+    }
     if (range.first != offset_) {
       co_await Error(Errc::bad_message, what() + ": asked for bytes from " + std::to_string(offset_) +
                                             " on, the response has others");
@@ -119,7 +133,8 @@ Task<bool> Download::begin(Response& response) {
     all_ = range.all;
     co_return false;
   }
-  if (response.status != 200) co_await fail_by_status(what(), std::move(response));
+  refused_ = response.status != 200;
+  if (refused_) co_await fail_by_status(what(), std::move(response));
   offset_ = done_.resumed = 0;
   all_ = response.body.length();
   validator_ = strong_validator(response.headers);
@@ -180,7 +195,7 @@ Task<Downloaded> Download::run() {
     if (complete) continue;
     const bool can_go_on =
         !validator_.empty() && offset_ > 0 && done_.continuations < options_.continuations_max;
-    if (!breaks_off(complete.error()) || !can_go_on) co_await complete.error();
+    if (refused_ || !breaks_off(complete.error()) || !can_go_on) co_await complete.error();
     ++done_.continuations;
     co_await sleep(options_.pause);
   }

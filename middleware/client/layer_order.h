@@ -16,7 +16,7 @@
 //     Cache,
 //     Redirect
 //
-// Credentials are BearerAuth and what else adds them; a quota is GitHubQueue. Only layers that are listed in
+// Credentials are BearerAuth, DigestAuth and Cookies; a quota is GitHubQueue. Only layers that are listed in
 // one `layered` call see each other: wrapping a part in a Service says that it belongs to another program,
 // such as the next tier in a test.
 //

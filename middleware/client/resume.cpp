@@ -59,17 +59,18 @@ class ResumedSource final : public BodySource {
   void begin(Body body) { body_ = std::move(body); }
 
   Task<std::string> read() override {
-    std::optional<Error> first;
-    Result<std::string> piece = co_await read_on().result();
-    while (!piece) {
-      if (!first) first.emplace(piece.error());
-      const RetryDecision decision = decide(true, Attempt(piece.error()), SystemTime());
-      if (!decision.again) co_return std::move(*first);
+    std::optional<Error> first = broken_;
+    for (;;) {
+      if (!broken_) {
+        Result<std::string> piece = co_await read_on().result();
+        if (piece) co_return *std::move(piece);
+        if (!first) first.emplace(piece.error());
+        const RetryDecision decision = decide(true, Attempt(piece.error()), SystemTime());
+        if (!decision.again) co_return std::move(*first);
+      }
       Result<> resumed = co_await resume(*first).result();
       if (!resumed) co_return std::move(resumed).error();
-      piece = co_await read_on().result();
     }
-    co_return *std::move(piece);
   }
   std::optional<std::uint64_t> length() const override { return length_; }
   Headers trailers() override { return body_.trailers(); }
@@ -95,6 +96,7 @@ class ResumedSource final : public BodySource {
   // Asks for the rest until a body of it has begun. Fails if there is none to be had.
   Task<> resume(const Error& first) {
     Reactor& reactor = co_await this_reactor;
+    broken_ = first;
     body_ = Body();
     skip_ = 0;
     std::optional<Duration> named;
@@ -115,6 +117,7 @@ class ResumedSource final : public BodySource {
           co_await std::move(changed);
         }
         body_ = std::move(outcome->body);
+        broken_.reset();
         co_return;
       }
       const Attempt attempt = outcome ? Attempt(*outcome) : Attempt(outcome.error());
@@ -158,6 +161,7 @@ class ResumedSource final : public BodySource {
   Request request_;
   Service next_;
   std::string tag_;
+  std::optional<Error> broken_;  // the body broke, and its rest has not begun: not even for a later read
   Body body_;
   std::uint64_t at_ = 0;                   // of the representation: the byte that comes next
   std::optional<std::uint64_t> end_;       // and the first that does not belong to the body any more

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/layer_order.h>
 
 namespace escapement::http {
 
@@ -21,6 +22,8 @@ namespace escapement::http {
 //
 // The error says what the call was doing, as that of Timeout does.
 struct Deadline {
+  static constexpr LayerRole role = LayerRole::deadline;  // layer_order.h
+
   Duration limit;  // from the call to the end of the response's body
 
   Task<Response> operator()(Request request, const Service& next) const;

@@ -18,7 +18,7 @@ Service limited(Service client, const GitHubOptions& options) {
   retry.attempts = options.attempts;
   retry.server_delay_max = options.limit_wait_max;
   retry.budget = options.budget;
-  return layered(retry, GitHubLimits{}, GitHubQueue(options.queue), Timeout{options.attempt},
+  return layered(retry, GitHubQueue(options.queue), GitHubLimits{}, Timeout{options.attempt},
                  std::move(client));
 }
 

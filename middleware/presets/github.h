@@ -34,9 +34,9 @@ class GitHubOptions {
 //     Redirect{}                 301 of a renamed repository
 //     BearerAuth{base's origin}  the token, to that origin only; a 401 gets a new one and one more request
 //     Retry{attempts}            the primary and the secondary limit are waited for, up to `limit_wait_max`
-//     GitHubLimits{}             a secondary limit that stands only in the body; GraphQL's RATE_LIMITED
 //     GitHubQueue{queue}         so many requests at once and a minute, one write a second, and none while
 //                                the primary limit is used up
+//     GitHubLimits{}             a secondary limit that stands only in the body; GraphQL's RATE_LIMITED
 //     Timeout{attempt}           an attempt that hangs makes room for another one
 //
 // Copies share the token, the budget and the counts. Belongs to one reactor's thread. A base that is no URL

@@ -27,13 +27,18 @@ using namespace exit_codes;
 namespace {
 
 http::ClientOptions client_options(const FetchOptions& options, http::Encrypt encrypt,
-                                   std::shared_ptr<const http::Route> route) {
+                                   std::shared_ptr<const http::ClientRoute> route) {
   http::ClientOptions client;
   client.route = std::move(route);
   client.encrypt = watched(std::move(encrypt));
   if (options.connect_seconds) client.connect_timeout = seconds(*options.connect_seconds);
   // Like curl, waits for a slow response without limit unless -m sets one.
   client.head_timeout = Duration::max();
+  // Downloads beside each other have a connection each, and none waits for another's.
+  client.queue_timeout = Duration::max();
+  const std::size_t at_once = options.parallel ? static_cast<std::size_t>(options.parallel_max) : 1;
+  client.connections_per_host_max = std::max(client.connections_per_host_max, at_once);
+  client.connections_max = std::max(client.connections_max, at_once);
   return client;
 }
 
@@ -190,7 +195,7 @@ int fetch_all(const FetchOptions& options) {
   int tls_code = 0;
   Result<http::Encrypt> encrypt = encrypt_of(options, tls_code);
   if (!encrypt) return fail(options, tls_code, encrypt.error().message());
-  Result<std::shared_ptr<const http::Route>> route = route_of(options);
+  Result<std::shared_ptr<const http::ClientRoute>> route = route_of(options);
   if (!route) return fail(options, usage.code, route.error().message());
   if (options.insecure)
     std::fprintf(stderr, "esc-fetch: --insecure: the server's certificate is not verified\n");

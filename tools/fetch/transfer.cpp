@@ -209,6 +209,10 @@ Task<> Transfer::copy_body(Story& story, http::Response& response, Output& out) 
     }
     if (compressed) piece = co_await compressed->decode(piece);
     if (collect) {
+      story.within_limit = story.body.size() + piece.size() <= most;
+      if (!story.within_limit) {
+        co_await Error(Errc::limit_exceeded, "a body of more than " + std::to_string(most) + " bytes");
+      }
       story.body += piece;
     } else {
       Result<> written = out.write(piece);

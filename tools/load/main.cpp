@@ -41,7 +41,8 @@ Result<http::Request> request_of(const LoadOptions& options) {
 
 Result<http::ClientOptions> client_of(const LoadOptions& options) {
   http::ClientOptions client;
-  client.connections_per_host_max = client.idle_connections_max = options.connections;
+  client.connections_per_host_max = client.connections_max = options.connections;
+  client.idle_connections_max = client.idle_connections_per_host_max = options.connections;
   TlsClientOptions tls;
   tls.trusted_file = options.cacert;
   tls.dangerously_accept_any_certificate = options.insecure;

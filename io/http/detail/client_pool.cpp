@@ -250,6 +250,7 @@ void Pool::connected(Connecting& which, Result<std::unique_ptr<ClientConnection>
     // Another one came first.
     if (waiter != nullptr && !waiter->settled() && waiter->connecting == nullptr) {
       stand_in_line(*waiter, true);
+      waiter->wake();  // its time in the line is limited
     }
   }
   serve_line();

@@ -268,7 +268,9 @@ std::string Http1Connection::take_unread_bytes() {
 bool Http1Connection::write_some() {
   if (sending_ || write_aborted_) return false;
   const std::size_t sent = stream_->write_now(as_bytes(out_.view()));
-  writes_ += sent > 0 ? 1 : 0;
+  // An encrypted stream may have sent a part of what it has not reported yet.
+  const bool may_have_left = sent > 0 || (!out_.empty() && stream_->encrypted() && !stream_->write_closed());
+  writes_ += may_have_left ? 1 : 0;
   if (sent != out_.size()) {
     out_.drop_front(sent);
     return false;
@@ -327,6 +329,7 @@ Task<bool> Http1Connection::send_slice_of(FileRange& file) {
   Task<bool> sending = stream_->send_file(file, coalesce_max);
   Result<bool> sent = co_await within(stall_timeout_, sending_stalled, std::move(sending)).result();
   if (!sent) co_return named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+  if (*sent) ++writes_;
   co_return *sent;
 }
 

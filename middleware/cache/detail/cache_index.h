@@ -80,6 +80,7 @@ class CacheIndex {
     bytes_ -= cost(*entry);
     entry->head = std::make_shared<const StoredHead>(std::move(head));
     bytes_ += cost(*entry);
+    while (bytes_ > limits_.bytes_max && by_use_.size() > 1) drop(std::prev(by_use_.end()));
     return entry;
   }
 
@@ -100,6 +101,8 @@ class CacheIndex {
     std::uint64_t size = 500 + entry.key.size() + entry.body_bytes;
     entry.head->headers.each(
         [&size](std::string_view name, std::string_view value) { size += name.size() + value.size() + 64; });
+    for (const auto& [name, value] : entry.head->varying)
+      size += 64 + name.size() + (value ? value->size() : 0);
     return size;
   }
 

@@ -124,6 +124,11 @@ TEST_CASE("proxy: its address") {
     CHECK(parsed(bad).starts_with("invalid_argument: "));
   }
   CHECK(parsed("http://user:secret@p.test:x").find("secret") == std::string::npos);
+  for (const char* unencoded :
+       {"http://user:se/cret@p.test:1", "http://user:12/34@p.test", "http://u:se?cret@p.test"}) {
+    CHECK(parsed(unencoded) ==
+          "invalid_argument: not the address of a proxy: encode / ? # in its user and password");
+  }
 }
 
 TEST_CASE("proxy: the variables, as curl reads them") {

@@ -493,3 +493,27 @@ TEST_CASE("cache: a store that fails costs no request") {
   CHECK(sim.run(ask(service, get("http://h/")))->body == "one");
   CHECK(sim.run(ask(service, request("DELETE", "/")))->status == 200);
 }
+
+TEST_CASE("cache: a Host of the caller's own is another server, and passes by") {
+  World world;
+  world.origin.then(200, fresh(), "a's");
+  world.origin.then(200, fresh(), "b's");
+  CHECK(world.get().body == "a's");
+  CHECK(world.get(Headers{{"Host", "b.test"}}).body == "b's");
+  CHECK(world.get().body == "a's");
+  CHECK(world.origin.calls() == 2);
+}
+
+TEST_CASE("cache: a 304 may bring another Vary, which counts from then on") {
+  World world;
+  world.origin.then(200, fresh(), "German");
+  Headers varies = fresh();
+  varies.set("Vary", "Accept-Language");
+  world.origin.then(304, varies);
+  world.origin.then(200, varies, "English");
+  CHECK(world.get(Headers{{"Accept-Language", "de"}}).body == "German");
+  world.sim.advance(11s);
+  CHECK(world.get(Headers{{"Accept-Language", "de"}}).body == "German");
+  CHECK(world.get(Headers{{"Accept-Language", "en"}}).body == "English");
+  CHECK(world.origin.calls() == 3);
+}

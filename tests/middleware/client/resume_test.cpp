@@ -6,6 +6,8 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/io/sim/sim.h>
+#include <escapement/timers/sleep.h>
+#include <escapement/timers/timeout.h>
 
 using namespace escapement;
 using namespace escapement::http;
@@ -121,4 +123,33 @@ TEST_CASE("resume: a reader that goes away while it waits leaves nothing") {
     CHECK(sim.timers().size() == 1);
   }
   CHECK(sim.timers().size() == 0);
+}
+
+TEST_CASE("resume: a read that is given up while the rest is awaited does not end the body") {
+  Sim sim;
+  FileServer server{numbers(2000), 1000};
+  int calls = 0;
+  const Service service = layered(Resume{}, [&](Request request) -> Task<Response> {
+    if (++calls == 2) co_await sleep(10s);
+    Response response = co_await server.serve(std::move(request));
+    co_return std::move(response);
+  });
+  const auto read = [](const Service& service) -> Task<std::string> {
+    Response response = co_await service(get("http://h/"));
+    std::string text = co_await response.body.read();
+    for (int given_up = 0; text.size() < 2000 && given_up < 5;) {
+      Result<std::string> piece = co_await with_timeout(1s, response.body.read()).result();
+      if (!piece) {
+        ++given_up;
+      } else if (piece->empty()) {
+        co_return "ended early after " + std::to_string(text.size());
+      } else {
+        text += *piece;
+      }
+    }
+    co_return std::move(text);
+  };
+  const Result<std::string> text = sim.run(read(service));
+  REQUIRE(text);
+  CHECK(*text == server.file);
 }

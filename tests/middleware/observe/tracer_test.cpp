@@ -10,6 +10,7 @@
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/progress.h>
 #include <escapement/io/http/server.h>
+#include <escapement/middleware/client/hedge.h>
 #include <escapement/middleware/client/retry.h>
 #include <escapement/middleware/limits/timeout.h>
 #include <escapement/middleware/observe/otlp_exporter.h>
@@ -346,4 +347,23 @@ TEST_CASE("otlp: batches by size and time; what is too much, or is refused, is c
   exporter.add(Span());
   CHECK(sim.run(exporter.flush()));
   CHECK(exporter.sent() == 21);
+}
+
+TEST_CASE("tracer: attempts side by side may end in any order") {
+  Sim sim;
+  auto kept = std::make_shared<Kept>();
+  int attempts = 0;
+  const Service service =
+      layered(Hedge{.attempts = 3, .delay = 10ms}, Tracer(kept), [&](Request request) -> Task<Response> {
+        const int attempt = ++attempts;
+        const std::shared_ptr<CallProgress> progress = request.progress;
+        co_await sleep(attempt == 1 ? Duration(100ms) : Duration(30ms));
+        progress->wait_for(TimeLimit::connect);
+        if (attempt != 1) co_return Error(Errc::reset, "broken");
+        progress->wait_for(TimeLimit::head);
+        co_return Response(200);
+      });
+  const Answer answer = *sim.run(ask(service, request("GET", "/")));
+  CHECK(answer.status == 200);
+  CHECK(attempts == 3);
 }
