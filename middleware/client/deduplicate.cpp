@@ -20,7 +20,8 @@ bool may_share(const Request& request) {
 
 std::string usual_key(const Request& request) {
   std::string key = std::string(request.method.text()) + ' ' + request.url.text();
-  for (const char* field : {"Host", "Authorization", "Cookie", "Accept", "Accept-Encoding"}) {
+  for (const char* field :
+       {"Host", "Authorization", "Cookie", "Accept", "Accept-Encoding", "Accept-Language"}) {
     key += '\n';
     key += request.headers.joined(field).value_or(std::string());
   }

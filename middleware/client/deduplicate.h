@@ -15,8 +15,8 @@ namespace escapement::http {
 // The settings of a Deduplicate.
 class DeduplicateOptions {
  public:
-  // Says which requests are equal. Empty: those of one method, URL, Authorization, Cookie, Accept and
-  // Accept-Encoding.
+  // Says which requests are equal. Empty: those of one method, URL, Host, Authorization, Cookie, Accept,
+  // Accept-Encoding and Accept-Language.
   std::function<std::string(const Request&)> key = {};
   // A longer body is not shared: the requests that waited make calls of their own.
   std::size_t bytes_max = 1 * MiB;

@@ -68,6 +68,8 @@ TEST_CASE("deduplicate: only what is equal and safe shares") {
   CHECK(calls({{"Authorization", "a"}}, {{"Authorization", "b"}}) == 2);
   CHECK(calls({{"Authorization", "a"}}, {{"authorization", "a"}}) == 1);
   CHECK(calls({{"Cookie", "a"}}, {}) == 2);
+  CHECK(calls({{"Host", "a.test"}}, {{"Host", "b.test"}}) == 2);
+  CHECK(calls({{"Accept-Language", "de"}}, {{"Accept-Language", "en"}}) == 2);
   CHECK(calls({{"Accept", "text/html"}}, {{"Accept", "application/json"}}) == 2);
   CHECK(calls({{"Range", "bytes=0-1"}}, {{"Range", "bytes=0-1"}}) == 2);
   CHECK(calls({{"If-None-Match", "\"a\""}}, {{"If-None-Match", "\"a\""}}) == 2);
