@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include <mbedtls/ssl.h>
-
 #include <escapement/core/error.h>
+
+struct mbedtls_ssl_context;  // a program may include this file without mbedTLS's headers
 
 namespace escapement::detail {
 

@@ -354,7 +354,7 @@ TEST_CASE("tracer: attempts side by side may end in any order") {
   auto kept = std::make_shared<Kept>();
   int attempts = 0;
   const Service service =
-      layered(Hedge{.attempts = 3, .delay = 10ms}, Tracer(kept), [&](Request request) -> Task<Response> {
+      layered(Hedge{.delay = 10ms, .attempts = 3}, Tracer(kept), [&](Request request) -> Task<Response> {
         const int attempt = ++attempts;
         const std::shared_ptr<CallProgress> progress = request.progress;
         co_await sleep(attempt == 1 ? Duration(100ms) : Duration(30ms));
