@@ -23,7 +23,7 @@ function(esc_package_test how)
   set_tests_properties("package: ${how}" PROPERTIES LABELS package TIMEOUT 900)
 endfunction()
 
-esc_package_test(add_subdirectory -DESCAPEMENT_SOURCE=${PROJECT_SOURCE_DIR} -DESC_DEPS=${ESC_DEPS} -DESC_PRECOMPILE=ON
+esc_package_test(add_subdirectory -DESCAPEMENT_SOURCE=${PROJECT_SOURCE_DIR} -DESC_DEPS=${ESC_DEPS} -DESC_UNITY=ON
                  -DBUILD_SHARED_LIBS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0)
 set_tests_properties("package: add_subdirectory" PROPERTIES FIXTURES_SETUP built_below)
 add_test(NAME "package: a parent's install leaves it out"
