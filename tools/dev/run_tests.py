@@ -36,12 +36,12 @@ class Totals:
         self.passed = self.failed = self.skipped = 0
         self.rows = []
 
-    def add(self, name, passed, failed, skipped, seconds):
+    def add(self, name, passed, failed, skipped, seconds, built=0):
         self.passed += passed
         self.failed += failed
         self.skipped += skipped
         self.rows.append({"name": name, "passed": passed, "failed": failed, "skipped": skipped,
-                          "seconds": round(seconds, 1)})
+                          "build_seconds": round(built, 1), "seconds": round(seconds, 1)})
 
 
 def say(text):
@@ -100,7 +100,7 @@ def show_end(output, most=60):
     sys.stderr.flush()
 
 
-def run_ctest(name, totals, logs):
+def run_ctest(name, totals, logs, built):
     began = time.monotonic()
     report = logs / f"{name}.xml"
     report.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def run_ctest(name, totals, logs):
                        cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment)
     if not report.exists():
         show_end((logs / f"{name}-test.log").read_text(errors="replace"))
-        totals.add(name, 0, 1, 0, time.monotonic() - began)
+        totals.add(name, 0, 1, 0, time.monotonic() - began, built)
         return
     passed = failed = skipped = 0
     for case in xml.parse(report).getroot().iter("testcase"):
@@ -129,7 +129,7 @@ def run_ctest(name, totals, logs):
     if passed + failed + skipped == 0:
         failed = 1
         say(f"FAILED {name}: no tests were found")
-    totals.add(name, passed, failed, skipped, time.monotonic() - began)
+    totals.add(name, passed, failed, skipped, time.monotonic() - began, built)
 
 
 def main():
@@ -148,6 +148,8 @@ def main():
                 known = ", ".join(["shape", *BUILDS, *MORE_BUILDS])
                 parser.error(f"there is no configuration {name!r}; there are {known}")
 
+    # The python3 on PATH may be a version manager's script, which takes ten times as long to start.
+    os.environ["PATH"] = str(pathlib.Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
     logs = ROOT / "build" / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     totals = Totals()
@@ -155,8 +157,10 @@ def main():
     for name in wanted:
         if name == "shape":
             check_shape(totals)
-        elif build(name, logs):
-            run_ctest(name, totals, logs)
+            continue
+        build_began = time.monotonic()
+        if build(name, logs):
+            run_ctest(name, totals, logs, time.monotonic() - build_began)
         else:
             say(f"FAILED {name}: it does not build")
             totals.add(name, 0, 1, 0, 0)
@@ -165,9 +169,10 @@ def main():
         print(json.dumps({"passed": totals.passed, "failed": totals.failed, "skipped": totals.skipped,
                           "configurations": totals.rows}, indent=2))
     else:
-        print(f"\n{'configuration':<18}{'passed':>8}{'failed':>8}{'skipped':>9}{'seconds':>9}")
+        print(f"\n{'configuration':<18}{'passed':>8}{'failed':>8}{'skipped':>9}{'build, s':>10}{'tests, s':>10}")
         for row in totals.rows:
-            print(f"{row['name']:<18}{row['passed']:>8}{row['failed']:>8}{row['skipped']:>9}{row['seconds']:>9}")
+            print(f"{row['name']:<18}{row['passed']:>8}{row['failed']:>8}{row['skipped']:>9}"
+                  f"{row['build_seconds']:>10}{row['seconds']:>10}")
         print(f"{time.monotonic() - began:.0f} s in all")
     summary = f"{totals.passed} passed, {totals.failed} failed, {totals.skipped} skipped"
     print(summary, file=sys.stderr if options.json else sys.stdout)
