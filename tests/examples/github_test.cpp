@@ -119,9 +119,7 @@ TEST_CASE("github: recorded responses, with faults on the way") {
   CHECK(issues.front().state == "open");
   CHECK(sim.elapsed() > 3s);
 
-  const Content readme = *sim.run(github.file(org, "hello-world", "README.md"));
-  CHECK(readme.bytes.find("hello-world") != std::string::npos);
-  CHECK(static_cast<std::size_t>(readme.size) == readme.bytes.size());
+  CHECK(*sim.run(github.file_bytes(org, "hello-world", "README.md")) == "# hello-world");
   CHECK(sim.run(all_of(github.folder(org, "hello-world", "")))->at(0).name == "README.md");
   CHECK(sim.run(github.file(org, "hello-world", "")).error() == Errc::invalid_argument);
   CHECK(sim.run(github.repository(org, "no-such")).error() == Errc::not_found);
@@ -138,6 +136,19 @@ TEST_CASE("github: recorded responses, with faults on the way") {
   CHECK(
       sim.run(github.write_file(org, "create-file", "test.txt", "Test content", "create test.txt"))->size() ==
       40);
+}
+
+TEST_CASE("github: a file with its bytes") {
+  Sim sim;
+  Script script;
+  script.responses.push_back(
+      http::Response(200, R"({"type": "file", "name": "a.txt", "size": 5, "encoding": "base64",
+                              "content": "aGVs\nbG8=\n"})"));
+  const GitHub github(script.service());
+  const Content file = *sim.run(github.file("o", "r", "docs/a.txt", "main"));
+  CHECK(file.bytes == "hello");
+  CHECK(file.size == 5);
+  CHECK(script.asked == std::vector<std::string>{"GET /repos/o/r/contents/docs/a.txt?ref=main - -"});
 }
 
 TEST_CASE("github: pages are asked for when they are wanted, and not before") {

@@ -39,7 +39,8 @@ Recording read_recording(const nlohmann::json& from) {
 Result<std::vector<Recording>> load_recordings(const std::string& directory) {
   std::vector<Recording> recordings;
   for (const char* scenario :
-       {"paginate-issues", "get-repository", "rename-repository", "branch-protection"}) {
+       {"paginate-issues", "get-repository", "rename-repository", "branch-protection", "get-content",
+        "search-issues", "release-assets", "add-labels-to-issue", "create-file"}) {
     const std::string name = directory + "/scenarios/api.github.com/" + scenario + "/normalized-fixture.json";
     std::ifstream file(name);
     if (!file) return Error(Errc::not_found, "no recording at " + name);

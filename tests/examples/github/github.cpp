@@ -230,6 +230,15 @@ Task<Content> GitHub::file(std::string owner, std::string repository, std::strin
   co_return Content::from(json);
 }
 
+Task<std::string> GitHub::file_bytes(std::string owner, std::string repository, std::string path,
+                                     std::string ref) const {
+  http::Call call = calls_.get(content_path(owner, repository, path));
+  call.header("Accept", "application/vnd.github.raw+json");
+  if (!ref.empty()) call.query("ref", ref);
+  std::string bytes = co_await call.text();
+  co_return std::move(bytes);
+}
+
 Generator<Content> GitHub::folder(std::string owner, std::string repository, std::string path) const {
   return pages<Content>(calls_, content_path(owner, repository, path), {});
 }
