@@ -35,12 +35,14 @@ struct Family {
   std::optional<Error> failure;
 
   bool answered() const { return !lookup; }
-  void take() {
+  void take(const std::string& host) {
     if (!lookup || !lookup->finished()) return;
     Result<Resolved> outcome = lookup->take();
     lookup.reset();
     if (!outcome) {
       failure = std::move(outcome).error();
+    } else if (outcome->addresses.empty()) {  // a resolver should not say it like this
+      failure = resolve_error(Fault::no_address, host);
     } else {
       left.assign(outcome->addresses.begin(), outcome->addresses.end());
     }
@@ -130,7 +132,7 @@ void Race::begin(Resolver& resolver, std::string host, std::uint16_t port, Durat
 }
 
 RaceResult Race::step() {
-  for (Family& family : families_) family.take();
+  for (Family& family : families_) family.take(host_);
   for (;;) {
     RaceResult outcome = take_attempts();
     if (outcome) return ends(*std::move(outcome));

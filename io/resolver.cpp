@@ -44,8 +44,9 @@ Error worse_of(Error v6, Error v4) {
 
 namespace {
 
-Task<Result<Resolved>> outcome_of(Task<Resolved> looking) {
+Task<Result<Resolved>> outcome_of(Task<Resolved> looking, std::string host) {
   Result<Resolved> outcome = co_await std::move(looking).result();
+  if (outcome && outcome->addresses.empty()) outcome = resolve_error(Fault::no_address, host);
   co_return outcome;
 }
 
@@ -55,8 +56,8 @@ Task<Result<Resolved>> outcome_of(Task<Resolved> looking) {
 
 Task<std::vector<SocketAddress>> Resolver::resolve(std::string host, std::uint16_t port) {
   using Outcome = Result<Resolved>;
-  Task<Outcome> first = detail::outcome_of(lookup(host, port, AddressFamily::v6));
-  Task<Outcome> second = detail::outcome_of(lookup(host, port, AddressFamily::v4));
+  Task<Outcome> first = detail::outcome_of(lookup(host, port, AddressFamily::v6), host);
+  Task<Outcome> second = detail::outcome_of(lookup(host, port, AddressFamily::v4), host);
   std::tuple<Outcome, Outcome> both = co_await all(std::move(first), std::move(second));
   Outcome& v6 = std::get<0>(both);
   Outcome& v4 = std::get<1>(both);

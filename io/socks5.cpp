@@ -84,9 +84,16 @@ Task<> authenticate(Stream& stream, const std::optional<Socks5Credentials>& cred
   }
 }
 
+// Returns the address that a host is; nullopt for a name. Only an IPv6 address may have a zone after a '%',
+// which means nothing to the proxy: "127.0.0.1%21" is a name.
+std::optional<HostKey> address_of(std::string_view host) {
+  if (host.find(':') == host.npos && host.find('%') != host.npos) return std::nullopt;
+  return parse_host_key(host);
+}
+
 std::string request_for(const std::string& host, std::uint16_t port) {
   std::string request{version, connect_command, 0};
-  const std::optional<HostKey> address = parse_host_key(host);
+  const std::optional<HostKey> address = address_of(host);
   if (!address) {
     request += name;
     append_text(request, host);
@@ -119,17 +126,18 @@ Task<> read_reply(Stream& stream) {
   co_await read_all(stream, std::span<char>(rest).first(length + 2));
 }
 
-bool is_too_long(std::string_view text) { return text.empty() || text.size() > length_max; }
+bool fits(std::string_view text) { return text.size() <= length_max; }
 
 }  // namespace
 
 Task<std::unique_ptr<Stream>> connect_by_socks5(std::unique_ptr<Stream> proxy, std::string host,
                                                 std::uint16_t port,
                                                 std::optional<Socks5Credentials> credentials) {
-  if (is_too_long(host))
+  if (host.empty() || !fits(host))
     co_return Error(Errc::invalid_argument, "SOCKS5: a host has 1 to 255 bytes").nothing_sent();
-  if (credentials && (is_too_long(credentials->user) || is_too_long(credentials->password)))
-    co_return Error(Errc::invalid_argument, "SOCKS5: user and password have 1 to 255 bytes").nothing_sent();
+  if (credentials && (credentials->user.empty() || !fits(credentials->user) || !fits(credentials->password)))
+    co_return Error(Errc::invalid_argument, "SOCKS5: a user has 1 to 255 bytes, a password at most 255")
+        .nothing_sent();
   co_await authenticate(*proxy, credentials);
   co_await send(*proxy, request_for(host, port));
   co_await read_reply(*proxy);

@@ -14,7 +14,8 @@
 
 namespace escapement {
 
-// A user and a password for a SOCKS5 proxy, each of 1 to 255 bytes. They are sent in the clear.
+// A user of 1 to 255 bytes and a password of at most 255 for a SOCKS5 proxy. They are sent in the clear. RFC
+// 1929 has no empty password; one is sent as that, as curl does: some proxies take a token for the user.
 struct Socks5Credentials {
   Socks5Credentials(std::string u, std::string p) : user(std::move(u)), password(std::move(p)) {}
   std::string user;      // who asks
@@ -24,7 +25,7 @@ struct Socks5Credentials {
 // Makes the proxy at the other end of `proxy` connect to `host` (a name of at most 255 bytes, which the proxy
 // looks up, or a literal address without brackets), and yields the stream, which then leads there. Reads not
 // a byte more than the proxy's answers. Has no time limit of its own. Fails with nothing sent to the host:
-//   invalid_argument   the host or the credentials are too long, or empty
+//   invalid_argument   the host or the credentials are too long; the host or the user is empty
 //   permission_denied  Fault::proxy_auth_required, proxy_refused
 //   unavailable        Fault::proxy_failed, proxy_closed
 //   bad_message        Fault::proxy_bad_answer

@@ -118,17 +118,17 @@ class FetchBody final : public http::BodySource {
   }
 
   Task<std::string> read() override {
+    if (failure_) co_return *failure_;
     if (!fetch_) co_return std::string();
     asked_ = true;
     Result<std::string> read = co_await fetch_->read(stall_timeout_).result();
-    if (!read) co_return call_.told(std::move(read).error(), body_stalled, "reading the body from ");
+    if (!read) co_return fail(std::move(read).error(), "reading the body from ");
     std::string bytes = *std::move(read);
     received_ += bytes.size();
     const bool ended = fetch_->reply().status() != 0;
     if (ended) fetch_.reset();
     if (ended && stated_ && received_ != *stated_) {
-      Error broken(Errc::reset, "the response's body broke off");
-      co_return call_.told(std::move(broken), body_stalled, {});
+      co_return fail(Error(Errc::reset, "the response's body broke off"), {});
     }
     co_return std::move(bytes);
   }
@@ -136,7 +136,16 @@ class FetchBody final : public http::BodySource {
   int host_handle() override { return fetch_ && !asked_ ? fetch_->id() : 0; }
 
  private:
+  // Keeps the failure, and aborts the fetch.
+  Error fail(Error error, std::string_view doing) {
+    failure_.emplace(call_.told(std::move(error), body_stalled, doing));
+    if (fetch_) fetch_->drop();
+    fetch_.reset();
+    return *failure_;
+  }
+
   std::shared_ptr<Fetch> fetch_;
+  std::optional<Error> failure_;
   Call call_;
   std::optional<std::uint64_t> stated_;
   std::uint64_t received_ = 0;
@@ -177,10 +186,7 @@ Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchO
   co_await http::check_request(request);
   const Call call(request);
   const std::shared_ptr<http::CallProgress> progress = request.progress;
-  if (progress) {
-    progress->reported = true;
-    progress->attempt = request.attempt;
-  }
+  if (progress) progress->begin(request.attempt);
   Context& context = Context::of(reactor);
   const int traits = esc_host_traits();
   const bool streams = !request.body.replayable() && (traits & 1) != 0;
@@ -218,10 +224,7 @@ Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchO
   Duration limit = head_limit(options, body.size());
   if (handle != 0) limit = head_limit(options, request.body.length().value_or(16 * MiB));
   auto fetch = std::make_shared<Fetch>(context);
-  if (progress) {  // from here on only the host knows
-    progress->maybe_sent = true;
-    progress->wait_for(TimeLimit::head);
-  }
+  if (progress) progress->send(TimeLimit::head);  // from here on only the host knows
   if (fetch->reply().must_ask()) {
     begin(service, fetch->id(), head, sent);
   }

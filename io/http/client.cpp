@@ -58,18 +58,19 @@ class ResponseBody final : public BodySource {
   }
 
   Task<std::string> read() override {
+    if (failure_) co_return *failure_;
     if (!lease_) co_return std::string();
     Reactor& reactor = co_await this_reactor;
     const Instant began = rate_.limits() ? reactor.precise_now() : Instant();
     Result<std::string> read = co_await lease_->exchange->read_body().result();
-    if (!read) co_return told(std::move(read).error(), lease_->name(), attempt_);
+    if (!read) co_return fail(std::move(read).error());
     std::string bytes = *std::move(read);
     if (bytes.empty()) {
       trailers_ = lease_->exchange->take_trailers();
       lease_.reset();
     } else if (rate_.limits()) {
       std::optional<Error> slow = rate_.add(bytes.size(), reactor.precise_now() - began);
-      if (slow) co_return told(*std::move(slow), lease_->name(), attempt_);
+      if (slow) co_return fail(*std::move(slow));
     }
     co_return std::move(bytes);
   }
@@ -77,8 +78,16 @@ class ResponseBody final : public BodySource {
   Headers trailers() override { return std::move(trailers_); }
 
  private:
+  // Keeps the failure, and lets go of the connection: others wait for its place.
+  Error fail(Error error) {
+    failure_.emplace(told(std::move(error), lease_->name(), attempt_));
+    lease_.reset();
+    return *failure_;
+  }
+
   std::shared_ptr<Pool> pool_;
   std::optional<Lease> lease_;
+  std::optional<Error> failure_;
   std::optional<std::uint64_t> length_;
   int attempt_;
   BodyRate rate_;
@@ -130,7 +139,8 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
   });
   // Before anything is connected: a request that cannot be sent needs no connection.
   RequestOptions head_options;
-  co_await prepare(pool->options(), request, head_options);
+  Result<> prepared = prepare(pool->options(), request, head_options);
+  if (!prepared) co_return std::move(prepared).error().nothing_sent();
   outgoing.framing = co_await write_request_head(outgoing.head, request, head_options);
   const bool in_memory = request.body.replayable();
   CallReport report(request);
@@ -140,7 +150,10 @@ Task<Response> call(std::shared_ptr<Pool> pool, Request request) {
       Task<Lease> waiting = pool->wait_for(request.url, report, lease);
       Result<Lease> leased = co_await std::move(waiting).result();
       if (!leased) report.waits_for(TimeLimit::none);
-      if (!leased) co_return told(std::move(leased).error(), request.url.origin(), request.attempt);
+      if (!leased) {
+        Error error = std::move(leased).error().nothing_sent();
+        co_return told(std::move(error), request.url.origin(), request.attempt);
+      }
       lease.emplace(*std::move(leased));
     }
     ClientExchange& exchange = *lease->exchange;

@@ -28,6 +28,13 @@ bool below(std::string_view name, std::string_view parent) {
   return name.size() == parent.size() || name[name.size() - parent.size() - 1] == '.';
 }
 
+// Returns the address that a host is; nullopt for a name. Only an IPv6 address may have a zone after a '%':
+// "127.0.0.1%21" is a name.
+std::optional<HostKey> address_of(std::string_view host) {
+  if (host.find(':') == host.npos && host.find('%') != host.npos) return std::nullopt;
+  return parse_host_key(host);
+}
+
 std::string_view without_end_dot(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   return name;
@@ -66,7 +73,7 @@ void NoProxy::add(std::string_view entry) {
     entry = entry.substr(0, colon);
   }
   if (entry.starts_with('[') && entry.ends_with(']')) entry = entry.substr(1, entry.size() - 2);
-  if (const std::optional<HostKey> address = parse_host_key(entry)) {
+  if (const std::optional<HostKey> address = address_of(entry)) {
     const bool v4 = entry.find(':') == entry.npos;
     made.address = *address;
     made.bits = bits ? *bits + (v4 ? v4_prefix : 0) : key_bits;
@@ -84,7 +91,7 @@ bool NoProxy::matches(std::string_view host, std::uint16_t port) const {
   if (all_) return true;
   if (entries_.empty()) return false;
   const std::string name = lower(without_end_dot(host));
-  const std::optional<HostKey> address = parse_host_key(name);
+  const std::optional<HostKey> address = address_of(name);
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     if (entry.port != 0 && entry.port != port) return false;
     if (!address) return !entry.name.empty() && below(name, entry.name);

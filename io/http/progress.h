@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <memory>
 #include <string_view>
+#include <utility>
 
 #include <escapement/core/error.h>
 
@@ -40,25 +42,61 @@ struct CallProgress {
   Duration queued;
   Instant queued_since = Instant::never();
 
+  // The progress of the whole call, where this is that of one of several attempts side by side (Hedge). What
+  // is noted here is noted there too, and its observer is called if there is none here. Null otherwise.
+  std::shared_ptr<CallProgress> whole;
+
   // Called for each change of `waits_for`, if it is not null. Belongs to the layer that sets it, which takes
   // it away again.
   CallObserver* observer = nullptr;
 
   // Notes that the call waits for `what` from now on.
   void wait_for(TimeLimit what) {
-    waits_for = what;
-    if (observer != nullptr) observer->call_waits_for(what);
+    CallObserver* innermost = nullptr;
+    for (CallProgress* each = this; each != nullptr; each = each->whole.get()) {
+      each->waits_for = what;
+      if (innermost == nullptr) innermost = each->observer;
+    }
+    if (innermost != nullptr) innermost->call_waits_for(what);
+  }
+  // Notes that an attempt begins with something that reports here.
+  void begin(int number) {
+    for (CallProgress* each = this; each != nullptr; each = each->whole.get()) {
+      each->reported = true;
+      each->closed_unanswered = false;
+      each->attempt = number;
+    }
+  }
+  // Notes that sending begins, and that the call waits for `what` from now on.
+  void send(TimeLimit what) {
+    for (CallProgress* each = this; each != nullptr; each = each->whole.get()) each->maybe_sent = true;
+    wait_for(what);
+  }
+  // Notes that the server has closed the connection instead of responding.
+  void close_unanswered() {
+    for (CallProgress* each = this; each != nullptr; each = each->whole.get()) each->closed_unanswered = true;
   }
   // Notes that the attempt waits in a queue from `now` on.
   void enter_queue(Instant now) {
     wait_for(TimeLimit::queue);
-    queued_since = now;
+    begin_queued(now);
   }
-  // Notes that it has left the queue.
+  // Notes that it has left the queue, if it was in one.
   void leave_queue(Instant now) {
     wait_for(TimeLimit::none);
-    queued += now - queued_since;
-    queued_since = Instant::never();
+    end_queued(now);
+  }
+
+ private:
+  // The whole call waits in a queue until the first of its attempts leaves one.
+  void begin_queued(Instant now) {
+    queued_since = now;
+    if (whole && !whole->maybe_sent && whole->queued == Duration() && whole->queued_since == Instant::never())
+      whole->begin_queued(now);
+  }
+  void end_queued(Instant now) {
+    if (queued_since != Instant::never()) queued += now - std::exchange(queued_since, Instant::never());
+    if (whole) whole->end_queued(now);
   }
 };
 

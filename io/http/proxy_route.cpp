@@ -91,7 +91,7 @@ Result<> ProxyRoute::prepare(Request& request, RequestOptions& head) const {
   head.absolute_target = true;
   if (proxy->user.empty() || request.headers.has("proxy-authorization")) return {};
   Result<std::string> credentials = basic_credentials(proxy->user, proxy->password);
-  if (!credentials) return std::move(credentials).error();
+  if (!credentials) return std::move(credentials).error().nothing_sent();
   head.proxy_authorization = *std::move(credentials);
   return {};
 }

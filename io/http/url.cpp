@@ -16,11 +16,30 @@ bool contains(std::string_view set, char c) { return set.find(c) != set.npos; }
 bool is_unreserved(char c) { return is_letter(c) || is_digit(c) || contains("-._~", c); }
 bool is_sub_delimiter(char c) { return contains("!$&'()*+,;=", c); }
 
+// Returns the place of the '@' after a user and a password; npos if there is none. Also if they are not
+// encoded as they must be ("u:p/w@h"), and what is not a port may be a password.
+std::size_t end_of_userinfo(std::string_view text, std::size_t begin) {
+  const std::string_view authority = text.substr(begin, text.find_first_of("/?#", begin) - begin);
+  const std::size_t at = authority.rfind('@');
+  if (at != authority.npos) return begin + at;
+  const std::size_t colon = authority.find(':');
+  if (colon == authority.npos || authority.find_first_not_of("0123456789", colon + 1) == authority.npos) {
+    return text.npos;
+  }
+  return text.rfind('@');
+}
+
+// Shows the text, but for a user and a password, which must not get into a log.
 Error malformed(std::string_view text, std::string_view why) {
   constexpr std::size_t shown = 100;
+  const std::size_t slashes = text.find("//");
+  const std::size_t begin = slashes == text.npos || text.find('@') < slashes ? 0 : slashes + 2;
+  const std::size_t at = end_of_userinfo(text, begin);
+  std::string plain(text.substr(0, at == text.npos ? shown + 1 : begin));
+  if (at != text.npos) plain.append("***").append(text.substr(at, shown + 1));
   std::string message = "malformed URL \"";
-  for (const char c : text.substr(0, shown)) message += c >= ' ' && c < 0x7f ? c : '?';
-  if (text.size() > shown) message += "...";
+  for (const char c : plain.substr(0, shown)) message += c >= ' ' && c < 0x7f ? c : '?';
+  if (plain.size() > shown) message += "...";
   message += "\": ";
   message += why;
   return Error(Errc::invalid_argument, std::move(message));

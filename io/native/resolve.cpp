@@ -127,12 +127,12 @@ class DnsResolver::Channel final : public Runnable {
     int status = ares_init_options(
         &channel_, &settings,
         ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS);
-    if (status == ARES_SUCCESS && !options.servers.empty()) {
-      status = ares_set_servers_ports_csv(channel_, options.servers.c_str());
+    if (status != ARES_SUCCESS) return not_opened(status, Errc::unavailable, "resolver");
+    if (options.servers.empty()) return {};
+    status = ares_set_servers_ports_csv(channel_, options.servers.c_str());
+    if (status != ARES_SUCCESS) {
+      return not_opened(status, Errc::invalid_argument, "ResolverOptions::servers: " + options.servers);
     }
-    if (status == ARES_ENOMEM) return Error::from_errno(ENOMEM, "resolver");
-    if (status != ARES_SUCCESS)
-      return Error(Errc::unavailable, std::string("resolver: ") + ares_strerror(status));
     return {};
   }
 
@@ -148,6 +148,11 @@ class DnsResolver::Channel final : public Runnable {
   void run() override { process(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }
 
  private:
+  static Error not_opened(int status, Errc kind, const std::string& what) {
+    if (status == ARES_ENOMEM) return Error::from_errno(ENOMEM, what).nothing_sent();
+    return Error(kind, what + ": " + ares_strerror(status)).nothing_sent();
+  }
+
   struct Watched;
   struct Readable final : Runnable {
     explicit Readable(Watched& w) : watched(w) {}

@@ -18,7 +18,8 @@ namespace escapement {
 
 // Settings of a resolver.
 struct ResolverOptions {
-  // DNS servers, as "127.0.0.1:5353,[::1]:53"; empty: those of /etc/resolv.conf.
+  // DNS servers, as "127.0.0.1:5353,[::1]:53"; empty: those of /etc/resolv.conf. With a malformed list each
+  // look-up that would ask them fails with invalid_argument.
   std::string servers;
   // The timeout of one try, and the number of tries per server.
   Duration timeout = 2s;

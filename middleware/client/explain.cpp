@@ -58,8 +58,11 @@ class Stories {
  public:
   // Null for a request of a call that began elsewhere, or is over.
   Story* of(const std::shared_ptr<CallProgress>& progress) const {
-    const auto found = stories_.find(progress.get());
-    return found == stories_.end() ? nullptr : found->second;
+    for (const CallProgress* each = progress.get(); each != nullptr; each = each->whole.get()) {
+      const auto found = stories_.find(each);
+      if (found != stories_.end()) return found->second;
+    }
+    return nullptr;
   }
   void begin(const CallProgress& progress, Story& story) { stories_[&progress] = &story; }
   void end(const CallProgress& progress) { stories_.erase(&progress); }

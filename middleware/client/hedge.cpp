@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <escapement/core/join_set.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/middleware/client/detail/whole_copy.h>
 #include <escapement/middleware/client/retry_policy.h>
 #include <escapement/timers/timeout.h>
@@ -25,7 +26,7 @@ class Attempts {
       return;
     }
     request_.attempt = ++started_;
-    running_.spawn(next_(detail::whole_copy(request_)));
+    running_.spawn(next_(attempt()));
   }
   // Waits for an outcome, or until it is time for the next attempt: nothing then.
   Task<std::optional<Result<Response>>> outcome() {
@@ -52,6 +53,18 @@ class Attempts {
   }
 
  private:
+  // Each has a progress of its own: a Timeout inside asks how long it has waited in a queue, and whether any
+  // of it was sent.
+  Request attempt() {
+    Request copy = detail::whole_copy(request_);
+    if (!request_.progress) return copy;
+    request_.progress->attempt = started_;
+    copy.progress = std::make_shared<CallProgress>();
+    copy.progress->attempt = started_;
+    copy.progress->whole = request_.progress;
+    return copy;
+  }
+
   Reactor& reactor_;
   const Hedge& hedge_;
   Request request_;

@@ -10,10 +10,11 @@ class LimitedSource final : public BodySource {
       : body_(std::move(body)), left_(most), exceeded_(std::move(exceeded)) {}
 
   Task<std::string> read() override {
+    if (*exceeded_) co_return too_much();
     std::string bytes = co_await body_.read();
     if (bytes.size() > left_) {
       *exceeded_ = true;
-      co_return Error(Errc::limit_exceeded, "the request's body is too long");
+      co_return too_much();
     }
     left_ -= bytes.size();
     co_return std::move(bytes);
@@ -22,6 +23,8 @@ class LimitedSource final : public BodySource {
   Headers trailers() override { return body_.trailers(); }
 
  private:
+  static Error too_much() { return Error(Errc::limit_exceeded, "the request's body is too long"); }
+
   Body body_;
   std::uint64_t left_;
   std::shared_ptr<bool> exceeded_;

@@ -45,7 +45,7 @@ class TracerOptions {
 // Outside of a Retry a span is a request, inside of it an attempt ("attempt 2"), whose parent is the request:
 // each Tracer takes the traceparent that it finds for its parent. The innermost one also records the phases,
 // as far as the client reports them (CallObserver): queue, dns, connect, tls, write, wait, read. With Hedge
-// around it they are those of the attempt that began last.
+// around it each attempt has its own; around Hedge they are those of the attempt that reported last.
 //
 // In front of a server's handlers, a handler passes the trace on by `continue_trace`.
 //

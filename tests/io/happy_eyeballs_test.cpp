@@ -279,3 +279,32 @@ TEST_CASE("ResolvingNetwork: a simulated network by name and address") {
   CHECK(sim.elapsed() == 1250ms);
   CHECK(sim.run(network.connect("other.test", 80)).error().fault() == Fault::no_such_host);
 }
+
+TEST_CASE("happy eyeballs: a resolver that succeeds without an address has found none") {
+  class Hollow final : public Resolver {
+   public:
+    Task<Resolved> lookup(std::string, std::uint16_t port, AddressFamily family) override {
+      Resolved found;
+      if (family == AddressFamily::v4 && has_v4)
+        found.addresses.push_back(*SocketAddress::literal("10.0.0.1", port));
+      co_return std::move(found);
+    }
+    bool has_v4 = false;
+  };
+  Hollow resolver;
+  World world;
+  world.succeeds("10.0.0.1");
+  const ConnectToAddress by = [&](SocketAddress address) { return World::attempt(world, address); };
+  Result<std::unique_ptr<Stream>> none =
+      world.sim.run(connect_by_happy_eyeballs(resolver, by, "a.test", 80, 10s, world.options));
+  REQUIRE(!none);
+  CHECK(to_string(none.error()) == "not_found: resolve a.test: the name has no address");
+  CHECK(none.error().fault() == Fault::no_address);
+  CHECK(!none.error().maybe_sent());
+  const Result<std::vector<SocketAddress>> addresses = world.sim.run(resolver.resolve("a.test", 80));
+  REQUIRE(!addresses);
+  CHECK(addresses.error().fault() == Fault::no_address);
+  resolver.has_v4 = true;
+  CHECK(world.sim.run(connect_by_happy_eyeballs(resolver, by, "a.test", 80, 10s, world.options)));
+  CHECK(world.sim.run(resolver.resolve("a.test", 80))->size() == 1);
+}

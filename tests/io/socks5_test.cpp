@@ -65,12 +65,26 @@ TEST_CASE("SOCKS5: a name, an IPv4 and an IPv6 address") {
   CHECK(v6.heard.at(1) == "\x05\x01\x00\x04"s + std::string(15, '\0') + "\x01\x01\xbb"s);
 }
 
+TEST_CASE("SOCKS5: an address with more behind a percent sign is a name, and an IPv6 zone is ours alone") {
+  Talk name{{none, granted}, {}};
+  CHECK(connect(name, "127.0.0.1%21") == "ok");
+  CHECK(name.heard.at(1) ==
+        "\x05\x01\x00\x03\x0c"
+        "127.0.0.1%21\x01\xbb"s);
+  Talk zone{{none, granted}, {}};
+  CHECK(connect(zone, "::1%eth0") == "ok");
+  CHECK(zone.heard.at(1) == "\x05\x01\x00\x04"s + std::string(15, '\0') + "\x01\x01\xbb"s);
+}
+
 TEST_CASE("SOCKS5: user and password") {
   const Socks5Credentials me("user", "pass");
   Talk wanted{{"\x05\x02"s, "\x01\x00"s, granted}, {}};
   CHECK(connect(wanted, "a.test", me) == "ok");
   CHECK(wanted.heard.at(0) == "\x05\x02\x00\x02"s);
   CHECK(wanted.heard.at(1) == "\x01\x04user\x04pass"s);
+  Talk token{{"\x05\x02"s, "\x01\x00"s, granted}, {}};
+  CHECK(connect(token, "a.test", Socks5Credentials("token", "")) == "ok");
+  CHECK(token.heard.at(1) == "\x01\x05token\x00"s);
   Talk not_wanted{{none, granted}, {}};
   CHECK(connect(not_wanted, "a.test", me) == "ok");
   Talk wrong{{"\x05\x02"s, "\x01\x01"s}, {}};
@@ -82,6 +96,7 @@ TEST_CASE("SOCKS5: user and password") {
   Talk unused;
   CHECK(connect(unused, "a.test", Socks5Credentials("", "x")) == "invalid_argument none");
   CHECK(connect(unused, "a.test", Socks5Credentials(std::string(256, 'x'), "x")) == "invalid_argument none");
+  CHECK(connect(unused, "a.test", Socks5Credentials("x", std::string(256, 'x'))) == "invalid_argument none");
 }
 
 TEST_CASE("SOCKS5: each refusal") {

@@ -35,8 +35,11 @@ Task<std::string> failing(std::string) {
   Result<http::Response> outcome = co_await service(std::move(request)).result();
   if (!outcome) co_return *(failure = std::move(outcome).error());
   Result<std::string> body = co_await outcome->body.text(1 * MiB).result();
-  if (!body) co_return *(failure = std::move(body).error());
-  co_return std::string();
+  if (body) co_return std::string();
+  Result<std::string> again = co_await outcome->body.read().result();
+  REQUIRE(!again);  // it stays failed
+  CHECK(to_string(again.error()) == to_string(body.error()));
+  co_return *(failure = std::move(body).error());
 }
 
 // The same under a limit of 10 ms.

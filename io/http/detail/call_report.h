@@ -13,10 +13,7 @@ namespace escapement::http::detail {
 class CallReport {
  public:
   explicit CallReport(const Request& request) : progress_(request.progress) {
-    if (!progress_) return;
-    progress_->reported = true;
-    progress_->closed_unanswered = false;
-    progress_->attempt = request.attempt;
+    if (progress_) progress_->begin(request.attempt);
   }
   CallReport(const CallReport&) = delete;
 
@@ -30,12 +27,10 @@ class CallReport {
     if (progress_) progress_->leave_queue(reactor.precise_now());
   }
   void sends() {
-    if (!progress_) return;
-    progress_->wait_for(TimeLimit::write);
-    progress_->maybe_sent = true;
+    if (progress_) progress_->send(TimeLimit::write);
   }
   void closed_unanswered() {
-    if (progress_) progress_->closed_unanswered = true;
+    if (progress_) progress_->close_unanswered();
   }
 
  private:

@@ -172,12 +172,15 @@ Task<Lease> Pool::wait_for(const Url& url, CallReport& report, std::optional<Lea
   co_return std::move(lease);
 }
 
-// There may be a new connection to the origin now, perhaps in the place of an idle one to another.
-bool Pool::may_connect(const Origin& origin) const {
-  const std::size_t here = std::max<std::size_t>(1, options().connections_per_host_max);
-  const std::size_t in_all = std::max<std::size_t>(1, options().connections_max);
-  return origin.open + origin.connecting.size() < here && (open_ < in_all || idle_count_ != 0);
+bool Pool::full() const { return open_ >= std::max<std::size_t>(1, options().connections_max); }
+
+bool Pool::full(const Origin& origin) const {
+  const std::size_t most = std::max<std::size_t>(1, options().connections_per_host_max);
+  return origin.open + origin.connecting.size() >= most;
 }
+
+// There may be a new connection to the origin now, perhaps in the place of an idle one to another.
+bool Pool::may_connect(const Origin& origin) const { return !full(origin) && (!full() || idle_count_ != 0); }
 
 void Pool::stand_in_line(Waiter& waiter, bool first) {
   if (first) {
@@ -198,7 +201,7 @@ void Pool::leave_line(Waiter& waiter) {
 
 void Pool::connect_for(Waiter& waiter) {
   leave_line(waiter);
-  if (open_ >= std::max<std::size_t>(1, options().connections_max)) {
+  if (full()) {
     const Hold hold(*this, idle_.front().connection.origin);
     drop(idle_.front().connection);
   }
@@ -277,12 +280,11 @@ void Pool::grant(Waiter& waiter, PooledConnection& connection) {
 
 // With no place left in all, a request to another origin that has waited for longer gets this one's.
 bool Pool::others_come_first(const Waiter& waiter) const {
-  if (line_.empty() || open_ < options().connections_max) return false;
+  if (line_.empty() || !full()) return false;
   for (Waiter::LinePlace& place : line_) {
     const Waiter& other = place.waiter;
     if (&other.origin == &waiter.origin) continue;
-    const std::size_t its = other.origin.open + other.origin.connecting.size();
-    if (other.number < waiter.number && its < options().connections_per_host_max) return true;
+    if (other.number < waiter.number && !full(other.origin)) return true;
   }
   return false;
 }

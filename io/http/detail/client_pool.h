@@ -235,6 +235,10 @@ class Pool {
   void forget_unused(Origin& origin);
 
   // Waiting and connecting.
+  // Return whether there are as many connections as there may be: in all, and to an origin. Those on their
+  // way count, and a limit of zero is one.
+  bool full() const;
+  bool full(const Origin& origin) const;
   bool may_connect(const Origin& origin) const;
   void stand_in_line(Waiter& waiter, bool first);
   void leave_line(Waiter& waiter);

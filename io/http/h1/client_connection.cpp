@@ -15,8 +15,8 @@ Http1ClientConnection::~Http1ClientConnection() = default;
 
 std::unique_ptr<ClientExchange> Http1ClientConnection::begin() {
   ESC_CHECK(room() != 0);
-  state_ = shared_.http1_states->acquire(*stream_);
-  return std::make_unique<Exchange>(*this);
+  std::unique_ptr<Http1Connection> state = shared_.http1_states->acquire(*stream_);
+  return std::make_unique<Exchange>(*this, std::move(state));
 }
 
 // Bytes, or the end, that came with the last response are not news: they are looked for here.

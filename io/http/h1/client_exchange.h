@@ -17,7 +17,11 @@ namespace escapement::http::detail {
 // still being sent.
 class Http1ClientConnection::Exchange final : public ClientExchange, private Runnable {
  public:
-  explicit Exchange(Http1ClientConnection& owner) : owner_(owner), writes_before_(wire().writes()) {}
+  // Takes the state only once there is memory for the exchange: without, the connection stays as it was.
+  Exchange(Http1ClientConnection& owner, std::unique_ptr<Http1Connection>&& state)
+      : owner_(owner), writes_before_(state->writes()) {
+    owner_.state_ = std::move(state);
+  }
   Exchange(const Exchange&) = delete;
   ~Exchange() override;
   static void* operator new(std::size_t size) { return escapement::detail::allocate_block(size); }

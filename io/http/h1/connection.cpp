@@ -22,7 +22,6 @@ constexpr std::size_t out_kept_max = 2 * Http1Connection::coalesce_max;
 
 using escapement::detail::LimitName;
 using escapement::detail::timeout_error;
-using escapement::detail::within;
 
 constexpr std::size_t progress_min = 1 * KiB;  // a client sends no less within its stall_timeout
 constexpr LimitName sending_stalled{TimeLimit::write, "no progress"};
@@ -299,6 +298,33 @@ Task<> Http1Connection::flush() {
   write_aborted_ = false;
 }
 
+template <class T>
+Task<T> Http1Connection::send_in_time(Task<T> sending) {
+  PromiseBase& self = co_await this_task;
+  Reactor& reactor = self.reactor();
+  ChildTask<T> operation(std::move(sending));
+  operation.start(reactor, self);
+  if (!operation.finished()) {
+    ++writes_;
+    const Instant began = reactor.precise_now();
+    const Instant ends = began + stall_timeout_;
+    const bool limited = ends != Instant::never();
+    TimerEntry timer;
+    if (limited) timer.arm(reactor.timers(), ends, self);
+    while (!operation.finished() && timer.armed() == limited) {
+      co_await escapement::detail::until_one_is_ready(operation);
+    }
+    if (!operation.finished()) {
+      operation.cancel();
+      Error stalled = timeout_error(sending_stalled, stall_timeout_, reactor.precise_now() - began);
+      co_await named(std::move(stalled), sending_stalled, "sending to ", stream_->peer());
+    }
+  }
+  Result<T> sent = operation.take();
+  if (!sent) co_await named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+  co_return co_await std::move(sent);
+}
+
 Task<> Http1Connection::write_slice(Bytes slice) {
   if (waits_ != nullptr) {
     const Defer waited(
@@ -311,8 +337,7 @@ Task<> Http1Connection::write_slice(Bytes slice) {
   while (!slice.empty()) {
     const Bytes little = slice.first(std::min(slice.size(), progress_min));
     Task<> writing = stream_->write(little);
-    Result<> sent = co_await within(stall_timeout_, sending_stalled, std::move(writing)).result();
-    if (!sent) co_await named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
+    co_await send_in_time(std::move(writing));
     ++writes_;
     slice = slice.subspan(little.size());
     if (!slice.empty()) slice = slice.subspan(stream_->write_now(slice));
@@ -327,10 +352,9 @@ Task<bool> Http1Connection::send_slice_of(FileRange& file) {
     co_return co_await stream_->send_file(file, coalesce_max);
   }
   Task<bool> sending = stream_->send_file(file, coalesce_max);
-  Result<bool> sent = co_await within(stall_timeout_, sending_stalled, std::move(sending)).result();
-  if (!sent) co_return named(std::move(sent).error(), sending_stalled, "sending to ", stream_->peer());
-  if (*sent) ++writes_;
-  co_return *sent;
+  const bool sent = co_await send_in_time(std::move(sending));
+  if (sent) ++writes_;
+  co_return sent;
 }
 
 Task<> Http1Connection::send_text(std::string text) {

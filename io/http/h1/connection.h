@@ -125,7 +125,7 @@ class Http1Connection {
   bool unsent() const { return !out_.empty() || write_aborted_; }
   // Returns whether a flush() is under way.
   bool sending() const { return sending_; }
-  // Counts how often the stream has taken bytes.
+  // Counts how often the stream has taken bytes, or may have. The same before and after: it took none.
   std::uint64_t writes() const { return writes_; }
   // Sends as much as the stream takes at once. Returns whether that was all.
   bool flush_now() { return out_.empty() || write_some(); }
@@ -162,6 +162,10 @@ class Http1Connection {
   std::optional<std::string> body_now();
   std::optional<std::string> body_into_place(std::uint64_t left);
   Task<> send_bytes(std::string_view bytes);
+  // A client's: waits for a write on the stream, within the limit on progress. A write that does not finish
+  // at once counts from then on: some of it may leave, even if it fails.
+  template <class T>
+  Task<T> send_in_time(Task<T> sending);
   Task<> write_slice(Bytes slice);
   // As Stream::send_file.
   Task<bool> send_slice_of(FileRange& file);
@@ -178,7 +182,7 @@ class Http1Connection {
   std::size_t to_ = 0;
   Output out_;
   std::uint64_t body_bytes_ = 0;
-  std::uint64_t writes_ = 0;  // that the stream took bytes of
+  std::uint64_t writes_ = 0;  // that the stream took bytes of, or may have taken
   bool complete_ = true;      // no message is in the middle
   bool parse_failed_ = false;
   bool ended_ = false;          // the peer sends no more

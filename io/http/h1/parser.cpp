@@ -61,6 +61,10 @@ class Parser::State {
   std::optional<Error> error;
   int error_status = 400;
 
+  void expect_response(bool to_head) {
+    answers_head = to_head;
+    interim_ = 0;
+  }
   bool between_messages() const { return phase_ == Phase::start && method_.empty() && start_bytes_ == 0; }
 
  private:
@@ -120,7 +124,7 @@ class Parser::State {
   std::size_t extension_value_ = 0;
   std::size_t silent_bytes_ = 0;  // of framing since the last content
   std::uint64_t body_bytes_ = 0;
-  int interim_ = 0;
+  int interim_ = 0;           // responses since the last final one
   bool target_next_ = false;  // the method and one space were seen, and nothing after them
 
   // The head. What earlier feeds brought of it is kept, what the current one brings stays where it is.
@@ -503,6 +507,7 @@ Parser::Event Parser::State::finish() {
   if (between_messages()) return Event::need_more;
   if (phase_ == Phase::body && head.until_close) {
     phase_ = Phase::start;
+    interim_ = 0;
     return Event::complete;
   }
   fail(400, role_ == Role::response ? Errc::reset : Errc::bad_message,
@@ -545,7 +550,7 @@ std::size_t Parser::read_whole_response(Bytes bytes, std::string_view& body) {
   return state_->read_whole_response(as_text(bytes), body);
 }
 Parser::Event Parser::finish() { return state_->finish(); }
-void Parser::expect_no_body(bool answers_head) { state_->answers_head = answers_head; }
+void Parser::expect_no_body(bool answers_head) { state_->expect_response(answers_head); }
 MessageHead& Parser::head() { return state_->head; }
 Bytes Parser::body() const { return state_->body; }
 Headers& Parser::trailers() { return state_->trailers; }

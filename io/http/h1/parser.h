@@ -90,8 +90,8 @@ class Parser {
   // `need_more` between messages; else `failed`: the message is not whole.
   Event finish();
 
-  // Call before a response's head: `answers_head` says whether it responds to a HEAD, and so has no body,
-  // whatever its fields say.
+  // Call before each response's head, interim ones apart, which are counted from here on. `answers_head` says
+  // whether it responds to a HEAD, and so has no body, whatever its fields say.
   void expect_no_body(bool answers_head);
 
   // The head of the current message, once that has been read; may be moved from.

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 
 #include <mbedtls/error.h>
 #include <mbedtls/pem.h>
+#include <mbedtls/platform.h>
 
 #include <escapement/core/detail/ascii.h>
 #include <escapement/io/tls/detail/mbedtls.h>
@@ -99,11 +101,23 @@ bool is_hashed_name(std::string_view name) {
          name.find_first_not_of("0123456789", hash + 1) == name.npos;
 }
 
+// Returns the failure to read a file: overloaded where the next attempt may have the descriptor or the memory
+// that this one lacked.
+Error unreadable(int number, const std::string& what) {
+  const bool lacking = number == EMFILE || number == ENFILE || number == ENOMEM;
+  return Error::from_errno(number, "cannot read " + what,
+                           lacking ? Errc::overloaded : Errc::invalid_argument);
+}
+
 // Adds the certificates of a folder's files. If there are files with OpenSSL's names, adds only those,
-// because the others are the same certificates again. Skips what cannot be read.
-void add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
+// because the others are the same certificates again. Skips what cannot be read, but fails with overloaded.
+Result<> add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
   const std::unique_ptr<DIR, int (*)(DIR*)> opened(::opendir(directory.c_str()), &::closedir);
-  if (!opened) return;
+  if (!opened) {
+    Error error = unreadable(errno, directory);
+    if (error == Errc::overloaded) return error;
+    return {};
+  }
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(opened.get())) names.emplace_back(entry->d_name);
   const bool hashed = std::any_of(names.begin(), names.end(), is_hashed_name);
@@ -111,8 +125,9 @@ void add_directory(mbedtls_x509_crt* chain, const std::string& directory) {
   for (const std::string& name : names) {
     if (name.starts_with('.') || (hashed && !is_hashed_name(name))) continue;
     Result<> added = add_certificate_file(chain, directory + '/' + name, true);
-    (void)added;
+    if (!added && added.error() == Errc::overloaded) return added;
   }
+  return {};
 }
 
 // Takes a list apart, as in PATH.
@@ -138,11 +153,48 @@ std::size_t length_of(const mbedtls_x509_crt* chain) {
   return length;
 }
 
-bool exists(const char* file) {
-  std::FILE* opened = std::fopen(file, "rb");
-  if (opened == nullptr) return false;
-  std::fclose(opened);
-  return true;
+// Takes the certificates after the first `length` out of the chain again.
+void truncate(mbedtls_x509_crt* chain, std::size_t length) {
+  if (length == 0) {
+    mbedtls_x509_crt_free(chain);
+    return mbedtls_x509_crt_init(chain);
+  }
+  for (; length > 1; --length) chain = chain->next;
+  mbedtls_x509_crt_free(chain->next);
+  mbedtls_free(chain->next);
+  chain->next = nullptr;
+}
+
+// Returns whether the file can be read. Needs no descriptor, which may be lacking.
+bool exists(const char* file) { return ::access(file, R_OK) == 0; }
+
+Result<> add_bundle(mbedtls_x509_crt* chain) {
+  for (const char* bundle : bundles) {
+    if (exists(bundle)) return add_certificate_file(chain, bundle, true);
+  }
+  return Error(Errc::invalid_argument, "no trusted certificates found on this system; name a file");
+}
+
+// Adds what the environment names, or else the system's bundle.
+Result<> add_roots(mbedtls_x509_crt* chain) {
+  const char* file = setting("SSL_CERT_FILE");
+  const char* directories = setting("SSL_CERT_DIR");
+  const std::size_t before = length_of(chain);
+  // A file whose name has a colon is no list.
+  const bool whole = file != nullptr && exists(file);
+  for (const std::string& one : file == nullptr ? std::vector<std::string>() : parts_of(file)) {
+    Result<> added = add_certificate_file(chain, whole ? file : one, true);
+    if (!added) return added;
+    if (whole) break;
+  }
+  for (const std::string& one : directories == nullptr ? std::vector<std::string>() : parts_of(directories)) {
+    Result<> added = add_directory(chain, one);
+    if (!added) return added;
+  }
+  if (length_of(chain) != before) return {};
+  if (directories != nullptr)
+    return Error(Errc::invalid_argument, std::string("no certificates to trust in ") + directories);
+  return add_bundle(chain);
 }
 
 }  // namespace
@@ -155,9 +207,7 @@ std::string mbedtls_text(int error) {
 
 Result<std::string> read_whole_file(const std::string& file) {
   std::FILE* opened = std::fopen(file.c_str(), "rb");
-  if (opened == nullptr) {
-    return Error::from_errno(errno, "cannot read " + file, Errc::invalid_argument);
-  }
+  if (opened == nullptr) return unreadable(errno, file);
   std::string text;
   std::array<char, 8 * KiB> buffer{};
   std::size_t count = 0;
@@ -166,7 +216,7 @@ Result<std::string> read_whole_file(const std::string& file) {
   const bool failed = std::ferror(opened) != 0;
   const int number = errno;
   std::fclose(opened);
-  if (failed) return Error::from_errno(number, "cannot read " + file, Errc::invalid_argument);
+  if (failed) return unreadable(number, file);
   return text;
 }
 
@@ -187,25 +237,10 @@ Result<> add_certificate_file(mbedtls_x509_crt* chain, const std::string& file, 
 }
 
 Result<> add_system_roots(mbedtls_x509_crt* chain) {
-  const char* file = setting("SSL_CERT_FILE");
-  const char* directories = setting("SSL_CERT_DIR");
   const std::size_t before = length_of(chain);
-  // A file whose name has a colon is no list.
-  const bool whole = file != nullptr && exists(file);
-  for (const std::string& one : file == nullptr ? std::vector<std::string>() : parts_of(file)) {
-    Result<> added = add_certificate_file(chain, whole ? file : one, true);
-    if (!added) return added;
-    if (whole) break;
-  }
-  for (const std::string& one : directories == nullptr ? std::vector<std::string>() : parts_of(directories))
-    add_directory(chain, one);
-  if (length_of(chain) != before) return {};
-  if (directories != nullptr)
-    return Error(Errc::invalid_argument, std::string("no certificates to trust in ") + directories);
-  for (const char* bundle : bundles) {
-    if (exists(bundle)) return add_certificate_file(chain, bundle, true);
-  }
-  return Error(Errc::invalid_argument, "no trusted certificates found on this system; name a file");
+  Result<> added = add_roots(chain);
+  if (!added && length_of(chain) != before) truncate(chain, before);
+  return added;
 }
 
 std::vector<std::string> names_of(const mbedtls_x509_crt& certificate) {

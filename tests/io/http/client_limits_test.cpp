@@ -259,6 +259,55 @@ TEST_CASE("client: a body that stops has a limit, in each of its framings") {
   }
 }
 
+TEST_CASE("client: a body that failed stays failed, and others may have its connection's place") {
+  const bool slow = GENERATE(false, true);
+  CAPTURE(slow);
+  Peer peer("");
+  auto drips = [](SimNetwork& network) -> Task<> {
+    std::unique_ptr<Listener> listener = co_await network.listen("s:81");
+    std::unique_ptr<Stream> stream = co_await listener->accept();
+    std::vector<std::byte> room(4096);
+    std::size_t heard = co_await stream->read(room);
+    CHECK(heard != 0);
+    co_await stream->write(as_bytes("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"));
+    for (int i = 0; i < 20; ++i) {
+      co_await sleep(1s);
+      co_await stream->write(as_bytes(std::string(1, static_cast<char>('a' + i))));
+    }
+    co_await sleep(1h);
+  };
+  peer.scope.spawn(drips(peer.sim.network()));
+  peer.sim.settle();
+  http::ClientOptions options;
+  options.connections_per_host_max = 1;
+  if (slow) {
+    options.slow_body_bytes = 100;
+    options.slow_body_time = 10s;
+  }
+  const http::Client client(peer.sim.network(), options);
+  auto reads = [](const http::Client& client) -> Task<std::string> {
+    http::Response response = co_await client(request("GET", {}, "http://s:81/"));
+    std::string told;
+    for (std::string last;;) {
+      Result<std::string> piece = co_await response.body.read().result();
+      if (piece) {
+        told += *piece;
+        continue;
+      }
+      if (to_string(piece.error()) == last) break;
+      CHECK(last.empty());
+      last = to_string(piece.error());
+      told += ' ' + last;
+      CHECK(client.open_connections() == 0);
+      co_await sleep(5s);
+    }
+    co_return told;
+  };
+  const std::string told = *peer.sim.run(reads(client));
+  CHECK(told == (slow ? "abcdefghi timed_out: less than slow_body_bytes within 10s"
+                      : "abcdefghijklmnopqrst timed_out: reading the body from s:81: nothing within 30s"));
+}
+
 TEST_CASE("client: sending to a peer that does not read has a limit") {
   SimNetworkOptions network;
   network.buffer = 1000;
@@ -333,6 +382,37 @@ TEST_CASE("client: a body may wait for a request whose own pieces come slowly") 
   http::Body body(std::make_unique<Slow>());
   CHECK(*peer.sim.run(whole(client, request("PUT", std::move(body), "http://s:81/"))) == "done");
   CHECK(peer.sim.elapsed() == 100s);
+}
+
+TEST_CASE("client: a handshake that fails has sent nothing of the request, whatever it says itself") {
+  Peer peer("");
+  http::ClientOptions options;
+  options.encrypt = [](std::unique_ptr<Stream>, std::string) -> Task<std::unique_ptr<Stream>> {
+    co_return Error(Errc::untrusted, "on purpose");
+  };
+  const http::Client client(peer.sim.network(), options);
+  const Error failed = failure(peer.sim, client, request("POST", "x", "https://s:80/"));
+  CHECK(failed == Errc::untrusted);
+  CHECK(!failed.maybe_sent());
+}
+
+TEST_CASE("client: a route that refuses a request has sent nothing of it") {
+  class Refuses final : public http::ClientRoute {
+   public:
+    Task<std::unique_ptr<Stream>> connect(Network&, const http::ClientOptions&, http::Url,
+                                          Duration) const override {
+      co_return Error(Errc::unavailable, "on purpose");
+    }
+    Result<> prepare(http::Request&, http::RequestOptions&) const override {
+      return Error(Errc::permission_denied, "on purpose");
+    }
+  };
+  Peer peer("");
+  http::ClientOptions options;
+  options.route = std::make_shared<Refuses>();
+  const Error failed = failure(peer.sim, http::Client(peer.sim.network(), options), request("POST", "x"));
+  CHECK(failed == Errc::permission_denied);
+  CHECK(!failed.maybe_sent());
 }
 
 TEST_CASE("client: failures that are no limit say whom they were about, too") {

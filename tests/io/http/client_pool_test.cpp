@@ -350,6 +350,20 @@ TEST_CASE("client: unused connections have a limit in all; the one unused longes
   CHECK(player.client.idle_connections() == 0);
 }
 
+TEST_CASE("client: interim responses are counted for each request, however the one before ended") {
+  const std::string hints = "HTTP/1.1 103 Early Hints\r\n\r\n";
+  Player player({{Line("\r\n\r\n", hints + "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok")}});
+  for (int i = 0; i < 40; ++i) REQUIRE(player.ask("GET") == "200 ok");
+  Player silent({{Line("\r\n\r\n", hints)}});
+  for (int i = 0; i < 40; ++i) REQUIRE(silent.ask("GET") == "reset");
+  Player kept({Script(100, Line("\r\n\r\n", hints + "HTTP/1.1 204 No Content\r\n\r\n"))});
+  for (int i = 0; i < 40; ++i) REQUIRE(kept.ask("GET") == "204 ");
+  std::string many;
+  for (int i = 0; i < 33; ++i) many += hints;
+  Player talkative({{Line("\r\n\r\n", many)}});
+  CHECK(talkative.ask("GET") == "limit_exceeded");
+}
+
 TEST_CASE("client: an origin is forgotten when nothing is left of it") {
   Player player({answers_all});
   for (int i = 0; i < 50; ++i) {

@@ -177,6 +177,18 @@ TEST_CASE(
 }
 
 TEST_CASE(
+    "client queue: limits of zero connections are limits of one, also where others have waited longer") {
+  World world;
+  Calls calls(world, at_most(0, 0));
+  for (const char* path : {"/a1", "/a2"}) calls.start(path, "a");
+  calls.start("/b1", "b");
+  calls.start("/a3", "a");
+  REQUIRE(world.sim.run(calls.scope.join()));
+  CHECK(world.order == Outcomes{"/a1", "/a2", "/b1", "/a3"});
+  CHECK(calls.client.open_connections() == 1);
+}
+
+TEST_CASE(
     "client queue: a connection that is given back serves the one whose own is on its way, which is kept") {
   SimNetworkOptions network;
   network.latency = 100ms;

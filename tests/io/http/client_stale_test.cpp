@@ -18,17 +18,25 @@ using namespace escapement;
 
 namespace {
 
-// A connection that was reset: it takes no byte, and has none.
+struct Fate {
+  bool dead = false;    // it was reset: it takes no byte, and has none
+  bool breaks = false;  // it takes what is written, is reset a moment later, and has none either
+};
+
 class Dying final : public Stream {
  public:
-  Dying(std::unique_ptr<Stream> inner, const bool& dead) : inner_(std::move(inner)), dead_(dead) {}
+  Dying(std::unique_ptr<Stream> inner, const Fate& fate) : inner_(std::move(inner)), fate_(fate) {}
   Task<std::size_t> read_task(MutableBytes into) override {
-    if (dead_) co_return Error(Errc::reset, "reset on purpose");
+    if (fate_.breaks) co_await sleep(2ms);
+    if (fate_.breaks || fate_.dead) co_return Error(Errc::reset, "reset on purpose");
     co_return co_await inner_->read_task(into);
   }
   Task<> write_task(Bytes bytes) override {
-    if (dead_) co_await Error(Errc::reset, "reset on purpose");
+    if (fate_.dead) co_await Error(Errc::reset, "reset on purpose");
     co_await inner_->write_task(bytes);
+    if (!fate_.breaks) co_return;
+    co_await sleep(1ms);
+    co_await Error(Errc::reset, "reset on purpose");
   }
   Task<> shutdown_write() override { return inner_->shutdown_write(); }
   bool readable_or_closed() override { return false; }  // it is not known yet
@@ -36,23 +44,23 @@ class Dying final : public Stream {
 
  private:
   std::unique_ptr<Stream> inner_;
-  const bool& dead_;
+  const Fate& fate_;
 };
 
-// Its first connection dies when `dead` is set.
+// Its first connection has the fate that is set.
 class DyingNetwork final : public Network {
  public:
   explicit DyingNetwork(Network& network) : network_(network) {}
   Task<std::unique_ptr<Stream>> connect(std::string host, std::uint16_t port) override {
     std::unique_ptr<Stream> stream = co_await network_.connect(std::move(host), port);
-    if (++made == 1) co_return std::make_unique<Dying>(std::move(stream), dead);
+    if (++made == 1) co_return std::make_unique<Dying>(std::move(stream), fate);
     co_return std::move(stream);
   }
   Result<std::unique_ptr<Listener>> listen(std::string_view address) override {
     return network_.listen(address);
   }
 
-  bool dead = false;
+  Fate fate;
   int made = 0;
 
  private:
@@ -79,7 +87,7 @@ TEST_CASE("client: of a request of which not a byte has left nothing happened: a
     DyingNetwork network(sim.network());
     http::Client client(network);
     CHECK(*sim.run(ask(client, request("GET"))) == "200 /");
-    network.dead = true;
+    network.fate.dead = true;
     CHECK(*sim.run(ask(client, request(method, "x", "/again"))) == "200 /again");
     CHECK(network.made == 2);
     CHECK(server.served == 2);
@@ -97,7 +105,7 @@ TEST_CASE("client: of a request of which not a byte has left nothing happened: a
   DyingNetwork network(sim.network());
   http::Client client(network);
   CHECK(*sim.run(ask(client, request("GET"))) == "200 /");
-  network.dead = true;
+  network.fate.dead = true;
   const Result<std::string> failed =
       sim.run(ask(client, request("POST", http::Body(std::make_unique<Once>()))));
   REQUIRE(!failed);
@@ -110,13 +118,39 @@ TEST_CASE("client: a new connection that takes nothing fails its request, with n
   Sim sim(Seed{3});
   test::ClosingServer server(sim.reactor(), *sim.network().listen("s:80"), Duration::max());
   DyingNetwork network(sim.network());
-  network.dead = true;
+  network.fate.dead = true;
   http::Client client(network);
   const Result<std::string> failed = sim.run(ask(client, request("POST", "x")));
   REQUIRE(!failed);
   CHECK(failed.error() == Errc::reset);
   CHECK(!failed.error().maybe_sent());
   CHECK(network.made == 1);
+}
+
+TEST_CASE("client: a write that breaks while it waits may have arrived: a POST is not sent again") {
+  for (const bool kept : {false, true}) {
+    for (const char* method : {"POST", "GET"}) {
+      CAPTURE(kept, method);
+      Sim sim(Seed{3});
+      test::ClosingServer server(sim.reactor(), *sim.network().listen("s:80"), Duration::max());
+      DyingNetwork network(sim.network());
+      http::Client client(network);
+      if (kept) CHECK(*sim.run(ask(client, request("GET"))) == "200 /");
+      network.fate.breaks = true;
+      http::Body body(std::string(method) == "POST" ? "x" : "");
+      const Result<std::string> outcome = sim.run(ask(client, request(method, std::move(body), "/again")));
+      if (kept && std::string(method) == "GET") {
+        CHECK(*outcome == "200 /again");
+        CHECK(network.made == 2);
+        continue;
+      }
+      REQUIRE(!outcome);
+      CHECK(outcome.error() == Errc::reset);
+      CHECK(outcome.error().maybe_sent());
+      CHECK(network.made == 1);
+      CHECK(server.times["/again"] == 1);
+    }
+  }
 }
 
 TEST_CASE("client: after a call that was given up the next one gets its own response, on a new connection") {

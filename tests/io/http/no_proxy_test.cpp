@@ -50,6 +50,17 @@ TEST_CASE("no_proxy: addresses and networks") {
   CHECK(!NoProxy("10.0.0.1/32").matches("10.0.0.2", 80));
 }
 
+TEST_CASE("no_proxy: an address with more behind a percent sign is a name, but for an IPv6 zone") {
+  const NoProxy list("127.0.0.0/8,::1,fe80::1%eth0,10.0.0.1%25");
+  CHECK(list.matches("127.0.0.1", 80));
+  CHECK(!list.matches("127.0.0.1%21", 80));
+  CHECK(!list.matches("127.0.0.1%", 80));
+  CHECK(list.matches("::1%lo", 80));
+  CHECK(list.matches("fe80::1", 80));
+  CHECK(!list.matches("10.0.0.1", 80));
+  CHECK(list.matches("10.0.0.1%25", 80));
+}
+
 TEST_CASE("no_proxy: everything, and nothing") {
   CHECK(NoProxy("*").matches("any.test", 1));
   CHECK(NoProxy("a.test,*").matches("::1", 1));

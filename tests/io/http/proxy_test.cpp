@@ -155,6 +155,20 @@ TEST_CASE("proxy: an http URL goes to the proxy as a whole, with its credentials
       "GET http://a.test:81/x?y HTTP/1.1\r\nHost: a.test:81\r\nProxy-Authorization: Basic dXM6cHc=\r\n\r\n");
 }
 
+TEST_CASE("proxy: credentials that cannot be sent fail a request of which nothing was sent") {
+  World world;
+  CHECK(world.fault("http://us%3Aer:pw@p:1080", "http://a.test/") == "invalid_argument none");
+  CHECK(world.heard.empty());
+}
+
+TEST_CASE("proxy: a user without a password, for SOCKS5") {
+  World world;
+  world.proxy({Line("\x02", "\x05\x02"), Line(std::string(1, '\0'), std::string("\x01\x00", 2)),
+               Line("\x50", std::string("\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x50", 10)), Line(end, ok)});
+  CHECK(*world.get("socks5://token@p:1080", "http://a.test/") == "200 ok");
+  CHECK(world.heard.find("\x05token") != std::string::npos);
+}
+
 TEST_CASE("proxy: a request's own Proxy-Authorization is for the proxy, and for nobody else") {
   http::Headers own;
   own.set("Proxy-Authorization", "Own x");

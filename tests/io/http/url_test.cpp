@@ -339,3 +339,36 @@ TEST_CASE("Which statuses have a body") {
   for (const int status : {100, 204, 205, 304}) CHECK_FALSE(may_have_content(status));
   for (const int status : {200, 206, 404}) CHECK(may_have_content(status));
 }
+
+TEST_CASE("url: the message about one that is malformed does not show a user and a password") {
+  const std::pair<const char*, const char*> rows[] = {
+      {"http://user:secret@host:99999/", "http://***@host:99999/"},
+      {"http://secret@host:99999/?q=a@b", "http://***@host:99999/?q=a@b"},
+      {"ftp://user:secret@host/", "ftp://***@host/"},
+      {"user:secret@host", "***@host"},
+      {"http:user:secret@host", "***@host"},
+      {"user:secret@host//x", "***@host//x"},
+      {"http://user:se@cret@host/", "http://***@host/"},
+      {"http://user:se/cret@host/", "http://***@host/"},
+      {"http://user:se#cret@host/", "http://***@host/"},
+      {"http://user:se?cret@host/", "http://***@host/"},
+      {"http://user:sec ret@host/", "http://***@host/"},
+      // None of these has any.
+      {"http://host:99999/a@b", "http://host:99999/a@b"},
+      {"http://ho st/a@b", "http://ho st/a@b"},
+      {"nonsense", "nonsense"},
+      {"", ""},
+  };
+  for (const auto& [text, shown] : rows) {
+    CAPTURE(text);
+    const Result<Url> parsed = Url::parse(text);
+    REQUIRE(!parsed);
+    CHECK(parsed.error().message().starts_with("malformed URL \"" + std::string(shown) + "\": "));
+    const Result<Url> resolved = Url::parse("http://a/")->resolve(text);
+    if (!resolved) CHECK(resolved.error().message().find("secret") == std::string::npos);
+  }
+  const Result<Url> lengthy = Url::parse("http://u:secret@" + std::string(70'000, 'h'));
+  REQUIRE(!lengthy);
+  CHECK(lengthy.error().message().size() < 200);
+  CHECK(lengthy.error().message().find("secret") == std::string::npos);
+}

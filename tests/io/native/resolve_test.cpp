@@ -263,7 +263,9 @@ TEST_CASE("resolver: servers that are none") {
   DnsResolver resolver(loop->backend(), loop->reactor(), World::asking("not an address", 100ms, 1));
   Result<Addresses> outcome = loop->run(resolver.resolve("some.test", 80));
   REQUIRE(!outcome);
-  CHECK(outcome.error() == Errc::unavailable);
+  CHECK(outcome.error() == Errc::invalid_argument);
+  CHECK(outcome.error().message().find("not an address") != std::string::npos);
+  CHECK(!outcome.error().maybe_sent());
 }
 
 TEST_CASE("resolver: localhost and the names below it are this machine, and never asked of DNS") {

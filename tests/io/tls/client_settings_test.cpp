@@ -2,6 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -197,6 +198,56 @@ TEST_CASE("TLS: the system's certificates are those of all files in SSL_CERT_FIL
   REQUIRE(outcome);
   CHECK(outcome->client.error() == Errc::invalid_argument);
   REQUIRE(unsetenv("SSL_CERT_FILE") == 0);
+}
+
+TEST_CASE(
+    "TLS: of system's certificates that cannot be read as a whole, none is trusted, and the next may be") {
+  const TlsServer server = make_server(serving("a"));
+  const auto outcome = [&](const TlsClient& client) {
+    Sim sim;
+    Result<Outcome> shaken = sim.run(shake_hands(client, server, "a.test"));
+    REQUIRE(shaken);
+    return shaken->client ? std::string("believed") : std::string(name(shaken->client.error().code()));
+  };
+  const auto trust = [](const std::string& files) {
+    REQUIRE(setenv("SSL_CERT_FILE", files.c_str(), 1) == 0);
+  };
+  for (const bool own : {false, true}) {
+    CAPTURE(own);
+    TlsClientOptions options = own ? trusting("other_ca.pem") : TlsClientOptions();
+    options.trust_system_too = true;
+    const TlsClient client = make_client(options);
+    const std::string twice = certificate_file("ca.pem") + ':' + certificate_file("ca.pem");
+    for (int i = 0; i < 3; ++i) {
+      trust(twice + ":/nonexistent");
+      CHECK(outcome(client) == "invalid_argument");
+    }
+    trust(certificate_file("other_ca.pem"));
+    CHECK(outcome(client) == "untrusted");
+  }
+
+  // A want of descriptors is of the moment.
+  const ScratchFolder folder;
+  const std::string directory = folder.path().string();
+  REQUIRE(std::ofstream(directory + "/ca.pem") << text_of(certificate_file("ca.pem")));
+  for (const bool of_file : {true, false}) {
+    CAPTURE(of_file);
+    const TlsClient client = make_client({});
+    REQUIRE(unsetenv("SSL_CERT_FILE") == 0);
+    if (of_file) trust(certificate_file("ca.pem"));
+    if (!of_file) REQUIRE(setenv("SSL_CERT_DIR", directory.c_str(), 1) == 0);
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit none = before;
+    none.rlim_cur = 3;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    const std::string scarce = outcome(client);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(scarce == "overloaded");
+    CHECK(outcome(client) == "believed");
+  }
+  REQUIRE(unsetenv("SSL_CERT_FILE") == 0);
+  REQUIRE(unsetenv("SSL_CERT_DIR") == 0);
 }
 
 TEST_CASE("TLS: embedded roots are certificates, if the library was built with any") {

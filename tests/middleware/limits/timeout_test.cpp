@@ -7,6 +7,7 @@
 #include <escapement/core/scope.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/progress.h>
+#include <escapement/middleware/client/hedge.h>
 #include <escapement/middleware/client/retry.h>
 
 #include "support/mock_service.h"
@@ -171,6 +172,89 @@ TEST_CASE("timeout: the limit of an attempt does not run in the queue of a pool;
   REQUIRE(refused);
   CHECK(refused->limit() == TimeLimit::queue);
   CHECK_FALSE(refused->maybe_sent());
+}
+
+namespace {
+
+// Notes how each attempt fails: "1 per_try sent @250".
+struct NoteFailures {
+  Task<Response> operator()(Request request, const Service& next) const {
+    Reactor& reactor = co_await this_reactor;
+    const std::string attempt = std::to_string(request.attempt);
+    Result<Response> outcome = co_await next(std::move(request)).result();
+    if (!outcome) {
+      const Error& error = outcome.error();
+      CHECK(std::to_string(error.attempt()) == attempt);
+      const std::string ms = std::to_string((reactor.now() - began).count() / 1'000'000);
+      *notes += attempt + ' ' + std::string(name(error.limit())) + (error.maybe_sent() ? " sent @" : " @") +
+                ms + ' ';
+    }
+    co_return std::move(outcome);
+  }
+  std::string* notes;
+  Instant began;
+};
+
+}  // namespace
+
+TEST_CASE("timeout: attempts side by side have each their own time in the queue, and what they have sent") {
+  Sim sim(Seed{3});
+  Result<std::unique_ptr<Listener>> silent = sim.network().listen("s:80");
+  REQUIRE(silent);
+  ClientOptions options;
+  options.connections_per_host_max = 1;
+  const Client client(sim.network(), options);
+  const Request to_silent("GET", *Url::parse("http://s/"), {}, {});
+  std::string notes;
+  Scope scope(sim.reactor(), nullptr);
+  const Service first = layered(Timeout{600ms}, client);
+  const NoteFailures note{&notes, sim.reactor().now()};
+  const Service hedged = layered(Timeout{10s}, Hedge{100ms, 2}, note, Timeout{250ms}, client);
+  SECTION("both wait for the connection of another call") {
+    scope.spawn([&]() -> Task<> {
+      Result<Response> ignored = co_await first(to_silent.copy_without_body()).result();
+    });
+    sim.settle();
+    const Error last = failure(sim, hedged, to_silent.copy_without_body());
+    CHECK(notes == "1 per_try sent @850 2 per_try sent @1100 ");
+    CHECK(last.elapsed() == 250ms);
+  }
+  SECTION("the second waits for the connection of the first") {
+    const Error last = failure(sim, hedged, to_silent.copy_without_body());
+    CHECK(notes == "1 per_try sent @250 2 per_try sent @500 ");
+    CHECK(last.elapsed() == 250ms);
+  }
+  SECTION("the whole call knows of all of them") {
+    const Service hasty = layered(Timeout{150ms}, Hedge{100ms, 2}, note, Timeout{250ms}, client);
+    const Error late = failure(sim, hasty, to_silent.copy_without_body());
+    CHECK(late.limit() == TimeLimit::overall);
+    CHECK(late.maybe_sent());
+    CHECK(late.attempt() == 2);
+    CHECK(to_string(late) ==
+          "timed_out: http://s: no response within 150ms; it was waiting for a free connection (attempt 2)");
+  }
+  SECTION("an outer limit of one attempt does not run until the first of them leaves the queue") {
+    scope.spawn([&]() -> Task<> {
+      Result<Response> ignored = co_await first(to_silent.copy_without_body()).result();
+    });
+    sim.settle();
+    const Service outer = layered(Retry::doubling(1), Timeout{200ms}, Hedge{100ms, 2}, client);
+    const Error late = failure(sim, outer, to_silent.copy_without_body());
+    CHECK(late.limit() == TimeLimit::per_try);
+    CHECK(late.elapsed() == 200ms);
+    CHECK(sim.elapsed() == 800ms);
+  }
+}
+
+TEST_CASE("progress: what leaves a queue that it was not in has not waited") {
+  CallProgress progress;
+  progress.leave_queue(Instant() + 5s);
+  CHECK(progress.queued == Duration());
+  progress.enter_queue(Instant() + 5s);
+  progress.leave_queue(Instant() + 7s);
+  progress.leave_queue(Instant() + 8s);
+  CHECK(progress.queued == 2s);
+  CHECK(progress.queued_since == Instant::never());
 }
 
 TEST_CASE("timeout: a call that has ended waits for nothing") {

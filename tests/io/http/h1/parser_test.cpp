@@ -222,3 +222,16 @@ TEST_CASE("parser: chunk extensions are limited by the line, and in proportion t
   CHECK(status(2'000, 90, 1) == 400);
   CHECK(status(5, 4'000, 100) == 400);
 }
+
+TEST_CASE("parser: interim responses are counted anew after a body that ended with the connection") {
+  Parser parser(Parser::Role::response);
+  for (int i = 0; i < 40; ++i) {
+    std::string_view bytes = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody";
+    for (Parser::Step step{Parser::Event::head, 0}; step.event != Parser::Event::need_more;) {
+      step = parser.feed(as_bytes(bytes));
+      REQUIRE(step.event != Parser::Event::failed);
+      bytes.remove_prefix(step.consumed);
+    }
+    REQUIRE(parser.finish() == Parser::Event::complete);
+  }
+}
