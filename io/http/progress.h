@@ -18,6 +18,10 @@ class CallObserver {
 
  protected:
   ~CallObserver() = default;
+
+ private:
+  friend struct CallProgress;
+  CallObserver* outer_ = nullptr;  // the one that was there before
 };
 
 // Shared by a request and its copies (Request::progress). A Timeout layer makes one; what sends requests
@@ -46,9 +50,21 @@ struct CallProgress {
   // is noted here is noted there too, and its observer is called if there is none here. Null otherwise.
   std::shared_ptr<CallProgress> whole;
 
-  // Called for each change of `waits_for`, if it is not null. Belongs to the layer that sets it, which takes
-  // it away again.
+  // Called for each change of `waits_for`, if it is not null: the one that has begun to observe last.
   CallObserver* observer = nullptr;
+
+  // Lets `by` observe until `stop_observing`, which it must call before it is destroyed.
+  void observe(CallObserver& by) {
+    by.outer_ = observer;
+    observer = &by;
+  }
+  // Takes `by` out of the chain of observers, also from its middle: of attempts side by side any may end
+  // first. Does nothing if it is not in it.
+  void stop_observing(CallObserver& by) {
+    CallObserver** at = &observer;
+    while (*at != nullptr && *at != &by) at = &(*at)->outer_;
+    if (*at == &by) *at = by.outer_;
+  }
 
   // Notes that the call waits for `what` from now on.
   void wait_for(TimeLimit what) {

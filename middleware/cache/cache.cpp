@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include <escapement/core/event.h>
+#include <escapement/core/list.h>
 #include <escapement/middleware/cache/detail/storing_body.h>
 #include <escapement/middleware/client/detail/hashes.h>
 #include <escapement/middleware/files/conditional.h>
@@ -75,6 +76,12 @@ class Cache::State {
   struct Validation {
     Event over;
   };
+  // A request that may get a response to be stored for `key`.
+  struct Flight : ListNode {
+    explicit Flight(std::string k) : key(std::move(k)) {}
+    const std::string key;
+    bool outdated = false;  // what the key names was changed meanwhile
+  };
 
   State(std::shared_ptr<CacheStore> s, CacheOptions o) : store(std::move(s)), options(std::move(o)) {
     ESC_CHECK(store != nullptr);
@@ -115,6 +122,7 @@ class Cache::State {
   std::shared_ptr<CacheStore> store;
   CacheOptions options;
   std::unordered_map<std::string, std::shared_ptr<Validation>> validations;
+  List<Flight> flights;
 };
 
 namespace {
@@ -128,8 +136,11 @@ class Passage {
         reactor_(reactor),
         next_(next),
         request_(std::move(request)),
-        key_(request_.url.without_credentials()),
-        asked_(CacheControl::of_request(request_.headers)) {}
+        flight_(request_.url.without_credentials()),
+        key_(flight_.key),
+        asked_(CacheControl::of_request(request_.headers)) {
+    state_->flights.push_back(flight_);
+  }
 
   Task<Response> run() {
     bool waited = false;
@@ -250,7 +261,7 @@ class Passage {
                        std::shared_ptr<void> place) {
     const SystemTime received = now();
     const bool storable =
-        request_.method == Method::get() &&
+        request_.method == Method::get() && !flight_.outdated &&
         may_store(request_.method, request_.headers, response.status, response.headers, state_->rules());
     if (!storable && replaced != nullptr && response.status < 500 && request_.method == Method::get()) {
       Result<> removed = co_await state_->store->remove(key_, replaced->id).result();
@@ -265,7 +276,7 @@ class Passage {
       const std::optional<std::uint64_t> length = response.body.length();
       Task<std::unique_ptr<CacheStore::Writer>> storing = state_->store->store(key_, std::move(head), length);
       Result<std::unique_ptr<CacheStore::Writer>> begun = co_await std::move(storing).result();
-      if (begun) writer = *std::move(begun);
+      if (begun && !flight_.outdated) writer = *std::move(begun);
     }
     const char* const stored = writer != nullptr ? "; stored" : "";
     state_->report(response.headers, why + "; fwd-status=" + std::to_string(response.status) + stored);
@@ -324,6 +335,7 @@ class Passage {
     if (validates(*head, outcome->headers))
       response = co_await take_over(head, outcome->headers, requested, why);
     if (response) co_return *std::move(response);
+    outcome = Error::cancelled();  // gives back what the 304 holds, such as a place, before the next request
     Result<> removed = co_await state_->store->remove(key_, head->id).result();
     (void)removed;
     co_return co_await fetch(std::move(why));
@@ -371,7 +383,8 @@ class Passage {
   Reactor& reactor_;
   const Service& next_;
   Request request_;
-  std::string key_;
+  typename State::Flight flight_;
+  const std::string& key_;
   CacheControl asked_;
   std::string missed_;
 };
@@ -387,6 +400,7 @@ Task<> drop_changed(State& state, const Url& url, const Headers& response) {
     if (other && other->origin() == url.origin()) keys.push_back(other->without_credentials());
   }
   for (const std::string& key : keys) {
+    for (auto& flight : state.flights) flight.outdated |= flight.key == key;
     Result<> removed = co_await state.store->remove(key, 0).result();
     (void)removed;
   }

@@ -248,7 +248,8 @@ ReuseDecision decide_reuse(const StoredHead& head, const CacheControl& asked, co
     return ReuseDecision(reuse, old, life, by_request);
   };
   if (control.no_cache) return decision(Reuse::validate);
-  if (asked.no_cache || (asked.max_age && old > *asked.max_age)) return decision(Reuse::validate, true);
+  const bool too_old = asked.max_age && (old > *asked.max_age || *asked.max_age == Duration());
+  if (asked.no_cache || too_old) return decision(Reuse::validate, true);
   if (life > old) {
     const bool long_enough = !asked.min_fresh || life - old >= *asked.min_fresh;
     return long_enough ? decision(Reuse::fresh) : decision(Reuse::validate, true);
@@ -263,6 +264,8 @@ bool may_use_after_error(const StoredHead& head, const CacheControl& asked, cons
                          SystemTime now) {
   const CacheControl control = CacheControl::of_response(head.headers);
   if (must_not_be_stale(control, rules)) return false;
+  // Nobody has named a time: what the request has asked for is not there, even if the response is fresh.
+  if (!control.stale_if_error && !asked.stale_if_error && rules.stale_if_error == Duration()) return false;
   const Duration most = std::max(control.stale_if_error.value_or(rules.stale_if_error),
                                  asked.stale_if_error.value_or(Duration()));
   return age(head, now) - fresh_for(head, rules) <= most;

@@ -34,7 +34,7 @@ class CacheControl {
   bool proxy_revalidate = false;                   // the same for shared caches
   bool must_understand = false;                    // stored only if its status is known, no_store or not
   bool only_if_cached = false;                     // nothing is to be asked for it
-  std::optional<Duration> max_age;                 // of a request: the age that it accepts
+  std::optional<Duration> max_age;                 // of a request: the age that it accepts; 0: none
   std::optional<Duration> s_maxage;                // for shared caches
   std::optional<Duration> max_stale;               // Duration::max() if it came without a number
   std::optional<Duration> min_fresh;               // the time for which it is to stay fresh
@@ -64,7 +64,7 @@ class CacheRules {
   bool shared = false;           // false: for a single user
   double heuristic_share = 0.1;  // of the time since the last change: fresh for so long, if nothing says
   Duration heuristic_max = 24h;  // and no longer than this
-  Duration stale_if_error = {};  // for responses that name no such time
+  Duration stale_if_error = {};  // for responses that name no such time; zero: it is not named either
 };
 
 // Returns whether the response to a request with these fields may be stored (section 3): to GET, with a final
@@ -109,7 +109,8 @@ ReuseDecision decide_reuse(const StoredHead& head, const CacheControl& asked, co
 
 // Returns whether a response may be used although its validation has failed, with an Error or a 500, 502, 503
 // or 504 (RFC 5861 section 4): it or the request names a time for that, or CacheRules does, and neither
-// must-revalidate nor no-cache forbids it.
+// must-revalidate nor no-cache in the response forbids it. So a request with no-cache gets a fresh response
+// after a failure only if somebody has named a time.
 bool may_use_after_error(const StoredHead& head, const CacheControl& asked, const CacheRules& rules,
                          SystemTime now);
 

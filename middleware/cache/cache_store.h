@@ -29,7 +29,8 @@ class CacheStore {
     // Adds `bytes`, which must stay valid until the task has finished. Yields false if there is no room.
     virtual Task<bool> write(std::string_view bytes) = 0;
     // Stores the response, in place of one with the same key and the same `varying`. Called once. Yields
-    // false if there is no room.
+    // false if there is no room, and if it is outdated: such a response was stored that was begun later, or
+    // all for its key was dropped since this one was begun.
     virtual Task<bool> commit() = 0;
   };
 
@@ -45,7 +46,7 @@ class CacheStore {
                                               std::optional<std::uint64_t> length) = 0;
   // Puts `head` in place of the one with its id, whose body stays. Does nothing if that is gone.
   virtual Task<> freshen(std::string key, StoredHead head) = 0;
-  // Drops the response with this id, or all for `key` if it is 0.
+  // Drops the response with this id, or all for `key` if it is 0: those that are being written too.
   virtual Task<> remove(std::string key, std::uint64_t id) = 0;
 };
 

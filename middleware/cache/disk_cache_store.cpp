@@ -139,8 +139,19 @@ class DiskCacheStore::State {
 
 class DiskCacheStore::Writing final : public Writer {
  public:
-  Writing(std::shared_ptr<State> state, std::string key, StoredHead head, File file)
-      : state_(std::move(state)), key_(std::move(key)), head_(std::move(head)), file_(std::move(file)) {}
+  Writing(std::shared_ptr<State> state, std::string key, StoredHead head)
+      : state_(std::move(state)), pending_(state_->index, std::move(key)), head_(std::move(head)) {
+    head_.id = state_->index.next_id();
+  }
+  // Begins the file.
+  Task<> begin() {
+    co_await state_->clean_up();
+    OpenOptions options = OpenOptions::create();
+    options.permissions = 0600;
+    const std::string path = state_->path(name_of(head_.id, part_name));
+    File file = co_await File::open(state_->pool, path, options);
+    file_ = std::move(file);
+  }
   ~Writing() override {
     if (committed_) return;
     state_->doomed.push_back(name_of(head_.id, part_name));
@@ -156,7 +167,7 @@ class DiskCacheStore::Writing final : public Writer {
     co_return true;
   }
   Task<bool> commit() override {
-    waiting_ += detail::file_end(key_, head_, size_, sum_);
+    waiting_ += detail::file_end(pending_.key, head_, size_, sum_);
     co_await flush();
     const std::string from = state_->path(name_of(head_.id, part_name));
     renaming_ = true;
@@ -164,8 +175,8 @@ class DiskCacheStore::Writing final : public Writer {
     committed_ = true;
     std::string name = name_of(head_.id, whole_name);
     auto head = std::make_shared<const StoredHead>(std::move(head_));
-    const bool added =
-        state_->index.add(Index::Entry(std::move(key_), std::move(head), size_, OnDisk(sum_, true)));
+    Index::Entry entry(pending_.key, std::move(head), size_, OnDisk(sum_, true));
+    const bool added = state_->index.add(std::move(entry), pending_);
     if (!added) state_->doomed.push_back(std::move(name));
     co_await state_->clean_up();
     co_return added;
@@ -175,13 +186,13 @@ class DiskCacheStore::Writing final : public Writer {
   Task<> flush() {
     const std::uint64_t at = written_;
     written_ += waiting_.size();
-    co_await file_.write_at(at, std::exchange(waiting_, std::string()));
+    co_await file_->write_at(at, std::exchange(waiting_, std::string()));
   }
 
   std::shared_ptr<State> state_;
-  std::string key_;
+  Index::Pending pending_;
   StoredHead head_;
-  File file_;
+  std::optional<File> file_;
   std::string waiting_;  // not written yet
   std::uint64_t written_ = 0;
   std::uint64_t size_ = 0;
@@ -233,13 +244,9 @@ Task<std::unique_ptr<CacheStore::Writer>> DiskCacheStore::store(std::string key,
                                                                 std::optional<std::uint64_t> length) {
   const std::shared_ptr<State> state = state_;
   if (length && *length > state->index.limits().entry_bytes_max) co_return nullptr;
-  co_await state->clean_up();
-  head.id = state->index.next_id();
-  OpenOptions options = OpenOptions::create();
-  options.permissions = 0600;
-  const std::string path = state->path(name_of(head.id, part_name));
-  File file = co_await File::open(state->pool, path, options);
-  co_return std::make_unique<Writing>(state, std::move(key), std::move(head), std::move(file));
+  auto writing = std::make_unique<Writing>(state, std::move(key), std::move(head));
+  co_await writing->begin();
+  co_return std::move(writing);
 }
 
 Task<> DiskCacheStore::freshen(std::string key, StoredHead head) {

@@ -39,7 +39,9 @@ class MemoryCacheStore::State {
 class MemoryCacheStore::Writing final : public Writer {
  public:
   Writing(std::shared_ptr<State> state, std::string key, StoredHead head)
-      : state_(std::move(state)), key_(std::move(key)), head_(std::move(head)) {}
+      : state_(std::move(state)), pending_(state_->index, std::move(key)), head_(std::move(head)) {
+    head_.id = state_->index.next_id();
+  }
 
   Task<bool> write(std::string_view bytes) override {
     if (bytes.size() > state_->index.limits().entry_bytes_max - bytes_.size()) co_return false;
@@ -47,17 +49,17 @@ class MemoryCacheStore::Writing final : public Writer {
     co_return true;
   }
   Task<bool> commit() override {
-    head_.id = state_->index.next_id();
     const std::uint64_t size = bytes_.size();
     bytes_.shrink_to_fit();
     auto head = std::make_shared<const StoredHead>(std::move(head_));
     auto bytes = std::make_shared<const std::string>(std::move(bytes_));
-    co_return state_->index.add(Index::Entry(std::move(key_), std::move(head), size, std::move(bytes)));
+    Index::Entry entry(pending_.key, std::move(head), size, std::move(bytes));
+    co_return state_->index.add(std::move(entry), pending_);
   }
 
  private:
   std::shared_ptr<State> state_;
-  std::string key_;
+  Index::Pending pending_;
   StoredHead head_;
   std::string bytes_;
 };

@@ -82,12 +82,18 @@ class Balance::State {
     return load(fit[second], now) < load(fit[first], now) ? fit[second] : fit[first];
   }
 
-  void note(std::size_t which, const Attempt& attempt, Instant began, Instant now) {
-    if (attempt.error() != nullptr && attempt.error()->code() == Errc::cancelled) return;
-    Duration taken = now - began;
+  void note(std::size_t which, const Attempt& attempt, Duration taken, Instant now) {
+    if (attempt.error() != nullptr && attempt.error()->code() == Errc::cancelled) {
+      return note_given_up(which, taken, now);
+    }
     if (failed(attempt)) taken = std::max(taken, options_.first_time);
     upstreams[which].time.note(taken, now);
     if (ejection) ejection->note(which, attempt, now);
+  }
+  // A response would have taken longer still: so the time can only rise. Whose fault it was is not known.
+  void note_given_up(std::size_t which, Duration taken, Instant now) {
+    PeakEwma& time = upstreams[which].time;
+    if (static_cast<double>(taken.count()) > time.at(now)) time.note(taken, now);
   }
 
   std::vector<Upstream> upstreams;
@@ -111,17 +117,31 @@ class Balance::State {
   std::size_t next_ = 0;
 };
 
-// Counts a request at its upstream.
+// Counts a request at its upstream, also one that is given up before its outcome.
 class Balance::InFlight final : public BodyAttachment {
  public:
-  InFlight(std::shared_ptr<State> state, std::size_t which) : state_(std::move(state)), which_(which) {
+  InFlight(std::shared_ptr<State> state, std::size_t which, Reactor& reactor, Instant began)
+      : state_(std::move(state)), which_(which), reactor_(reactor), began_(began) {
     ++state_->upstreams[which_].running;
   }
-  ~InFlight() override { --state_->upstreams[which_].running; }
+  ~InFlight() override {
+    --state_->upstreams[which_].running;
+    if (noted_) return;
+    const Instant now = reactor_.precise_now();
+    state_->note_given_up(which_, now - began_, now);
+  }
+  void note(const Attempt& attempt) {
+    noted_ = true;
+    const Instant now = reactor_.precise_now();
+    state_->note(which_, attempt, now - began_, now);
+  }
 
  private:
   std::shared_ptr<State> state_;
   std::size_t which_;
+  Reactor& reactor_;  // may be gone once the outcome is noted
+  Instant began_;
+  bool noted_ = false;
 };
 
 Balance::Balance(std::vector<Url> upstreams, BalanceOptions options)
@@ -142,9 +162,9 @@ Task<Response> Balance::operator()(Request request, const Service& next) const {
   const std::size_t which = state->choose(reactor.random(), began);
   request.url = co_await url_at(state->upstreams[which].url, request.url);
   request.headers.remove("Host");
-  auto held = std::make_unique<InFlight>(state, which);
+  auto held = std::make_unique<InFlight>(state, which, reactor, began);
   Result<Response> outcome = co_await next(std::move(request)).result();
-  state->note(which, outcome ? Attempt(*outcome) : Attempt(outcome.error()), began, reactor.precise_now());
+  held->note(outcome ? Attempt(*outcome) : Attempt(outcome.error()));
   if (outcome) outcome->body.attach(std::move(held));
   co_return std::move(outcome);
 }

@@ -35,7 +35,9 @@ class BalanceOptions {
 // response time, up to the head, times one more than its requests in flight. Those count to the end of their
 // bodies. The time is a peak EWMA: a longer one counts at once, a shorter one little by little, and it fades
 // while nothing comes, so a slow upstream is tried again. A failure counts as `first_time`, if it came
-// faster: one that refuses quickly does not attract more. Draws come from Reactor::random, so a simulation
+// faster: one that refuses quickly does not attract more. A call that is given up before its response, by a
+// Timeout or a Hedge outside, counts with the time that it has lasted, if that is longer than the upstream's:
+// one that never responds attracts no more either. Draws come from Reactor::random, so a simulation
 // repeats them.
 //
 //     const Service api = layered(Retry{}, Balance({*Url::parse("http://a:80"), *Url::parse("http://b:80")}),

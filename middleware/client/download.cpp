@@ -25,6 +25,7 @@ std::string strong_validator(const Headers& headers) {
 // "bytes 5-9/10", "bytes 5-9/*", "bytes */10".
 struct ContentRange {
   std::optional<std::uint64_t> first;
+  std::optional<std::uint64_t> last;
   std::optional<std::uint64_t> all;
 };
 
@@ -35,7 +36,10 @@ ContentRange content_range(std::string_view text) {
   const std::size_t dash = text.find('-');
   const std::size_t slash = text.find('/');
   if (slash == text.npos) return range;
-  if (dash < slash) range.first = parse_number<std::uint64_t>(text.substr(0, dash));
+  if (dash < slash) {
+    range.first = parse_number<std::uint64_t>(text.substr(0, dash));
+    range.last = parse_number<std::uint64_t>(text.substr(dash + 1, slash - dash - 1));
+  }
   range.all = parse_number<std::uint64_t>(text.substr(slash + 1));
   return range;
 }
@@ -70,13 +74,17 @@ class Download {
   // Returns whether a part of something else came: the server has looked at Range, but not at If-Range.
   bool has_changed(const Headers& headers, const ContentRange& range) const {
     const std::string_view tag = headers.get_or("ETag", "");
-    const bool other_tag = validator_.starts_with('"') && !tag.empty() && tag != validator_;
-    return other_tag || (all_ && range.all && *range.all != *all_);
+    const std::string_view date = headers.get_or("Last-Modified", "");
+    const bool by_tag = validator_.starts_with('"');
+    const bool other_tag = by_tag && !tag.empty() && tag != validator_;
+    const bool other_date = !by_tag && !date.empty() && date != validator_;
+    return other_tag || other_date || (all_ && range.all && *range.all != *all_);
   }
   void forget_part() {
     validator_.clear();
     offset_ = done_.resumed = 0;
     all_.reset();
+    end_.reset();
   }
 
   const Service service_;
@@ -87,8 +95,9 @@ class Download {
   std::optional<File> file_;
   std::string validator_;  // empty: the part cannot be continued
   std::uint64_t offset_ = 0;
-  bool refused_ = false;  // by a status: only what breaks off is continued
-  std::optional<std::uint64_t> all_;
+  bool refused_ = false;              // by a status: only what breaks off is continued
+  std::optional<std::uint64_t> all_;  // bytes of the file, if that is known
+  std::optional<std::uint64_t> end_;  // those that it has when the body that comes now has ended
   Downloaded done_;
 };
 
@@ -102,13 +111,17 @@ Task<> Download::find_part() {
   if (!noted) co_return;
   const std::size_t line = noted->find('\n');
   if (line == noted->npos || noted->substr(0, line) != request_.url.without_credentials()) co_return;
-  validator_ = noted->substr(line + 1);
-  if (!validator_.empty()) offset_ = co_await file_->size();
+  const std::size_t end = std::min(noted->find('\n', line + 1), noted->size());
+  validator_ = noted->substr(line + 1, end - line - 1);
+  if (validator_.empty()) co_return;
+  if (end < noted->size()) all_ = parse_number<std::uint64_t>(std::string_view(*noted).substr(end + 1));
+  offset_ = co_await file_->size();
   done_.resumed = offset_;
 }
 
 Task<> Download::note_part() {
   std::string text = request_.url.without_credentials() + '\n' + validator_;
+  if (all_) text += '\n' + std::to_string(*all_);
   co_await File::write_all(pool_, from(), std::move(text), 0600);
 }
 
@@ -130,13 +143,15 @@ Task<bool> Download::begin(Response& response) {
       co_await Error(Errc::bad_message, what() + ": asked for bytes from " + std::to_string(offset_) +
                                             " on, the response has others");
     }
-    all_ = range.all;
+    if (range.all) all_ = range.all;
+    end_.reset();
+    if (range.last) end_ = *range.last + 1;
     co_return false;
   }
   refused_ = response.status != 200;
   if (refused_) co_await fail_by_status(what(), std::move(response));
   offset_ = done_.resumed = 0;
-  all_ = response.body.length();
+  all_ = end_ = response.body.length();
   validator_ = strong_validator(response.headers);
   co_await file_->truncate(0);
   co_await note_part();
@@ -177,9 +192,10 @@ Task<bool> Download::fetch() {
   const bool anew = co_await begin(response);
   if (anew) co_return false;
   if (!complete) co_await copy(response.body);
-  if (all_ && offset_ != *all_) {
+  const std::optional<std::uint64_t> missing = all_ ? all_ : end_;
+  if (missing && offset_ != *missing) {
     co_await Error(Errc::reset,
-                   what() + ": " + std::to_string(offset_) + " of " + std::to_string(*all_) + " bytes");
+                   what() + ": " + std::to_string(offset_) + " of " + std::to_string(*missing) + " bytes");
   }
   co_return true;
 }

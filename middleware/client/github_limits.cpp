@@ -19,14 +19,19 @@ bool is_secondary(std::string_view body) {
   return contains(body, "secondary rate") || contains(body, "secondary-rate-limits\"");
 }
 
-// Returns whether GraphQL's errors have this type. The text is searched without the white space that a
-// formatter may put into it.
-bool says_rate_limited(std::string_view body) {
+// Returns the status that GraphQL's errors stand for; 200 if there are none of those that pass. The text is
+// searched without the white space that a formatter may put into it. A quote in a text is escaped, so what is
+// found is a member; a message may also be one of the data, so it counts only among the errors.
+int status_in_graphql(std::string_view body) {
   std::string dense;
   for (const char c : body) {
     if (c != ' ' && c != '\t' && c != '\n' && c != '\r') dense += c;
   }
-  return dense.find("\"errors\":[") != dense.npos && dense.find("\"type\":\"RATE_LIMITED\"") != dense.npos;
+  const std::size_t errors = dense.find("\"errors\":[");
+  if (errors == dense.npos) return 200;
+  if (dense.find("\"type\":\"RATE_LIMITED\"") != dense.npos) return 429;
+  constexpr std::string_view failed = "\"message\":\"Somethingwentwrongwhileexecutingyourquery";
+  return dense.find(failed, errors) != dense.npos ? 500 : 200;
 }
 
 bool may_be_secondary(const Response& response) {
@@ -44,7 +49,7 @@ Task<Response> GitHubLimits::operator()(Request request, const Service& next) co
   if (!asks_graphql && !may_be_secondary(response)) co_return std::move(response);
   std::string beginning = co_await detail::peek(response.body, looked_at);
   if (asks_graphql) {
-    if (says_rate_limited(beginning)) response.status = 429;
+    response.status = status_in_graphql(beginning);
   } else if (is_secondary(beginning)) {
     const Duration longer = exponential_backoff(wait, Duration::max(), attempt - 1);
     const std::int64_t seconds = (longer + (Duration(1s) - Duration(1ns))) / Duration(1s);

@@ -16,6 +16,8 @@ namespace escapement::http {
 //     that ends in "secondary-rate-limits"
 //     200 to a POST of .../graphql whose errors have the type      429 with the same fields, so that
 //     RATE_LIMITED                                                 X-RateLimit-Reset counts
+//     the same whose errors have the message "Something went       500, which to a POST is tried again only
+//     wrong while executing your query"                            if that may be sent twice (`idempotent`)
 //
 // A 403 without any of that is a refusal for good, and stays one.
 // Sources: GitHub's "Rate limits for the REST API", "Rate limits and query limits for the GraphQL API".

@@ -1,6 +1,7 @@
 #include <escapement/middleware/client/github_queue.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 
 #include <escapement/core/detail/defer.h>
@@ -68,6 +69,26 @@ class HeldPlace final : public BodyAttachment {
   Semaphore::Permit permit_;
 };
 
+// The primary limits that GitHub counts apart, by their names in X-RateLimit-Resource.
+enum class Resource { core, search, code_search, graphql };
+constexpr std::array<std::string_view, 4> resource_names{"core", "search", "code_search", "graphql"};
+
+// Returns the limit that a request counts for, by its path; an Enterprise server's begins with "/api".
+Resource resource_of(const Url& url) {
+  const std::string_view path = url.path();
+  if (path.ends_with("/graphql") && !path.starts_with("/repos/")) return Resource::graphql;
+  const std::size_t search = path.find("/search/");
+  if (search == path.npos || path.substr(0, search).find("/repos/") != path.npos) return Resource::core;
+  return path.substr(search) == "/search/code" ? Resource::code_search : Resource::search;
+}
+
+// Returns the limit that a response is about: the one that it names, if that is known, else the request's.
+Resource resource_in(const Headers& headers, Resource asked) {
+  const std::string_view named = headers.get_or("x-ratelimit-resource", "");
+  const auto at = std::find(resource_names.begin(), resource_names.end(), named);
+  return at == resource_names.end() ? asked : static_cast<Resource>(at - resource_names.begin());
+}
+
 bool reads(const Method& method) {
   return method == Method::get() || method == Method::head() || method == Method::options();
 }
@@ -122,9 +143,11 @@ class GitHubQueue::State {
     wrote_ = now;
   }
 
-  // Returns how long nothing may be sent from `now` on.
-  Duration closed_for(Instant now) const { return closed_until_ > now ? closed_until_ - now : Duration(); }
-  void see(const Response& response, Reactor& reactor) {
+  // Returns how long nothing that counts for `resource` may be sent from `now` on.
+  Duration closed_for(Resource resource, Instant now) const {
+    return std::max(Duration(), closed_until_[static_cast<std::size_t>(resource)] - now);
+  }
+  void see(const Response& response, Resource asked, Reactor& reactor) {
     if (response.status != 403 && response.status != 429) return;
     if (response.headers.get_or("x-ratelimit-remaining", "") != "0") return;
     Headers limit = response.headers;
@@ -132,7 +155,8 @@ class GitHubQueue::State {
     const Response primary(403, std::move(limit), Body());
     const RetryDecision decision = decide(true, Attempt(primary), reactor.backend().system_now());
     if (!decision.server_delay || *decision.server_delay > Duration(2h)) return;  // no date that GitHub gives
-    closed_until_ = std::max(closed_until_, reactor.precise_now() + *decision.server_delay);
+    Instant& until = closed_until_[static_cast<std::size_t>(resource_in(response.headers, asked))];
+    until = std::max(until, reactor.precise_now() + *decision.server_delay);
   }
 
  private:
@@ -149,7 +173,7 @@ class GitHubQueue::State {
   Window minute_;
   Window hour_;
   std::optional<Instant> wrote_;
-  Instant closed_until_;
+  std::array<Instant, resource_names.size()> closed_until_ = {};
 };
 
 GitHubQueue::GitHubQueue(GitHubQueueOptions options) : state_(std::make_shared<State>(options)) {}
@@ -160,6 +184,7 @@ Task<Response> GitHubQueue::operator()(Request request, const Service& next) con
   Reactor& reactor = co_await this_reactor;
   const std::shared_ptr<State> state = state_;
   if (state->full()) co_return refusal(503, 1s);
+  const Resource resource = resource_of(request.url);
   std::unique_ptr<BodyAttachment> held;
   {
     ++state->waiting;
@@ -177,13 +202,13 @@ Task<Response> GitHubQueue::operator()(Request request, const Service& next) con
     const bool in_time = co_await state->points_turn(points, request.deadline);
     if (!in_time) co_return refusal(503, 1s);
     Semaphore::Permit place = co_await state->places.acquire();
-    const Duration closed = state->closed_for(reactor.precise_now());
+    const Duration closed = state->closed_for(resource, reactor.precise_now());
     if (closed > Duration()) co_return refusal(429, closed);
     state->count(points, writes, reactor.precise_now());
     held = std::make_unique<HeldPlace>(state, std::move(place));
   }
   Response response = co_await next(std::move(request));
-  state->see(response, reactor);
+  state->see(response, resource, reactor);
   response.body.attach(std::move(held));
   co_return std::move(response);
 }

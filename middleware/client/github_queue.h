@@ -24,9 +24,12 @@ class GitHubQueueOptions {
 // Lets requests through first come, first served, as the limits allow; writes wait apart, so that they hold
 // up no reads. A request whose turn would come only after its deadline (Request::deadline) gets 503 at once.
 //
-// A response of 403 or 429 with X-RateLimit-Remaining 0 says that the primary limit is used up. Until its
-// X-RateLimit-Reset no request is sent: each one gets a 429 of this layer, with Retry-After, so that a Retry
-// outside waits or gives up as its settings say. (Going on may get an integration banned.)
+// A response of 403 or 429 with X-RateLimit-Remaining 0 says that a primary limit is used up. Until its
+// X-RateLimit-Reset no request that counts for it is sent: each one gets a 429 of this layer, with
+// Retry-After, so that a Retry outside waits or gives up as its settings say. (Going on may get an
+// integration banned.) GitHub counts searches, searches of code, GraphQL and all the rest ("core") apart.
+// What a request counts for is told by its path: .../search/..., .../search/code, .../graphql. A response
+// closes the limit that its X-RateLimit-Resource names, if that is one of the four, else its request's.
 //
 // Put it inside of Retry, Hedge and Redirect, so that it counts what they send (layer_order.h). Copies share
 // the counts; it belongs to one reactor's thread. POSTs to .../graphql count as writes, which is more than

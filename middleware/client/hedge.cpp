@@ -19,12 +19,14 @@ class Attempts {
       : reactor_(reactor), hedge_(hedge), request_(std::move(request)), next_(next), running_(reactor) {}
 
   bool may_start() const { return !stopped_ && started_ < std::max(1, hedge_.attempts); }
-  // Starts one more, if that is paid for.
+  // Returns whether one more may start. It is paid for then.
+  bool pay() {
+    if (!may_start()) return false;
+    stopped_ = started_ > 0 && hedge_.budget && !hedge_.budget->withdraw(reactor_.now());
+    return !stopped_;
+  }
+  // Starts one more, which was paid for.
   void start() {
-    if (started_ > 0 && hedge_.budget && !hedge_.budget->withdraw(reactor_.now())) {
-      stopped_ = true;
-      return;
-    }
     request_.attempt = ++started_;
     running_.spawn(next_(attempt()));
   }
@@ -80,7 +82,12 @@ Task<Response> Hedge::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
   const bool repeatable = repeat_any_method || idempotent(request.method, request.headers);
   if (!repeatable || !request.body.replayable()) co_return co_await next(std::move(request));
-  if (budget) budget->deposit(reactor.now());
+  std::shared_ptr<const void> paid;
+  if (budget && request.progress) {
+    paid = budget->pay_for(request, reactor.now());
+  } else if (budget) {
+    budget->deposit(reactor.now());  // nobody outside has paid
+  }
   Attempts all(reactor, *this, std::move(request), next);
   all.start();
   std::optional<Result<Response>> last;
@@ -89,8 +96,10 @@ Task<Response> Hedge::operator()(Request request, const Service& next) const {
     const bool settled = outcome && all.settles(*outcome);
     if (outcome) last = std::move(outcome);
     if (settled) break;
-    if (all.may_start()) all.start();
-    if (last && all.over()) break;
+    const bool more = all.pay();
+    if (last && !more && all.over()) break;
+    last.reset();  // a later one will count: the failed response must not hold what that may wait for
+    if (more) all.start();
   }
   all.forget_others();
   co_return *std::move(last);

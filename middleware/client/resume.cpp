@@ -39,10 +39,12 @@ std::string strong_tag(const Headers& headers) {
 
 class ResumedSource final : public BodySource {
  public:
-  ResumedSource(Resume settings, Request request, Service next, const Response& response)
+  ResumedSource(Resume settings, Request request, Service next, std::shared_ptr<const void> paid,
+                const Response& response)
       : settings_(std::move(settings)),
         request_(std::move(request)),
         next_(std::move(next)),
+        paid_(std::move(paid)),
         tag_(strong_tag(response.headers)) {
     if (response.status == 206) {
       const ContentRange range = content_range(response.headers).value();
@@ -59,12 +61,14 @@ class ResumedSource final : public BodySource {
   void begin(Body body) { body_ = std::move(body); }
 
   Task<std::string> read() override {
+    if (wrong_) co_return *wrong_;
     std::optional<Error> first = broken_;
     for (;;) {
       if (!broken_) {
         Result<std::string> piece = co_await read_on().result();
         if (piece) co_return *std::move(piece);
         if (!first) first.emplace(piece.error());
+        if (piece.error() == Errc::bad_message) wrong_ = *first;
         const RetryDecision decision = decide(true, Attempt(piece.error()), SystemTime());
         if (!decision.again) co_return std::move(*first);
       }
@@ -83,10 +87,16 @@ class ResumedSource final : public BodySource {
       if (piece.empty() && skip_ > 0) {
         co_return Error(Errc::bad_message, "the body is shorter than what came of it before");
       }
+      if (piece.empty() && end_ && at_ < *end_) {
+        co_return Error(Errc::reset, "the body ended " + std::to_string(*end_ - at_) + " bytes too early");
+      }
       const std::size_t skipped = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, piece.size()));
       skip_ -= skipped;
       piece.erase(0, skipped);
       if (piece.empty() && skipped > 0) continue;
+      if (end_ && piece.size() > *end_ - at_) {
+        co_return Error(Errc::bad_message, "the body has more bytes than its head says");
+      }
       at_ += piece.size();
       if (!piece.empty()) without_progress_ = 0;
       co_return std::move(piece);
@@ -143,24 +153,39 @@ class ResumedSource final : public BodySource {
     return request;
   }
 
-  // Returns whether the response continues this body.
+  // Returns whether the response continues this body, up to its end. Notes where that is, if it was not
+  // known.
   bool goes_on(const Response& response) {
     if (strong_tag(response.headers) != tag_) return false;
-    if (response.status == 200) {
-      if (request_.headers.has("range")) return false;
-      skip_ = at_;
-      return !complete_ || !response.body.length() || response.body.length() == complete_;
-    }
-    const std::optional<ContentRange> range = content_range(response.headers);
+    return response.status == 200 ? is_whole(response.body.length())
+                                  : is_rest(content_range(response.headers));
+  }
+  bool is_whole(std::optional<std::uint64_t> length) {
+    if (request_.headers.has("range")) return false;
+    if (complete_ && length && length != complete_) return false;
+    if (!complete_) complete_ = length;
+    if (!end_) end_ = complete_;
+    skip_ = at_;
+    return true;
+  }
+  bool is_rest(const std::optional<ContentRange>& range) {
     if (!range || range->first != at_) return false;
-    if (end_ && range->last + 1 != *end_) return false;
-    return !complete_ || !range->complete || range->complete == complete_;
+    if (complete_ && range->complete && range->complete != complete_) return false;
+    const std::optional<std::uint64_t> complete = complete_ ? complete_ : range->complete;
+    // Without a Range of the request's own, the end of the body is that of the representation.
+    const std::optional<std::uint64_t> end = end_ || request_.headers.has("range") ? end_ : complete;
+    if (end != range->last + 1) return false;
+    complete_ = complete;
+    end_ = end;
+    return true;
   }
 
   Resume settings_;
   Request request_;
   Service next_;
+  std::shared_ptr<const void> paid_;  // the budget's: the rest is of the same call
   std::string tag_;
+  std::optional<Error> wrong_;   // the server contradicts itself: there is no more to be had
   std::optional<Error> broken_;  // the body broke, and its rest has not begun: not even for a later read
   Body body_;
   std::uint64_t at_ = 0;                   // of the representation: the byte that comes next
@@ -181,21 +206,25 @@ bool one_range(const Headers& headers) {
 bool can_resume(const Response& response) {
   if (response.body.replayable() || strong_tag(response.headers).empty()) return false;
   if (equal_ignoring_case(response.headers.get_or("accept-ranges", ""), "none")) return false;
-  if (response.status == 206) return content_range(response.headers).has_value();
-  return response.status == 200;
+  if (response.status == 200) return true;
+  if (response.status != 206) return false;
+  const std::optional<ContentRange> range = content_range(response.headers);
+  const std::optional<std::uint64_t> length = response.body.length();
+  return range && (!length || *length == range->last - range->first + 1);
 }
 
 Task<Response> send_and_resume(const Resume& settings, Request request, const Service& next) {
+  std::shared_ptr<const void> paid;
+  if (settings.budget) {
+    Reactor& reactor = co_await this_reactor;
+    paid = settings.budget->pay_for(request, reactor.now());
+  }
   Request again = request.copy_without_body();
   const bool ranged = request.headers.has("range");
   Response response = co_await next(std::move(request));
   if (!can_resume(response)) co_return std::move(response);
   if (ranged && response.status == 200) again.headers.remove("range");
-  if (settings.budget) {
-    Reactor& reactor = co_await this_reactor;
-    settings.budget->deposit(reactor.now());
-  }
-  auto source = std::make_unique<ResumedSource>(settings, std::move(again), next, response);
+  auto source = std::make_unique<ResumedSource>(settings, std::move(again), next, std::move(paid), response);
   Body broken = std::move(response.body);
   Body whole;
   source->begin(std::move(broken));

@@ -2,8 +2,11 @@
 
 #include <cmath>
 #include <numeric>
+#include <unordered_set>
 
 #include <escapement/core/detail/check.h>
+#include <escapement/io/http/message.h>
+#include <escapement/io/http/progress.h>
 #include <escapement/middleware/limits/detail/recent.h>
 
 namespace escapement::http {
@@ -26,6 +29,10 @@ class RetryBudget::Account {
     recent_.at(now) -= withdrawal;
     return true;
   }
+  // The calls that have paid, by what they report to.
+  bool has_paid(const CallProgress* call) const { return paying_.contains(call); }
+  void begin(const CallProgress* call) { paying_.insert(call); }
+  void end(const CallProgress* call) { paying_.erase(call); }
   std::uint64_t balance(Instant now) {
     const std::int64_t left = held(now);
     return left <= 0 ? 0 : static_cast<std::uint64_t>(left / withdrawal);
@@ -42,11 +49,33 @@ class RetryBudget::Account {
   std::int64_t deposit_ = 0;
   std::int64_t reserve_ = 0;  // what the minimum allows within a window
   detail::Recent<std::int64_t> recent_;
+  std::unordered_set<const CallProgress*> paying_;  // calls that have paid, and may send more requests
+};
+
+// A call that has paid.
+class RetryBudget::Payment {
+ public:
+  Payment(std::shared_ptr<Account> account, std::shared_ptr<CallProgress> call)
+      : account_(std::move(account)), call_(std::move(call)) {
+    account_->begin(call_.get());
+  }
+  Payment(const Payment&) = delete;
+  ~Payment() { account_->end(call_.get()); }
+
+ private:
+  std::shared_ptr<Account> account_;
+  std::shared_ptr<CallProgress> call_;
 };
 
 RetryBudget::RetryBudget(RetryBudgetOptions options) : account_(std::make_shared<Account>(options)) {}
 
 void RetryBudget::deposit(Instant now) const { account_->deposit(now); }
+std::shared_ptr<const void> RetryBudget::pay_for(Request& request, Instant now) const {
+  if (!request.progress) request.progress = std::make_shared<CallProgress>();
+  if (account_->has_paid(request.progress.get())) return nullptr;
+  deposit(now);
+  return std::make_shared<Payment>(account_, request.progress);
+}
 bool RetryBudget::withdraw(Instant now) const { return account_->withdraw(now); }
 std::uint64_t RetryBudget::balance(Instant now) const { return account_->balance(now); }
 

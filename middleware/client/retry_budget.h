@@ -9,6 +9,8 @@
 
 namespace escapement::http {
 
+class Request;
+
 // The numbers of a RetryBudget.
 struct RetryBudgetOptions {
   double ratio = 0.2;            // retries for each call, on average; 0 to 10 (checked)
@@ -18,8 +20,8 @@ struct RetryBudgetOptions {
 
 // Each call pays in, each retry draws: a retry is allowed if the calls of the last `window` have paid for it,
 // or the minimum has. At 100 % failure a service so gets at most 1 + `ratio` times the load, plus the
-// minimum; without a budget three attempts make it three times. Give one budget to all Retry and Hedge layers
-// in front of one service:
+// minimum; without a budget three attempts make it three times. Give one budget to all Retry, Hedge and
+// Resume layers in front of one service; a call through several of them pays once:
 //
 //     RetryBudget budget;
 //     Retry retry;
@@ -35,6 +37,11 @@ class RetryBudget {
 
   // Pays in for a call: the first attempt, not the retries.
   void deposit(Instant now) const;
+  // The same for the call that `request` begins, unless a layer outside has paid for it to this account:
+  // layers know it again by Request::progress, which is made where there is none. The call counts as paid for
+  // while the result lives; keep that for as long as more requests may follow. For layers that retry in ways
+  // of their own.
+  std::shared_ptr<const void> pay_for(Request& request, Instant now) const;
   // Draws for a retry. Returns false, and draws nothing, if the account does not hold as much.
   bool withdraw(Instant now) const;
   // Returns the number of retries that it would allow at `now`.
@@ -42,6 +49,7 @@ class RetryBudget {
 
  private:
   class Account;
+  class Payment;
 
   std::shared_ptr<Account> account_;
 };

@@ -100,8 +100,6 @@ class Tracer::State {
 
   std::shared_ptr<SpanSink> sink;
   TracerOptions options;
-  // Those that observe a call now: attempts that run side by side share one CallProgress.
-  mutable List<Recorder> observing;
 
  private:
   std::string without_secrets(const Url& url) const {
@@ -127,7 +125,7 @@ class Tracer::State {
 };
 
 // The span of one request, first in its frame, then with the response's body.
-class Tracer::Recorder final : public BodyAttachment, public CallObserver, public ListNode {
+class Tracer::Recorder final : public BodyAttachment, public CallObserver {
  public:
   Recorder(std::shared_ptr<const State> state, Reactor& reactor, Request& request, Span span)
       : state_(std::move(state)), reactor_(reactor), span_(std::move(span)), began_(reactor.precise_now()) {
@@ -136,8 +134,7 @@ class Tracer::Recorder final : public BodyAttachment, public CallObserver, publi
     head_only_ = request.method == Method::head();
     if (!request.progress) request.progress = std::make_shared<CallProgress>();
     progress_ = request.progress;
-    outer_ = std::exchange(progress_->observer, this);
-    state_->observing.push_back(*this);
+    progress_->observe(*this);
   }
   Recorder(const Recorder&) = delete;
   ~Recorder() override {
@@ -193,17 +190,9 @@ class Tracer::Recorder final : public BodyAttachment, public CallObserver, publi
     phase.duration = reactor_.precise_now() - phase_began_;
     state_->tell(phase);
   }
-  // Leaves the chain of observers, also from its middle: of attempts side by side any may end first.
   void stop_observing() {
     if (progress_ == nullptr) return;
-    ListNode::unlink();
-    if (progress_->observer == this) {
-      progress_->observer = outer_;
-    } else {
-      for (Recorder& other : state_->observing) {
-        if (other.outer_ == this) other.outer_ = outer_;
-      }
-    }
+    progress_->stop_observing(*this);
     progress_.reset();
   }
   void fail(std::string kind, std::string why) {
@@ -217,7 +206,6 @@ class Tracer::Recorder final : public BodyAttachment, public CallObserver, publi
   Span span_;
   Instant began_;
   std::shared_ptr<CallProgress> progress_;
-  CallObserver* outer_ = nullptr;
   TimeLimit phase_ = TimeLimit::none;
   Instant phase_began_;
   bool reports_ = false;  // something inside reports what it waits for

@@ -14,7 +14,7 @@ Service resilient(Service client, ResilientOptions options) {
   retry.budget = options.budget;
   Resume resume;
   resume.budget = options.budget;
-  return layered(Timeout{options.overall}, Redirect{}, resume, retry, BodyIdle{options.body_idle},
+  return layered(resume, Timeout{options.overall}, Redirect{}, retry, BodyIdle{options.body_idle},
                  Timeout{options.attempt}, std::move(client));
 }
 

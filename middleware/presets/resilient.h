@@ -10,7 +10,8 @@ namespace escapement::http {
 // The numbers of `resilient`.
 class ResilientOptions {
  public:
-  Duration overall = 30s;    // from the call to the response head, with all attempts and waits
+  Duration overall = 30s;    // from the call to the response head, with all attempts and waits; for each
+                             // rest of a broken body again
   Duration attempt = 10s;    // each attempt, to the response head
   Duration body_idle = 30s;  // without a byte of the body
   int attempts = 3;          // of each hop, the first one included
@@ -20,9 +21,9 @@ class ResilientOptions {
 
 // Returns `client` with what nearly every client wants around it. It is this stack, from the outside in:
 //
-//     Timeout{overall}      the caller waits no longer, whatever happens
+//     Resume{}              a broken body of a GET goes on where it was, however late it breaks
+//     Timeout{overall}      the caller waits no longer for the head, whatever happens; nor for that of a rest
 //     Redirect{}            each hop has its attempts
-//     Resume{}              a broken body of a GET goes on where it was
 //     Retry{attempts}       backoff of 100 ms, doubled, full jitter; a server's wait of up to 60 s; `budget`
 //     BodyIdle{body_idle}   a body that stalls breaks, and is resumed
 //     Timeout{attempt}      an attempt that hangs makes room for another one

@@ -116,6 +116,12 @@ class Words {
   std::optional<Error> fault_;
 };
 
+// The most that the presets send with their defaults: Resume, times the hops of Redirect, times Retry.
+constexpr std::uint64_t hops_and_first = 11;
+constexpr std::uint64_t rests_and_first = 11;
+constexpr std::uint64_t resilient_sends = rests_and_first * hops_and_first * 3;
+constexpr std::uint64_t github_sends = hops_and_first * 4;
+
 // A layer that was read: what puts it around a service, and how often it may send a request at most.
 struct Read {
   std::function<Service(Service)> around;
@@ -191,9 +197,9 @@ Read read_layer(Words& words) {
   if (name == "github_limits") return as_read(GitHubLimits());
   if (name == "github_queue") return as_read(GitHubQueue());
   if (name == "resilient")
-    return Read{[](Service next) { return resilient(std::move(next)); }, 3 * 11, LayerRole::retry};
+    return Read{[](Service next) { return resilient(std::move(next)); }, resilient_sends, LayerRole::retry};
   if (name == "github")
-    return Read{[](Service next) { return github(std::move(next)); }, 4 * 11, LayerRole::retry};
+    return Read{[](Service next) { return github(std::move(next)); }, github_sends, LayerRole::retry};
   if (name == "redirect") {
     Redirect redirect;
     words.read("hops", redirect.hops_max);

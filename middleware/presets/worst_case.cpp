@@ -29,6 +29,39 @@ Task<Response> never() {
   co_return Response(200);
 }
 
+// The bytes of a body that breaks off after the first of them.
+class BrokenSource final : public BodySource {
+ public:
+  Task<std::string> read() override {
+    if (std::exchange(begun_, true)) co_return Error(Errc::reset, "connection reset");
+    co_return "x";
+  }
+
+ private:
+  bool begun_ = false;
+};
+
+// Yields a response whose body breaks: of a representation of 1000 bytes, from the byte that is asked for on.
+Task<Response> broken_body(std::string range) {
+  Response response(200, Headers{{"ETag", "\"v\""}}, Body());
+  if (range.starts_with("bytes=")) {
+    response.status = 206;
+    const std::string first = range.substr(6, range.find('-') - 6);
+    response.headers.set("Content-Range", "bytes " + first + "-999/1000");
+  }
+  response.body = Body(std::make_unique<BrokenSource>());
+  co_return std::move(response);
+}
+
+// Calls a service, and reads the body to its end.
+Task<> whole_call(const Service& service, Request request) {
+  Response response = co_await service(std::move(request));
+  for (;;) {
+    const std::string bytes = co_await response.body.read();
+    if (bytes.empty()) co_return;
+  }
+}
+
 // The outcomes of one simulation after another, depth first: each run repeats the choices of the one before
 // it, but for the last one that has another value left.
 class Choices {
@@ -95,7 +128,8 @@ class OutcomeSearch {
       return answer(options_.outcomes[choices.choose()], std::move(request));
     };
     const Service service = stack_(peer);
-    Result<Response> outcome = sim.run(with_timeout(options_.time_max, service(options_.request())));
+    Result<> outcome = sim.run(with_timeout(options_.time_max, whole_call(service, options_.request())));
+    (void)outcome;
     if (sim.elapsed() >= options_.time_max) found_.endless = true;
     note(choices, sim.elapsed());
   }
@@ -134,6 +168,12 @@ std::vector<PeerOutcome> usual_outcomes() {
           status(503, Headers{{"Retry-After", "60"}}),
           PeerOutcome("no response", [](const Request&) { return never(); }),
           status(200)};
+}
+
+PeerOutcome body_breaks() {
+  return PeerOutcome("body breaks", [](const Request& request) {
+    return broken_body(std::string(request.headers.get_or("range", "")));
+  });
 }
 
 WorstCase worst_case(const std::function<Service(Service peer)>& stack, WorstCaseOptions options) {

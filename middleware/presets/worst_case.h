@@ -24,6 +24,10 @@ class PeerOutcome {
 // redirect, a refused connection, a connection that breaks, no response at all.
 std::vector<PeerOutcome> usual_outcomes();
 
+// Returns a response with a strong ETag whose body breaks off after its first byte: 200, or 206 to a request
+// with a Range. For stacks with Resume; it is not among the usual ones, whose combinations it would multiply.
+PeerOutcome body_breaks();
+
 // The outcomes to try, and how many combinations of them.
 class WorstCaseOptions {
  public:
@@ -39,7 +43,7 @@ class WorstCase {
  public:
   std::size_t requests = 0;              // the most that reached the innermost service
   std::vector<std::string> requests_by;  // the outcomes that led to it, by name
-  Duration time;                         // the longest until the response head or the failure
+  Duration time;                         // the longest until the end of the body or the failure
   std::vector<std::string> time_by;      // the outcomes that led to it
   bool endless = false;                  // a call had no end within the options' bounds: `time` is that bound
   bool complete = false;                 // all combinations of the outcomes were tried
@@ -47,9 +51,10 @@ class WorstCase {
 };
 
 // Makes a stack around `peer` anew for each simulation, so that budgets and counts begin afresh, calls it,
-// and lets the peer's requests have every combination of outcomes, depth first. In each combination a request
-// may have another outcome than the one before it; a combination ends where the call does. Jitter is drawn
-// from the same seed in each run, so a time with jitter is that of one draw: say `jitter=none` for the bound.
+// reads the response's body to its end, and lets the peer's requests have every combination of outcomes,
+// depth first. In each combination a request may have another outcome than the one before it; a combination
+// ends where the call does. Jitter is drawn from the same seed in each run, so a time with jitter is that of
+// one draw: say `jitter=none` for the bound.
 //
 // Takes no time of a clock: all of it is simulated. Runs a reactor of its own, so it must not be called from
 // a task.

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <escapement/core/list.h>
 #include <escapement/middleware/cache/cache_store.h>
 
 namespace escapement::http::detail {
@@ -28,6 +29,16 @@ class CacheIndex {
     std::shared_ptr<const StoredHead> head;
     std::uint64_t body_bytes;
     Content content;
+  };
+
+  // A response that is being written. If all of its key is dropped meanwhile, it is not added: the drop was
+  // for what the key had become, and this is older. Ends before the index.
+  class Pending : public ListNode {
+   public:
+    Pending(CacheIndex& index, std::string k) : key(std::move(k)) { index.pending_.push_back(*this); }
+    Pending(const Pending&) = delete;
+    std::string key;
+    bool dropped = false;
   };
 
   // `gone` is called for each entry that is dropped or replaced.
@@ -58,11 +69,15 @@ class CacheIndex {
     return &**place;
   }
 
-  // Adds an entry, in place of one with the same key and `varying`. Returns false if it is too large.
+  // Adds what was written, unless it was dropped meanwhile. Else as the other `add`.
+  bool add(Entry entry, const Pending& written) { return !written.dropped && add(std::move(entry)); }
+  // Adds an entry, in place of one with the same key and `varying`. Returns false if it is too large, or if
+  // that one has the greater id: its response came later.
   bool add(Entry entry) {
     last_id_ = std::max(last_id_, entry.head->id);
     const std::uint64_t size = cost(entry);
     if (size > limits_.bytes_max || entry.body_bytes > limits_.entry_bytes_max) return false;
+    if (is_outdated(entry)) return false;
     remove_equal(entry);
     while (by_use_.size() >= limits_.entries_max || bytes_ + size > limits_.bytes_max) {
       drop(std::prev(by_use_.end()));
@@ -85,6 +100,7 @@ class CacheIndex {
   }
 
   void remove(const std::string& key, std::uint64_t id) {
+    for (Pending& written : pending_) written.dropped |= id == 0 && written.key == key;
     const auto at = by_key_.find(key);
     if (at == by_key_.end()) return;
     const std::vector<Place> places = at->second;
@@ -115,6 +131,14 @@ class CacheIndex {
     return nullptr;
   }
 
+  bool is_outdated(const Entry& entry) const {
+    const auto at = by_key_.find(entry.key);
+    if (at == by_key_.end()) return false;
+    return std::any_of(at->second.begin(), at->second.end(), [&entry](const Place& place) {
+      return place->head->id > entry.head->id && place->head->varying == entry.head->varying;
+    });
+  }
+
   void remove_equal(const Entry& entry) {
     const auto at = by_key_.find(entry.key);
     if (at == by_key_.end()) return;
@@ -143,6 +167,7 @@ class CacheIndex {
   std::unordered_map<std::string, std::vector<Place>> by_key_;
   std::uint64_t bytes_ = 0;
   std::uint64_t last_id_ = 0;
+  List<Pending> pending_;
 };
 
 }  // namespace escapement::http::detail

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include <escapement/middleware/client/detail/drain.h>
@@ -34,7 +35,8 @@ Task<Response> retry_loop(const Retry& settings, Request request, const Service&
   Reactor& reactor = co_await this_reactor;
   const bool repeatable = settings.repeat_any_method || idempotent(request.method, request.headers);
   Random& drawn_from = settings.random != nullptr ? *settings.random : reactor.random();
-  if (settings.budget) settings.budget->deposit(reactor.now());
+  std::shared_ptr<const void> paid;
+  if (settings.budget) paid = settings.budget->pay_for(request, reactor.now());
   std::optional<LentBody> streamed;
   if (!request.body.replayable()) streamed.emplace(std::exchange(request.body, Body()));
   for (int made = 1;; ++made) {

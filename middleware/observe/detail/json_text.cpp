@@ -1,15 +1,19 @@
 #include <escapement/middleware/observe/detail/json_text.h>
 
+#include <escapement/io/http/web_socket/utf8.h>
+
 namespace escapement::http::detail {
 
 std::string json_text(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
+  Utf8Checker checker;
+  const bool is_utf8 = checker.take(text) && checker.complete();
   std::string escaped = "\"";
   for (const char c : text) {
     const unsigned char byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       (escaped += '\\') += c;
-    } else if (byte >= ' ' && byte < 0x7f) {
+    } else if ((byte >= ' ' && byte < 0x7f) || (byte > 0x7f && is_utf8)) {
       escaped += c;
     } else {
       escaped += "\\u00";

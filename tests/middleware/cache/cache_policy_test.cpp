@@ -178,6 +178,7 @@ TEST_CASE("cache policy: whether a stored response may be used") {
   CHECK(use(ten, 5s, "max-age=5") == Reuse::fresh);
   CHECK(use(ten, 6s, "max-age=5") == Reuse::validate);
   CHECK(use(ten, 1s, "max-age=0") == Reuse::validate);
+  CHECK(use(ten, 0s, "max-age=0") == Reuse::validate);
   CHECK(use(ten, 4s, "min-fresh=6") == Reuse::fresh);
   CHECK(use(ten, 5s, "min-fresh=6") == Reuse::validate);
   CHECK(use(ten, 15s, "max-stale") == Reuse::stale);
@@ -207,7 +208,11 @@ TEST_CASE("cache policy: after an error") {
   CHECK(after("max-age=10, stale-if-error=20", 30s));
   CHECK_FALSE(after("max-age=10, stale-if-error=20", 31s));
   CHECK_FALSE(after("max-age=10", 11s));
-  CHECK(after("max-age=10", 5s));  // still fresh: it was the request that wanted to know
+  // Still fresh: it was the request that wanted to know, so it does, unless somebody has named a time.
+  CHECK_FALSE(after("max-age=10", 5s, "no-cache"));
+  CHECK_FALSE(after("max-age=10", 5s, "max-age=0"));
+  CHECK(after("max-age=10, stale-if-error=0", 5s, "no-cache"));
+  CHECK(after("max-age=10", 5s, "no-cache, stale-if-error=1"));
   CHECK(after("max-age=10", 15s, "stale-if-error=5"));
   CHECK_FALSE(after("max-age=10, must-revalidate, stale-if-error=20", 11s));
   CHECK_FALSE(after("max-age=10, no-cache, stale-if-error=20", 5s));

@@ -8,6 +8,7 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/middleware/cache/memory_cache_store.h>
+#include <escapement/middleware/limits/concurrency_limit.h>
 
 #include "support/answers.h"
 
@@ -151,6 +152,22 @@ TEST_CASE("cache: a 304 about another response is not believed") {
   CHECK_FALSE(world.origin.last().has("If-None-Match"));
 }
 
+TEST_CASE("cache: a 304 that is not believed gives back its place before the next request") {
+  Sim sim;
+  Origin origin;
+  origin.then(200, fresh(), "one");
+  origin.then(304, Headers{{"ETag", "\"other\""}});
+  origin.then(200, fresh(), "two");
+  ConcurrencyLimits one;
+  one.running_max = 1;
+  const Service service =
+      layered(Cache(std::make_shared<MemoryCacheStore>(), named()), ConcurrencyLimit(one), origin);
+  (void)*sim.run(ask(service, get("http://h/")));
+  sim.advance(11s);
+  CHECK(sim.run(ask(service, get("http://h/")))->body == "two");
+  CHECK(sim.elapsed() == 11s);
+}
+
 TEST_CASE("cache: a 304 that forbids storing is the last use of a response") {
   World world;
   world.origin.then(200, fresh(), "one");
@@ -273,6 +290,27 @@ TEST_CASE("cache: unsafe methods that succeed drop what they may have changed") 
   CHECK(world.get().body == "new");
   CHECK(world.send("OPTIONS").status == 200);
   CHECK(world.store->size() == 1);
+}
+
+TEST_CASE("cache: what a change names at another origin is not dropped, though it is stored") {
+  World world;
+  world.origin.then(200, fresh("100"), "theirs");
+  world.origin.then(201, Headers{{"Location", "http://other/"}, {"Content-Location", "//other/"}});
+  (void)*world.sim.run(ask(world.service, http::get("http://other/")));
+  CHECK(world.send("POST").status == 201);
+  CHECK(world.sim.run(ask(world.service, http::get("http://other/")))->body == "theirs");
+  CHECK(world.origin.calls() == 2);
+}
+
+TEST_CASE("cache: a failure is passed on to a request that wants no cache, if nobody has named a time") {
+  World world;
+  world.origin.then(200, fresh("100"), "one");
+  world.origin.then(503, {}, "down");
+  (void)world.get();
+  CHECK(world.get({{"Cache-Control", "no-cache"}}).status == 503);
+  CHECK(world.get({{"Cache-Control", "max-age=0"}}).status == 503);
+  CHECK(world.get({{"Cache-Control", "no-cache, stale-if-error=60"}}).body == "one");
+  CHECK(world.get().body == "one");
 }
 
 TEST_CASE("cache: ranges, bodies and user information pass by") {

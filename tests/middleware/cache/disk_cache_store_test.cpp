@@ -177,3 +177,25 @@ TEST_CASE("disk cache: a folder that cannot be, and one that vanishes") {
   CHECK(world.get().body == "1234567890");
   CHECK(world.get("/other").body == "1234567890");
 }
+
+TEST_CASE("disk cache: an outdated response is not stored, and its file is removed") {
+  World world;
+  const auto begun = [&] {
+    StoredHead head(200, fresh());
+    return *world.loop.run(world.store->store("http://h/", head, std::nullopt));
+  };
+  std::unique_ptr<CacheStore::Writer> older = begun();
+  std::unique_ptr<CacheStore::Writer> newer = begun();
+  CHECK(*world.loop.run(newer->commit()));
+  CHECK_FALSE(*world.loop.run(older->commit()));
+  CHECK(world.store->size() == 1);
+  std::unique_ptr<CacheStore::Writer> dropped = begun();
+  std::unique_ptr<CacheStore::Writer> dropped_by_id = begun();
+  const std::uint64_t id = world.loop.run(world.store->find("http://h/"))->front()->id;
+  CHECK(world.loop.run(world.store->remove("http://h/", id)));
+  CHECK(*world.loop.run(dropped_by_id->commit()));
+  CHECK(world.loop.run(world.store->remove("http://h/", 0)));
+  CHECK_FALSE(*world.loop.run(dropped->commit()));
+  CHECK(world.store->size() == 0);
+  CHECK(world.files().empty());
+}

@@ -9,6 +9,7 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
 
 #include "support/answers.h"
 
@@ -190,4 +191,67 @@ TEST_CASE("balance: one that refuses at once attracts no more, and is ejected") 
   CHECK(world.calls["c"] <= 10);
   CHECK(world.calls["a"] > 100);
   CHECK(world.calls["b"] > 100);
+}
+
+TEST_CASE("balance: one that never responds attracts no more calls that are given up") {
+  World world;
+  world.times = {{"a", 20ms}, {"b", Duration(std::chrono::hours(1))}};
+  BalanceOptions options;
+  options.ejection.reset();
+  const Balance balance(hosts("ab"), options);
+  const Service service = layered(Timeout{1s}, balance, world.upstreams());
+  world.run(service, 1200, 50ms);  // a minute
+  CHECK(world.calls["b"] >= 1);
+  CHECK(world.calls["b"] < 60);
+  CHECK(world.calls["a"] > 1140);
+  CHECK(balance.running(1) == 0);
+}
+
+TEST_CASE("balance: a call that is given up raises a time, and never lowers it or ejects") {
+  World world;
+  BalanceOptions options;
+  options.ejection->consecutive_failures = 1;
+  const Balance balance(hosts("ab"), options);
+  const Balance one(hosts("b"));
+  const auto now = [&] { return world.sim.reactor().precise_now(); };
+  world.times["b"] = Duration(std::chrono::hours(1));
+  world.run(layered(Timeout{10ms}, one, world.upstreams()), 1, Duration());
+  CHECK(std::abs(one.time(0, now()).milliseconds() - 1000 * std::exp(-0.001)) < 0.1);
+  world.run(layered(Timeout{3s}, one, world.upstreams()), 1, Duration());
+  CHECK(one.time(0, now()) == 3s);
+  world.times["a"] = world.times["b"];
+  world.run(layered(Timeout{3s}, balance, world.upstreams()), 10, Duration());
+  CHECK_FALSE(balance.ejected(0, now()));
+  CHECK_FALSE(balance.ejected(1, now()));
+}
+
+TEST_CASE("balance: a failure that comes fast counts as the first time, without ejection too") {
+  World world;
+  world.refusing = "a";
+  BalanceOptions options;
+  options.ejection.reset();
+  const Balance balance(hosts("a"), options);
+  const Service service = layered(balance, world.upstreams());
+  world.run(service, 1, Duration());
+  world.sim.advance(10s);
+  world.run(service, 1, Duration());
+  CHECK(std::abs(balance.time(0, world.sim.reactor().precise_now()).milliseconds() - 1000) < 0.1);
+}
+
+TEST_CASE("balance: an outcome that was cancelled counts neither way") {
+  Sim sim;
+  std::vector<int> outcomes{503, 503, 503, 503, 0, 503};
+  std::size_t at = 0;
+  const Balance balance(hosts("ab"), round_robin());
+  const Service service = layered(balance, [&](Request request) -> Task<Response> {
+    if (request.url.host() == "b") co_return Response(200);
+    const int status = outcomes[at++];
+    if (status == 0) co_return Error::cancelled();
+    co_return Response(status);
+  });
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    CHECK_FALSE(balance.ejected(0, sim.reactor().precise_now()));
+    for (int turn = 0; turn < 2; ++turn) (void)sim.run(ask(service, get("http://api/")));
+  }
+  CHECK(balance.ejected(0, sim.reactor().precise_now()));
 }

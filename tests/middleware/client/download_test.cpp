@@ -71,6 +71,21 @@ struct Origin {
   }
 };
 
+// A body that says a length, and breaks before it.
+class Sized final : public BodySource {
+ public:
+  Sized(std::string bytes, std::uint64_t length) : bytes_(std::move(bytes)), length_(length) {}
+  Task<std::string> read() override {
+    if (bytes_.empty()) co_return Error(Errc::reset, "broken");
+    co_return std::exchange(bytes_, std::string());
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+
+ private:
+  std::string bytes_;
+  std::uint64_t length_;
+};
+
 struct Fixture {
   Loop loop;
   ThreadPool pool;
@@ -199,4 +214,75 @@ TEST_CASE("download: limits and mistakes") {
   CHECK_FALSE(at.folder.has("n"));
   const Service service = [&](Request asked) { return at.origin.serve(std::move(asked)); };
   CHECK_FALSE(at.loop.run(download(service, get("http://h/f"), at.pool, "/nowhere/f")));
+}
+
+TEST_CASE("download: a length that is known stays so where a later range does not name it") {
+  Fixture at;
+  int calls = 0;
+  const Service service = [&](Request) -> Task<Response> {
+    const int call = ++calls;
+    Response response(call == 1 ? 200 : 206, Headers{{"ETag", "\"v1\""}}, Body());
+    if (call == 1) {
+      response.body = Body(std::make_unique<Sized>("0123", 10));
+    } else {
+      response.headers.set("Content-Range", call == 2 ? "bytes 4-5/*" : "bytes 6-9/*");
+      response.body = escapement::test::pieces({call == 2 ? "45" : "6789"});
+    }
+    co_return std::move(response);
+  };
+  DownloadOptions options;
+  options.pause = 1ms;
+  SECTION("in one call") {
+    CHECK(at.loop.run(download(service, get("http://h/f"), at.pool, at.folder.file("f"), options)));
+  }
+  SECTION("in a later one") {
+    options.continuations_max = 0;
+    for (int call = 0; call < 2; ++call) {
+      CHECK(
+          at.loop.run(download(service, get("http://h/f"), at.pool, at.folder.file("f"), options)).error() ==
+          Errc::reset);
+    }
+    CHECK(at.loop.run(download(service, get("http://h/f"), at.pool, at.folder.file("f"), options)));
+  }
+  CHECK(at.folder.read("f") == "0123456789");
+  CHECK(calls == 3);
+}
+
+TEST_CASE("download: fewer bytes than the range names are a broken body") {
+  Fixture at;
+  int calls = 0;
+  const Service service = [&](Request) -> Task<Response> {
+    const int call = ++calls;
+    if (call == 1) {
+      co_return Response(200, Headers{{"ETag", "\"v1\""}}, escapement::test::pieces({"0123"}, {}, true));
+    }
+    Headers headers{{"ETag", "\"v1\""}, {"Content-Range", call == 2 ? "bytes 4-9/*" : "bytes 6-9/*"}};
+    co_return Response(206, std::move(headers), escapement::test::pieces({call == 2 ? "45" : "6789"}));
+  };
+  DownloadOptions options;
+  options.pause = 1ms;
+  CHECK(at.loop.run(download(service, get("http://h/f"), at.pool, at.folder.file("f"), options)));
+  CHECK(at.folder.read("f") == "0123456789");
+  CHECK(calls == 3);
+}
+
+TEST_CASE("download: a part with another Last-Modified is of another version") {
+  Fixture at;
+  std::vector<std::string> asked;
+  const Service service = [&](Request request) -> Task<Response> {
+    asked.emplace_back(request.headers.get_or("Range", "-"));
+    const bool first = asked.size() == 1;
+    Headers headers{
+        {"Date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {"Last-Modified", first ? "Sat, 05 Nov 1994 08:49:37 GMT" : "Sun, 06 Nov 1994 07:00:00 GMT"}};
+    if (first) co_return Response(200, std::move(headers), escapement::test::pieces({"01234"}, {}, true));
+    if (!request.headers.has("Range")) co_return Response(200, std::move(headers), "abcdefghij");
+    headers.set("Content-Range", "bytes 5-9/10");
+    co_return Response(206, std::move(headers), "fghij");
+  };
+  DownloadOptions options;
+  options.pause = 1ms;
+  CHECK(at.loop.run(download(service, get("http://h/f"), at.pool, at.folder.file("f"), options)));
+  CHECK(at.folder.read("f") == "abcdefghij");
+  CHECK(asked == std::vector<std::string>{"-", "bytes=5-", "-"});
 }

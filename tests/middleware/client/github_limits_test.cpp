@@ -66,3 +66,18 @@ TEST_CASE("GitHub limits: GraphQL's error is found with any spacing, and only th
   CHECK(answer_of(200, {text}, false, 0, "http://h/graphql", "GET").status == 200);
   CHECK(answer_of(200, {text}, false, 0, "http://h/other", "POST").status == 200);
 }
+
+TEST_CASE("GitHub limits: a GraphQL query that GitHub could not execute is a 500") {
+  const auto status = [](const char* text) {
+    return answer_of(200, {text}, false, 0, "http://h/graphql", "POST").status;
+  };
+  CHECK(status(R"({"data": null, "errors": [{"message": "Something went wrong while executing your query.)"
+               R"( This may be the result of a timeout"}]})") == 500);
+  CHECK(status(R"({"data":{"commit":{"message":"Something went wrong while executing your query."}},)"
+               R"("errors":[{"message":"another"}]})") == 200);
+  CHECK(status(R"({"data":{"message":"Something went wrong while executing your query."}})") == 200);
+  CHECK(
+      status(
+          R"({"errors":[{"message":"see: \"message\":\"Something went wrong while executing your query"}]})") ==
+      200);
+}

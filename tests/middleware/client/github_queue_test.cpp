@@ -122,3 +122,35 @@ TEST_CASE("GitHub queue: a turn after the deadline is refused at once, and so is
   sim.settle();
   CHECK(sim.run(service(get("http://h/")))->status == 503);
 }
+
+TEST_CASE(
+    "GitHub queue: each primary limit closes by itself: of searches, of code, of GraphQL, of the rest") {
+  const auto after = [](const char* method, const char* path, const char* named, const char* later_method,
+                        const char* later_path) {
+    Sim sim;
+    Headers limit{{"Date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                  {"X-RateLimit-Remaining", "0"},
+                  {"X-RateLimit-Reset", "784111807"}};
+    if (*named != '\0') limit.set("X-RateLimit-Resource", named);
+    MockService mock(sim, {Step(403, limit), Step(200)});
+    const Service service = layered(GitHubQueue(), mock);
+    const auto url = [](const char* of) { return *Url::parse(std::string("https://api.github.com") + of); };
+    CHECK(sim.run(service(Request(method, url(path))))->status == 403);
+    return sim.run(service(Request(later_method, url(later_path))))->status;
+  };
+  const char* const search = "/search/issues?q=x";
+  CHECK(after("GET", search, "search", "GET", "/repos/o/r") == 200);
+  CHECK(after("GET", search, "", "GET", "/repos/o/r") == 200);
+  CHECK(after("GET", search, "search", "GET", "/search/code?q=y") == 200);
+  CHECK(after("GET", search, "search", "GET", "/search/users?q=y") == 429);
+  CHECK(after("GET", "/search/code?q=x", "code_search", "GET", search) == 200);
+  CHECK(after("GET", "/search/code?q=x", "", "GET", "/search/code?q=y") == 429);
+  CHECK(after("POST", "/graphql", "graphql", "GET", "/user") == 200);
+  CHECK(after("POST", "/graphql", "", "POST", "/graphql") == 429);
+  CHECK(after("GET", "/user", "core", "POST", "/graphql") == 200);
+  CHECK(after("GET", "/user", "core", "GET", "/repos/o/search/issues") == 429);
+  CHECK(after("GET", "/user", "core", "GET", "/repos/o/graphql") == 429);
+  CHECK(after("GET", "/user", "search", "GET", search) == 429);     // the limit that it names
+  CHECK(after("GET", "/user", "audit_log", "GET", "/zen") == 429);  // not known: its own
+  CHECK(after("GET", "/api/v3/search/issues", "search", "GET", "/api/v3/user") == 200);
+}

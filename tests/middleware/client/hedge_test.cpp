@@ -4,6 +4,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/middleware/limits/concurrency_limit.h>
+
 #include "support/answers.h"
 #include "support/mock_service.h"
 
@@ -111,4 +113,24 @@ TEST_CASE("hedge: the budget pays for further attempts; without it the first one
 TEST_CASE("hedge: no delay starts all at once; attempts below one are one") {
   CHECK(told({Step(200, {}, 50ms)}, Hedge{Duration(), 3}).starts == Starts{0, 0, 0});
   CHECK(told({Step(200, {}, 1s)}, Hedge{100ms, 0}).starts == Starts{0});
+}
+
+TEST_CASE("hedge: a failed response holds no place that the next attempt waits for") {
+  Sim sim;
+  MockService mock(sim, {Step(503), Step(200, {}, 10ms)});
+  ConcurrencyLimits one;
+  one.running_max = 1;
+  const Service service = layered(Hedge{100ms, 2}, ConcurrencyLimit(one), mock);
+  const escapement::test::Answer answer = *sim.run(escapement::test::ask(service, get("http://h/")));
+  CHECK(answer.body == "answer 2");
+  CHECK(mock.times() == Starts{0, 0});
+  CHECK(sim.elapsed() == 10ms);
+  // The last one keeps its body, also where the budget allows no further one.
+  RetryBudgetOptions none;
+  none.ratio = 0;
+  none.per_second_min = 0;
+  Hedge poor{100ms, 3};
+  poor.budget = RetryBudget(none);
+  CHECK(told({Step(503)}, poor).outcome == "503 answer 1");
+  CHECK(told({Step(503)}, Hedge{100ms, 2}).outcome == "503 answer 2");
 }

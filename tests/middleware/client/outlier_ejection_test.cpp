@@ -160,3 +160,13 @@ TEST_CASE("outlier ejection: a random game against the plain rule") {
     for (std::size_t i = 0; i < plain.size(); ++i) REQUIRE(world.out(i) == (world.now < plain[i].until));
   }
 }
+
+TEST_CASE("outlier ejection: an outcome that was cancelled ends no row of failures, and is none") {
+  World world(2);
+  world.note(0, 500, 4);
+  const Error cancelled = Error::cancelled();
+  world.ejection.note(0, Attempt(cancelled), world.now);
+  CHECK_FALSE(world.out(0));
+  world.note(0, 500);
+  CHECK(world.out(0));
+}

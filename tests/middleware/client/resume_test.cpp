@@ -9,6 +9,8 @@
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
 
+#include "support/answers.h"
+
 using namespace escapement;
 using namespace escapement::http;
 
@@ -58,6 +60,34 @@ Task<std::string> fetched(const Service& service, Request request) {
   Response response = co_await service(std::move(request));
   std::string text = co_await response.body.text(16 * MiB);
   co_return std::move(text);
+}
+
+// Responses in order, all with the same ETag, whose bodies have no length.
+struct Script {
+  struct Part {
+    int status;
+    std::string range;  // of Content-Range
+    std::string bytes;
+    bool breaks = false;
+  };
+  std::vector<Part> parts;
+  std::vector<std::string> asked = {};  // Range
+  Task<Response> serve(Request request) {
+    const Part part = parts.at(asked.size());
+    asked.emplace_back(request.headers.get_or("range", "-"));
+    Response response(part.status, Headers{{"ETag", "\"v1\""}}, Body());
+    if (!part.range.empty()) response.headers.add("Content-Range", "bytes " + part.range);
+    response.body = test::pieces({part.bytes}, {}, part.breaks);
+    co_return std::move(response);
+  }
+};
+
+// Returns the whole body, or how it failed.
+std::string outcome(Script& script, Request request = get("http://h/")) {
+  Sim sim;
+  const Service service = layered(Resume{}, [&](Request asked) { return script.serve(std::move(asked)); });
+  Result<std::string> text = sim.run(fetched(service, std::move(request)));
+  return text ? *text : std::string(name(text.error().code())) + ": " + to_string(text.error());
 }
 
 std::string numbers(std::size_t bytes) {
@@ -152,4 +182,54 @@ TEST_CASE("resume: a read that is given up while the rest is awaited does not en
   const Result<std::string> text = sim.run(read(service));
   REQUIRE(text);
   CHECK(*text == server.file);
+}
+
+TEST_CASE("resume: a rest that ends before the whole does is not the end") {
+  Script part{{{200, "", "01234", true}, {206, "5-7/10", "567"}}};  // no length, and then less than the rest
+  CHECK(outcome(part).find("it has changed since") != std::string::npos);
+  CHECK(part.asked.size() == 2);
+  Script unknown{{{200, "", "01234", true}, {206, "5-7/*", "567"}}};
+  CHECK(outcome(unknown).starts_with("reset"));
+  Script closed{{{200, "", "01234", true}, {206, "5-9/10", "56"}, {206, "7-9/10", "789"}}};
+  CHECK(outcome(closed) == "0123456789");
+  CHECK(closed.asked == std::vector<std::string>{"-", "bytes=5-", "bytes=7-"});
+  Script of_part{{{206, "2-8/10", "234"}, {206, "5-8/10", "5678"}}};
+  Request request = get("http://h/");
+  request.headers.set("Range", "bytes=2-8");
+  CHECK(outcome(of_part, std::move(request)) == "2345678");
+  Script whole{
+      {{200, "", "01234", true}, {206, "5-9/10", "5", true}, {200, "", "012345678"}, {206, "9-9/10", "9"}}};
+  CHECK(outcome(whole) == "0123456789");
+}
+
+TEST_CASE("resume: more bytes than the rest has are a failure, for a later read too") {
+  Script script{{{200, "", "01234", true}, {206, "5-9/10", "56789x"}}};
+  CHECK(outcome(script).starts_with("reset"));  // the first error
+  Script again{{{206, "0-4/5", "01"}, {206, "2-4/5", "2345"}}};
+  Sim sim;
+  const Service service = layered(Resume{}, [&](Request asked) { return again.serve(std::move(asked)); });
+  const auto read = [](const Service& from) -> Task<> {
+    Response response = co_await from(get("http://h/"));
+    std::string first = co_await response.body.read();
+    CHECK(first == "01");
+    for (int i = 0; i < 3; ++i) {
+      Result<std::string> more = co_await response.body.read().result();
+      CHECK(more.error() == Errc::reset);
+    }
+  };
+  CHECK(sim.run(read(service)));
+  CHECK(again.asked.size() == 2);
+}
+
+TEST_CASE("resume: a part whose length is not that of its Content-Range stays as it is") {
+  Sim sim;
+  int requests = 0;
+  const Service service = layered(Resume{}, [&](Request) -> Task<Response> {
+    ++requests;
+    Response response(206, Headers{{"ETag", "\"v1\""}, {"Content-Range", "bytes 0-99/100"}}, Body());
+    response.body = Body(std::make_unique<Part>(numbers(50), 50));
+    co_return std::move(response);
+  });
+  CHECK(sim.run(fetched(service, get("http://h/")))->size() == 50);
+  CHECK(requests == 1);
 }

@@ -4,7 +4,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/middleware/client/hedge.h>
 #include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/limits/timeout.h>
 
 #include "support/mock_service.h"
 
@@ -90,4 +92,42 @@ TEST_CASE("retry budget: three tiers that each retry three times put 1.2 times t
   for (int i = 0; i < calls; ++i) CHECK(sim.run(service(request()))->status == 503);
   CHECK(mock.asked().size() > calls);
   CHECK(mock.asked().size() <= calls * 12 / 10);
+}
+
+TEST_CASE(
+    "retry budget: a call through Retry and Hedge with one budget pays once, and through others twice") {
+  for (const bool timed : {false, true}) {
+    CAPTURE(timed);
+    for (const bool shared : {true, false}) {
+      CAPTURE(shared);
+      Sim sim;
+      MockService mock(sim, {Step(503)});
+      const RetryBudget budget(only(0.2));
+      Hedge hedge;
+      hedge.budget = shared ? budget : RetryBudget(only(0.2));
+      Service service = layered(three(budget), hedge, mock);
+      if (timed) service = layered(Timeout{10s}, service);
+      const std::size_t calls = 200;
+      for (std::size_t i = 0; i < calls; ++i) CHECK(sim.run(service(request()))->status == 503);
+      CHECK(mock.asked().size() > calls * 11 / 10);
+      CHECK((mock.asked().size() <= calls * 12 / 10) == shared);
+    }
+  }
+}
+
+TEST_CASE("retry budget: a call is known again by its progress while it has paid, and not after") {
+  const RetryBudget budget(only(1));
+  const Instant now = Instant() + 1h;
+  Request first = request();
+  {
+    const std::shared_ptr<const void> paid = budget.pay_for(first, now);
+    Request inner = first.copy_without_body();
+    CHECK(budget.pay_for(inner, now) == nullptr);
+    Request other = request();
+    const std::shared_ptr<const void> of_other = budget.pay_for(other, now);
+    CHECK(of_other != nullptr);
+    CHECK(budget.balance(now) == 2);
+  }
+  const std::shared_ptr<const void> again = budget.pay_for(first, now);
+  CHECK(budget.balance(now) == 3);
 }

@@ -141,3 +141,22 @@ TEST_CASE("load shed: Retry-After is in whole seconds, rounded up") {
   CHECK(refused.field("Retry-After") == "2");
   world.sim.advance(1s);
 }
+
+TEST_CASE("load shed: a place that comes to one that is cancelled in the same turn is passed on") {
+  World world;
+  std::optional<Response> first = *world.sim.run((*world.service)(get("http://h/")));
+  auto leaving = std::make_unique<Scope>(world.sim.reactor());
+  leaving->spawn([&]() -> Task<> {
+    const Answer answer = co_await ask(*world.service, get("http://h/"));
+    world.ends.push_back("left " + std::to_string(answer.status));
+  });
+  world.sim.settle();
+  world.send("b");
+  CHECK(world.shed.waiting() == 2);
+  first.reset();    // admits the one that leaves
+  leaving.reset();  // which has not run yet
+  world.sim.advance(1s);
+  CHECK(world.ends == Ends{"b 200 at 100"});
+  CHECK(world.shed.running() == 0);
+  CHECK(world.shed.waiting() == 0);
+}

@@ -367,3 +367,40 @@ TEST_CASE("tracer: attempts side by side may end in any order") {
   CHECK(answer.status == 200);
   CHECK(attempts == 3);
 }
+
+TEST_CASE("tracer: two tracers on attempts side by side leave no observer behind") {
+  Sim sim;
+  std::shared_ptr<CallProgress> progress;
+  int attempts = 0;
+  const Service service = layered(
+      Timeout{10s}, Hedge{.delay = 10ms, .attempts = 3}, Tracer(std::make_shared<Kept>()),
+      Tracer(std::make_shared<Kept>()), [&](Request request) -> Task<Response> {
+        const int attempt = ++attempts;
+        progress = request.progress;
+        co_await sleep(attempt == 1 ? Duration(15ms) : attempt == 2 ? Duration(20ms) : Duration(85ms));
+        progress->wait_for(TimeLimit::connect);
+        if (attempt != 3) co_return Error(Errc::reset, "broken");
+        co_return Response(200);
+      });
+  const Answer answer = *sim.run(ask(service, request("GET", "/")));
+  CHECK(answer.status == 200);
+  CHECK(attempts == 3);
+  REQUIRE(progress);
+  CHECK(progress->observer == nullptr);
+}
+
+TEST_CASE("otlp: UTF-8 stays as it is; bytes that are none are escaped") {
+  Span span;
+  span.name =
+      "Gr\xc3\xbc\xc3\x9f"
+      "e \xe2\x82\xac \xf0\x9f\x98\x80\x7f";
+  CHECK(otlp_json({span}, "")
+            .find("\"Gr\xc3\xbc\xc3\x9f"
+                  "e \xe2\x82\xac \xf0\x9f\x98\x80\\u007f\"") != std::string::npos);
+  span.name =
+      "Gr\xfc\xdf"
+      "e";
+  CHECK(otlp_json({span}, "").find("\"Gr\\u00fc\\u00dfe\"") != std::string::npos);
+  span.name = "cut \xe2\x82";
+  CHECK(otlp_json({span}, "").find("\"cut \\u00e2\\u0082\"") != std::string::npos);
+}

@@ -7,6 +7,7 @@
 #include <escapement/middleware/client/base_url.h>
 #include <escapement/middleware/presets/resilient.h>
 
+#include "support/answers.h"
 #include "support/mock_service.h"
 
 using namespace escapement;
@@ -61,4 +62,61 @@ TEST_CASE("github: without a token, and for an Enterprise server") {
   CHECK(sim.run(github(mock, options)(Request("GET", *relative("/zen"))))->status == 200);
   CHECK(mock.asked()[0].what == "GET https://ghe.test/api/v3/zen");
   CHECK(!mock.asked()[0].headers.has("authorization"));
+}
+
+namespace {
+
+// Yields a byte each 10 s, and stalls after the fifth, or breaks.
+class SlowSource final : public BodySource {
+ public:
+  explicit SlowSource(bool stalls) : stalls_(stalls) {}
+  Task<std::string> read() override {
+    const bool over = bytes_ == 5;
+    co_await sleep(over && stalls_ ? Duration::max() : Duration(10s));
+    if (over) co_return Error(Errc::reset, "broken");
+    co_return std::to_string(bytes_++);
+  }
+
+ private:
+  bool stalls_;
+  int bytes_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("resilient: a body that stalls or breaks is read to its end, also after the time of the call") {
+  for (const bool stalls : {false, true}) {
+    CAPTURE(stalls);
+    Sim sim;
+    std::vector<std::string> ranges;
+    const Service service = resilient(Service([&](Request request) -> Task<Response> {
+      ranges.emplace_back(request.headers.get_or("range", "-"));
+      Response response(ranges.size() == 1 ? 200 : 206, Headers{{"ETag", "\"v\""}}, Body());
+      if (ranges.size() == 1) {
+        response.body = Body(std::make_unique<SlowSource>(stalls));
+      } else {
+        response.headers.set("Content-Range", "bytes 5-9/10");
+        response.body = escapement::test::pieces({"56789"});
+      }
+      co_return std::move(response);
+    }));
+    const escapement::test::Answer answer = *sim.run(escapement::test::ask(service, get("http://h/")));
+    CHECK(answer.body == "0123456789");
+    CHECK(ranges == std::vector<std::string>{"-", "bytes=5-"});
+    CHECK(sim.elapsed() == (stalls ? 80s : 60s));
+  }
+}
+
+TEST_CASE("resilient: Resume, each hop and each retry are paid for by one budget, and a call pays once") {
+  Sim sim;
+  MockService mock(sim, {Step(503)});
+  ResilientOptions options;
+  RetryBudgetOptions numbers;
+  numbers.ratio = 0.2;
+  numbers.per_second_min = 0;
+  options.budget = RetryBudget(numbers);
+  const Service service = resilient(mock, options);
+  for (int i = 0; i < 100; ++i) CHECK(sim.run(service(get("http://h/")))->status == 503);
+  CHECK(mock.asked().size() > 100);
+  CHECK(mock.asked().size() <= 120);
 }

@@ -6,6 +6,7 @@
 
 #include <escapement/core/scope.h>
 #include <escapement/middleware/client/tiered_retry.h>
+#include <escapement/middleware/presets/resilient.h>
 #include <escapement/middleware/presets/stack_text.h>
 
 #include "support/mock_service.h"
@@ -22,6 +23,8 @@ WorstCase worst(const char* text, std::size_t runs_max = 3000) {
   options.runs_max = runs_max;
   return worst_case([text](Service peer) { return stack_of(text, std::move(peer))->service; }, options);
 }
+
+Task<Response> status(int number, Headers headers) { co_return Response(number, std::move(headers), Body()); }
 
 Task<Response> ok(Request) { co_return Response(200); }
 
@@ -47,6 +50,40 @@ TEST_CASE("worst case: found by simulation, it is what the settings allow") {
   CHECK(worst("timeout 1s, retry attempts=9 jitter=none", 20).runs <= 20);
   CHECK(!worst("timeout 1s, retry attempts=9 jitter=none", 20).complete);
   CHECK(worst("timeout 1s, retry budget=0 jitter=none").requests == 1);
+}
+
+TEST_CASE("worst case: a body that breaks is resumed, which the bound counts") {
+  WorstCaseOptions options;
+  options.outcomes = {usual_outcomes()[1], usual_outcomes().back(), body_breaks()};
+  const char* const text = "resume requests=2, redirect hops=0, retry jitter=none attempts=2";
+  const auto stack = [text](Service peer) { return stack_of(text, std::move(peer))->service; };
+  const WorstCase found = worst_case(stack, options);
+  CHECK(found.complete);
+  CHECK(found.requests == 6);
+  CHECK(found.requests_by == std::vector<std::string>{"500", "body breaks", "500", "500", "500", "500"});
+  CHECK(bound(text) == 6);
+}
+
+TEST_CASE("worst case: the bound of resilient is what it can send, if its budget allows that") {
+  auto requests = std::make_shared<int>(0);
+  const auto respond = [requests, breaks = body_breaks()](const Request& request) {
+    const int at = ++*requests % 33;
+    if (at == 0) return breaks.respond(request);
+    return at % 3 == 0 ? status(302, Headers{{"Location", "/"}}) : status(503, {});
+  };
+  WorstCaseOptions options;
+  options.outcomes = {PeerOutcome("the worst", respond)};
+  const WorstCase found = worst_case(
+      [](Service peer) {
+        RetryBudgetOptions rich;
+        rich.per_second_min = 1000;
+        ResilientOptions preset;
+        preset.budget = RetryBudget(rich);
+        return resilient(std::move(peer), preset);
+      },
+      options);
+  CHECK(found.requests == 11 * 11 * 3);
+  CHECK(bound("resilient") == 11 * 11 * 3);
 }
 
 TEST_CASE("stack text: what is wrong is named") {
