@@ -25,8 +25,8 @@ bool list_contains(std::string_view list, std::string_view token) {
 
 namespace {
 
-// Returns where the first item of a list ends: at a comma or semicolon outside of quotes. A quote that nothing
-// closes is like any other character.
+// Returns where the first item of a list ends: at a comma or semicolon outside of quotes. A quote that
+// nothing closes is like any other character.
 std::size_t item_size(std::string_view list) {
   const auto closing = [list](std::size_t open) {
     for (std::size_t at = open + 1; at < list.size(); ++at) {

@@ -226,7 +226,8 @@ void StreamWebSocket::on_close(FrameEvent event) {
 void StreamWebSocket::begin_close(int code, std::string reason) {
   if (close_sent_ || broken_) return;
   close_sent_ = true;
-  put(frame(Opcode::close, close_payload(code, sendable_reason(std::move(reason)))), Opcode::close, ++queued_);
+  put(frame(Opcode::close, close_payload(code, sendable_reason(std::move(reason)))), Opcode::close,
+      ++queued_);
 }
 
 // The peer broke the protocol: it is told so, and nothing more is taken from it.
@@ -358,7 +359,8 @@ Task<> StreamWebSocket::write_queue() {
     first.at += part.size();
     part = as_bytes(std::string_view(first.frame).substr(first.at, write_size));
     if (!part.empty()) first.at += stream_->write_now(part);
-    if (quiet_since_ != Instant::never()) quiet_since_ = reactor_.now();  // the peer takes something: it lives
+    if (quiet_since_ != Instant::never())
+      quiet_since_ = reactor_.now();  // the peer takes something: it lives
     if (first.at < first.frame.size()) continue;
     on_written(first);
     queue_.pop_front();

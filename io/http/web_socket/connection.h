@@ -94,7 +94,7 @@ class StreamWebSocket final : public WebSocket {
   Instant pong_by_ = Instant::never();      // something, after the ping that was written
 
   std::deque<Queued> queue_;
-  std::string pong_;           // waits for the frame that is being written, and so does
+  std::string pong_;  // waits for the frame that is being written, and so does
   std::string ping_;
   std::uint64_t queued_ = 0;   // messages
   std::uint64_t written_ = 0;  // of these, up to this number

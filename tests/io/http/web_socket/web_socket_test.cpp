@@ -384,7 +384,8 @@ TEST_CASE("WebSocket over HTTP: servers that answer otherwise") {
       {"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
        "bad_message: the server's Sec-WebSocket-Accept"},
-      {agrees + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", "bad_message: the server uses an ext"},
+      {agrees + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+       "bad_message: the server uses an ext"},
       {agrees + "Sec-WebSocket-Protocol: v3\r\n\r\n", "bad_message: the server chose a subprotocol"},
       {agrees + "Sec-WebSocket-Protocol: V1\r\n\r\n", "bad_message: the server chose a subprotocol"},
       {"nonsense\r\n\r\n", "bad_message: "},
