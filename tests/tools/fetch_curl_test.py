@@ -24,7 +24,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 BAD = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-SHORT = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n" + gzip.compress(b"words " * 5000)[:20]
+SHORT = (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n" +
+         gzip.compress(b"words " * 5000)[:20])
 
 
 def normal(request):
@@ -39,7 +40,8 @@ def normal(request):
     # curl asks for 100 before it sends a file; esc-fetch sends it.
     # A POST without a body says so here, and nothing in curl.
     pairs = [(name.lower(), value) for name, value in pairs
-             if name.lower() != "expect" and (name.lower(), value) != ("content-length", "0") and not value.startswith(("curl/", "esc-fetch/"))]
+             if name.lower() != "expect" and (name.lower(), value) != ("content-length", "0")
+             and not value.startswith(("curl/", "esc-fetch/"))]
     host = [re.sub(r":\d+$", "", value) for name, value in pairs if name == "host"]
     return first, host, sorted(pair for pair in pairs if pair[0] != "host"), body
 

@@ -277,7 +277,7 @@ class Options(WithServe):
         self.assertEqual((done.returncode, done.stdout), (0, b"fine\n"))
         # A slow machine also shows the time before the connection was begun.
         lines = [line for line in done.stderr.decode().splitlines() if "  queue  " not in line]
-        found = [re.fullmatch(r" *([\d.]+) ms +([\d.]+) ms  (\w+) +\|([ =]{40})\|  ?(.*)", line) for line in lines]
+        found = [re.fullmatch(r" *([\d.]+) ms +([\d.]+) ms  (\w+) +\|([ =]{40})\|(?:  )?(.*)", line) for line in lines]
         self.assertTrue(all(found), lines)
         names = [match[3] for match in found]
         self.assertEqual([name for name in names if name != "pause"], ["connect", "wait", "wait", "body"])

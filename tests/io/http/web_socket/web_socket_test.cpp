@@ -16,7 +16,6 @@
 #include <escapement/io/http/server.h>
 #include <escapement/io/http/web_socket/connection.h>
 #include <escapement/io/http/web_socket/frames.h>
-#include <escapement/io/http/web_socket/handshake.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/timers/timeout.h>
@@ -349,81 +348,6 @@ TEST_CASE("WebSocket over HTTP: a cancelled receive loses no message, a cancelle
   CHECK(*received == all);
 }
 
-namespace {
-
-// Answers the first request with `answer`, in which ACCEPT stands for what belongs to its key.
-Task<> serve_once(Network& network, std::string answer) {
-  std::unique_ptr<Listener> listener = co_await network.listen("s:80");
-  std::unique_ptr<Stream> stream = co_await listener->accept();
-  std::vector<std::byte> room(4096);
-  const std::size_t count = co_await stream->read(room);
-  const std::string request(as_text(Bytes(room).first(count)));
-  const std::string_view name = "Sec-WebSocket-Key: ";
-  const std::string key = request.substr(request.find(name) + name.size(), 24);
-  const std::size_t at = answer.find("ACCEPT");
-  if (at != answer.npos) answer.replace(at, 6, http::detail::web_socket_accept(key));
-  co_await stream->write(as_bytes(answer));
-  co_await stream->shutdown_write();
-  co_await sleep(1s);
-}
-
-const std::string agrees =
-    "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n";
-
-}  // namespace
-
-TEST_CASE("WebSocket over HTTP: servers that answer otherwise") {
-  const auto [answer, expected] = GENERATE(table<std::string, std::string>({
-      {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "bad_message: the server answered with status 200"},
-      {"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
-       "permission_denied: the server answered with status 403"},
-      {"HTTP/1.1 101 x\r\nUpgrade: echo\r\nConnection: upgrade\r\n\r\n",
-       "bad_message: the server switched to a"},
-      {"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
-       "bad_message: the server's Sec-WebSocket-Accept"},
-      {"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-       "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-       "bad_message: the server's Sec-WebSocket-Accept"},
-      {agrees + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
-       "bad_message: the server uses an ext"},
-      {agrees + "Sec-WebSocket-Protocol: v3\r\n\r\n", "bad_message: the server chose a subprotocol"},
-      {agrees + "Sec-WebSocket-Protocol: V1\r\n\r\n", "bad_message: the server chose a subprotocol"},
-      {"nonsense\r\n\r\n", "bad_message: "},
-      {"", "reset: the server closed the connection instead of answering"},
-  }));
-  Sim sim;
-  Scope scope(sim.reactor(), [](Error) {});
-  scope.spawn(serve_once(sim.network(), answer));
-  sim.settle();
-  http::WebSocketConnectOptions options;
-  options.protocols = {"v1", "v2"};
-  const Result<http::ConnectedWebSocket> connected =
-      sim.run(http::connect_web_socket(sim.network(), "ws://s/", options));
-  REQUIRE(!connected);
-  CHECK(to_string(connected.error()).substr(0, expected.size()) == expected);
-}
-
-TEST_CASE("WebSocket over HTTP: URLs and fields that are refused before anything is sent") {
-  Sim sim;
-  const auto refused = [&](const std::string& url, http::WebSocketConnectOptions options = {}) {
-    const Result<http::ConnectedWebSocket> connected =
-        sim.run(http::connect_web_socket(sim.network(), url, std::move(options)));
-    REQUIRE(!connected);
-    return std::string(name(connected.error().code()));
-  };
-  CHECK(refused("http://s/") == "invalid_argument");
-  CHECK(refused("ws://s/#fragment") == "invalid_argument");
-  CHECK(refused("ws:///") == "invalid_argument");
-  CHECK(refused("wss://s/") == "unsupported");
-  http::WebSocketConnectOptions options;
-  options.headers.set("Sec-WebSocket-Key", "mine");
-  CHECK(refused("ws://s/", options) == "invalid_argument");
-  http::WebSocketConnectOptions split;
-  split.protocols = {"a\r\nb"};
-  CHECK(refused("ws://s/", split) == "invalid_argument");
-  CHECK(refused("ws://nobody/") == "not_found");
-}
-
 TEST_CASE("WebSocket over HTTP: receiving in short tries does not put the ping off") {
   World world;
   std::unique_ptr<WebSocket> socket = world.connect("/deaf");
@@ -455,73 +379,6 @@ TEST_CASE("WebSocket over HTTP: a peer that does not close is waited for within 
   CHECK(end.error() == Errc::reset);
   CHECK(world.sim.reactor().now() - began >= Duration(5s));
   CHECK(world.sim.reactor().now() - began <= Duration(6s));
-}
-
-TEST_CASE("WebSocket over HTTP: a server that speaks at once, and the subprotocol that it chose") {
-  Sim sim;
-  Scope scope(sim.reactor(), [](Error) {});
-  const std::string frames = plain(0x81, "first") + plain(0x89, "") + plain(0x81, "second");
-  scope.spawn(serve_once(sim.network(), agrees + "Sec-WebSocket-Protocol: v2\r\n\r\n" + frames));
-  sim.settle();
-  http::WebSocketConnectOptions options;
-  options.protocols = {"v1", "v2"};
-  Result<http::ConnectedWebSocket> connected =
-      sim.run(http::connect_web_socket(sim.network(), "ws://s/", options));
-  REQUIRE(connected);
-  CHECK(connected->protocol == "v2");
-  for (const char* const expected : {"first", "second"}) {
-    const Result<std::optional<WebSocketMessage>> message = sim.run(connected->socket->receive());
-    REQUIRE(message);
-    REQUIRE(*message);
-    CHECK((*message)->data == expected);
-  }
-}
-
-TEST_CASE("WebSocket over HTTP: wss speaks over what `encrypt` makes") {
-  World world;
-  std::string hosts;
-  http::WebSocketConnectOptions options = world.connect_options();
-  options.encrypt = [&hosts](std::unique_ptr<Stream> stream,
-                             std::string host) -> Task<std::unique_ptr<Stream>> {
-    hosts += host + "; ";
-    co_return std::move(stream);
-  };
-  Result<http::ConnectedWebSocket> connected =
-      world.sim.run(http::connect_web_socket(world.sim.network(), "wss://s:80/", options));
-  REQUIRE(connected);
-  CHECK(hosts == "s; ");
-  CHECK(connected->protocol == "");
-  REQUIRE(world.sim.run(connected->socket->send("a")));
-  const Result<std::optional<WebSocketMessage>> echo = world.sim.run(connected->socket->receive());
-  REQUIRE(echo);
-  CHECK((*echo)->data == "a");
-  options.encrypt = [](std::unique_ptr<Stream>, std::string) -> Task<std::unique_ptr<Stream>> {
-    co_return Error(Errc::untrusted, "not this one");
-  };
-  connected = world.sim.run(http::connect_web_socket(world.sim.network(), "wss://s:80/", options));
-  REQUIRE(!connected);
-  CHECK(connected.error() == Errc::untrusted);
-}
-
-TEST_CASE("WebSocket over HTTP: a server that does not answer is waited for within the limit, never less") {
-  Sim sim;
-  Scope scope(sim.reactor(), [](Error) {});
-  const auto silent = [](Network& network) -> Task<> {
-    std::unique_ptr<Listener> listener = co_await network.listen("s:80");
-    std::unique_ptr<Stream> stream = co_await listener->accept();
-    co_await sleep(1h);
-  };
-  scope.spawn(silent(sim.network()));
-  sim.settle();
-  http::WebSocketConnectOptions options;
-  options.connect_timeout = 3s;
-  const Instant began = sim.reactor().now();
-  const Result<http::ConnectedWebSocket> connected =
-      sim.run(http::connect_web_socket(sim.network(), "ws://s/", options));
-  REQUIRE(!connected);
-  CHECK(connected.error() == Errc::timed_out);
-  CHECK(sim.reactor().now() - began >= Duration(3s));
-  CHECK(sim.reactor().now() - began <= Duration(3s + 10ms));
 }
 
 namespace {
