@@ -23,9 +23,30 @@ bool list_contains(std::string_view list, std::string_view token) {
   return false;
 }
 
+namespace {
+
+// Returns where the first item of a list ends: at a comma or semicolon outside of quotes. A quote that
+// nothing closes is like any other character.
+std::size_t item_size(std::string_view list) {
+  const auto closing = [list](std::size_t open) {
+    for (std::size_t at = open + 1; at < list.size(); ++at) {
+      if (list[at] == '"') return at;
+      if (list[at] == '\\') ++at;
+    }
+    return open;
+  };
+  std::size_t at = 0;
+  for (; at < list.size() && list[at] != ',' && list[at] != ';'; ++at) {
+    if (list[at] == '"') at = closing(at);
+  }
+  return at;
+}
+
+}  // namespace
+
 std::string_view list_parameter(std::string_view list, std::string_view name) {
   while (!list.empty()) {
-    const std::size_t end = std::min(list.find_first_of(",;"), list.size());
+    const std::size_t end = item_size(list);
     const std::string_view item = list.substr(0, end);
     list.remove_prefix(std::min(end + 1, list.size()));
     const std::size_t equals = item.find('=');

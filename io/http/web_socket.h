@@ -10,8 +10,8 @@
 //       co_return http::accept_web_socket(request, echo);
 //     }
 //
-//     std::unique_ptr<WebSocket> socket = co_await http::connect_web_socket(network, "ws://10.0.0.1/echo");
-//     co_await socket->send("hello");
+//     http::ConnectedWebSocket echo = co_await http::connect_web_socket(network, "ws://10.0.0.1/echo");
+//     co_await echo.socket->send("hello");
 //
 // Both give a WebSocket (io/web_socket.h), the interface that Workers and browsers have too, with
 // these differences. The peer is held back instead of cut off: bytes are read from the stream only while
@@ -47,13 +47,14 @@ class WebSocketLimits {
   std::size_t message_max = 1 * MiB;
   // From a message's first byte to its last, while somebody receives.
   Duration message_time = 5min;
-  // While somebody receives, a connection that is silent for so long is asked by a ping whether it lives.
+  // While somebody receives, a connection that is silent for so long is asked by a ping whether it lives. One
+  // that takes more of a long message is not silent.
   Duration ping_every = 30s;
-  // So long after the ping something must have come, or the connection is broken off.
+  // So long after the ping was written something must have come, or the connection is broken off.
   Duration pong_within = 20s;
-  // A write of which the transport takes nothing for so long breaks the connection off.
+  // A write of which the transport takes less than 1 KiB in that time breaks the connection off.
   Duration stall_timeout = 30s;
-  // After the own close: for the peer to close as well.
+  // After the own close was written, behind all that was sent before: for the peer to close as well.
   Duration close_timeout = 5s;
 };
 

@@ -148,8 +148,10 @@ class DigestAuth::State {
   }
 
   void take_next_nonce(const Headers& headers) {
-    const std::string_view info = headers.get_or("Authentication-Info", "");
-    const std::string_view next = list_parameter(info, "nextnonce");
+    // Its parameters are those of a challenge without a scheme.
+    const Headers info{{"Info", "Digest " + headers.joined("Authentication-Info").value_or("")}};
+    const std::vector<detail::Challenge> parsed = detail::challenges_of(info, "Info");
+    const std::string_view next = parsed.empty() ? std::string_view() : parsed.front().get("nextnonce");
     if (next.empty() || !challenge_) return;
     for (auto& [name, value] : challenge_->parameters) {
       if (name == "nonce") value = next;

@@ -7,6 +7,7 @@
 namespace escapement::http {
 
 bool is_public_suffix(std::string_view domain) {
+  if (domain.ends_with('.')) domain.remove_suffix(1);
   const psl_ctx_t* const list = psl_builtin();
   return psl_is_public_suffix(list, std::string(domain).c_str()) != 0;
 }

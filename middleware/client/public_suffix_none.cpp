@@ -2,7 +2,10 @@
 
 namespace escapement::http {
 
-bool is_public_suffix(std::string_view domain) { return domain.find('.') == std::string_view::npos; }
+bool is_public_suffix(std::string_view domain) {
+  if (domain.ends_with('.')) domain.remove_suffix(1);
+  return domain.find('.') == std::string_view::npos;
+}
 
 bool has_public_suffix_list() { return false; }
 

@@ -231,7 +231,7 @@ class Options(WithServe):
         self.assertEqual(self.body("--resolve", f"some.test:{port}:127.0.0.1", f"http://some.test:{port}/hello"),
                          b"hello")
         with peer(OK) as (other, requests):
-            fetch("--resolve", f"some.test:{other}:127.0.0.1", f"http://some.test:{other}/")
+            fetch("--resolve", f"+some.test:{other}:127.0.0.1", f"http://some.test:{other}/")
         self.assertIn(f"Host: some.test:{other}\r\n".encode(), requests[0])
         for wrong in ("nonsense", "h:80", "h:80:name", "h:x:127.0.0.1", ":80:"):
             self.fails(2, "--resolve", wrong, self.url)
@@ -275,8 +275,9 @@ class Options(WithServe):
     def test_trace(self):
         done = fetch("--trace", "--retry", "1", "--retry-delay", "0.01", self.url + "/flaky/t?fail=1")
         self.assertEqual((done.returncode, done.stdout), (0, b"fine\n"))
-        lines = done.stderr.decode().splitlines()
-        found = [re.fullmatch(r" *([\d.]+) ms +([\d.]+) ms  (\w+) +\|([ =]{40})\|  ?(.*)", line) for line in lines]
+        # A slow machine also shows the time before the connection was begun.
+        lines = [line for line in done.stderr.decode().splitlines() if "  queue  " not in line]
+        found = [re.fullmatch(r" *([\d.]+) ms +([\d.]+) ms  (\w+) +\|([ =]{40})\|(?:  )?(.*)", line) for line in lines]
         self.assertTrue(all(found), lines)
         names = [match[3] for match in found]
         self.assertEqual([name for name in names if name != "pause"], ["connect", "wait", "wait", "body"])
@@ -325,10 +326,10 @@ class Failures(WithServe):
             self.assertIn(wrong[0], self.fails(2, *wrong))
         for option in ("-m", "--max-redirs", "--connect-timeout", "--retry", "--retry-delay", "--per-try-timeout",
                        "--max-filesize"):
-            for value in ("x", "-1", "nan", "inf", "1x", ""):
+            for value in ("x", "-2", "nan", "inf", "1x", ""):
                 said = self.fails(2, option, value, self.url)
                 self.assertRegex(said, f'"{value}" is not a (whole )?number')
-        self.assertIn('"0" is not a number above 0', self.fails(2, "-m", "0", self.url))
+        self.assertIn('"0" is not a number above 0', self.fails(2, "--per-try-timeout", "0", self.url))
 
     def test_malformed_urls(self):
         for wrong in ("http://", "http:///x", "http://h:x/", "http://h:70000/", "http://[::1/", "http://a b/",

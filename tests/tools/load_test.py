@@ -92,6 +92,10 @@ class Load(unittest.TestCase):
         self.assertLess(said["service"]["percentiles_ms"]["95"], 200)
         self.assertGreater(said["service"]["percentiles_ms"]["100"], 900)
 
+    def test_a_time_limit_of_any_length(self):
+        said = self.measure("-r", "20", "-t", "0.2", "-m", "1e300", self.serve.url + "/hello")
+        self.assertEqual((said["responses"], said["failed"]), (4, 0))
+
     def test_requests(self):
         said = self.measure("-r", "20", "-t", "0.5", "-d", "12345", "-H", "X: y", self.serve.url + "/echo")
         self.assertEqual(said["body_bytes"], 50)

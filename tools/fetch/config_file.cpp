@@ -1,6 +1,6 @@
 #include "tools/fetch/config_file.h"
 
-#include <optional>
+#include <algorithm>
 #include <string_view>
 
 #include "tools/fetch/files.h"
@@ -41,34 +41,78 @@ void add_line(std::string_view line, std::vector<std::string>& to) {
   to.emplace_back(line.substr(0, line.find_first_of(white_space)));
 }
 
-// The file that an argument names, alone or with the next one.
-std::optional<std::string> config_file(const std::vector<std::string>& arguments, std::size_t& at) {
-  const std::string& argument = arguments[at];
-  if (argument.starts_with("--config=")) return argument.substr(9);
-  if ((argument != "-K" && argument != "--config") || at + 1 == arguments.size()) return std::nullopt;
-  return arguments[++at];
-}
+constexpr int depth_max = 10;  // of files that name files
 
-}  // namespace
+// Walks over arguments and collects what they, and the files, stand for.
+class Walk {
+ public:
+  explicit Walk(const TakesValue& takes_value) : takes_value_(takes_value) {}
 
-Result<std::vector<std::string>> with_config_files(std::vector<std::string> arguments) {
-  std::vector<std::string> all;
-  for (std::size_t at = 0; at < arguments.size(); ++at) {
-    const std::optional<std::string> file = config_file(arguments, at);
-    if (!file) {
-      all.push_back(arguments[at]);
-      continue;
+  Result<> add(const std::vector<std::string>& arguments, int depth) {
+    if (depth > depth_max) return Error(Errc::invalid_argument, "files that name files, more than 10 deep");
+    for (std::size_t at = 0; at < arguments.size(); ++at) {
+      const std::string& argument = arguments[at];
+      if (argument == "--") {
+        all.insert(all.end(), arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+        break;
+      }
+      const bool has_next = at + 1 < arguments.size();
+      const bool is_long = argument.starts_with("--");
+      const std::size_t letter = is_long ? 0 : last_letter(argument);
+      if (argument.starts_with("--config=")) {
+        Result<> added = add_file(argument.substr(9), depth);
+        if (!added) return added;
+      } else if (argument == "--config" ? has_next : letter > 0 && argument[letter] == 'K') {
+        if (letter > 1) all.push_back(argument.substr(0, letter));  // "-s" of "-sK"
+        const bool apart = is_long || letter + 1 == argument.size();
+        if (apart && !has_next) break;  // without a file: as good as none
+        Result<> added = add_file(apart ? arguments[++at] : argument.substr(letter + 1), depth);
+        if (!added) return added;
+      } else {
+        all.push_back(argument);
+        const bool value_is_next =
+            is_long ? takes_value_(argument)
+                    : letter > 0 && letter + 1 == argument.size() && takes_value_({'-', argument[letter]});
+        if (value_is_next && has_next) all.push_back(arguments[++at]);
+      }
     }
-    const Result<std::string> text = read_file(*file);
+    return {};
+  }
+
+  std::vector<std::string> all;
+
+ private:
+  // Returns where the letter stands that ends "-sfo" or "-sfoFILE"; 0: there is none.
+  std::size_t last_letter(const std::string& argument) const {
+    if (argument.size() < 2 || argument.front() != '-') return 0;
+    std::size_t at = 1;
+    while (at + 1 < argument.size() && !takes_value_({'-', argument[at]})) ++at;
+    return at;
+  }
+  Result<> add_file(const std::string& name, int depth) {
+    const Result<std::string> text = read_file(name);
     if (!text) return text.error();
+    std::vector<std::string> lines;
     std::string_view rest = *text;
     while (!rest.empty()) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
-      add_line(rest.substr(0, end), all);
+      add_line(rest.substr(0, end), lines);
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
+    return add(lines, depth + 1);
   }
-  return all;
+
+  const TakesValue& takes_value_;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> with_config_files(std::vector<std::string> arguments,
+                                                   const TakesValue& takes_value) {
+  Walk walk(takes_value);
+  Result<> added = walk.add(arguments, 0);
+  if (!added) return std::move(added).error();
+  return std::move(walk.all);
 }
 
 }  // namespace escapement

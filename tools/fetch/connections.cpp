@@ -27,14 +27,16 @@ std::vector<std::string> pins_of(std::string_view list) {
 
 Result<ResolverOptions> resolver_of(const FetchOptions& options) {
   ResolverOptions resolver;
-  for (const std::string& entry : options.resolve) {
+  for (const std::string& given : options.resolve) {
+    // '+': the entry is forgotten after a while, which is later than here.
+    const std::string entry = given.substr(given.starts_with('+') ? 1 : 0);
     const std::size_t first = entry.find(':');
     const std::size_t second = first == entry.npos ? first : entry.find(':', first + 1);
     const Result<HostAndPort> parsed = parse_host_and_port(entry.substr(0, second));
     std::string address = second == entry.npos ? "" : entry.substr(second + 1);
     if (address.size() > 1 && address.front() == '[') address = address.substr(1, address.size() - 2);
-    if (!parsed || !SocketAddress::literal(address, 0)) {
-      return Error(Errc::invalid_argument, "--resolve \"" + entry + "\" is not HOST:PORT:ADDRESS");
+    if (!parsed || parsed->host == "*" || !SocketAddress::literal(address, 0)) {
+      return Error(Errc::invalid_argument, "--resolve \"" + given + "\" is not HOST:PORT:ADDRESS");
     }
     resolver.overrides.emplace_back(parsed->host, parsed->port, address);
   }

@@ -34,6 +34,7 @@ int exit_code_of(const Error& error, const Story& story) {
   if (!story.within_limit) return too_large.code;
   if (story.refused) return refused.code;
   if (story.range_ignored) return no_range.code;
+  if (story.undecodable) return bad_encoding.code;
   if (story.status != 0 && error != Errc::timed_out) return partial.code;
   const std::optional<int> special = exit_code_of(error.fault(), error.code());
   if (special) return *special;
@@ -56,10 +57,11 @@ int exit_code_of(const Error& error, const Story& story) {
 
 std::string fetch_exit_codes_help() {
   constexpr ExitCode all[] = {
-      bad_scheme,    usage,      bad_url,   unsupported, no_proxy_host,      no_host,
-      no_connection, bad_answer, partial,   refused,     write_failed,       read_failed,
-      no_memory,     timed_out,  no_range,  no_tls,      too_many_redirects, no_answer,
-      broken,        bad_cert,   untrusted, too_large,   bad_cacert,         not_pinned};
+      bad_scheme,    usage,      bad_url,   unsupported,  no_proxy_host,      no_host,
+      no_connection, bad_answer, partial,   refused,      write_failed,       read_failed,
+      no_memory,     timed_out,  no_range,  no_tls,       too_many_redirects, no_answer,
+      broken,        bad_cert,   untrusted, bad_encoding, too_large,          bad_cacert,
+      not_pinned};
   std::string help = "Exit codes: 0 every response was complete, whatever its status";
   for (const ExitCode& code : all) help += "; " + std::to_string(code.code) + " " + code.meaning;
   return help + ".\n";

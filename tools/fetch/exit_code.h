@@ -37,6 +37,7 @@ inline constexpr ExitCode no_answer{52, "the server closed without a response"};
 inline constexpr ExitCode broken{56, "the connection broke"};
 inline constexpr ExitCode bad_cert{58, "the client's certificate or key cannot be used"};
 inline constexpr ExitCode untrusted{60, "the server's certificate was not verified"};
+inline constexpr ExitCode bad_encoding{61, "the compressed body is malformed"};
 inline constexpr ExitCode too_large{63, "the body exceeds the size limit"};
 inline constexpr ExitCode bad_cacert{77, "the CA certificates cannot be used"};
 inline constexpr ExitCode not_pinned{90, "the server's key is not pinned"};

@@ -9,7 +9,8 @@ namespace escapement {
 namespace {
 
 struct FormPart {
-  std::string value;
+  char mark = '\0';   // '@': the name of a file to send, '<': of one with the value
+  std::string value;  // behind the mark
   std::string type;
   std::optional<std::string> file_name;
 };
@@ -35,6 +36,10 @@ std::string take_word(std::string_view& text) {
 // A semicolon that begins none of the known settings is part of the type, as in "text/plain;charset=x".
 FormPart parse(std::string_view text) {
   FormPart part;
+  if (text.starts_with('@') || text.starts_with('<')) {
+    part.mark = text.front();
+    text.remove_prefix(1);
+  }
   part.value = take_word(text);
   std::string* last = &part.value;
   while (!text.empty()) {
@@ -56,7 +61,7 @@ FormPart parse(std::string_view text) {
 }
 
 Result<> add_file(http::Multipart& form, const std::string& name, FormPart part) {
-  const std::string path = part.value.substr(1);
+  const std::string& path = part.value;
   Result<http::Body> content = file_to_send(path);
   if (!content) return std::move(content).error();
   if (part.type.empty()) {
@@ -84,13 +89,13 @@ Result<http::Multipart> form_of(const FetchOptions& options) {
       continue;
     }
     FormPart part = parse(value);
-    if (part.value.starts_with('@')) {
+    if (part.mark == '@') {
       Result<> added = add_file(form, name, std::move(part));
       if (!added) return std::move(added).error();
       continue;
     }
-    if (part.value.starts_with('<')) {
-      Result<std::string> read = read_file(part.value.substr(1));
+    if (part.mark == '<') {
+      Result<std::string> read = read_file(part.value);
       if (!read) return std::move(read).error();
       part.value = *std::move(read);
     }

@@ -31,9 +31,10 @@ http::ClientOptions client_options(const FetchOptions& options, http::Encrypt en
   http::ClientOptions client;
   client.route = std::move(route);
   client.encrypt = watched(std::move(encrypt));
-  if (options.connect_seconds) client.connect_timeout = seconds(*options.connect_seconds);
-  // Like curl, waits for a slow response without limit unless -m sets one.
-  client.head_timeout = Duration::max();
+  client.connect_timeout = client.handshake_timeout =
+      seconds(options.connect_seconds.value_or(default_connect_seconds));
+  // Like curl, waits for a slow peer without limit unless -m sets one.
+  client.head_timeout = client.stall_timeout = client.source_timeout = Duration::max();
   // Downloads beside each other have a connection each, and none waits for another's.
   client.queue_timeout = Duration::max();
   const std::size_t at_once = options.parallel ? static_cast<std::size_t>(options.parallel_max) : 1;

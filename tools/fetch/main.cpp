@@ -23,9 +23,9 @@ using namespace escapement;
 
 namespace {
 
-// "100", "100k", "1.5M", "2G": bytes a second.
-CLI::Validator rate() {
-  const auto check = [](std::string& text) {
+// "100", "100k", "1.5M", "2G", of at least `least`.
+CLI::Validator bytes(double least, const char* kind) {
+  const auto check = [least, kind](std::string& text) {
     std::string digits = text;
     const char unit = text.empty() ? '\0' : lower(text.back());
     const double factor = unit == 'k'   ? 1024
@@ -34,8 +34,8 @@ CLI::Validator rate() {
                                         : 1;
     if (factor > 1) digits.pop_back();
     const auto value = parse_number<double>(digits);
-    if (!value || !(*value * factor >= 1) || *value * factor > 1e15)
-      return '"' + text + "\" is not a rate, such as 100k";
+    if (!value || !(*value * factor >= least) || *value * factor > 1e15)
+      return '"' + text + "\" is not a " + kind + ", such as 100k";
     text = std::to_string(static_cast<std::uint64_t>(*value * factor));
     return std::string();
   };
@@ -81,7 +81,7 @@ void add_request_options(CLI::App& app, FetchOptions& options) {
   app.add_option(
          "-H,--header", options.headers,
          "header field \"Name: value\"; repeatable. \"Name:\" omits a default field, \"Name;\" sends an "
-         "empty one")
+         "empty one, @FILE stands for its lines")
       ->allow_extra_args(false);
   app.add_option("-X,--request", options.method, "request method");
   add_data_options(app, options);
@@ -92,9 +92,9 @@ void add_request_options(CLI::App& app, FetchOptions& options) {
   app.add_option("-r,--range", options.range, "bytes to ask for: FIRST-LAST");
   app.add_flag("--compressed", options.compressed, "ask for a compressed response, and decompress it");
   app.add_flag("-L,--location", options.follow, "follow redirects");
-  app.add_option("--max-redirs", options.redirects_max, "most redirects to follow")
+  app.add_option("--max-redirs", options.redirects_max, "most redirects to follow; -1: any number")
       ->capture_default_str()
-      ->check(whole_number(0, 1'000'000));
+      ->check(whole_number(-1, 1'000'000));
 }
 
 void add_output_options(CLI::App& app, FetchOptions& options) {
@@ -110,9 +110,11 @@ void add_output_options(CLI::App& app, FetchOptions& options) {
   app.add_option("-C,--continue-at", options.continue_at,
                  "resume at this offset; -: where the output file ends")
       ->check(offset());
-  app.add_option("--max-filesize", options.body_bytes_max,
-                 "largest body, in bytes; with --report, which collects the body, 64 MiB by default")
-      ->check(whole_number(0, std::int64_t{1} << 62));
+  app.add_option(
+         "--max-filesize", options.body_bytes_max,
+         "largest body, in bytes, such as 100k; 0: any, the default. With --report, which collects the "
+         "body, 64 MiB")
+      ->transform(bytes(0, "number of bytes"));
   app.add_option(
       "-w,--write-out", options.write_out,
       "text to print after a transfer, or @FILE: %{http_code}, %{time_total}, %{json}, %header{name}, ...");
@@ -130,17 +132,20 @@ void add_output_options(CLI::App& app, FetchOptions& options) {
 
 void add_limits(CLI::App& app, FetchOptions& options) {
   app.add_option("-m,--max-time", options.max_seconds,
-                 "time limit for the whole transfer, body included, in seconds")
-      ->check(positive_number());
-  app.add_option("--connect-timeout", options.connect_seconds, "time limit for connecting, in seconds")
-      ->check(positive_number());
-  app.add_option("--limit-rate", options.rate_max, "most bytes a second, such as 100k")->transform(rate());
+                 "time limit for the whole transfer, body and retries included, in seconds; 0: none")
+      ->check(number_from_zero());
+  app.add_option("--connect-timeout", options.connect_seconds,
+                 "time limit for connecting, encryption included, in seconds; 300 by default, and for 0")
+      ->check(number_from_zero());
+  app.add_option("--limit-rate", options.rate_max, "most bytes a second, such as 100k")
+      ->transform(bytes(1, "rate"));
   app.add_option("--retry", options.retries, "number of retries after the first attempt")
       ->check(whole_number(0, 1'000'000));
   app.add_option("--retry-delay", options.retry_seconds, "backoff before the first retry, in seconds")
       ->check(number_from_zero());
-  app.add_option("--retry-max-time", options.retry_max_seconds, "begin no retry later than this, in seconds")
-      ->check(positive_number());
+  app.add_option("--retry-max-time", options.retry_max_seconds,
+                 "begin no retry later than this, in seconds; 0: no limit")
+      ->check(number_from_zero());
   app.add_option("--per-try-timeout", options.try_seconds,
                  "time limit for the response head of each attempt, in seconds")
       ->check(positive_number());
@@ -166,7 +171,7 @@ void add_connection_options(CLI::App& app, FetchOptions& options, bool& v4, bool
   app.add_option("--proxy-user", options.proxy_user, "USER:PASSWORD for the proxy");
   app.add_flag("-k,--insecure", options.insecure,
                "disable certificate verification. INSECURE; for experiments only");
-  app.add_option("--resolve", options.resolve, "HOST:PORT:ADDRESS to use instead of DNS")
+  app.add_option("--resolve", options.resolve, "[+]HOST:PORT:ADDRESS to use instead of DNS")
       ->allow_extra_args(false);
   app.add_option("--unix,--unix-socket", options.unix_path,
                  "connect to this Unix socket, a path or @NAME, instead of the URL's host");
@@ -193,8 +198,12 @@ int main(int count, char** arguments) {
   bool v4 = false;
   bool v6 = false;
   add_connection_options(app, options, v4, v6);
+  const auto takes_value = [&app](const std::string& name) {
+    const CLI::Option* const option = app.get_option_no_throw(name);
+    return option != nullptr && option->get_items_expected_min() > 0;
+  };
   Result<std::vector<std::string>> all =
-      with_config_files(std::vector<std::string>(arguments, arguments + count));
+      with_config_files(std::vector<std::string>(arguments, arguments + count), takes_value);
   if (!all) {
     std::fprintf(stderr, "esc-fetch: -K: %s\n", all.error().message().c_str());
     return 2;
@@ -204,6 +213,15 @@ int main(int count, char** arguments) {
   if (std::optional<int> code =
           read_command_line(app, static_cast<int>(each.size()), each.data(), {urls, more_urls}))
     return *code;
+  if (!config.empty()) {
+    std::fprintf(stderr, "esc-fetch: -K: \"%s\" was not read (try --config=FILE)\n", config.c_str());
+    return 2;
+  }
+  for (std::optional<double>* limit :
+       {&options.max_seconds, &options.connect_seconds, &options.retry_max_seconds}) {
+    if (*limit == 0.0) limit->reset();
+  }
+  if (options.body_bytes_max == 0U) options.body_bytes_max.reset();
   if (options.write_out.starts_with('@')) {
     Result<std::string> format = read_file(options.write_out.substr(1));
     if (!format) {

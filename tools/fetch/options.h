@@ -35,7 +35,7 @@ struct FetchOptions {
   bool no_progress = false;
   std::optional<double> max_seconds;
   bool follow = false;
-  int redirects_max = 50;
+  int redirects_max = 50;  // -1: no limit
   std::vector<std::string> headers;
   std::string method;
   std::vector<DataPiece> data;
@@ -80,6 +80,7 @@ struct FetchOptions {
   std::string backend;
 };
 
-constexpr int fetch_out_of_memory = 27;  // curl's exit code
+constexpr double default_connect_seconds = 300;  // curl's
+constexpr int fetch_out_of_memory = 27;          // curl's exit code
 
 }  // namespace escapement

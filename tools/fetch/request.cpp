@@ -34,6 +34,23 @@ Result<> add_header(http::Headers& headers, std::vector<std::string>& left_out, 
   return {};
 }
 
+// Handles one -H, which may be "@FILE": a field in each of its lines.
+Result<> add_headers(http::Headers& headers, std::vector<std::string>& left_out, const std::string& given) {
+  if (!given.starts_with('@')) return add_header(headers, left_out, given);
+  const Result<std::string> text = read_file(given.substr(1));
+  if (!text) return text.error();
+  for (std::string_view rest = *text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string line(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty()) continue;
+    Result<> added = add_header(headers, left_out, line);
+    if (!added) return added;
+  }
+  return {};
+}
+
 // Encodes as forms do, where '+' is a space.
 std::string form_encoded(std::string_view text) {
   std::string encoded = http::percent_encoded(text);
@@ -109,7 +126,7 @@ Result<> RequestParts::read_headers() {
     return Error(Errc::invalid_argument, "-X \"" + options.method + "\" is not a valid method");
   }
   for (const std::string& line : options.headers) {
-    Result<> added = add_header(headers_, left_out_, line);
+    Result<> added = add_headers(headers_, left_out_, line);
     if (!added) return added;
   }
   const auto by_default = [this](const char* name, const std::string& value) {

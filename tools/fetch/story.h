@@ -56,6 +56,7 @@ struct Story {
   bool within_limit = true;          // of the body
   bool refused = false;              // by -f
   bool range_ignored = false;        // -C, and the server began anew
+  bool undecodable = false;          // --compressed, and the body is malformed
   bool read_failed = false;          // a file to send
   bool foreign_scheme = false;
   std::shared_ptr<http::CallProgress> progress = std::make_shared<http::CallProgress>();

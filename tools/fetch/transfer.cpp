@@ -1,6 +1,7 @@
 #include "tools/fetch/transfer.h"
 
 #include <algorithm>
+#include <climits>
 #include <cmath>
 #include <cstdio>
 
@@ -39,6 +40,7 @@ struct Remember {
   Task<http::Response> operator()(http::Request request, const http::Service& next) const {
     if (story->redirected) ++story->redirects;
     story->redirected = story->handshake_failed = false;
+    if (!options.method.empty()) request.method = options.method;  // of redirects too, as curl does
     story->method = request.method.text();
     story->effective_url = request.url.without_credentials();
     story->scheme = request.url.scheme();
@@ -90,7 +92,10 @@ bool begins_at(std::string_view content_range, std::uint64_t offset) {
 
 }  // namespace
 
-Duration seconds(double count) { return std::chrono::duration<double, std::nano>(std::round(count * 1e9)); }
+Duration seconds(double count) {
+  if (count >= 9e9) return Duration::max();
+  return std::chrono::duration<double, std::nano>(std::round(count * 1e9));
+}
 
 std::string head_text(int status, const http::Headers& headers) {
   std::string head =
@@ -103,7 +108,7 @@ http::Service Transfer::layers(std::shared_ptr<Story> story) const {
   http::Service service = http::layered(noted(story), Remember{options_, story}, client_);
   if (options_.follow) {
     http::Redirect redirect;
-    redirect.hops_max = options_.redirects_max;
+    redirect.hops_max = options_.redirects_max < 0 ? INT_MAX : options_.redirects_max;
     redirect.allow_https_to_http = true;
     service = http::layered(redirect, service);
   }
@@ -172,12 +177,18 @@ Task<> Transfer::receive(Story& story, http::Response& response) const {
   }
   const std::string_view range = response.headers.get_or("content-range", "");
   const bool resumes = story.resumed_at > 0 && !options_.head;
-  if (resumes && response.status == 416 && range == "bytes */" + std::to_string(story.resumed_at)) co_return;
+  const bool complete = range.empty() || range == "bytes */" + std::to_string(story.resumed_at);
+  if (resumes && response.status == 416 && complete) co_return;
   if (resumes && !(response.status == 206 && begins_at(range, story.resumed_at))) {
     story.range_ignored = true;
     co_await Error(Errc::bad_message, "the server does not resume at byte " +
                                           std::to_string(story.resumed_at) + ": it responded with " +
                                           std::to_string(response.status));
+  }
+  story.within_limit = story.all.value_or(0) <= most(story);
+  if (!story.within_limit) {
+    co_await Error(Errc::limit_exceeded, "a body of " + std::to_string(*story.all) + " bytes, more than " +
+                                             std::to_string(most(story)));
   }
   Output out(story.file, resumes);
   if (!options_.report || !story.file.empty()) {
@@ -188,11 +199,17 @@ Task<> Transfer::receive(Story& story, http::Response& response) const {
   co_await copy_body(story, response, out);
 }
 
+// Returns how long the body may be.
+std::uint64_t Transfer::most(const Story& story) const {
+  const bool collect = options_.report && story.file.empty();
+  return options_.body_bytes_max.value_or(collect ? collected_max : UINT64_MAX);
+}
+
 // Writes the body as it arrives.
 Task<> Transfer::copy_body(Story& story, http::Response& response, Output& out) const {
   Reactor& reactor = co_await this_reactor;
   const bool collect = options_.report && story.file.empty();
-  const std::uint64_t most = options_.body_bytes_max.value_or(collect ? collected_max : UINT64_MAX);
+  const std::uint64_t most = this->most(story);
   bar_.expect(reactor.precise_now(), story.all);
   std::unique_ptr<Decompressor> compressed;
   if (options_.compressed) compressed = Decompressor::make(response.headers.get_or("content-encoding", ""));
@@ -205,9 +222,14 @@ Task<> Transfer::copy_body(Story& story, http::Response& response, Output& out) 
       co_await Error(Errc::limit_exceeded, "a body of more than " + std::to_string(most) + " bytes");
     }
     if (compressed && arrived == 0 && !compressed->ended() && story.bytes > 0) {
+      story.undecodable = true;
       co_await Error(Errc::bad_message, "the compressed body ends too early");
     }
-    if (compressed) piece = co_await compressed->decode(piece);
+    if (compressed) {
+      Result<std::string> decoded = compressed->decode(piece);
+      story.undecodable = !decoded;
+      piece = co_await std::move(decoded);
+    }
     if (collect) {
       story.within_limit = story.body.size() + piece.size() <= most;
       if (!story.within_limit) {

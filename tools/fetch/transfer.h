@@ -29,6 +29,7 @@ class Transfer {
  private:
   Task<> fetch(std::shared_ptr<Story> story) const;
   Task<> receive(Story& story, http::Response& response) const;
+  std::uint64_t most(const Story& story) const;
   Task<> copy_body(Story& story, http::Response& response, Output& out) const;
   Task<> keep_rate(const Story& story) const;
   http::Service layers(std::shared_ptr<Story> story) const;

@@ -116,8 +116,8 @@ std::string explanation(const Story& story, const FetchOptions& options, const s
             milliseconds(story.body_began, story.ended) + '\n';
   }
   text += "  outcome: " + outcome + ", in " + milliseconds(story.began, story.ended) + '\n';
-  return text + "  limits: " + limit("connect", options.connect_seconds.value_or(10)) + ", " +
-         limit("attempt", options.try_seconds) + ", " + limit("all", options.max_seconds) + '\n';
+  return text + "  limits: " + limit("connect", options.connect_seconds.value_or(default_connect_seconds)) +
+         ", " + limit("attempt", options.try_seconds) + ", " + limit("all", options.max_seconds) + '\n';
 }
 
 }  // namespace escapement

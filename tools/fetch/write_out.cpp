@@ -6,6 +6,7 @@
 #include <map>
 
 #include <escapement/core/detail/ascii.h>
+#include <escapement/core/detail/number.h>
 
 namespace escapement {
 
@@ -46,6 +47,8 @@ Variables variables_of(const Story& story, int exit_code, const std::string& mes
   variables["http_version"] = story.status == 0 ? "0" : "1.1";
   variables["content_type"] = story.headers.get_or("content-type", "");
   variables["errormsg"] = message;
+  variables["remote_ip"] = "";
+  variables["remote_port"] = "0";
   variables["exitcode"] = exit_code;
   variables["filename_effective"] = story.file;
   variables["method"] = story.method;
@@ -90,7 +93,19 @@ Variables variables_of(const Story& story, int exit_code, const std::string& mes
   return variables;
 }
 
-std::string json_of(const Variables& variables) {
+// As curl's: numbers where the text has digits, and null for what there is not.
+std::string json_of(Variables variables) {
+  for (auto& [name, value] : variables) {
+    if (!value.is_string()) continue;
+    const std::string text = value.get<std::string>();
+    if (name.starts_with("time_")) {
+      value = parse_number<double>(text).value_or(0);
+    } else if (name == "http_code" || name == "response_code" || name == "remote_port") {
+      value = parse_number<int>(text).value_or(0);
+    } else if (text.empty() && name != "remote_ip") {
+      value = nullptr;
+    }
+  }
   return nlohmann::json(variables).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

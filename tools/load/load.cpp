@@ -10,6 +10,7 @@ namespace escapement {
 namespace {
 
 Duration of_seconds(double seconds) {
+  if (seconds >= 9e9) return Duration::max();
   return Duration::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
 }
 

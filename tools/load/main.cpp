@@ -43,6 +43,9 @@ Result<http::ClientOptions> client_of(const LoadOptions& options) {
   http::ClientOptions client;
   client.connections_per_host_max = client.connections_max = options.connections;
   client.idle_connections_max = client.idle_connections_per_host_max = options.connections;
+  // -m is the one limit of a request.
+  client.connect_timeout = client.handshake_timeout = client.head_timeout = Duration::max();
+  client.stall_timeout = client.source_timeout = client.queue_timeout = Duration::max();
   TlsClientOptions tls;
   tls.trusted_file = options.cacert;
   tls.dangerously_accept_any_certificate = options.insecure;

@@ -3,14 +3,21 @@
 #include <algorithm>
 
 #include <escapement/core/detail/defer.h>
+#include <escapement/core/detail/until_one_is_ready.h>
+#include <escapement/timers/entry.h>
 #include <escapement/timers/timeout.h>
 
 namespace escapement::http::detail {
 
 namespace {
 
-// The most that is read ahead of a message, and that is written under one limit of time.
+// The most that is read ahead of a message.
 constexpr std::size_t read_ahead = 16 * KiB;
+// So often in a row, before others run.
+constexpr int read_ahead_rounds = 4;
+// A peer takes no less within the limit of time.
+constexpr std::size_t progress_min = 1 * KiB;
+// The most that is written at once beyond that.
 constexpr std::size_t write_size = 64 * KiB;
 
 }  // namespace
@@ -36,11 +43,25 @@ StreamWebSocket::StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> strea
 
 // A peer that has not got all that was sent sees that the connection broke.
 StreamWebSocket::~StreamWebSocket() {
-  if (!queue_.empty()) stream_->reset_on_close();
-  if (!queue_.empty() || close_sent_ || broken_) return;
-  Queued last;
-  last.frame = frame(Opcode::close, close_payload(code_going_away, {}));
-  write_now(last);
+  if (!queue_.empty()) {
+    stream_->reset_on_close();
+    return;
+  }
+  auto leaving = [this] { leave(); };
+  (void)escapement::detail::catching(leaving);  // random_bits is the user's
+}
+
+// A close with bytes unread would take back what was sent.
+void StreamWebSocket::leave() {
+  if (!close_sent_ && !broken_) {
+    Queued last;
+    last.frame = frame(Opcode::close, close_payload(code_going_away, {}));
+    write_now(last);
+  }
+  std::array<std::byte, read_ahead> room;
+  for (int round = 0; round < read_ahead_rounds; ++round) {
+    if (stream_->read_now(room).value_or(0) == 0) return;
+  }
 }
 
 // --- Receiving.
@@ -52,27 +73,55 @@ Task<std::optional<WebSocketMessage>> StreamWebSocket::receive() {
   if (quiet_since_ == Instant::never()) quiet_since_ = reactor_.precise_now();
   std::optional<WebSocketMessage> message = next_buffered();
   while (!message && !ended()) {
-    Result<std::size_t> count = co_await timeout_at(due(), stream_->read(room_)).result();
+    Result<std::optional<std::size_t>> count = co_await read_until_due().result();
     message = on_read(std::move(count));
+    if (std::exchange(took_much_, false)) co_await yield();
   }
   if (!message && failure_) co_await Error(*failure_);
   co_return std::move(message);
 }
 
-std::optional<WebSocketMessage> StreamWebSocket::on_read(Result<std::size_t> count) {
-  if (!count && count.error() == Errc::timed_out && count.error().limit() == TimeLimit::operation) {
-    on_silence();
+// As timeout_at, with an instant that changes meanwhile. nullopt: something is due, or the connection broke.
+Task<std::optional<std::size_t>> StreamWebSocket::read_until_due() {
+  escapement::detail::PromiseBase& self = co_await escapement::detail::this_task;
+  Task<std::size_t> read = stream_->read(room_);
+  escapement::detail::ChildTask<std::size_t> reading(std::move(read));
+  reader_ = &self;
+  const Defer done([this] { reader_ = nullptr; });
+  reading.start(reactor_, self);
+  TimerEntry timer;
+  while (!reading.finished()) {
+    const Instant next = due();
+    if (ended() || reactor_.precise_now() >= next) co_return std::nullopt;
+    timer.disarm();
+    if (next != Instant::never()) timer.arm(reactor_.timers(), next, self);
+    co_await escapement::detail::until_one_is_ready(reading);
+  }
+  Result<std::size_t> count = reading.take();
+  if (!count) co_return std::move(count).error();
+  co_return *count;
+}
+
+// Called when what the reader waits for has changed.
+void StreamWebSocket::look_again() {
+  if (reader_ != nullptr) reactor_.ready(*reader_);
+}
+
+std::optional<WebSocketMessage> StreamWebSocket::on_read(Result<std::optional<std::size_t>> read) {
+  if (read && !*read) {
+    if (!ended()) on_silence();
     return std::nullopt;
   }
-  if (!count || *count == 0) {
-    break_off(count ? Error(Errc::reset, "the WebSocket's connection ended without a close")
-                    : std::move(count).error());
+  const std::size_t count = read ? **read : 0;
+  if (count == 0) {
+    break_off(read ? Error(Errc::reset, "the WebSocket's connection ended without a close")
+                   : std::move(read).error());
     return std::nullopt;
   }
   pinged_ = false;
   quiet_since_ = reactor_.now();
-  std::optional<WebSocketMessage> message = take(Bytes(room_).first(*count));
-  if (!message && *count == room_.size()) message = take_more();
+  std::optional<WebSocketMessage> message = take(Bytes(room_).first(count));
+  if (!message && count == room_.size()) message = take_more();
   if (!parser_.in_message()) {
     message_began_ = Instant::never();
   } else if (message_began_ == Instant::never()) {
@@ -82,22 +131,23 @@ std::optional<WebSocketMessage> StreamWebSocket::on_read(Result<std::size_t> cou
 }
 
 // The times count from the last byte, not from a call of `receive`: one that is cancelled and called again,
-// over and over, does not put them off.
+// over and over, does not put them off. A ping that waits for a frame that is being written is left to
+// stall_timeout.
 Instant StreamWebSocket::quiet_until() const {
   if (close_sent_) return Instant::never();
-  return quiet_since_ + (pinged_ ? limits_.pong_within : limits_.ping_every);
+  return pinged_ ? pong_by_ : quiet_since_ + limits_.ping_every;
 }
 
-// Returns when to stop reading and look. A writer that breaks off is noticed in a minute at the latest.
+// Returns when to stop reading and look.
 Instant StreamWebSocket::due() const {
-  Instant first = std::min(quiet_until(), reactor_.now() + Duration(1min));
+  Instant first = std::min(quiet_until(), close_by_);
   if (message_began_ != Instant::never()) first = std::min(first, message_began_ + limits_.message_time);
-  return close_sent_ ? std::min(first, close_by_) : first;
+  return first;
 }
 
 void StreamWebSocket::on_silence() {
   const Instant now = reactor_.precise_now();
-  if (close_sent_ && now >= close_by_) {
+  if (now >= close_by_) {
     break_off(Error(Errc::timed_out, "the WebSocket's peer did not close"));
   } else if (message_began_ != Instant::never() && now >= message_began_ + limits_.message_time) {
     break_off(Error(Errc::timed_out, "a WebSocket's message took longer than its limit"));
@@ -105,18 +155,22 @@ void StreamWebSocket::on_silence() {
     break_off(Error(Errc::timed_out, "the WebSocket's peer did not answer a ping"));
   } else if (now >= quiet_until()) {
     pinged_ = true;
-    quiet_since_ = now;
-    put(frame(Opcode::ping, {}), 0);
+    pong_by_ = Instant::never();
+    std::string ping = frame(Opcode::ping, {});
+    if (queue_.empty()) return put(std::move(ping), Opcode::ping);
+    ping_ = std::move(ping);
   }
 }
 
-// Takes what has arrived already, as far as one message. Apart from the coroutine, whose frame would keep the
-// room for as long as the connection waits.
+// Takes what has arrived already, as far as one message; of a peer that sends without end, a part. Apart from
+// the coroutine, whose frame would keep the room for as long as the connection waits.
 std::optional<WebSocketMessage> StreamWebSocket::take_more() {
   std::array<std::byte, read_ahead> room;
   std::optional<WebSocketMessage> message;
   std::size_t taken = room.size();
-  while (!message && !ended() && taken == room.size()) {
+  for (int round = 0; !message && !ended() && taken == room.size(); ++round) {
+    took_much_ = round == read_ahead_rounds;
+    if (took_much_) break;
     const std::optional<std::size_t> count = stream_->read_now(room);
     taken = count.value_or(0);
     if (taken > 0) message = take(Bytes(room).first(taken));
@@ -172,8 +226,8 @@ void StreamWebSocket::on_close(FrameEvent event) {
 void StreamWebSocket::begin_close(int code, std::string reason) {
   if (close_sent_ || broken_) return;
   close_sent_ = true;
-  close_by_ = reactor_.precise_now() + limits_.close_timeout;
-  put(frame(Opcode::close, close_payload(code, sendable_reason(std::move(reason)))), ++queued_);
+  put(frame(Opcode::close, close_payload(code, sendable_reason(std::move(reason)))), Opcode::close,
+      ++queued_);
 }
 
 // The peer broke the protocol: it is told so, and nothing more is taken from it.
@@ -184,28 +238,29 @@ void StreamWebSocket::fail(Error error) {
   begin_close(code, parser_.failure());
 }
 
-// Nothing more comes or goes. What is being written stays where it is until its write has ended.
+// Nothing more comes or goes. What is being written stays where it is until its write has ended. A peer that
+// was sent everything, and does not close, may still be receiving it: a reset would take it back.
 void StreamWebSocket::break_off(Error error) {
   broken_ = true;
-  stream_->reset_on_close();
+  if (!close_sent_ || !queue_.empty()) stream_->reset_on_close();
   if (peer_code_ == 0) peer_code_ = code_broken;
   if (!failure_) failure_ = error == Errc::reset ? std::move(error) : Error(Errc::reset, error.message());
   written_more_.pulse();
+  look_again();
 }
 
 Task<> StreamWebSocket::finish(int code) {
   begin_close(code, {});
+  co_await flush(queued_);
   Result<> settled = co_await with_timeout(limits_.close_timeout, settle()).result();
   if (!settled) break_off(Error(Errc::reset, "the WebSocket's peer did not close"));
 }
 
 Task<> StreamWebSocket::settle() {
-  co_await flush(queued_);
   while (!ended()) {
     Result<std::optional<WebSocketMessage>> dropped = co_await receive().result();
     if (!dropped) break;
   }
-  co_await flush(queued_);
   if (!failure_ || broken_) co_return;
   // The peer is still sending: a close with bytes unread would take back what it has to be told.
   co_await stream_->shutdown_write();
@@ -228,7 +283,8 @@ Task<> StreamWebSocket::send(WebSocketMessage message) {
   }
   if (close_sent_ || ended()) co_await Error(Errc::reset, "the WebSocket is closed");
   const std::uint64_t number = ++queued_;
-  put(frame(message.is_text ? Opcode::text : Opcode::binary, message.data), number);
+  const Opcode kind = message.is_text ? Opcode::text : Opcode::binary;
+  put(frame(kind, message.data), kind, number);
   message.data = std::string();
   co_await flush(number);
   if (written_ < number) co_await Error(Errc::reset, "the WebSocket's connection broke");
@@ -244,15 +300,16 @@ Task<> StreamWebSocket::flush(std::uint64_t number) {
 void StreamWebSocket::answer_ping(std::string_view payload) {
   if (close_sent_) return;
   std::string pong = frame(Opcode::pong, payload);
-  if (queue_.empty()) return put(std::move(pong), 0);
+  if (queue_.empty()) return put(std::move(pong), Opcode::pong);
   pong_ = std::move(pong);
 }
 
-void StreamWebSocket::put(std::string frame, std::uint64_t number) {
+void StreamWebSocket::put(std::string frame, Opcode kind, std::uint64_t number) {
   if (broken_) return;
   Queued queued;
   queued.frame = std::move(frame);
   queued.number = number;
+  queued.kind = kind;
   if (queue_.empty()) write_now(queued);
   if (queued.at == queued.frame.size()) return;
   queue_.push_back(std::move(queued));
@@ -263,33 +320,53 @@ void StreamWebSocket::put(std::string frame, std::uint64_t number) {
 void StreamWebSocket::write_now(Queued& queued) {
   queued.begun = true;
   queued.at = stream_->write_now(as_bytes(queued.frame));
-  if (queued.at == queued.frame.size()) written_ = std::max(written_, queued.number);
+  if (queued.at == queued.frame.size()) on_written(queued);
+}
+
+// The times for an answer count from here: what is queued before may take long.
+void StreamWebSocket::on_written(const Queued& queued) {
+  written_ = std::max(written_, queued.number);
+  if (queued.kind == Opcode::ping) pong_by_ = reactor_.precise_now() + limits_.pong_within;
+  if (queued.kind == Opcode::close) close_by_ = reactor_.precise_now() + limits_.close_timeout;
+  if (queued.kind == Opcode::ping || queued.kind == Opcode::close) look_again();
+}
+
+// Puts a ping or pong that waits before the messages of which nothing was sent. Returns false if the queue is
+// empty.
+bool StreamWebSocket::next_to_write() {
+  if (!queue_.empty() && queue_.front().begun) return true;
+  for (std::string* waiting : {&pong_, &ping_}) {
+    if (waiting->empty()) continue;
+    Queued control;
+    control.frame = std::exchange(*waiting, {});
+    control.kind = waiting == &ping_ ? Opcode::ping : Opcode::pong;
+    queue_.push_front(std::move(control));
+  }
+  return !queue_.empty();
 }
 
 Task<> StreamWebSocket::write_queue() {
-  while (!queue_.empty() && !broken_) {
+  while (!broken_ && next_to_write()) {
     Queued& first = queue_.front();
-    if (!first.begun && !pong_.empty()) {
-      Queued pong;
-      pong.frame = std::exchange(pong_, {});
-      queue_.push_front(std::move(pong));
-      continue;
-    }
     first.begun = true;
-    const Bytes part = as_bytes(std::string_view(first.frame).substr(first.at, write_size));
+    // A little within the limit, then what the stream takes at once: a peer that reads slowly is no stall.
+    Bytes part = as_bytes(std::string_view(first.frame).substr(first.at, progress_min));
     Result<> sent = co_await with_timeout(limits_.stall_timeout, stream_->write(part)).result();
     if (!sent) {
       break_off(std::move(sent).error());
       break;
     }
     first.at += part.size();
+    part = as_bytes(std::string_view(first.frame).substr(first.at, write_size));
+    if (!part.empty()) first.at += stream_->write_now(part);
+    if (quiet_since_ != Instant::never())
+      quiet_since_ = reactor_.now();  // the peer takes something: it lives
     if (first.at < first.frame.size()) continue;
-    written_ = std::max(written_, first.number);
+    on_written(first);
     queue_.pop_front();
     written_more_.pulse();
   }
   writing_ = false;
-  if (!pong_.empty() && !broken_) put(std::exchange(pong_, {}), 0);
 }
 
 }  // namespace escapement::http::detail

@@ -33,8 +33,8 @@ class StreamWebSocket final : public WebSocket {
   int close_code() const override { return peer_code_; }
   const std::string& close_reason() const override { return peer_reason_; }
 
-  // Closes with `code`, if it is open, sends what is queued, and waits for the peer's close, within the
-  // limit. Cannot fail.
+  // Closes with `code`, if it is open, sends what is queued, which may take long, and then waits for the
+  // peer's close, within the limit. Cannot fail.
   Task<> finish(int code);
 
  private:
@@ -43,7 +43,8 @@ class StreamWebSocket final : public WebSocket {
     std::string frame;
     std::size_t at = 0;        // what it has taken
     bool begun = false;        // a part may be on its way, which the transport has not reported
-    std::uint64_t number = 0;  // of messages: its place among all; 0: a control frame
+    std::uint64_t number = 0;  // of messages: its place among all; 0: a ping or a pong
+    Opcode kind = Opcode::pong;
   };
 
   std::optional<WebSocketMessage> next_buffered();
@@ -53,7 +54,8 @@ class StreamWebSocket final : public WebSocket {
   void on_close(FrameEvent event);
   bool ended() const { return peer_code_ != 0 || failure_.has_value(); }
 
-  std::optional<WebSocketMessage> on_read(Result<std::size_t> count);
+  Task<std::optional<std::size_t>> read_until_due();
+  std::optional<WebSocketMessage> on_read(Result<std::optional<std::size_t>> count);
   Instant quiet_until() const;
   Instant due() const;
   void on_silence();
@@ -61,11 +63,15 @@ class StreamWebSocket final : public WebSocket {
   void begin_close(int code, std::string reason);
   void fail(Error error);
   void break_off(Error error);
+  void look_again();
+  void leave();
 
   std::string frame(Opcode kind, std::string_view payload);
   void answer_ping(std::string_view payload);
-  void put(std::string frame, std::uint64_t number);
+  void put(std::string frame, Opcode kind, std::uint64_t number = 0);
   void write_now(Queued& queued);
+  void on_written(const Queued& queued);
+  bool next_to_write();
   Task<> write_queue();
   Task<> flush(std::uint64_t number);
   Task<> settle();
@@ -81,16 +87,20 @@ class StreamWebSocket final : public WebSocket {
   std::array<std::byte, 128> room_;
   Instant message_began_ = Instant::never();
   bool receiving_ = false;
-  Instant quiet_since_ = Instant::never();  // the last byte, or the ping; never(): nobody has received yet
+  Runnable* reader_ = nullptr;              // reads, and has to look again when one of the instants changes
+  bool took_much_ = false;                  // without a message in it: others have to run
+  Instant quiet_since_ = Instant::never();  // the last sign of life; never(): nobody has received yet
   bool pinged_ = false;                     // and nothing has come since
+  Instant pong_by_ = Instant::never();      // something, after the ping that was written
 
   std::deque<Queued> queue_;
-  std::string pong_;           // waits for the frame that is being written
+  std::string pong_;  // waits for the frame that is being written, and so does
+  std::string ping_;
   std::uint64_t queued_ = 0;   // messages
   std::uint64_t written_ = 0;  // of these, up to this number
   bool writing_ = false;
   bool close_sent_ = false;              // or queued
-  Instant close_by_ = Instant::never();  // the peer's close, after ours
+  Instant close_by_ = Instant::never();  // the peer's close, after ours was written
   bool broken_ = false;                  // nothing can be sent
 
   int peer_code_ = 0;

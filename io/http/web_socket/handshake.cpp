@@ -28,6 +28,16 @@ bool may_connect(std::string_view origin, const Request& request, const std::vec
          equal_ignoring_case(origin.substr(scheme_end + 3), request.url.authority());
 }
 
+// Returns whether the list holds the subprotocol: unlike other tokens, its case matters.
+bool offers(std::string_view list, std::string_view protocol) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    if (without_white_space(list.substr(0, end)) == protocol) return true;
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return false;
+}
+
 Response refuse(int status, std::string text) { return Response(status, Headers(), std::move(text) + "\n"); }
 
 }  // namespace
@@ -60,7 +70,7 @@ std::string_view agreed_protocol(const Request& request, const std::vector<std::
   const std::optional<std::string> offered = request.headers.joined("sec-websocket-protocol");
   if (!offered) return {};
   for (const std::string& protocol : spoken) {
-    if (list_contains(*offered, protocol)) return protocol;
+    if (offers(*offered, protocol)) return protocol;
   }
   return {};
 }

@@ -327,6 +327,9 @@ TEST_CASE("A parameter of a list: by its whole name in any case, the first, with
   CHECK(list_parameter("Timeout = \"7\" ,x", "timeout") == "7");
   CHECK(list_parameter("xtimeout=1, timeout=2, timeout=3", "timeout") == "2");
   CHECK(list_parameter("timeout=\"", "timeout") == "\"");
+  CHECK(list_parameter(R"(a=", timeout=5)", "timeout") == "5");
+  CHECK(list_parameter(R"(a="b;timeout=1,c", timeout="2;3,4")", "timeout") == "2;3,4");
+  CHECK(list_parameter(R"(a="b\",timeout=1", timeout=2)", "timeout") == "2");
   for (const char* list : {"", ",;", "timeout", "timeout=", "xtimeout=1", "a=timeout=1"}) {
     CAPTURE(list);
     CHECK(list_parameter(list, "timeout").empty());

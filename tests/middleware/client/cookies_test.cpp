@@ -82,9 +82,14 @@ TEST_CASE("cookies: domains") {
 TEST_CASE("cookies: public suffixes, by the list if there is one") {
   CHECK(is_public_suffix("com"));
   CHECK_FALSE(is_public_suffix("example.com"));
+  CHECK(is_public_suffix("com."));
+  CHECK_FALSE(is_public_suffix("example.com."));
+  CHECK(sent_after("http://a.test./", "a=b; Domain=test.", "http://b.test./").empty());
   if (!has_public_suffix_list()) SKIP("skipped: built without libpsl");
   CHECK(is_public_suffix("co.uk"));
   CHECK(is_public_suffix("github.io"));
+  CHECK(is_public_suffix("co.uk."));
+  CHECK(sent_after("http://a.co.uk./", "a=b; Domain=co.uk.", "http://b.co.uk./").empty());
   CHECK(sent_after("http://a.co.uk/", "a=b; Domain=co.uk", "http://b.co.uk/").empty());
   CHECK(sent_after("http://me.github.io/", "a=b; Domain=github.io", "http://you.github.io/").empty());
   CHECK(sent_after("http://github.io/", "a=b; Domain=github.io", "http://github.io/") == "a=b");

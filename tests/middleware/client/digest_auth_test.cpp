@@ -68,8 +68,8 @@ struct Guard {
     ++served;
     Response response(200, "welcome " + body);
     if (gives_next) {
-      nonce += 'x';
-      response.headers.set("Authentication-Info", "nextnonce=\"" + nonce + '"');
+      nonce += ";,x";
+      response.headers.set("Authentication-Info", "qop=auth, nextnonce=\"" + nonce + '"');
     }
     co_return std::move(response);
   }
