@@ -102,7 +102,6 @@ await test("large bodies go into the cache and out of it as streams", async () =
 
 await test("a body that is encoded is not encoded again, in the cache or behind it", async () => {
   const response = await fetch("/worker/coded", { method: "POST", body: gzipSync("encoded once") });
-  equal(response.headers.get("content-encoding"), "gzip");
   equal(await response.text(), "encoded once");
 });
 
