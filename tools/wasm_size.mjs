@@ -13,9 +13,9 @@ if (process.argv.includes("--help")) {
   console.log("tools/wasm_size [--json]: gzipped sizes of the wasm parts against their bars; exits 1 over a bar");
   process.exit(0);
 }
-const minified = () =>
+const minified = (name) =>
   execFileSync(path.join(root, "tests/npm/node_modules/.bin/esbuild"), [
-    path.join(root, "wasm_glue/runtime.mjs"),
+    path.join(root, "wasm_glue", name),
     "--bundle",
     "--minify",
     "--format=esm",
@@ -29,7 +29,8 @@ const built = (name) => {
 const parts = [
   { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8.3 * 1024 },
   { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 48.7 * 1024 },
-  { what: "runtime.mjs and host_fetch.mjs, minified", bytes: minified(), bar: 5.1 * 1024 },
+  { what: "runtime.mjs bundled, for Workers", bytes: minified("runtime.mjs"), bar: 5.1 * 1024 },
+  { what: "escapement.mjs bundled, for every host", bytes: minified("escapement.mjs"), bar: 6.2 * 1024 },
 ].map(({ what, bytes, bar }) => ({
   what,
   raw: bytes.length,

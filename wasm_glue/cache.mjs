@@ -32,18 +32,18 @@ export const cache = {
   imports: {
     match(id, at, length) {
       const [name, url, fields] = unpack(this.bytes(at, length));
-      const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
       operate(this, id, () => explained(async () => {
+        const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
         const response = await (await cacheOf(textOf(name))).match(new Request(textOf(url), { headers }));
         return response ? { status: response.status, data: linesOf(response.headers), body: response.body } : nothing;
       }));
     },
     put(id, at, length, bodyAt, bodyLength) {
       const [name, url, status, fields] = unpack(this.bytes(at, length));
-      const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
       let body = null;
       operate(this, id, () => explained(async () => {
-        const response = new Response(body, { status: Number(textOf(status)), headers });
+        const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
+        const response = new Response(body, { status: Number(textOf(status)), headers, encodeBody: "manual" });
         await (await cacheOf(textOf(name))).put(textOf(url), response);
       }));
       if (bodyLength) body = this.content(id, bodyAt, bodyLength);

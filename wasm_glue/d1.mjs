@@ -43,6 +43,7 @@ const resultOf = ({ results, meta }) => {
 
 // The host's errors are sentences that begin with "D1_".
 const codes = [
+  ["invalid_argument", /: SQLITE_(ERROR|CONSTRAINT|MISMATCH|RANGE|AUTH|READONLY)\b/], // the others may quote SQL
   ["unavailable", /overloaded|queued for too long|too many requests/i],
   ["reset", /connection lost|\breset\b|timeout|internal error|memory limit/i],
   ["limit_exceeded", /too (big|large|long)|exceed|SQLITE_(FULL|TOOBIG)/i],

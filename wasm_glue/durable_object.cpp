@@ -1,7 +1,9 @@
 #include <escapement/wasm_glue/durable_object.h>
 
+#include <escapement/core/combine.h>
 #include <escapement/core/detail/number.h>
 #include <escapement/core/scope.h>
+#include <escapement/io/http/h1/writer.h>
 #include <escapement/wasm_glue/detail/host_body.h>
 #include <escapement/wasm_glue/detail/object_events.h>
 #include <escapement/wasm_glue/detail/packed.h>
@@ -21,7 +23,8 @@ void esc_object_take(int event);
 [[clang::import_module("escapement_object"), clang::import_name("body")]]
 void esc_object_body(int event, int id);
 // Responds to a request: a list of the status, names and values of the fields; the body as that of
-// esc_host_fetch, under the number of operation `id`.
+// esc_host_fetch, under the number of operation `id`, whose outcome comes if the reader of a body that
+// streams leaves.
 [[clang::import_module("escapement_object"), clang::import_name("respond")]]
 void esc_object_respond(int event, int id, const char* head, std::size_t length, const char* body,
                         std::size_t body_length);
@@ -38,6 +41,10 @@ namespace escapement::wasm {
 namespace {
 
 enum EventKind : int { request_event = 1, alarm_event = 2 };
+
+Task<> until_reader_leaves(HostOperation& sending) {
+  HostOutcome left = co_await sending.outcome(Duration::max());
+}
 
 // Handles an event. Yields false if it is settled already.
 Task<bool> handle(DurableObject& object, const DurableObjectOptions& options, ObjectEvents* events, int kind,
@@ -89,10 +96,15 @@ Result<http::Request> take_request(Reactor& reactor, const DurableObjectOptions&
   return request;
 }
 
-// A failure after the head breaks the stream off.
+// A failure after the head breaks the stream off, and is reported: nobody awaits it. A reader that leaves is
+// none.
 Task<> respond(DurableObject& object, const DurableObjectOptions& options, int event, http::Request request) {
+  const bool is_head = request.method == http::Method::head();
   http::Response response = co_await object.fetch(std::move(request));
+  co_await http::check_response(response, is_head);
   if (!http::may_have_content(response.status)) response.body = http::Body();
+  // Nobody reads the body of an answer to HEAD.
+  if (is_head && !response.body.replayable()) response.body = http::Body();
   Packed head;
   head.add_number(response.status);
   response.headers.each(
@@ -105,7 +117,11 @@ Task<> respond(DurableObject& object, const DurableObjectOptions& options, int e
   esc_object_respond(event, sending.id(), head.data(), head.size(), body.data(), body.size());
   if (whole || handle != 0) co_return;
   std::uint64_t sent = 0;
-  Result<> streamed = co_await send_body(sending.reply(), response.body, options.write_stall, sent).result();
+  Task<> streaming = send_body(sending.reply(), response.body, options.write_stall, sent);
+  Task<> leaving = until_reader_leaves(sending);
+  Result<std::variant<std::monostate, std::monostate>> streamed =
+      co_await select(std::move(streaming), std::move(leaving)).result();
+  if (!streamed) report_failure(streamed.error());
 }
 
 Task<std::string> run_object(MakeDurableObject make, DurableObjectOptions options, ObjectEvents* events) {

@@ -38,8 +38,8 @@ class DurableObjectOptions {
   Duration idle_timeout = 5s;
   // The longest time between two pieces of a request's body.
   Duration body_idle = 30s;
-  // The longest time in which the reader of a streaming response does not ask for more, or has gone. The
-  // response breaks off.
+  // The longest time in which the reader of a streaming response does not ask for more. The response breaks
+  // off. (A reader that leaves ends it at once.)
   Duration write_stall = 30s;
 };
 

@@ -31,6 +31,7 @@ const object = {
     respond(number, id, at, length, bodyAt, bodyLength) {
       const [status, ...fields] = unpack(this.bytes(at, length)).map(textOf);
       const source = this.hold(id);
+      source.left = () => this.reply(id, source, 0, 0);
       const body = bodyLength ? this.content(id, bodyAt, bodyLength) : null;
       // It breaks off if the handler ends before its body does.
       source.abort = { abort: () => source.controller?.error(new Error("reset: the object has ended")) };
@@ -116,7 +117,7 @@ class Instance {
     const { status, fields, body, webSocket } = await this.deliver(kind, given, incoming.body);
     const headers = new Headers();
     for (let i = 0; i < fields.length; i += 2) headers.append(fields[i], fields[i + 1]);
-    return new Response(body, { status, headers, ...(webSocket && { webSocket }) });
+    return new Response(body, { status, headers, encodeBody: "manual", ...(webSocket && { webSocket }) });
   }
 }
 

@@ -8,7 +8,8 @@
 
 // Sockets have numbers, of the JavaScript's choice, which last as long as it.
 extern "C" {
-// Accepts the WebSocket of a request: a list of its attachment, its protocol and its tags.
+// Accepts the WebSocket of a request: a list of its attachment, its protocol and its tags. Fails the request
+// if the host does not take it.
 [[clang::import_module("escapement_hibernation"), clang::import_name("accept")]]
 void esc_hibernation_accept(int event, const char* acceptance, std::size_t length);
 // Writes the numbers of the open sockets with a tag, empty: all, as a list, to `to` if it is no longer than
@@ -23,11 +24,12 @@ void esc_hibernation_close(int socket, int code, const char* reason, std::size_t
 // Writes a list of its attachment and its tags, as `all` does.
 [[clang::import_module("escapement_hibernation"), clang::import_name("state")]]
 int esc_hibernation_state(int socket, char* to, std::size_t room);
+// Returns 0 if the host refuses it.
 [[clang::import_module("escapement_hibernation"), clang::import_name("attach")]]
-void esc_hibernation_attach(int socket, const char* text, std::size_t length);
-// A list of two.
+int esc_hibernation_attach(int socket, const char* text, std::size_t length);
+// A list of two. Returns 0 if the host refuses it.
 [[clang::import_module("escapement_hibernation"), clang::import_name("auto_response")]]
-void esc_hibernation_auto_response(const char* both, std::size_t length);
+int esc_hibernation_auto_response(const char* both, std::size_t length);
 }
 
 namespace escapement::wasm {
@@ -82,8 +84,8 @@ class HostDurableWebSocket final : public DurableWebSocket {
   }
   Result<> attach(std::string text) override {
     if (Result<> checked = check_attachment(text); !checked) return checked;
-    esc_hibernation_attach(number_, text.data(), text.size());
-    return {};
+    if (esc_hibernation_attach(number_, text.data(), text.size()) != 0) return {};
+    return Error(Errc::limit_exceeded, "the host refuses a WebSocket's attachment");
   }
   // Notes that the peer has closed it.
   void closed(int code, std::string reason) {
@@ -111,10 +113,12 @@ class HostDurableWebSockets final : public DurableWebSockets {
     for (Unpacked fields(numbers); !fields.empty();) found.push_back(take(fields));
     return found;
   }
-  void set_auto_response(std::string request, std::string response) override {
+  Result<> set_auto_response(std::string request, std::string response) override {
+    if (Result<> checked = check_auto_response(request, response); !checked) return checked;
     Packed both;
     both.add(request).add(response);
-    esc_hibernation_auto_response(both.data(), both.size());
+    if (esc_hibernation_auto_response(both.data(), both.size()) != 0) return {};
+    return Error(Errc::limit_exceeded, "the host refuses a WebSocket's automatic response");
   }
 
   // Returns the socket whose number is next.

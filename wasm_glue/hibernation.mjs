@@ -39,6 +39,16 @@ function put(context, fields, to, room) {
   return bytes.length;
 }
 
+// Returns 1, or 0 if the host refuses what `call` asks for: an import that threw would end the whole object.
+function taken(call) {
+  try {
+    call();
+    return 1;
+  } catch {
+    return 0;
+  }
+}
+
 const hibernation = {
   module: "escapement_hibernation",
   imports: {
@@ -46,8 +56,13 @@ const hibernation = {
       const { instance } = this.options;
       const [attachment, protocol, ...tags] = unpack(this.bytes(at, length)).map(textOf);
       const { 0: client, 1: server } = new WebSocketPair();
-      instance.state.acceptWebSocket(server, tags);
-      if (attachment) server.serializeAttachment(attachment);
+      try {
+        instance.state.acceptWebSocket(server, tags);
+        if (attachment) server.serializeAttachment(attachment);
+      } catch (error) {
+        quietly(() => server.close(1011, "")); // if it was accepted
+        return instance.settle(number, null, error);
+      }
       socketsOf(instance).numberOf(server);
       const fields = protocol ? ["Sec-WebSocket-Protocol", protocol] : [];
       instance.settle(number, { status: 101, fields, body: null, webSocket: client });
@@ -59,12 +74,7 @@ const hibernation = {
     },
     send(number, isText, at, length) {
       const socket = socketsOf(this.options.instance).sockets.get(number);
-      try {
-        socket.send(isText ? this.text(at, length) : this.bytes(at, length).slice());
-        return 1;
-      } catch {
-        return 0;
-      }
+      return taken(() => socket.send(isText ? this.text(at, length) : this.bytes(at, length).slice()));
     },
     close(number, code, at, length) {
       const reason = length ? this.text(at, length) : "";
@@ -79,11 +89,11 @@ const hibernation = {
       return put(this, [socket.deserializeAttachment() ?? "", ...tags], to, room);
     },
     attach(number, at, length) {
-      socketsOf(this.options.instance).sockets.get(number)?.serializeAttachment(this.text(at, length));
+      return taken(() => socketsOf(this.options.instance).sockets.get(number)?.serializeAttachment(this.text(at, length)));
     },
     auto_response(at, length) {
       const both = unpack(this.bytes(at, length)).map(textOf);
-      this.options.instance.state.setWebSocketAutoResponse(both[0] ? new WebSocketRequestResponsePair(...both) : undefined);
+      return taken(() => this.options.instance.state.setWebSocketAutoResponse(both[0] ? new WebSocketRequestResponsePair(...both) : undefined));
     },
   },
 };
@@ -127,6 +137,7 @@ export function hibernatingObject(module, name, options) {
     }
     async webSocketError(socket) {
       const instance = this[instanceOf];
+      await instance.handling?.get(socket)?.catch(() => {});
       try {
         await instance.deliver(broken, [socketsOf(instance).numberOf(socket)]);
       } finally {

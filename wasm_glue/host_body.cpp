@@ -40,10 +40,13 @@ Task<HostOutcome> host_call(HostOperation& operation, HostBodyImport* import, Pa
   std::string_view sent = body.bytes();
   if (!whole) sent = std::string_view(nullptr, handle != 0 ? static_cast<std::size_t>(handle) : own_stream);
   import(operation.id(), arguments.data(), arguments.size(), sent.data(), sent.size());
+  // The bytes of others are not counted below: the host takes them by itself.
+  const bool streams = !whole && handle == 0;
+  if (!streams) limit = with_time_to_send(limit, body.length().value_or(unknown_body_bytes));
   std::uint64_t bytes = 0;
   Reactor& reactor = co_await this_reactor;
   Scope uploads(reactor, nullptr);
-  if (!whole && handle == 0) uploads.spawn(send(operation.reply(), body, stall, bytes));
+  if (streams) uploads.spawn(send(operation.reply(), body, stall, bytes));
   for (std::uint64_t before = 0;; before = bytes) {
     Result<HostOutcome> outcome = co_await operation.outcome(limit).result();
     if (outcome || outcome.error() != Errc::timed_out || bytes == before) co_return std::move(outcome);

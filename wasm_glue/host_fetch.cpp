@@ -173,11 +173,6 @@ Task<Semaphore::Permit> acquire(Semaphore& places) {
   co_return std::move(permit);
 }
 
-// Returns how long to wait for the head: the host sends the body meanwhile.
-Duration head_limit(const HostFetchOptions& options, std::uint64_t body_bytes) {
-  return options.head_timeout + Duration(1s) * static_cast<std::int64_t>(body_bytes / (64 * KiB));
-}
-
 }  // namespace
 
 Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchOptions options,
@@ -221,8 +216,9 @@ Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchO
     permit.emplace(*std::move(free));
     if (queues) progress->leave_queue(reactor.precise_now());
   }
-  Duration limit = head_limit(options, body.size());
-  if (handle != 0) limit = head_limit(options, request.body.length().value_or(16 * MiB));
+  std::uint64_t hosts_bytes = body.size();
+  if (handle != 0) hosts_bytes = request.body.length().value_or(unknown_body_bytes);
+  const Duration limit = with_time_to_send(options.head_timeout, hosts_bytes);
   auto fetch = std::make_shared<Fetch>(context);
   if (progress) progress->send(TimeLimit::head);  // from here on only the host knows
   if (fetch->reply().must_ask()) {

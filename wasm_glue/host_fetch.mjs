@@ -35,13 +35,13 @@ export const unitsOf = (bytes) => Array.from(bytes, (byte) => String.fromCharCod
 let lastLines, lastFields;
 export const fieldsOf = (lines) => {
   if (lines === lastLines) return lastFields;
-  lastFields = new Headers();
+  const fields = new Headers();
   for (const line of lines.split("\n")) {
     const colon = line.indexOf(": ");
-    if (colon > 0) lastFields.append(line.slice(0, colon), line.slice(colon + 2));
+    if (colon > 0) fields.append(line.slice(0, colon), line.slice(colon + 2));
   }
   lastLines = lines;
-  return lastFields;
+  return (lastFields = fields);
 };
 
 // Bytes as any host may hand them out.
@@ -70,7 +70,8 @@ export class Source {
   room; // for the next bytes: a view of a buffer that goes to and fro
   done; // nothing is to be aborted any more
   coded; // the host has undone a coding
-  controller; // of what streams to the host
+  controller; // of what streams to the host; null: its reader has left
+  left; // called when the reader of that leaves
 
   // Gives the body away.
   take() {

@@ -22,7 +22,8 @@ class HostObjectStore final : public ObjectStore {
  public:
   // `name` is the binding's, in the Worker's env. Each operation may take `timeout`, a put from the last
   // piece of its content on; and a body that long between two pieces. One of which nothing is read is passed
-  // on as the host's own stream.
+  // on as the host's own stream. A put of such a one, or of content that is in memory, may take a second more
+  // for each 64 KiB.
   explicit HostObjectStore(std::string name, Duration timeout = 60s)
       : name_(std::move(name)), timeout_(timeout) {}
 

@@ -9,6 +9,8 @@ export interface BindingContext {
   text(at: number, length: number): string;
   /** Bytes there, valid until the import returns. */
   bytes(at: number, length: number): Uint8Array;
+  /** Functions to call at its end, however it comes; none: undefined. */
+  ends?: (() => void)[];
 }
 
 /** What an operation yields: its bytes, or a number that the binding's C++ half knows, with bytes. */

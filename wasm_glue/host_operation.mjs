@@ -7,6 +7,7 @@
 //   options              as given to `worker` or `run`
 //   text(at, length)     text in the module's memory, which is UTF-8
 //   bytes(at, length)    bytes there, valid until the import returns
+//   ends                 a list of functions to call at its end, however it comes; undefined: none
 
 const encoder = new TextEncoder();
 
@@ -17,7 +18,12 @@ const encoder = new TextEncoder();
 // names if that is one of ours. `dropped` is called if the C++ half drops the operation before.
 export function operate(context, id, begin, dropped = () => {}) {
   const source = context.hold(id);
-  source.abort = { abort: dropped };
+  source.abort = {
+    abort() {
+      dropped();
+      source.controller?.error(new Error("reset: it was given up"));
+    },
+  };
   const done = (result) => {
     const own = typeof result?.status === "number";
     const data = (own ? result.data : result) ?? "";

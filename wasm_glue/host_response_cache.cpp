@@ -38,6 +38,7 @@ http::Headers parse_fields(std::string_view lines) {
 }  // namespace
 
 Task<std::optional<http::Response>> HostResponseCache::match(http::Url url, http::Headers conditions) {
+  co_await check_conditions(conditions);
   std::string fields;
   append_fields(fields, conditions, false);
   Packed arguments;

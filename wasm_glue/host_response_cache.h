@@ -17,8 +17,11 @@ namespace escapement::wasm {
 // Limits of a HostResponseCache; each is finite by default, Duration::max() is none.
 class HostResponseCacheOptions {
  public:
-  Duration timeout = 30s;  // of each operation; of a put, from the last piece of its body on
-  Duration stall = 30s;    // between two pieces of a body
+  // The limit of each operation; of a put, from the last piece of its body on. A body that the host has, as
+  // it is passed on unread or in memory, adds a second for each 64 KiB, and 256 seconds if its length is not
+  // known.
+  Duration timeout = 30s;
+  Duration stall = 30s;  // between two pieces of a body
 };
 
 // Fails as ResponseCache says, with unsupported where the host has no such cache, and with `reset` and the

@@ -20,7 +20,8 @@ namespace escapement::wasm {
 // everything else.
 //
 // The host's numbers are doubles: a REAL without a fraction comes as an INTEGER. Columns of one name come as
-// one; name them apart by AS.
+// one; name them apart by AS. Columns come as the statement names them, but those whose names are whole
+// numbers, such as "1", before all others.
 class HostSqlDatabase final : public SqlDatabase {
  public:
   // `name` is the binding's, in the Worker's env. Each call may take `timeout`.

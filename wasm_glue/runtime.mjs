@@ -105,6 +105,7 @@ class Context {
   left; // when the response had, where the host waits for work after it
   wake; // resumes the caller that waits for that
   finish; // ends the wait that the host was asked for
+  ends; // called at its end
   unfollow;
 
   constructor(module, options, env, ctx) {
@@ -266,6 +267,7 @@ class Context {
     if (this.timer) quietly(() => this.disarm());
     this.sources?.forEach((source) => source.drop());
     if (this.unfollow) quietly(this.unfollow);
+    this.ends?.forEach((call) => quietly(call));
     if (fate) {
       if (this.request) quietly(() => this.sources?.get(1)?.controller?.error(fate.error));
       if (this.answered && !fate.aborted) tell(this.options, fate.error);
@@ -406,15 +408,15 @@ const imports = guardedAll({
     source?.drop();
   },
   send(id, at, length) {
-    this.source(id).controller.enqueue(this.bytes(at, length).slice());
+    this.source(id).controller?.enqueue(this.bytes(at, length).slice());
   },
   send_end(id, at, length) {
     const { controller } = this.source(id);
-    if (id === 1) this.left = this.now();
-    if (!length) return controller.close();
+    if (id === 1 && this.request) this.left = this.now();
+    if (!length) return controller?.close();
     const error = errorOf(this.text(at, length));
     if (id === 1 && this.request) tell(this.options, error);
-    controller.error(error);
+    controller?.error(error);
   },
 
   fetch(id, headAt, headLength, bodyAt, bodyLength) {
@@ -436,7 +438,8 @@ const imports = guardedAll({
     const body = bodyLength ? this.content(1, bodyAt, bodyLength) : null;
     if (bodyAt || bodyLength !== -1) this.left = this.now();
     const plain = status === 200 && !fieldsLength;
-    this.deliver(plain ? new Response(body) : new Response(body, { status, headers: fieldsOf(this.head(fieldsAt, fieldsLength)) }));
+    // "manual": else workerd encodes the body, as its Content-Encoding says, again.
+    this.deliver(plain ? new Response(body) : new Response(body, { status, headers: fieldsOf(this.head(fieldsAt, fieldsLength)), encodeBody: "manual" }));
   },
   relay(id) {
     const source = this.sources.get(id);
@@ -447,7 +450,7 @@ const imports = guardedAll({
     if (Cloudflare && body === response.body) return this.deliver(response);
     const headers = new Headers(source.headers);
     if (source.coded) for (const name of ["content-encoding", "content-length"]) headers.delete(name);
-    this.deliver(new Response(body, { status: response.status, headers }));
+    this.deliver(new Response(body, { status: response.status, headers, encodeBody: "manual" }));
   },
 });
 
@@ -459,10 +462,14 @@ Context.prototype.content = function (id, at, length) {
     if (length === 1 && this.request) source.body ??= this.request.body;
     return source.take();
   }
+  const source = this.source(id);
   return new ReadableStream({
-    start: (controller) => void (this.source(id).controller = controller),
+    start: (controller) => void (source.controller = controller),
     pull: () => this.enter((x, at, now) => x.esc_wanted(at, now, id)),
-    cancel: (reason) => id === 1 && this.request && this.abort(reason),
+    cancel: (reason) => {
+      source.controller = null;
+      id === 1 && this.request ? this.abort(reason) : source.left?.();
+    },
   });
 };
 
@@ -527,6 +534,7 @@ export function worker(module, options) {
       try {
         if (abortable && request.signal?.aborted) return Promise.reject(request.signal.reason);
         context = new Context(module, options, env, ctx);
+        if (!context.app.exports.esc_request) throw errorOf("invalid_argument: the module has no ESC_WORKER");
         context.request = request;
         const { method, url } = request;
         const number = methods[method] ?? 0;

@@ -15,4 +15,12 @@ namespace escapement::wasm {
 // task.
 Task<> send_body(HostReply& reply, http::Body& body, Duration stall, std::uint64_t& sent);
 
+// Returns how long the host may take for an operation that may take `limit`, if it has the `bytes` of its
+// body at the beginning, and sends them meanwhile: a second more for each 64 KiB.
+inline Duration with_time_to_send(Duration limit, std::uint64_t bytes) {
+  return limit + Duration(1s) * static_cast<std::int64_t>(bytes / (64 * KiB));
+}
+// The bytes of a body whose length is not known, for that.
+inline constexpr std::uint64_t unknown_body_bytes = 16 * MiB;
+
 }  // namespace escapement::wasm

@@ -5,7 +5,14 @@ import { quietly } from "./host_fetch.mjs";
 import { operate } from "./host_operation.mjs";
 import { textOf, unpack } from "./packed.mjs";
 
-const socketsOf = (context) => (context.sockets ??= new Map()); // number -> {socket, writer}
+// number -> {socket, writer}. A module that has trapped closes none: its context does.
+const socketsOf = (context) => {
+  if (!context.sockets) {
+    const sockets = (context.sockets = new Map());
+    (context.ends ??= []).push(() => sockets.forEach(({ socket }) => quietly(() => socket.close())));
+  }
+  return context.sockets;
+};
 const failed = (code) => (error) => {
   throw Object.assign(new Error(error?.message ?? String(error)), { code });
 };

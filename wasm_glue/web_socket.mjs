@@ -88,7 +88,14 @@ async function connect(url, protocols) {
   return socket;
 }
 
-const socketsOf = (context) => (context.webSockets ??= new Map());
+// A module that has trapped closes none: its context does.
+const socketsOf = (context) => {
+  if (!context.webSockets) {
+    const sockets = (context.webSockets = new Map());
+    (context.ends ??= []).push(() => sockets.forEach((socket) => socket.close(1011, "")));
+  }
+  return context.webSockets;
+};
 
 export const webSockets = {
   module: "escapement_web_socket",
@@ -113,8 +120,12 @@ export const webSockets = {
     send(id, isText, at, length) {
       const socket = socketsOf(this).get(id);
       if (!socket || socket.closed) return 0;
-      socket.socket.send(isText ? this.text(at, length) : this.bytes(at, length).slice());
-      return 1;
+      try {
+        socket.socket.send(isText ? this.text(at, length) : this.bytes(at, length).slice());
+        return 1;
+      } catch {
+        return 0;
+      }
     },
     close(id, code, at, length) {
       socketsOf(this).get(id)?.close(code, length ? this.text(at, length) : "");

@@ -11,6 +11,15 @@ Result<> DurableWebSocket::check_attachment(std::string_view text) {
   return Error(Errc::limit_exceeded, "a WebSocket's attachment of " + std::to_string(text.size()) + " bytes");
 }
 
+Result<> DurableWebSockets::check_auto_response(std::string_view request, std::string_view response) {
+  for (const std::string_view text : {request, response}) {
+    if (text.size() <= auto_response_bytes_max) continue;
+    return Error(Errc::limit_exceeded,
+                 "a WebSocket's automatic response of " + std::to_string(text.size()) + " bytes");
+  }
+  return {};
+}
+
 Result<> WebSocketAcceptance::check() const {
   if (tags.size() > tags_max) {
     return Error(Errc::limit_exceeded, "a WebSocket with " + std::to_string(tags.size()) + " tags");

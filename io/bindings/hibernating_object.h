@@ -45,7 +45,7 @@ class DurableWebSocket : public WebSocket {
   // Returns what was attached to it last; empty: nothing. It outlives the instance.
   virtual std::string attachment() const = 0;
   // Attaches text to it: all that a new instance knows of the connection. Fails with limit_exceeded if it is
-  // longer than `attachment_bytes_max`.
+  // longer than `attachment_bytes_max`, or than the host keeps.
   virtual Result<> attach(std::string text) = 0;
 
  protected:
@@ -62,8 +62,14 @@ class DurableWebSockets {
   // effect.
   virtual std::vector<std::shared_ptr<DurableWebSocket>> all(std::string_view tag = {}) = 0;
   // From now on the host answers a text message that is `request` by `response`, without waking the object:
-  // for pings. At most 2048 bytes each. An empty request ends that.
-  virtual void set_auto_response(std::string request, std::string response) = 0;
+  // for pings. An empty request ends that. Fails with limit_exceeded, and changes nothing, if one of them is
+  // longer than `auto_response_bytes_max`.
+  virtual Result<> set_auto_response(std::string request, std::string response) = 0;
+  static constexpr std::size_t auto_response_bytes_max = 2048;
+
+ protected:
+  // Checks both, for implementations.
+  static Result<> check_auto_response(std::string_view request, std::string_view response);
 };
 
 // The settings of a connection that is accepted.

@@ -45,9 +45,11 @@ class MemoryHibernatingObject::Sockets final : public DurableWebSockets {
     }
     return found;
   }
-  void set_auto_response(std::string request, std::string response) override {
+  Result<> set_auto_response(std::string request, std::string response) override {
+    if (Result<> checked = check_auto_response(request, response); !checked) return checked;
     request_ = std::move(request);
     response_ = std::move(response);
+    return {};
   }
   // Returns the response to a message; null: the object has to see it.
   const std::string* response_to(const WebSocketMessage& message) const {

@@ -112,6 +112,7 @@ Task<SystemTime> MemoryResponseCache::begin() {
 }
 
 Task<std::optional<http::Response>> MemoryResponseCache::match(http::Url url, http::Headers conditions) {
+  co_await check_conditions(conditions);
   const SystemTime now = co_await begin();
   const auto at = entries_.find(url.without_credentials());
   if (at == entries_.end()) co_return std::nullopt;

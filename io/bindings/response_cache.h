@@ -26,7 +26,8 @@ namespace escapement {
 // One that may not be kept, among them each with Set-Cookie, is dropped without a failure: `match` does not
 // find it.
 //
-// Operations fail with invalid_argument (a response with the status 206, or `Vary: *`), limit_exceeded (a
+// Operations fail with invalid_argument (a response with the status 206, or `Vary: *`, or that no server may
+// send; a field that is none), limit_exceeded (a
 // body that is too large), unavailable, timed_out and reset. The cache must outlive the tasks; bodies live
 // on.
 class ResponseCache {
@@ -44,8 +45,9 @@ class ResponseCache {
   virtual Task<bool> remove(http::Url url) = 0;
 
  protected:
-  // Checks a response, for implementations.
+  // Check a response, and conditions, for implementations.
   static Result<> check_put(const http::Response& response);
+  static Result<> check_conditions(const http::Headers& conditions);
 };
 
 }  // namespace escapement

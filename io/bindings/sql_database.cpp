@@ -14,6 +14,9 @@ Result<> check_value(const SqlValue& value) {
   if (bytes > SqlDatabase::value_bytes_max) {
     return Error(Errc::limit_exceeded, "an SQL value of " + std::to_string(bytes) + " bytes");
   }
+  if (const double* const real = value.real(); real != nullptr && !std::isfinite(*real)) {
+    return Error(Errc::invalid_argument, "an SQL value is not a finite number");
+  }
   const std::int64_t* const integer = value.integer();
   if (integer != nullptr && (*integer > SqlDatabase::integer_max || *integer < -SqlDatabase::integer_max)) {
     return Error(Errc::invalid_argument, "the integer " + std::to_string(*integer) + " is beyond 2^53");

@@ -156,7 +156,8 @@ class SqlStatement {
 // Each call is a transaction of its own: it takes place as a whole, or not at all.
 //
 // Operations fail with invalid_argument (what SQL refuses, with the database's words: a syntax error, a
-// missing table, a constraint; the wrong number of values; an integer that a double does not hold exactly),
+// missing table, a constraint; the wrong number of values; an integer that a double does not hold exactly;
+// infinity and NaN, which D1 would store as NULL),
 // limit_exceeded (a statement, a value or a database that is too large), unavailable (overloaded, nothing
 // done: try later) and reset (it is unknown whether it took place). To insert what may be there already,
 // write `ON CONFLICT DO NOTHING`, and look at `changes`. The database must outlive the tasks.

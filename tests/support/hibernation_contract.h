@@ -64,7 +64,17 @@ class Room final : public HibernatingObject {
   std::optional<std::string> reply_to(DurableWebSocket& socket, const std::string& verb,
                                       const std::string& data) {
     if (verb == "bytes") return socket.attachment() + " sent " + std::to_string(data.size()) + " bytes";
-    if (verb == "pings") sockets_.set_auto_response("ping", "pong");
+    if (verb == "pings") {
+      const std::string large(DurableWebSockets::auto_response_bytes_max + 1, 'p');
+      for (const bool first : {true, false}) {
+        const Result<> refused = sockets_.set_auto_response(first ? large : "x", first ? "x" : large);
+        if (refused) return "taken";
+      }
+      const std::string most = large.substr(1);
+      Result<> set = sockets_.set_auto_response(most, most);
+      if (set) set = sockets_.set_auto_response("ping", "pong");
+      return std::string(set ? "pings on" : "refused");
+    }
     if (verb == "close") socket.close(3000, "as asked");
     if (verb == "attach") {
       const Result<> attached = socket.attach(std::string(DurableWebSocket::attachment_bytes_max + 1, 'a'));

@@ -86,6 +86,14 @@ inline Task<std::string> sql_contract(SqlDatabase& database) {
   ESC_EXPECT(!bad && bad.error() == Errc::invalid_argument);
   bad = co_await database.run(by_id.bind(std::numeric_limits<std::int64_t>::max())).result();
   ESC_EXPECT(!bad && bad.error() == Errc::invalid_argument);
+  for (const double real : {std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
+                            std::numeric_limits<double>::quiet_NaN()}) {
+    bad = co_await database.run(by_id.bind(real)).result();
+    ESC_EXPECT(!bad && bad.error() == Errc::invalid_argument);
+  }
+  // Not told by what the SQL says.
+  bad = co_await database.run("SELECT * FROM [internal error timeout]").result();
+  ESC_EXPECT(!bad && bad.error() == Errc::invalid_argument);
   bad = co_await database.run(by_id.bind(std::string(SqlDatabase::value_bytes_max + 1, 'x'))).result();
   ESC_EXPECT(!bad && bad.error() == Errc::limit_exceeded);
   bad = co_await database.run(std::string(SqlDatabase::statement_bytes_max + 1, ' ')).result();
@@ -181,6 +189,25 @@ inline Task<std::string> cache_contract(ResponseCache& cache) {
   response.headers.set("Vary", "*");
   put = co_await cache.put(other, std::move(response)).result();
   ESC_EXPECT(!put && put.error() == Errc::invalid_argument);
+
+  // Fields that may not be sent are refused, and cost nothing else.
+  const http::Headers wrong[] = {field("X-Own", "a\nX-Other: b"), field("bad name", "a")};
+  for (const http::Headers& headers : wrong) {
+    response = fresh("no");
+    headers.each([&response](std::string_view name, std::string_view value) {
+      response.headers.add(std::string(name), std::string(value));
+    });
+    put = co_await cache.put(page, std::move(response)).result();
+    ESC_EXPECT(!put && put.error() == Errc::invalid_argument);
+    Result<std::optional<http::Response>> matched = co_await cache.match(page, headers).result();
+    ESC_EXPECT(!matched && matched.error() == Errc::invalid_argument);
+  }
+  response = fresh("no");
+  response.status = 600;
+  put = co_await cache.put(page, std::move(response)).result();
+  ESC_EXPECT(!put && put.error() == Errc::invalid_argument);
+  kept = co_await kept_in(cache, page);
+  ESC_EXPECT(kept == "200 another");
   co_return std::string();
 }
 

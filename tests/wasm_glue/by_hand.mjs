@@ -1,5 +1,6 @@
 // A module made by hand, whose steps a test scripts: each asks of escapement.mjs what Math.random gives (abi.h:
-// esc_step). Its task x begins a fetch, and it reads the clock before anything else, as static objects of C++ may.
+// esc_step). Its task x begins a fetch, y one with a body of its own, which it sends. It reads the clock before
+// anything else, as static objects of C++ may.
 
 const text = (name) => [name.length, ...new TextEncoder().encode(name)];
 const number = (n) => (n < 128 ? [n] : [(n & 127) | 128, n >> 7]);
@@ -11,12 +12,15 @@ const i32 = 0x7f;
 const f64 = 0x7c;
 const type = (takes, gives) => [0x60, takes.length, ...takes, gives.length, ...gives];
 const constant = (n) => [0x41, n];
-const call = (n) => [0x10, n];
+const call = (n, ...values) => [...values.flatMap(constant), 0x10, n];
+const minusOne = 0x7f;
 const drop = 0x1a;
 
 const types = [[[], [f64]], [Array(5).fill(i32), []], [[], []], [[], [i32]], [[i32], [i32]], [[i32, f64], [f64]],
-  [[i32], []], [[i32, f64, i32, i32], [f64]], [[i32, f64, i32, i32, f64], [f64]], [[f64], [i32]]].map(([takes, gives]) => type(takes, gives));
-const imports = [["random", 0], ["fetch", 1], ["now", 0]].map(([name, kind]) => [...text("escapement"), ...text(name), 0, kind]);
+  [[i32], []], [[i32, f64, i32, i32], [f64]], [[i32, f64, i32, i32, f64], [f64]], [[f64], [i32]],
+  [Array(3).fill(i32), []]].map(([takes, gives]) => type(takes, gives));
+const imports = [["random", 0], ["fetch", 1], ["now", 0], ["send", 10], ["send_end", 10]]
+  .map(([name, kind]) => [...text("escapement"), ...text(name), 0, kind]);
 const functions = [
   ["esc_transfer", 3, constant(16)],
   ["esc_alloc", 4, constant(16)],
@@ -24,7 +28,8 @@ const functions = [
   ["esc_step", 5, call(0)],
   ["esc_close", 6, []],
   ["esc_cancel", 4, constant(0)],
-  ["esc_task_x", 7, [...constant(1), ...constant(0), ...constant(0), ...constant(0), ...constant(0), ...call(1), ...call(0)]],
+  ["esc_task_x", 7, [...call(1, 1, 0, 0, 0, 0), ...call(0)]],
+  ["esc_task_y", 7, [...call(1, 1, 0, 0, 0, minusOne), ...call(3, 1, 16, 1), ...call(4, 1, 0, 0), ...call(0)]],
   ["esc_reply", 8, call(0)],
   ["_initialize", 2, [...call(2), drop]],
 ];

@@ -6,6 +6,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/timers/sleep.h>
+#include <escapement/wasm_glue/detail/host_body.h>
 #include <escapement/wasm_glue/runtime.h>
 
 #include "wasm_glue/fake_js.h"
@@ -28,9 +29,37 @@ Task<std::string> operated(std::string how) {
   co_return std::to_string(outcome.status) + ' ' + outcome.bytes;
 }
 
+// The host's own stream.
+class HostStream final : public http::BodySource {
+ public:
+  explicit HostStream(std::optional<std::uint64_t> length) : length_(length) {}
+  Task<std::string> read() override { co_return std::string(); }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  int host_handle() override { return 7; }
+
+ private:
+  std::optional<std::uint64_t> length_;
+};
+
+// Begins an operation that takes a body of 128 KiB, with a limit of 100 ms.
+Task<std::string> put(std::string how) {
+  std::optional<std::uint64_t> length;
+  if (how == "stream") length = 128 * KiB;
+  http::Body body(std::make_unique<HostStream>(length));
+  if (how == "whole") body = http::Body(std::string(128 * KiB, 'x'));
+  const Duration limit = how == "no limit" ? Duration::max() : Duration(100ms);
+  wasm::HostOperation operation(co_await this_reactor);
+  wasm::HostBodyImport* const begin = [](int, const char*, std::size_t, const char*, std::size_t) {};
+  wasm::Packed arguments;
+  wasm::HostOutcome done = co_await wasm::host_call(operation, begin, std::move(arguments), std::move(body),
+                                                    limit, Duration(100ms));
+  co_return std::to_string(done.status);
+}
+
 }  // namespace
 
 ESC_TASK(operated)
+ESC_TASK(put)
 
 TEST_CASE("operation: one ends with a status and bytes, once or more often") {
   FakeContext context;
@@ -74,4 +103,26 @@ TEST_CASE("operation: one fails as the host says, at its limit, and when it is c
   }
   CHECK(js.count("drop 1") == 1);
   CHECK(context.delay == -2);
+}
+
+TEST_CASE("operation: a body that the host has gives it a second more for each 64 KiB") {
+  struct {
+    std::string how;
+    double milliseconds;
+  } const cases[] = {{"stream", 2100}, {"whole", 2100}, {"unknown length", 256'100}};
+  for (const auto& [how, milliseconds] : cases) {
+    CAPTURE(how);
+    FakeContext context;
+    context.run(esc_task_put, how);
+    context.advance(milliseconds - 1);
+    CHECK_FALSE(js.settled);
+    context.advance(1);
+    CHECK(js.result.substr(0, 9) == "timed_out");
+  }
+  FakeContext context;
+  context.run(esc_task_put, "no limit");
+  context.advance(1e9);
+  CHECK_FALSE(js.settled);
+  context.done(1, 0, "");
+  CHECK(js.result == "0");
 }

@@ -24,7 +24,13 @@ Task<std::string> dropped(std::string text) {
   co_return co_await with_timeout(20ms, operated(std::move(text)));
 }
 
+Task<std::string> trapped(std::string text) {
+  co_await operated(std::move(text));
+  __builtin_trap();
+}
+
 }  // namespace
 
+ESC_TASK(trapped)
 ESC_TASK(operated)
 ESC_TASK(dropped)

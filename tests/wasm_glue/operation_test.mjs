@@ -55,6 +55,18 @@ await test("one that is given up is dropped, and its late end is nobody's", asyn
   equal(drops, 2, "drops");
 });
 
+await test("its context calls what a binding wants at its end, however it comes", async () => {
+  let ends = 0;
+  const begin = (_, context) => {
+    (context.ends ??= []).push(() => { throw new Error("no matter"); }, () => ++ends);
+    return "";
+  };
+  equal(await operated("", begin), "0 ");
+  equal(ends, 1, "ends");
+  that(!(await failure(operated("", begin, "trapped"))).startsWith("no failure"), "a trap");
+  equal(ends, 2, "ends");
+});
+
 await test("its context has what the caller gave", async () => {
   const env = { NAME: "value" };
   equal(await operated("", (_, context) => context.env.NAME + context.ctx.id, "operated", { env, ctx: { id: 7 } }), "0 value7");

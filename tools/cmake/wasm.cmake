@@ -42,7 +42,8 @@ endfunction()
 #   escapement.mjs and the other modules of the library, with their types
 #
 # LIBRARIES: escapement::escapement by default. BINDINGS: the JavaScript halves of the bindings that the sources use:
-# cache, d1, events, json, kv, queues, r2, service, sockets, storage.
+# cache, d1, events, json, kv, queues, r2, service, sockets, storage. (web_socket, durable_object and hibernation need more than a
+# name: write the Worker's main module, as docs/bindings.md shows.)
 function(escapement_add_worker name)
   cmake_parse_arguments(PARSE_ARGV 1 worker "" "MAXIMUM_MEMORY" "LIBRARIES;BINDINGS")
   if(NOT worker_UNPARSED_ARGUMENTS)
@@ -52,6 +53,14 @@ function(escapement_add_worker name)
     message(FATAL_ERROR "escapement_add_worker(${name}): a Worker is WebAssembly: configure with escapement's emscripten.cmake "
                         "as CMAKE_TOOLCHAIN_FILE.")
   endif()
+  set(bindings cache d1 events json kv queues r2 service sockets storage)
+  foreach(binding ${worker_BINDINGS})
+    if(NOT binding IN_LIST bindings)
+      list(JOIN bindings ", " known)
+      message(FATAL_ERROR "escapement_add_worker(${name}): no binding '${binding}'; these are: ${known}. A Worker with WebSockets or "
+                          "Durable Objects has a main module of its own: docs/bindings.md.")
+    endif()
+  endforeach()
   if(NOT worker_LIBRARIES)
     set(worker_LIBRARIES escapement::escapement)
   endif()
@@ -71,9 +80,6 @@ function(escapement_add_worker name)
   set(imports)
   set(options)
   foreach(binding ${worker_BINDINGS})
-    if(NOT EXISTS ${javascript}/${binding}.mjs)
-      message(FATAL_ERROR "escapement_add_worker(${name}): no binding '${binding}': there is no ${javascript}/${binding}.mjs.")
-    endif()
     string(APPEND imports "import { ${binding} } from \"./${binding}.mjs\";\n")
     list(APPEND options ${binding})
   endforeach()

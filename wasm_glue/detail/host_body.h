@@ -40,8 +40,9 @@ using HostBodyImport = void(int id, const char* arguments, std::size_t length, c
                             std::size_t body_length);
 
 // Calls `import`, sends the body if it streams, and waits for the outcome, which may take `limit` from the
-// body's last piece on. A body that fails fails the call; so does a host that takes nothing of it for
-// `stall`.
+// body's last piece on. A body that the host has, in whole or as a stream of its own, gives it a second more
+// for each 64 KiB, as it does in a fetch (HostFetchOptions::head_timeout). A body that fails fails the call;
+// so does a host that takes nothing of it for `stall`.
 Task<HostOutcome> host_call(HostOperation& operation, HostBodyImport* import, Packed arguments,
                             http::Body body, Duration limit, Duration stall);
 

@@ -61,7 +61,7 @@ TEST_CASE("HibernatingObject: an automatic response wakes nobody") {
   World world;
   const std::unique_ptr<WebSocket> ada = world.connect("http://room/?name=Ada");
   REQUIRE(world.sim.run(ada->send("pings on")));
-  world.sim.settle();
+  CHECK(world.next(*ada) == "pings on");
   world.room.evict();
   REQUIRE(world.sim.run(ada->send("ping")));
   CHECK(world.next(*ada) == "pong");

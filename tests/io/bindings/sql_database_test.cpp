@@ -1,5 +1,7 @@
 // MemorySqlDatabase: answers to the statements that are expected; latency and faults.
 
+#include <limits>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/io/bindings/memory_sql_database.h>
@@ -56,6 +58,10 @@ TEST_CASE("MemorySqlDatabase: what is refused before it is run") {
         Errc::limit_exceeded);
   CHECK(sim.run(database.run(one.bind(SqlDatabase::integer_max + 1))).error() == Errc::invalid_argument);
   CHECK(sim.run(database.run(one.bind(-SqlDatabase::integer_max - 1))).error() == Errc::invalid_argument);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const double real : {infinity, -infinity, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK(sim.run(database.run(one.bind(real))).error() == Errc::invalid_argument);
+  }
   SqlStatement many("SELECT 1");
   many.values.resize(101);
   CHECK(sim.run(database.run(many)).error() == Errc::limit_exceeded);

@@ -12,6 +12,14 @@ using namespace escapement;
 
 namespace {
 
+// Echoes a body in gzip as such a one.
+Task<http::Response> coded(http::Request request) {
+  std::string body = co_await request.body.text(1 * MiB);
+  http::Response response(200, std::move(body));
+  response.headers.add("Content-Encoding", "gzip");
+  co_return std::move(response);
+}
+
 std::int64_t number(const std::string& text) { return parse_number<std::int64_t>(text).value_or(0); }
 
 // Another body, piece by piece.
@@ -24,18 +32,24 @@ class Piecewise final : public http::BodySource {
   http::Body body_;
 };
 
-// Three pieces, 150 ms apart; or one, and a failure.
+// `pieces` pieces, 150 ms apart; or one, and a failure.
 class Trickle final : public http::BodySource {
  public:
-  explicit Trickle(bool breaks) : breaks_(breaks) {}
+  static inline int read_in_all = 0;
+  static inline int alive = 0;
+  Trickle(int pieces, bool breaks) : pieces_(pieces), breaks_(breaks) { ++alive; }
+  Trickle(const Trickle&) = delete;
+  ~Trickle() override { --alive; }
   Task<std::string> read() override {
-    if (count_ == 3) co_return std::string();
+    ++read_in_all;
+    if (count_ == pieces_) co_return std::string();
     if (count_ > 0) co_await sleep(150ms);
-    if (count_ > 0 && breaks_) co_return Error(Errc::internal, "on purpose");
+    if (count_ > 0 && breaks_) co_return Error(Errc::internal, "its body breaks on purpose");
     co_return "piece " + std::to_string(count_++) + '\n';
   }
 
  private:
+  int pieces_;
   bool breaks_;
   int count_ = 0;
 };
@@ -68,9 +82,20 @@ class Reminders final : public DurableObject {
       response.body = http::Body(std::make_unique<Piecewise>(std::move(request.body)));
       co_return std::move(response);
     }
-    if (path == "/trickle" || path == "/breaks") {
+    if (path == "/trickle" || path == "/breaks" || path == "/endless") {
+      const int pieces = path == "/endless" ? 1'000'000 : 3;
       http::Response response(200);
-      response.body = http::Body(std::make_unique<Trickle>(path == "/breaks"));
+      response.body = http::Body(std::make_unique<Trickle>(pieces, path == "/breaks"));
+      co_return std::move(response);
+    }
+    if (path == "/trickles") {
+      co_return http::Response(
+          200, std::to_string(Trickle::alive) + " alive, read " + std::to_string(Trickle::read_in_all));
+    }
+    if (path == "/coded") co_return co_await coded(std::move(request));
+    if (path == "/bad-field") {
+      http::Response response(200);
+      response.headers.add("X-Own", "a\nb");
       co_return std::move(response);
     }
     if (path == "/trap") __builtin_trap();
@@ -139,7 +164,10 @@ class Reminders final : public DurableObject {
   DurableTimers timers_;
 };
 
-Task<http::Response> serve(http::Request) { co_return http::Response(200, "the Worker"); }
+Task<http::Response> serve(http::Request request) {
+  if (request.method == http::Method::post()) co_return co_await coded(std::move(request));
+  co_return http::Response(200, "the Worker");
+}
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 // fire, and starts it again on the same disk. --kills 1000 --timers 10000 is the whole claim, and takes some minutes.
 
 import http from "node:http";
+import { gzipSync } from "node:zlib";
 import { equal, finish, test, that } from "../check.mjs";
 import { durableWorkerd } from "./durable_workerd.mjs";
 
@@ -93,6 +94,41 @@ await test("bodies of an object stream both ways", async () => {
   let broken = "whole";
   await (await fetch(workerd.url + "/a/breaks")).text().catch(() => (broken = "broken"));
   equal(broken, "broken", "a body that fails");
+});
+
+await test("a reader that leaves costs its response alone, which ends at once", async () => {
+  const before = await ask("/a/trickles");
+  that(before.startsWith("200 0 alive, "), before);
+  const neighbour = ask("/a/slow?ms=1000");
+  const left = new AbortController();
+  const reader = (await fetch(workerd.url + "/a/endless", { signal: left.signal })).body.getReader();
+  equal(new TextDecoder().decode((await reader.read()).value), "piece 0\n");
+  left.abort();
+  await reader.read().catch(() => {});
+  equal(await neighbour, "200 slept", "the one beside it");
+  const now = await ask("/a/trickles");
+  that(now.startsWith("200 0 alive, "), now);
+});
+
+await test("of an answer to HEAD no body is read", async () => {
+  const before = await ask("/a/trickles");
+  const response = await fetch(workerd.url + "/a/trickle", { method: "HEAD" });
+  equal(response.status, 200);
+  await pause(100);
+  equal(await ask("/a/trickles"), before);
+});
+
+await test("a body that is encoded is not encoded again", async () => {
+  for (const target of ["/a/coded", "/"]) {
+    const response = await fetch(workerd.url + target, { method: "POST", body: gzipSync("encoded once") });
+    equal(response.headers.get("content-encoding"), "gzip", target);
+    equal(await response.text(), "encoded once", target);
+  }
+});
+
+await test("what may not be sent is a failure of the handler; a body that breaks is reported", async () => {
+  that((await ask("/a/bad-field")).startsWith("500 "), "a bad field");
+  that(workerd.log().includes("its body breaks on purpose"), "reported");
 });
 
 await test("100 transactions at once lose nothing; two objects are apart", async () => {

@@ -105,6 +105,7 @@ await test("closes by both sides", async () => {
 });
 await test("the connections outlive the instance, and an automatic response wakes nobody", async () => {
   ada.send("pings on");
+  equal(await ada.next(), "pings on");
   await pause(16000);
   ada.send("ping");
   equal(await ada.next(), "pong");

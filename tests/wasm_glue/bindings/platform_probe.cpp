@@ -69,8 +69,22 @@ Task<http::Response> cached(http::Request request) {
   co_return http::Response(200, "kept");
 }
 
+// Keeps a body in gzip as such a one, and answers from the cache.
+Task<http::Response> cached_coded(http::Request request) {
+  wasm::HostResponseCache cache;
+  std::string body = co_await request.body.text(1 * MiB);
+  http::Response response(200, std::move(body));
+  response.headers.set("Content-Encoding", "gzip");
+  response.headers.set("Cache-Control", "max-age=60");
+  co_await cache.put(request.url, std::move(response));
+  std::optional<http::Response> found = co_await cache.match(request.url);
+  if (!found) co_return http::Response(404);
+  co_return *std::move(found);
+}
+
 Task<http::Response> serve(http::Request request) {
   const std::string path = request.url.path();
+  if (path == "/worker/coded") return cached_coded(std::move(request));
   if (path == "/worker/cf") return cf();
   if (path == "/worker/call") return call(std::move(request));
   return cached(std::move(request));

@@ -3,6 +3,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { createRequire } from "node:module";
 import { equal, finish, test, that } from "../check.mjs";
 import { root } from "../hosts.mjs";
@@ -97,6 +98,11 @@ await test("large bodies go into the cache and out of it as streams", async () =
     equal(response.headers.get("cf-cache-status"), "HIT");
     equal((await response.text()).length, 1024 * 1024);
   }
+});
+
+await test("a body that is encoded is not encoded again, in the cache or behind it", async () => {
+  const response = await fetch("/worker/coded", { method: "POST", body: gzipSync("encoded once") });
+  equal(await response.text(), "encoded once");
 });
 
 await miniflare.dispose();
