@@ -113,7 +113,7 @@ class GitHub {
 
   // Reads a file with its bytes. `ref`: a branch, a tag or a commit; empty: the default branch.
   Task<Content> file(std::string owner, std::string repository, std::string path, std::string ref = {}) const;
-  // Reads the bytes of a file alone, of up to 100 MB, of which the body limit of Calls lets through what it allows.
+  // Reads the bytes of a file alone; of at most 16 MiB.
   Task<std::string> file_bytes(std::string owner, std::string repository, std::string path,
                                std::string ref = {}) const;
   Generator<Content> folder(std::string owner, std::string repository, std::string path) const;
