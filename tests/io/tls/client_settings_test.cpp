@@ -228,7 +228,7 @@ TEST_CASE(
 
   // A want of descriptors is of the moment.
   const ScratchFolder folder;
-  const std::string directory = folder.path().string();
+  const std::string directory = folder.path();
   REQUIRE(std::ofstream(directory + "/ca.pem") << text_of(certificate_file("ca.pem")));
   for (const bool of_file : {true, false}) {
     CAPTURE(of_file);
