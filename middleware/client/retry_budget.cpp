@@ -72,9 +72,11 @@ RetryBudget::RetryBudget(RetryBudgetOptions options) : account_(std::make_shared
 void RetryBudget::deposit(Instant now) const { account_->deposit(now); }
 std::shared_ptr<const void> RetryBudget::pay_for(Request& request, Instant now) const {
   if (!request.progress) request.progress = std::make_shared<CallProgress>();
-  if (account_->has_paid(request.progress.get())) return nullptr;
+  std::shared_ptr<CallProgress> call = request.progress;
+  while (call->whole) call = call->whole;  // an attempt of a Hedge belongs to its call
+  if (account_->has_paid(call.get())) return nullptr;
   deposit(now);
-  return std::make_shared<Payment>(account_, request.progress);
+  return std::make_shared<Payment>(account_, std::move(call));
 }
 bool RetryBudget::withdraw(Instant now) const { return account_->withdraw(now); }
 std::uint64_t RetryBudget::balance(Instant now) const { return account_->balance(now); }

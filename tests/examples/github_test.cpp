@@ -124,7 +124,7 @@ TEST_CASE("github: recorded responses, with faults on the way") {
   CHECK(sim.run(github.file(org, "hello-world", "")).error() == Errc::invalid_argument);
   CHECK(sim.run(github.repository(org, "no-such")).error() == Errc::not_found);
 
-  CHECK(sim.run(all_of(github.search_issues("sesame repo:octokit-fixture-org/search-issues")))->size() == 1);
+  CHECK(sim.run(all_of(github.search_issues("sesame repo:octokit-fixture-org/search-issues")))->size() == 2);
   const Release release = *sim.run(github.release_by_tag(org, "release-assets", "v1.0.0"));
   CHECK(release.tag == "v1.0.0");
   CHECK(sim.run(all_of(github.assets(org, "release-assets", release.id)))->at(0).size > 0);

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/io/http/progress.h>
 #include <escapement/middleware/client/hedge.h>
 #include <escapement/middleware/client/retry.h>
 #include <escapement/middleware/limits/timeout.h>
@@ -123,6 +124,10 @@ TEST_CASE("retry budget: a call is known again by its progress while it has paid
     const std::shared_ptr<const void> paid = budget.pay_for(first, now);
     Request inner = first.copy_without_body();
     CHECK(budget.pay_for(inner, now) == nullptr);
+    Request attempt = first.copy_without_body();
+    attempt.progress = std::make_shared<CallProgress>();
+    attempt.progress->whole = first.progress;  // as Hedge makes it
+    CHECK(budget.pay_for(attempt, now) == nullptr);
     Request other = request();
     const std::shared_ptr<const void> of_other = budget.pay_for(other, now);
     CHECK(of_other != nullptr);
