@@ -24,7 +24,8 @@ OPTIONS = {"clang-asan-debug": ["-DESC_BACKEND=poll"],
                     "io/native/folder_test.cpp;io/native/inbox_test.cpp;io/native/loop_group_test.cpp;"
                     "io/native/offload_test.cpp;io/native/remote_test.cpp;io/native/thread_pool_test.cpp"]}
 TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan": BODIES,
-           "clang-asan-debug": [*BODIES, "esc-serve", "esc-fetch", "test_certificates"], "tsan": ["io_test"]}
+           "clang-asan-debug": [*BODIES, "esc-serve", "esc-fetch", "esc-load", "histogram_test", "test_certificates"],
+           "tsan": ["io_test"]}
 ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]
 SUBSETS = {"asan-debug": ONLY_MODULES, "asan": ONLY_MODULES, "clang-asan": ONLY_MODULES,
            "clang-asan-debug": ["-R", f"^({'|'.join(MODULES)}|tools): "], "tsan": ["-R", "^io: "],

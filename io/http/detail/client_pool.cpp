@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <escapement/core/detail/defer.h>
+#include <escapement/core/detail/task_locals.h>
 #include <escapement/io/http/detail/client_connect.h>
 #include <escapement/io/http/h1/connection.h>
 #include <escapement/timers/timeout.h>
@@ -22,11 +23,30 @@ Connecting::Connecting(Pool& pool, Origin& origin, const Url& url, Waiter& w)
     : waiter(&w), pool_(pool), origin_(origin), task_(open_connection(pool, url, *this)) {}
 
 void Connecting::start(Reactor& reactor) {
-  task_.start(reactor, *this);
-  if (task_.finished()) run();
+  if (escapement::detail::TaskLocals::of(reactor) != nullptr) {
+    const Runnable* at = &waiter->task;
+    while (at != nullptr && values_ == nullptr) at = at->awaited_by(values_);
+  }
+  if (values_ == nullptr) return begin(reactor);
+  to_start_in_ = &reactor;
+  reactor.resume_next(*this);
 }
 
-void Connecting::run() { pool_.connected(*this, task_.take()); }
+void Connecting::begin(Reactor& reactor) {
+  task_.start(reactor, *this);
+  if (task_.finished()) pool_.connected(*this, task_.take());
+}
+
+void Connecting::run() {
+  Reactor* const reactor = std::exchange(to_start_in_, nullptr);
+  if (reactor != nullptr) return begin(*reactor);
+  pool_.connected(*this, task_.take());
+}
+
+const Runnable* Connecting::awaited_by(std::shared_ptr<const escapement::detail::LocalValues>& found) const {
+  found = values_;
+  return nullptr;
+}
 
 void Connecting::waits_for(TimeLimit what) {
   if (waiter != nullptr) waiter->report.waits_for(what);

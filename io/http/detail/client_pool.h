@@ -115,8 +115,10 @@ struct Origin {
 class Connecting final : public Runnable {
  public:
   Connecting(Pool& pool, Origin& origin, const Url& url, Waiter& waiter);
+  // Starts it; where the waiter's task sees task-local values, with the next batch, so that this sees them.
   void start(Reactor& reactor);
-  void run() override;  // it has finished
+  void run() override;  // it is to start, or has finished
+  const Runnable* awaited_by(std::shared_ptr<const escapement::detail::LocalValues>& found) const override;
 
   // Notes what it waits for now.
   void waits_for(TimeLimit what);
@@ -125,9 +127,13 @@ class Connecting final : public Runnable {
   Waiter* waiter;  // for whom it was begun; null: was served by another one, or is gone
 
  private:
+  void begin(Reactor& reactor);
+
   Pool& pool_;
   Origin& origin_;
   escapement::detail::ChildTask<std::unique_ptr<ClientConnection>> task_;
+  std::shared_ptr<const escapement::detail::LocalValues> values_;  // the waiter's; null: it has none
+  Reactor* to_start_in_ = nullptr;
 };
 
 // A request on a connection. Its end gives the connection back when it may be kept, and closes it otherwise.

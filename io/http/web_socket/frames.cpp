@@ -127,7 +127,7 @@ void FrameParser::begin_payload() {
     in_message_ = true;
     message_kind_ = opcode();
     compressed_ = (head_[0] & 0x40) != 0;
-    utf8_ = Utf8Checker();
+    utf8_ = escapement::detail::Utf8Checker();
   }
   if (left_ > message_max_ - message_.size()) fail(code_too_big, "a message is too long");
 }
@@ -173,7 +173,7 @@ std::optional<FrameEvent> FrameParser::end_close() {
     if (control_.size() >= 2)
       event.code = static_cast<unsigned char>(control_[0]) << 8 | static_cast<unsigned char>(control_[1]);
     event.data = control_.size() >= 2 ? control_.substr(2) : std::string();
-    Utf8Checker reason;
+    escapement::detail::Utf8Checker reason;
     if (!is_close_code(event.code)) {
       fail(code_protocol_error, "a close with an invalid code");
     } else if (!reason.take(event.data) || !reason.complete()) {

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include <escapement/core/bytes.h>
-#include <escapement/io/http/web_socket/utf8.h>
+#include <escapement/core/detail/utf8.h>
 
 namespace escapement::http::detail {
 
@@ -83,7 +83,7 @@ class FrameParser {
   std::uint8_t head_size_ = 0;
   std::uint8_t mask_at_ = 0;  // the byte of the key that is next
   std::array<unsigned char, 4> mask_{};
-  Utf8Checker utf8_;
+  escapement::detail::Utf8Checker utf8_;
   Opcode message_kind_ = Opcode::text;
   const WebSocketRole role_;
   const bool takes_compressed_;

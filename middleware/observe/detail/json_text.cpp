@@ -1,12 +1,12 @@
 #include <escapement/middleware/observe/detail/json_text.h>
 
-#include <escapement/io/http/web_socket/utf8.h>
+#include <escapement/core/detail/utf8.h>
 
 namespace escapement::http::detail {
 
 std::string json_text(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
-  Utf8Checker checker;
+  escapement::detail::Utf8Checker checker;
   const bool is_utf8 = checker.take(text) && checker.complete();
   std::string escaped = "\"";
   for (const char c : text) {

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/core/task_local.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/sim/sim.h>
 #include <escapement/timers/sleep.h>
@@ -362,6 +363,34 @@ TEST_CASE("client: interim responses are counted for each request, however the o
   for (int i = 0; i < 33; ++i) many += hints;
   Player talkative({{Line("\r\n\r\n", many)}});
   CHECK(talkative.ask("GET") == "limit_exceeded");
+}
+
+TEST_CASE("client: what connects sees the task-local values of the request that it was begun for") {
+  static const TaskLocal<int> number;
+  Player player({{Line("\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")}});
+  std::vector<int> seen;
+  http::ClientOptions options;
+  options.connections_per_host_max = 1;
+  options.encrypt = [&seen](std::unique_ptr<Stream> stream, std::string) -> Task<std::unique_ptr<Stream>> {
+    for (int i = 0; i < 2; ++i) {
+      const int* const found = co_await local(number);
+      seen.push_back(found == nullptr ? 0 : *found);
+      co_await sleep(1ms);
+    }
+    co_return std::move(stream);
+  };
+  const http::Client client(player.sim.network(), options);
+  auto call = [&client]() -> Task<> {
+    http::Response response = co_await client(http::Request("GET", *http::Url::parse("https://s:80/")));
+    co_await response.body.text(1 * MiB);
+  };
+  // The second one is begun by the end of the first one's connection.
+  REQUIRE(player.sim.run([&]() -> Task<> {
+    Scope scope(player.sim.reactor());
+    for (const int i : {1, 2}) scope.spawn(with_local(number, i, call()));
+    co_await scope.join();
+  }));
+  CHECK(seen == std::vector<int>{1, 1, 2, 2});
 }
 
 TEST_CASE("client: an origin is forgotten when nothing is left of it") {

@@ -169,7 +169,7 @@ TEST_CASE("utf8: in pieces as at once") {
       text += random.one_in(4) ? std::string("abcdefghij")
                                : std::string(1, static_cast<char>(bytes[random.up_to(19)]));
     }
-    Utf8Checker checker;
+    escapement::detail::Utf8Checker checker;
     bool valid = true;
     for (std::size_t at = 0; at < text.size() && valid;) {
       const std::size_t count = 1 + random.up_to(text.size() - at - 1);

@@ -1,9 +1,9 @@
-#include <escapement/io/http/web_socket/utf8.h>
+#include <escapement/core/detail/utf8.h>
 
 #include <cstdint>
 #include <cstring>
 
-namespace escapement::http::detail {
+namespace escapement::detail {
 
 namespace {
 
@@ -48,4 +48,4 @@ bool Utf8Checker::take(std::string_view piece) {
   return true;
 }
 
-}  // namespace escapement::http::detail
+}  // namespace escapement::detail

@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace escapement::http::detail {
+namespace escapement::detail {
 
 class Utf8Checker {
  public:
@@ -22,4 +22,4 @@ class Utf8Checker {
   unsigned char high_ = 0xbf;
 };
 
-}  // namespace escapement::http::detail
+}  // namespace escapement::detail
