@@ -385,11 +385,12 @@ TEST_CASE("client: what connects sees the task-local values of the request that 
     co_await response.body.text(1 * MiB);
   };
   // The second one is begun by the end of the first one's connection.
-  REQUIRE(player.sim.run([&]() -> Task<> {
+  auto both = [&]() -> Task<> {
     Scope scope(player.sim.reactor());
     for (const int i : {1, 2}) scope.spawn(with_local(number, i, call()));
     co_await scope.join();
-  }));
+  };
+  REQUIRE(player.sim.run(both()));
   CHECK(seen == std::vector<int>{1, 1, 2, 2});
 }
 
