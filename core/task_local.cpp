@@ -53,6 +53,10 @@ class KeptLocals final : public TaskLocals {
   void ended(const Runnable& task) override {
     [[maybe_unused]] const auto out = inherited_.extract(&task);  // the map is whole again when a value goes
   }
+  std::shared_ptr<const LocalValues> seen_now() override {
+    look();
+    return seen;
+  }
   std::shared_ptr<const LocalValues> inherited(const Runnable& task) const override {
     const auto found = inherited_.find(&task);
     return found == inherited_.end() ? nullptr : found->second;

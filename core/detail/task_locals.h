@@ -24,6 +24,8 @@ class TaskLocals {
   // the task is destroyed.
   virtual void spawned(SpawnedBase& task) = 0;
   virtual void ended(const Runnable& task) = 0;
+  // Returns the values that the running code sees; null if there are none.
+  virtual std::shared_ptr<const LocalValues> seen_now() = 0;
   // Returns the values that a spawned task keeps; null if it keeps none.
   virtual std::shared_ptr<const LocalValues> inherited(const Runnable& task) const = 0;
 

@@ -23,9 +23,12 @@ Connecting::Connecting(Pool& pool, Origin& origin, const Url& url, Waiter& w)
     : waiter(&w), pool_(pool), origin_(origin), task_(open_connection(pool, url, *this)) {}
 
 void Connecting::start(Reactor& reactor) {
-  if (escapement::detail::TaskLocals::of(reactor) != nullptr) {
+  escapement::detail::TaskLocals* const locals = escapement::detail::TaskLocals::of(reactor);
+  if (locals != nullptr && waiter->waits) {  // the running code is another one's
     const Runnable* at = &waiter->task;
     while (at != nullptr && values_ == nullptr) at = at->awaited_by(values_);
+  } else if (locals != nullptr) {
+    values_ = locals->seen_now();
   }
   if (values_ == nullptr) return begin(reactor);
   to_start_in_ = &reactor;
