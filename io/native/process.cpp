@@ -92,7 +92,7 @@ Process::~Process() {
 }
 
 Result<std::unique_ptr<Process>> Process::start(FdBackend& backend, ProcessOptions options) {
-  Result<detail::Spawned> spawned = detail::spawn(options);
+  Result<detail::StartedProcess> spawned = detail::spawn(options);
   if (!spawned) return std::move(spawned).error();
   posix::Fd fd;
   if (!options.without_process_descriptor) fd = posix::open_process(spawned->id);

@@ -117,7 +117,7 @@ class Descriptors {
     for (const ProcessOptions::Descriptor& passed : options.descriptors) most_ = std::max(most_, passed.as);
   }
 
-  Result<> open(Spawned& own) {
+  Result<> open(StartedProcess& own) {
     const std::array<Stdio, standard_streams> kinds{options_.input, options_.output, options_.errors};
     const std::array<posix::Fd*, standard_streams> ends{&own.input, &own.output, &own.errors};
     for (int number = 0; number < standard_streams; ++number) {
@@ -207,9 +207,9 @@ Error failure_of(int number, const ProcessOptions& options, const std::string& p
 
 }  // namespace
 
-Result<Spawned> spawn(const ProcessOptions& options) {
+Result<StartedProcess> spawn(const ProcessOptions& options) {
   if (Result<> checked = check(options); !checked) return std::move(checked).error();
-  Spawned spawned;
+  StartedProcess spawned;
   Descriptors descriptors(options);
   if (Result<> opened = descriptors.open(spawned); !opened) return std::move(opened).error();
   Actions actions;

@@ -10,7 +10,7 @@
 
 namespace escapement::detail {
 
-struct Spawned {
+struct StartedProcess {
   pid_t id = 0;
   // This program's ends of the pipes, which still block; empty where there is none.
   posix::Fd input;
@@ -19,6 +19,6 @@ struct Spawned {
 };
 
 // Fails as Process::start.
-Result<Spawned> spawn(const ProcessOptions& options);
+Result<StartedProcess> spawn(const ProcessOptions& options);
 
 }  // namespace escapement::detail

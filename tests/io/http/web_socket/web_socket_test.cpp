@@ -514,6 +514,7 @@ TEST_CASE("WebSocket over HTTP: a receive that waits sees the limits of a close 
   CHECK(world.sim.reactor().now() - began <= 1s + limit + 10ms);
 }
 
+#ifdef __cpp_exceptions
 TEST_CASE("WebSocket over HTTP: destroying one whose random bits fail") {
   World world;
   bool fails = false;
@@ -530,3 +531,4 @@ TEST_CASE("WebSocket over HTTP: destroying one whose random bits fail") {
   world.sim.advance(100ms);
   CHECK(world.ends == "1006 ; ");
 }
+#endif
