@@ -10,6 +10,7 @@
 
 #include <escapement/core/detail/number.h>
 #include <escapement/io/address.h>
+#include <escapement/io/native/detail/socket.h>
 #include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/detail/unix_name.h>
 #include <escapement/io/native/tcp.h>
@@ -61,13 +62,6 @@ Result<std::vector<std::string>> names_of(int count) {
       "it has " + std::to_string(names.size()) + " names for " + std::to_string(count) + " descriptors");
 }
 
-std::optional<int> option_of(int fd, int option) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (::getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0) return std::nullopt;
-  return value;
-}
-
 std::string address_of(int fd) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -80,7 +74,7 @@ std::string address_of(int fd) {
 }
 
 PassedKind kind_of(int fd) {
-  const std::optional<int> type = option_of(fd, SO_TYPE);
+  const std::optional<int> type = detail::socket_option(fd, SO_TYPE);
   if (!type) return PassedKind::other;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -88,7 +82,7 @@ PassedKind kind_of(int fd) {
   const bool internet = address.ss_family == AF_INET || address.ss_family == AF_INET6;
   if (*type == SOCK_DGRAM && internet) return PassedKind::udp;
   if (*type != SOCK_STREAM || (!internet && address.ss_family != AF_UNIX)) return PassedKind::other;
-  if (option_of(fd, SO_ACCEPTCONN).value_or(0) == 0) return PassedKind::connection;
+  if (detail::socket_option(fd, SO_ACCEPTCONN).value_or(0) == 0) return PassedKind::connection;
   return internet ? PassedKind::tcp_listener : PassedKind::unix_listener;
 }
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include <escapement/io/native/detail/descriptor_stream.h>
+#include <escapement/io/native/detail/socket.h>
 
 namespace escapement {
 
@@ -16,18 +17,11 @@ Error unusable(const std::string& name, std::string_view why) {
   return Error(Errc::invalid_argument, "a stream from " + name + ": " + std::string(why));
 }
 
-int option_of(int fd, int option) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  ::getsockopt(fd, SOL_SOCKET, option, &value, &size);
-  return value;
-}
-
 Result<> check_socket(int fd, const std::string& name) {
-  if (option_of(fd, SO_TYPE) != SOCK_STREAM) {
+  if (detail::socket_option(fd, SO_TYPE) != SOCK_STREAM) {
     return unusable(name, "it is a socket for messages; for UDP use UdpSocket (io/native/udp.h)");
   }
-  if (option_of(fd, SO_ACCEPTCONN) != 0) {
+  if (detail::socket_option(fd, SO_ACCEPTCONN).value_or(0) != 0) {
     return unusable(name, "it is a listening socket; make a Listener of it (io/native/activation.h)");
   }
   return {};

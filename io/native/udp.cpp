@@ -41,13 +41,6 @@ SocketAddress unmapped(const SocketAddress& address) {
   return SocketAddress(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
 }
 
-std::optional<int> option_of(int fd, int option) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (::getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0) return std::nullopt;
-  return value;
-}
-
 SocketAddress name_of(int fd) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
@@ -133,7 +126,7 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::connect(FdBackend& backend, const 
 Result<std::unique_ptr<UdpSocket>> UdpSocket::adopt(FdBackend& backend, posix::Fd&& socket) {
   const int fd = socket.get();
   const std::string name = "descriptor " + std::to_string(fd);
-  const std::optional<int> type = option_of(fd, SO_TYPE);
+  const std::optional<int> type = detail::socket_option(fd, SO_TYPE);
   if (!type) return Error::from_errno(errno, name, Errc::invalid_argument);
   const int family = name_of(fd).family();
   if (*type != SOCK_DGRAM || (family != AF_INET && family != AF_INET6)) {

@@ -2,6 +2,9 @@
 
 #pragma once
 
+#include <sys/socket.h>
+
+#include <optional>
 #include <utility>
 
 #include <escapement/io/native/fd_backend.h>
@@ -11,6 +14,14 @@ namespace escapement::detail {
 
 // The connections that a listener accepts before other tasks run.
 inline constexpr int accepts_in_a_row_max = 32;
+
+// Returns a socket option of the level SOL_SOCKET; nothing where the system has none for `fd`.
+inline std::optional<int> socket_option(int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0) return std::nullopt;
+  return value;
+}
 
 // A socket and the backend's watch over it. The watch starts when the socket first has to wait, so a
 // connection that never waits costs no entry; it ends before the socket is closed.
