@@ -2,7 +2,7 @@
 
 #include <cmath>
 #include <numeric>
-#include <unordered_set>
+#include <set>
 
 #include <escapement/core/detail/check.h>
 #include <escapement/io/http/message.h>
@@ -49,7 +49,7 @@ class RetryBudget::Account {
   std::int64_t deposit_ = 0;
   std::int64_t reserve_ = 0;  // what the minimum allows within a window
   detail::Recent<std::int64_t> recent_;
-  std::unordered_set<const CallProgress*> paying_;  // calls that have paid, and may send more requests
+  std::set<const CallProgress*> paying_;  // calls that have paid, and may send more requests
 };
 
 // A call that has paid.

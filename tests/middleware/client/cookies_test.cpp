@@ -85,7 +85,10 @@ TEST_CASE("cookies: public suffixes, by the list if there is one") {
   CHECK(is_public_suffix("com."));
   CHECK_FALSE(is_public_suffix("example.com."));
   CHECK(sent_after("http://a.test./", "a=b; Domain=test.", "http://b.test./").empty());
-  if (!has_public_suffix_list()) SKIP("skipped: built without libpsl");
+  if (!has_public_suffix_list()) {
+    WARN("skipped: built without libpsl");  // SKIP throws, which wasm cannot
+    return;
+  }
   CHECK(is_public_suffix("co.uk"));
   CHECK(is_public_suffix("github.io"));
   CHECK(is_public_suffix("co.uk."));
