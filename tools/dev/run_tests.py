@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Builds the configurations and runs their tests; tools/test is the command that users run, and has the help."""
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -26,10 +27,13 @@ OPTIONS = {"clang-asan-debug": ["-DESC_BACKEND=poll"],
 TARGETS = {"asan-debug": BODIES, "asan": BODIES, "clang-asan": BODIES,
            "clang-asan-debug": [*BODIES, "esc-serve", "esc-fetch", "esc-load", "histogram_test", "test_certificates"],
            "tsan": ["io_test"]}
-ONLY_MODULES = ["-R", f"^({'|'.join(MODULES)}): "]
-SUBSETS = {"asan-debug": ONLY_MODULES, "asan": ONLY_MODULES, "clang-asan": ONLY_MODULES,
-           "clang-asan-debug": ["-R", f"^({'|'.join(MODULES)}|tools): "], "tsan": ["-R", "^io: "],
-           "wasm": ["-LE", "package"]}
+# With sanitizers a program takes a quarter of a second to start: too long to start one for each test. A module's tests
+# run in this many parts there, each in a process of its own; native runs every test alone.
+PARTS = {"core": 2, "io": 8, "middleware": 2}
+IN_PARTS = {"asan-debug": MODULES, "asan": MODULES, "clang-asan": MODULES, "clang-asan-debug": MODULES, "tsan": ["io"]}
+# The rest runs with ctest: of these configurations all, or what the arguments choose.
+SUBSETS = {"native": [], "clang-asan-debug": ["-R", "^tools: "], "wasm": ["-LE", "package"]}
+SECONDS_FOR_A_PART = 300
 
 
 class Totals:
@@ -101,36 +105,115 @@ def show_end(output, most=60):
     sys.stderr.flush()
 
 
-def run_ctest(name, totals, logs, built):
-    began = time.monotonic()
+def environment():
+    return dict(os.environ, ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=0",
+                UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="halt_on_error=1", ESC_TEST_SCHEDULE="3")
+
+
+class Outcome:
+    """Counts the test cases of one configuration, and says which failed or were skipped."""
+
+    def __init__(self, name):
+        self.name = name
+        self.passed = self.failed = self.skipped = 0
+
+    def skip(self, case, reason):
+        self.skipped += 1
+        say(f"skipped {self.name}: {case}: {reason}")
+
+    def fail(self, case, output):
+        self.failed += 1
+        say(f"FAILED {self.name}: {case}")
+        show_end(output)
+
+
+def failures_of(case):
+    """The expressions and messages that failed in a test case."""
+    lines = []
+    for found in case.iter():
+        where = f"{found.get('filename')}:{found.get('line')}"
+        if found.tag in ("Failure", "Exception", "FatalErrorCondition", "Info"):
+            lines.append(f"{where}: {(found.text or '').strip()}")
+        elif found.tag == "Expression" and found.get("success") != "true":
+            expanded = " ".join((found.findtext("Expanded") or "").split())
+            lines.append(f"{where}: {(found.findtext('Original') or '').strip()}, with {expanded}")
+    return "\n".join(lines)
+
+
+def run_part(name, module, part, parts, logs):
+    """Runs one part of a module's tests. Returns module, part, report, exit code (None: it took too long), output."""
+    report = logs / f"{name}-{module}-{part}.xml"
+    log = logs / f"{name}-{module}-{part}.log"
+    report.unlink(missing_ok=True)
+    command = [ROOT / "build" / name / "tests" / f"{module}_test", "--order", "decl", "--shard-count", str(parts),
+               "--shard-index", str(part), "--reporter", f"xml::out={report}", "--reporter", "console"]
+    with open(log, "w") as out:
+        try:
+            code = subprocess.run(command, cwd=ROOT / "build" / name / "tests", stdout=out, stderr=subprocess.STDOUT,
+                                  env=environment(), timeout=SECONDS_FOR_A_PART).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+    return module, f"{module}, part {part + 1} of {parts}", report, code, log.read_text(errors="replace")
+
+
+def run_in_parts(name, outcome, logs):
+    """Runs the test programs of the modules, as many at once as there are cores."""
+    with concurrent.futures.ThreadPoolExecutor(int(JOBS)) as pool:
+        runs = [pool.submit(run_part, name, module, part, PARTS.get(module, 1), logs)
+                for module in IN_PARTS.get(name, []) for part in range(PARTS.get(module, 1))]
+        for finished in concurrent.futures.as_completed(runs):
+            module, part, report, code, output = finished.result()
+            failed_before = outcome.failed
+            if code is None:
+                outcome.fail(f"{part}: not done in {SECONDS_FOR_A_PART} s", output)
+                continue
+            try:
+                cases = list(xml.parse(report).getroot().iter("TestCase"))
+            except (OSError, xml.ParseError):
+                outcome.fail(f"{part}: ended with {code} before its report", output)
+                continue
+            for case in cases:
+                result = case.find("OverallResult")
+                skip = case.find(".//Skip")
+                if result is None or result.get("success") != "true":
+                    outcome.fail(f"{module}: {case.get('name')}", failures_of(case))
+                elif result.get("skips") != "0" and skip is not None:
+                    outcome.skip(f"{module}: {case.get('name')}", (skip.text or "").strip())
+                else:
+                    outcome.passed += 1
+            if code != 0 and outcome.failed == failed_before:  # such as a leak, which is found at the end
+                outcome.fail(f"{part}: ended with {code}", output)
+
+
+def run_ctest(name, outcome, logs):
     report = logs / f"{name}.xml"
     report.unlink(missing_ok=True)
-    say(f"{name}: testing")
-    environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=1:detect_stack_use_after_return=0",
-                       UBSAN_OPTIONS="print_stacktrace=1", TSAN_OPTIONS="halt_on_error=1")
     with open(logs / f"{name}-test.log", "w") as out:
         subprocess.run(["ctest", "--test-dir", f"build/{name}", "-j", JOBS, "--output-junit", str(report),
-                        "--timeout", "300", "--output-on-failure", *SUBSETS.get(name, [])],
-                       cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment)
+                        "--timeout", "300", "--output-on-failure", *SUBSETS[name]],
+                       cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment())
     if not report.exists():
-        show_end((logs / f"{name}-test.log").read_text(errors="replace"))
-        totals.add(name, 0, 1, 0, time.monotonic() - began, built)
+        outcome.fail("ctest", (logs / f"{name}-test.log").read_text(errors="replace"))
         return
-    passed = failed = skipped = 0
     for case in xml.parse(report).getroot().iter("testcase"):
         if case.get("status") == "run":
-            passed += 1
+            outcome.passed += 1
         elif case.get("status") in ("notrun", "disabled"):
-            skipped += 1
-            say(f"skipped {name}: {case.get('name')}: {reason_of(case)}")
+            outcome.skip(case.get("name"), reason_of(case))
         else:
-            failed += 1
-            say(f"FAILED {name}: {case.get('name')}")
-            show_end(case.findtext("system-out") or "")
-    if passed + failed + skipped == 0:
-        failed = 1
-        say(f"FAILED {name}: no tests were found")
-    totals.add(name, passed, failed, skipped, time.monotonic() - began, built)
+            outcome.fail(case.get("name"), case.findtext("system-out") or "")
+
+
+def run_tests(name, totals, logs, built):
+    began = time.monotonic()
+    say(f"{name}: testing")
+    outcome = Outcome(name)
+    run_in_parts(name, outcome, logs)
+    if name in SUBSETS:
+        run_ctest(name, outcome, logs)
+    if outcome.passed + outcome.failed + outcome.skipped == 0:
+        outcome.fail("no tests were found", "")
+    totals.add(name, outcome.passed, outcome.failed, outcome.skipped, time.monotonic() - began, built)
 
 
 def main():
@@ -161,7 +244,7 @@ def main():
             continue
         build_began = time.monotonic()
         if build(name, logs):
-            run_ctest(name, totals, logs, time.monotonic() - build_began)
+            run_tests(name, totals, logs, time.monotonic() - build_began)
         else:
             say(f"FAILED {name}: it does not build")
             totals.add(name, 0, 1, 0, 0)
