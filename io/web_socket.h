@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -41,6 +42,41 @@ class WebSocketMessage {
   bool is_text = true;  // valid UTF-8; else any bytes
 };
 
+// A message for many WebSockets. Copying it shares it: 10,000 connections that wait for a slow peer keep one.
+//
+//     Task<> to_member(WebSocket& socket, Broadcast<SharedWebSocketMessage>& room) {
+//       Broadcast<SharedWebSocketMessage>::Receiver receiver(room);
+//       while (std::optional<Broadcast<SharedWebSocketMessage>::Message> message = co_await
+//       receiver.receive()) {
+//         if (message->missed() > 0) co_return;  // too slow for this room
+//         co_await socket.send_shared(**message);
+//       }
+//     }
+//     room.send(SharedWebSocketMessage("the kettle boils"));
+//
+// core/broadcast.h says how far behind a member may be. Must stay on one thread.
+class SharedWebSocketMessage {
+ public:
+  // Text that is not UTF-8 is refused when it is sent.
+  explicit SharedWebSocketMessage(WebSocketMessage message);
+
+  // Returns the message.
+  const WebSocketMessage& message() const { return content_->message; }
+
+  // For implementations: the bytes that stand for it on a connection, made by `make` for the first one and
+  // then kept. Null if it is text that is not UTF-8.
+  std::shared_ptr<const std::string> frame(std::string (*make)(const WebSocketMessage&)) const;
+
+ private:
+  struct Content {
+    explicit Content(WebSocketMessage sent) : message(std::move(sent)) {}
+    const WebSocketMessage message;
+    std::shared_ptr<const std::string> frame;
+    bool not_utf8 = false;
+  };
+  std::shared_ptr<Content> content_;
+};
+
 // Limits of a WebSocket.
 class WebSocketOptions {
  public:
@@ -63,6 +99,9 @@ class WebSocket {
   // Sends a message. Finishes when the host has taken it. Fails with `reset` if the connection is closed,
   // with invalid_argument for text that is not UTF-8.
   virtual Task<> send(WebSocketMessage message) = 0;
+  // Sends a message that goes to others too. A server of this library's own does not copy it, nor compress
+  // it; elsewhere it is as `send` with a copy.
+  virtual Task<> send_shared(SharedWebSocketMessage message);
   // Closes the connection, if it is open: no message can be sent any more. `code` is 1000 or 3000 to 4999
   // (else 1000 is sent), `reason` at most 123 bytes of UTF-8 (else it is cut off). Messages that were sent
   // before still arrive.

@@ -17,9 +17,10 @@ namespace {
 
 using detail::StreamWebSocket;
 
-Task<> speak(std::unique_ptr<Stream> stream, WebSocketHandler handler, WebSocketLimits limits) {
+Task<> speak(std::unique_ptr<Stream> stream, WebSocketHandler handler, WebSocketLimits limits,
+             std::unique_ptr<WebSocketCompressor> compressor) {
   Reactor& reactor = co_await this_reactor;
-  StreamWebSocket socket(reactor, std::move(stream), limits);
+  StreamWebSocket socket(reactor, std::move(stream), limits, std::move(compressor));
   Result<> spoken = co_await handler(socket).result();
   co_await socket.finish(spoken ? detail::code_normal : detail::code_internal);
   co_await std::move(spoken);
@@ -64,6 +65,7 @@ Result<std::string> request_text(const Url& url, std::string_view key,
     offered += (offered.empty() ? "" : ", ") + protocol;
   }
   if (!offered.empty()) text += "Sec-WebSocket-Protocol: " + offered + "\r\n";
+  if (options.compression) text += "Sec-WebSocket-Extensions: " + options.compression->offer() + "\r\n";
   for (const Headers::Field& field : options.headers) {
     if (!is_token(field.name) || !is_field_value(field.value) || belongs_to_handshake(field.name))
       return Error(Errc::invalid_argument, "the field '" + field.name + "' may not be sent with a WebSocket");
@@ -102,19 +104,52 @@ Task<Answer> read_answer(Stream& stream) {
   }
 }
 
+Result<std::unique_ptr<WebSocketCompressor>> agreed_compression(const Headers& headers,
+                                                                const WebSocketCompression* offered) {
+  const std::optional<std::string> answer = headers.joined("sec-websocket-extensions");
+  if (!answer) return std::unique_ptr<WebSocketCompressor>();
+  if (offered == nullptr)
+    return Error(Errc::bad_message, "the server uses an extension that was not offered");
+  return offered->agree(*answer);
+}
+
+// A route leads to https URLs by tunnels, and a WebSocket always takes one.
+Task<std::unique_ptr<Stream>> connect_by_route(Network& network, Url url,
+                                               const WebSocketConnectOptions& options) {
+  const bool v6 = url.host().find(':') != std::string::npos;
+  const std::string host = v6 ? '[' + url.host() + ']' : url.host();
+  const std::string text = "https://" + host + ':' + std::to_string(url.port()) + '/';
+  Url tunnelled = co_await Url::parse(text);
+  ClientOptions client;
+  client.encrypt = options.encrypt;
+  Task<std::unique_ptr<Stream>> connecting =
+      options.route->connect(network, client, std::move(tunnelled), options.connect_timeout);
+  co_return co_await std::move(connecting);
+}
+
+Task<std::unique_ptr<Stream>> connect_stream(Network& network, const Url& url,
+                                             const WebSocketConnectOptions& options) {
+  if (options.route) return connect_by_route(network, url, options);
+  return network.connect(url.host(), url.port());
+}
+
 Task<ConnectedWebSocket> connect_now(Network& network, Url url, WebSocketConnectOptions options) {
   Reactor& reactor = co_await this_reactor;
   std::string key = random_key(options.random_bits);
   std::string request = co_await request_text(url, key, options);
-  std::unique_ptr<Stream> stream = co_await network.connect(url.host(), url.port());
+  Task<std::unique_ptr<Stream>> connecting = connect_stream(network, url, options);
+  std::unique_ptr<Stream> stream = co_await std::move(connecting);
   if (url.scheme() == "https") stream = co_await options.encrypt(std::move(stream), url.host());
   co_await stream->write(as_bytes(request));
   Answer answer = co_await read_answer(*stream);
   ConnectedWebSocket connected;
   connected.protocol =
       co_await detail::web_socket_answer(answer.status, answer.headers, key, options.protocols);
-  connected.socket = std::make_unique<StreamWebSocket>(
-      reactor, std::move(stream), options.limits, std::move(answer.rest), std::move(options.random_bits));
+  std::unique_ptr<WebSocketCompressor> compressor =
+      co_await agreed_compression(answer.headers, options.compression.get());
+  connected.socket =
+      std::make_unique<StreamWebSocket>(reactor, std::move(stream), options.limits, std::move(answer.rest),
+                                        std::move(options.random_bits), std::move(compressor));
   co_return std::move(connected);
 }
 
@@ -123,11 +158,15 @@ Task<ConnectedWebSocket> connect_now(Network& network, Url url, WebSocketConnect
 Response accept_web_socket(const Request& request, WebSocketHandler handler, WebSocketAcceptOptions options) {
   if (std::optional<Response> refusal = detail::web_socket_refusal(request, options.origins))
     return *std::move(refusal);
-  Response response =
-      upgrade_to(request, "websocket",
-                 [handler = std::move(handler), limits = options.limits](std::unique_ptr<Stream> stream) {
-                   return speak(std::move(stream), handler, limits);
-                 });
+  auto agreed = std::make_shared<AgreedCompression>();
+  const std::optional<std::string> extensions = request.headers.joined("sec-websocket-extensions");
+  if (options.compression && extensions) *agreed = options.compression->accept(*extensions);
+  Response response = upgrade_to(
+      request, "websocket",
+      [handler = std::move(handler), limits = options.limits, agreed](std::unique_ptr<Stream> stream) {
+        return speak(std::move(stream), handler, limits, std::move(agreed->compressor));
+      });
+  if (!agreed->field.empty()) response.headers.set("Sec-WebSocket-Extensions", agreed->field);
   const std::string key = request.headers.joined("sec-websocket-key").value_or("");
   response.headers.set("Sec-WebSocket-Accept", detail::web_socket_accept(key));
   const std::string_view protocol = detail::agreed_protocol(request, options.protocols);

@@ -20,8 +20,8 @@
 //
 // Pings are answered, and sent, while somebody receives: a program that does not receive for long looks to
 // its peer like one that hangs. A peer that breaks the protocol is closed with 1002, one whose text is not
-// UTF-8 with 1007, one whose message is too long with 1009; `receive` then fails with bad_message or
-// limit_exceeded.
+// UTF-8, or damaged as it is decompressed, with 1007, one whose message is too long with 1009; `receive` then
+// fails with bad_message or limit_exceeded.
 
 #pragma once
 
@@ -35,6 +35,8 @@
 #include <escapement/core/time.h>
 #include <escapement/io/http/client.h>
 #include <escapement/io/http/message.h>
+#include <escapement/io/http/route.h>
+#include <escapement/io/http/web_socket_compression.h>
 #include <escapement/io/stream.h>
 #include <escapement/io/web_socket.h>
 
@@ -73,6 +75,8 @@ class WebSocketAcceptOptions {
   // connects, so by default a request with an Origin must be from a page of the same host and port; "*"
   // allows all. Requests without an Origin are not from browsers, and are allowed.
   std::vector<std::string> origins = {};
+  // Makes messages shorter for clients that ask for it: a PermessageDeflate, natively. Null: never.
+  std::shared_ptr<const WebSocketCompression> compression = nullptr;
 };
 
 // Returns the response that begins a WebSocket, a 101, if `request` asks for one in the right way. Else a
@@ -102,6 +106,11 @@ class WebSocketConnectOptions {
   // Returns 32 random bits that the peer and scripts cannot foretell, for masks and keys (RFC 6455 section
   // 10.3). Null: the platform's (std::random_device). Simulations give one that can be repeated.
   std::function<std::uint32_t()> random_bits = nullptr;
+  // The way to the server, where that is not the straight one: http::through(rules) (proxy.h), a tunnel
+  // through the proxy for https URLs, for ws too (RFC 6455 section 4.1).
+  std::shared_ptr<const ClientRoute> route = nullptr;
+  // Asks the server to make messages shorter: a PermessageDeflate, natively. A server need not. Null: never.
+  std::shared_ptr<const WebSocketCompression> compression = nullptr;
 };
 
 // A WebSocket of a client, and what was agreed on.

@@ -50,7 +50,7 @@ def folders():
         found.setdefault(module, {}).setdefault(folder, []).append(path.stem)
     for module, by_folder in found.items():
         for folder in list(by_folder):
-            if folder.endswith(("/detail", "/h1", "/web_socket")):
+            if folder.endswith(("/detail", "/h1", "/http/web_socket")):
                 parent = str(pathlib.Path(folder).parent)
                 by_folder.setdefault(parent, []).append(f"[{pathlib.Path(folder).name}/]")
                 del by_folder[folder]

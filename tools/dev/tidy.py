@@ -33,7 +33,7 @@ BELOW = {
 SIBLINGS = re.compile(r"io/(native|sim|tls|http|bindings)/")
 SIBLING_BELOW = ("bindings", "http")
 # The headers that are not for users.
-INTERNAL = re.compile(r"/(detail|h1|web_socket)/")
+INTERNAL = re.compile(r"/(detail|h1|http/web_socket)/")
 INSTALLED = ROOT / "tools" / "cmake" / "installed_headers.txt"
 # The files that may contain preprocessor conditions, and why.
 MAY_CHOOSE = {

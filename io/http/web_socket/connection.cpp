@@ -20,24 +20,34 @@ constexpr std::size_t progress_min = 1 * KiB;
 // The most that is written at once beyond that.
 constexpr std::size_t write_size = 64 * KiB;
 
+std::string unmasked_frame(const WebSocketMessage& message) {
+  std::string frame;
+  append_frame(frame, FrameHead{.kind = message.is_text ? Opcode::text : Opcode::binary}, message.data);
+  return frame;
+}
+
 }  // namespace
 
 StreamWebSocket::StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream,
-                                 const WebSocketLimits& limits)
+                                 const WebSocketLimits& limits,
+                                 std::unique_ptr<WebSocketCompressor> compressor)
     : reactor_(reactor),
       limits_(limits),
       stream_(std::move(stream)),
-      parser_(WebSocketRole::server, limits.message_max),
+      compressor_(std::move(compressor)),
+      parser_(WebSocketRole::server, limits.message_max, compressor_ != nullptr),
       writer_(reactor) {}
 
 StreamWebSocket::StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream,
                                  const WebSocketLimits& limits, std::string first,
-                                 std::function<std::uint32_t()> random_bits)
+                                 std::function<std::uint32_t()> random_bits,
+                                 std::unique_ptr<WebSocketCompressor> compressor)
     : reactor_(reactor),
       limits_(limits),
       stream_(std::move(stream)),
       random_bits_(std::move(random_bits)),
-      parser_(WebSocketRole::client, limits.message_max),
+      compressor_(std::move(compressor)),
+      parser_(WebSocketRole::client, limits.message_max, compressor_ != nullptr),
       input_(std::move(first)),
       writer_(reactor) {}
 
@@ -184,7 +194,9 @@ std::optional<WebSocketMessage> StreamWebSocket::next_buffered() {
     std::optional<FrameEvent> event;
     input_at_ += parser_.take(as_bytes(std::string_view(input_).substr(input_at_)), event);
     if (event) message = on_event(*std::move(event));
-    if (parser_.failure() != nullptr) fail(Error(Errc::bad_message, parser_.failure()));
+    if (parser_.failure() != nullptr) {
+      fail(parser_.failure_code(), Error(Errc::bad_message, parser_.failure()));
+    }
   }
   if (input_at_ == input_.size()) {
     input_ = std::string();
@@ -200,17 +212,36 @@ std::optional<WebSocketMessage> StreamWebSocket::take(Bytes bytes) {
     std::optional<FrameEvent> event;
     bytes = bytes.subspan(parser_.take(bytes, event));
     if (event) message = on_event(*std::move(event));
-    if (parser_.failure() != nullptr) fail(Error(Errc::bad_message, parser_.failure()));
+    if (parser_.failure() != nullptr) {
+      fail(parser_.failure_code(), Error(Errc::bad_message, parser_.failure()));
+    }
   }
   input_ += as_text(bytes);
   return message;
 }
 
 std::optional<WebSocketMessage> StreamWebSocket::on_event(FrameEvent event) {
+  if (event.compressed) return decompress(std::move(event));
   if (event.kind == Opcode::text) return WebSocketMessage(std::move(event.data));
   if (event.kind == Opcode::binary) return WebSocketMessage::binary(std::move(event.data));
   if (event.kind == Opcode::ping) answer_ping(event.data);
   if (event.kind == Opcode::close) on_close(std::move(event));
+  return std::nullopt;
+}
+
+std::optional<WebSocketMessage> StreamWebSocket::decompress(FrameEvent event) {
+  Result<std::string> data = compressor_->decompress(event.data, limits_.message_max);
+  if (!data) {
+    const Errc why = data.error().code();
+    fail(why == Errc::limit_exceeded ? code_too_big
+         : why == Errc::bad_message  ? code_not_utf8
+                                     : code_internal,
+         std::move(data).error());
+    return std::nullopt;
+  }
+  if (event.kind == Opcode::binary) return WebSocketMessage::binary(*std::move(data));
+  if (is_utf8(*data)) return WebSocketMessage(*std::move(data));
+  fail(code_not_utf8, Error(Errc::bad_message, "a text is not UTF-8"));
   return std::nullopt;
 }
 
@@ -231,11 +262,10 @@ void StreamWebSocket::begin_close(int code, std::string reason) {
 }
 
 // The peer broke the protocol: it is told so, and nothing more is taken from it.
-void StreamWebSocket::fail(Error error) {
+void StreamWebSocket::fail(int code, Error error) {
   if (ended()) return;
-  const int code = parser_.failure_code();
+  begin_close(code, std::string(error.message()));
   failure_ = code == code_too_big ? Error(Errc::limit_exceeded, error.message()) : std::move(error);
-  begin_close(code, parser_.failure());
 }
 
 // Nothing more comes or goes. What is being written stays where it is until its write has ended. A peer that
@@ -269,12 +299,20 @@ Task<> StreamWebSocket::settle() {
 
 // --- Sending.
 
-std::string StreamWebSocket::frame(Opcode kind, std::string_view payload) {
-  FrameHead head{.kind = kind};
+std::string StreamWebSocket::frame(Opcode kind, std::string_view payload, bool compressed) {
+  FrameHead head{.kind = kind, .compressed = compressed};
   if (random_bits_) head.mask = random_bits_();
   std::string frame;
   append_frame(frame, head, payload);
   return frame;
+}
+
+Result<std::string> StreamWebSocket::message_frame(const WebSocketMessage& message) {
+  const Opcode kind = message.is_text ? Opcode::text : Opcode::binary;
+  if (!compressor_) return frame(kind, message.data);
+  Result<std::optional<std::string>> shorter = compressor_->compress(message.data);
+  if (!shorter) return std::move(shorter).error();
+  return *shorter ? frame(kind, **shorter, true) : frame(kind, message.data);
 }
 
 Task<> StreamWebSocket::send(WebSocketMessage message) {
@@ -282,10 +320,31 @@ Task<> StreamWebSocket::send(WebSocketMessage message) {
     co_await Error(Errc::invalid_argument, "a WebSocket's text is not UTF-8");
   }
   if (close_sent_ || ended()) co_await Error(Errc::reset, "the WebSocket is closed");
-  const std::uint64_t number = ++queued_;
-  const Opcode kind = message.is_text ? Opcode::text : Opcode::binary;
-  put(frame(kind, message.data), kind, number);
+  std::string framed = co_await message_frame(message);
   message.data = std::string();
+  const std::uint64_t number = ++queued_;
+  put(std::move(framed), Opcode::binary, number);
+  co_await until_written(number);
+}
+
+// A client's frames differ by their masks.
+Task<> StreamWebSocket::send_shared(SharedWebSocketMessage message) {
+  if (random_bits_) {
+    co_await WebSocket::send_shared(std::move(message));
+    co_return;
+  }
+  Queued queued;
+  queued.shared = message.frame(&unmasked_frame);
+  queued.kind = Opcode::binary;
+  if (!queued.shared) co_await Error(Errc::invalid_argument, "a WebSocket's text is not UTF-8");
+  if (close_sent_ || ended()) co_await Error(Errc::reset, "the WebSocket is closed");
+  const std::uint64_t number = ++queued_;
+  queued.number = number;
+  put(std::move(queued));
+  co_await until_written(number);
+}
+
+Task<> StreamWebSocket::until_written(std::uint64_t number) {
   co_await flush(number);
   if (written_ < number) co_await Error(Errc::reset, "the WebSocket's connection broke");
 }
@@ -305,13 +364,17 @@ void StreamWebSocket::answer_ping(std::string_view payload) {
 }
 
 void StreamWebSocket::put(std::string frame, Opcode kind, std::uint64_t number) {
-  if (broken_) return;
   Queued queued;
   queued.frame = std::move(frame);
   queued.number = number;
   queued.kind = kind;
+  put(std::move(queued));
+}
+
+void StreamWebSocket::put(Queued queued) {
+  if (broken_) return;
   if (queue_.empty()) write_now(queued);
-  if (queued.at == queued.frame.size()) return;
+  if (queued.left().empty()) return;
   queue_.push_back(std::move(queued));
   if (std::exchange(writing_, true)) return;
   writer_.spawn(write_queue());
@@ -319,8 +382,8 @@ void StreamWebSocket::put(std::string frame, Opcode kind, std::uint64_t number) 
 
 void StreamWebSocket::write_now(Queued& queued) {
   queued.begun = true;
-  queued.at = stream_->write_now(as_bytes(queued.frame));
-  if (queued.at == queued.frame.size()) on_written(queued);
+  queued.at = stream_->write_now(queued.bytes());
+  if (queued.left().empty()) on_written(queued);
 }
 
 // The times for an answer count from here: what is queued before may take long.
@@ -350,18 +413,18 @@ Task<> StreamWebSocket::write_queue() {
     Queued& first = queue_.front();
     first.begun = true;
     // A little within the limit, then what the stream takes at once: a peer that reads slowly is no stall.
-    Bytes part = as_bytes(std::string_view(first.frame).substr(first.at, progress_min));
+    Bytes part = first.left().first(std::min(first.left().size(), progress_min));
     Result<> sent = co_await with_timeout(limits_.stall_timeout, stream_->write(part)).result();
     if (!sent) {
       break_off(std::move(sent).error());
       break;
     }
     first.at += part.size();
-    part = as_bytes(std::string_view(first.frame).substr(first.at, write_size));
+    part = first.left().first(std::min(first.left().size(), write_size));
     if (!part.empty()) first.at += stream_->write_now(part);
     if (quiet_since_ != Instant::never())
       quiet_since_ = reactor_.now();  // the peer takes something: it lives
-    if (first.at < first.frame.size()) continue;
+    if (!first.left().empty()) continue;
     on_written(first);
     queue_.pop_front();
     written_more_.pulse();

@@ -21,14 +21,17 @@ namespace escapement::http::detail {
 class StreamWebSocket final : public WebSocket {
  public:
   // A server's end.
-  StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream, const WebSocketLimits& limits);
+  StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream, const WebSocketLimits& limits,
+                  std::unique_ptr<WebSocketCompressor> compressor = nullptr);
   // A client's end. `first`: bytes that were read past the handshake. `random_bits` makes the masks.
   StreamWebSocket(Reactor& reactor, std::unique_ptr<Stream> stream, const WebSocketLimits& limits,
-                  std::string first, std::function<std::uint32_t()> random_bits);
+                  std::string first, std::function<std::uint32_t()> random_bits,
+                  std::unique_ptr<WebSocketCompressor> compressor = nullptr);
   ~StreamWebSocket() override;
 
   Task<std::optional<WebSocketMessage>> receive() override;
   Task<> send(WebSocketMessage message) override;
+  Task<> send_shared(SharedWebSocketMessage message) override;
   void close(int code, std::string reason) override { begin_close(sendable_code(code), std::move(reason)); }
   int close_code() const override { return peer_code_; }
   const std::string& close_reason() const override { return peer_reason_; }
@@ -40,8 +43,12 @@ class StreamWebSocket final : public WebSocket {
  private:
   // A frame that the transport has not taken yet.
   struct Queued {
+    Bytes bytes() const { return as_bytes(shared ? std::string_view(*shared) : std::string_view(frame)); }
+    Bytes left() const { return bytes().subspan(at); }
+
     std::string frame;
-    std::size_t at = 0;        // what it has taken
+    std::shared_ptr<const std::string> shared = nullptr;  // instead of `frame`: others send it too
+    std::size_t at = 0;                                   // what it has taken
     bool begun = false;        // a part may be on its way, which the transport has not reported
     std::uint64_t number = 0;  // of messages: its place among all; 0: a ping or a pong
     Opcode kind = Opcode::pong;
@@ -61,25 +68,30 @@ class StreamWebSocket final : public WebSocket {
   void on_silence();
 
   void begin_close(int code, std::string reason);
-  void fail(Error error);
+  std::optional<WebSocketMessage> decompress(FrameEvent event);
+  void fail(int code, Error error);
   void break_off(Error error);
   void look_again();
   void leave();
 
-  std::string frame(Opcode kind, std::string_view payload);
+  std::string frame(Opcode kind, std::string_view payload, bool compressed = false);
+  Result<std::string> message_frame(const WebSocketMessage& message);
   void answer_ping(std::string_view payload);
   void put(std::string frame, Opcode kind, std::uint64_t number = 0);
+  void put(Queued queued);
   void write_now(Queued& queued);
   void on_written(const Queued& queued);
   bool next_to_write();
   Task<> write_queue();
   Task<> flush(std::uint64_t number);
+  Task<> until_written(std::uint64_t number);
   Task<> settle();
 
   Reactor& reactor_;
   WebSocketLimits limits_;
   std::unique_ptr<Stream> stream_;
-  std::function<std::uint32_t()> random_bits_;  // null: a server, which does not mask
+  std::function<std::uint32_t()> random_bits_;       // null: a server, which does not mask
+  std::unique_ptr<WebSocketCompressor> compressor_;  // null: the ends have agreed on none
   FrameParser parser_;
 
   std::string input_;         // read, and not parsed

@@ -86,8 +86,6 @@ Result<std::string> web_socket_answer(int status, const Headers& headers, std::s
     return Error(Errc::bad_message, "the server switched to a protocol other than websocket");
   if (headers.joined("sec-websocket-accept") != web_socket_accept(key))
     return Error(Errc::bad_message, "the server's Sec-WebSocket-Accept does not belong to the key");
-  if (headers.joined("sec-websocket-extensions"))
-    return Error(Errc::bad_message, "the server uses an extension that was not offered");
   std::string protocol = headers.joined("sec-websocket-protocol").value_or("");
   if (!protocol.empty() && std::ranges::find(offered, protocol) == offered.end())
     return Error(Errc::bad_message, "the server chose a subprotocol that was not offered");

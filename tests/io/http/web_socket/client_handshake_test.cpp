@@ -8,6 +8,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/io/http/proxy.h>
 #include <escapement/io/http/web_socket.h>
 #include <escapement/io/http/web_socket/handshake.h>
 #include <escapement/io/sim/sim.h>
@@ -18,10 +19,8 @@ using namespace std::string_literals;
 
 namespace {
 
-// Answers the first request with `answer`, in which ACCEPT stands for what belongs to its key.
-Task<> serve_once(Network& network, std::string answer) {
-  std::unique_ptr<Listener> listener = co_await network.listen("s:80");
-  std::unique_ptr<Stream> stream = co_await listener->accept();
+// Answers the request with `answer`, in which ACCEPT stands for what belongs to its key.
+Task<> answer_handshake(std::unique_ptr<Stream> stream, std::string answer) {
   std::vector<std::byte> room(4096);
   const std::size_t count = co_await stream->read(room);
   const std::string request(as_text(Bytes(room).first(count)));
@@ -32,6 +31,23 @@ Task<> serve_once(Network& network, std::string answer) {
   co_await stream->write(as_bytes(answer));
   co_await stream->shutdown_write();
   co_await sleep(1s);
+}
+
+Task<> serve_once(Network& network, std::string answer) {
+  std::unique_ptr<Listener> listener = co_await network.listen("s:80");
+  std::unique_ptr<Stream> stream = co_await listener->accept();
+  co_await answer_handshake(std::move(stream), std::move(answer));
+}
+
+// A proxy in front of the server; `heard` is the head with which it was asked.
+Task<> serve_once_by_proxy(Network& network, std::string answer, std::string& heard) {
+  std::unique_ptr<Listener> listener = co_await network.listen("p:3128");
+  std::unique_ptr<Stream> stream = co_await listener->accept();
+  std::vector<std::byte> room(4096);
+  const std::size_t count = co_await stream->read(room);
+  heard = as_text(Bytes(room).first(count));
+  co_await stream->write(as_bytes("HTTP/1.1 200 Tunnel\r\n\r\n"));
+  co_await answer_handshake(std::move(stream), std::move(answer));
 }
 
 const std::string agrees =
@@ -147,6 +163,42 @@ TEST_CASE("WebSocket over HTTP: wss speaks over what `encrypt` makes") {
   REQUIRE(message);
   REQUIRE(*message);
   CHECK((*message)->data == "a");
+}
+
+TEST_CASE("WebSocket over HTTP: through a proxy, ws and wss alike by a tunnel") {
+  const auto [url, asked] = GENERATE(table<std::string, std::string>(
+      {{"ws://s/", "CONNECT s:80 HTTP/1.1\r\nHost: s:80\r\n"},
+       {"wss://s/", "CONNECT s:443 HTTP/1.1\r\nHost: s:443\r\n"},
+       {"ws://[2001:db8::1]:81/", "CONNECT [2001:db8::1]:81 HTTP/1.1\r\nHost: [2001:db8::1]:81\r\n"}}));
+  Sim sim;
+  Scope scope(sim.reactor(), [](Error) {});
+  std::string heard, encrypted_for;
+  scope.spawn(serve_once_by_proxy(sim.network(), agrees + "\r\n" + plain(0x81, "a"), heard));
+  sim.settle();
+  http::WebSocketConnectOptions options;
+  options.route = http::through(http::ProxyRules::all_through(*http::Proxy::parse("http://u:p@p:3128")));
+  options.encrypt = [&](std::unique_ptr<Stream> stream, std::string host) -> Task<std::unique_ptr<Stream>> {
+    encrypted_for += host;
+    co_return std::move(stream);
+  };
+  Result<http::ConnectedWebSocket> connected = sim.run(http::connect_web_socket(sim.network(), url, options));
+  REQUIRE(connected);
+  CHECK(heard.starts_with(asked));
+  CHECK(heard.find("\r\nProxy-Authorization: Basic dTpw\r\n") != heard.npos);
+  CHECK(encrypted_for == (url.starts_with("wss") ? "s" : ""));
+  const Result<std::optional<WebSocketMessage>> message = sim.run(connected->socket->receive());
+  REQUIRE((message && *message));
+  CHECK((*message)->data == "a");
+}
+
+TEST_CASE("WebSocket over HTTP: a proxy that cannot be reached is named") {
+  Sim sim;
+  http::WebSocketConnectOptions options;
+  options.route = http::through(http::ProxyRules::all_through(*http::Proxy::parse("http://p:3128")));
+  const Result<http::ConnectedWebSocket> connected =
+      sim.run(http::connect_web_socket(sim.network(), "ws://s/", options));
+  REQUIRE(!connected);
+  CHECK(connected.error().fault() == Fault::proxy_unreachable);
 }
 
 TEST_CASE("WebSocket over HTTP: a server that does not answer is waited for within the limit, never less") {
