@@ -14,6 +14,85 @@
 
 namespace escapement::test {
 
+// D1's values: numbers are JavaScript's, and columns the properties of an object.
+inline Task<std::string> sql_values_contract(SqlDatabase& database) {
+  const SqlStatement types("SELECT typeof(?1) AS type, ?1 AS value, ?1 || '' AS text");
+  std::optional<SqlRow> row = co_await database.first(types.bind(1));
+  ESC_EXPECT(row && (*row)[0] == SqlValue("real") && (*row)[1] == SqlValue(1) &&
+             (*row)[2] == SqlValue("1.0"));
+  row = co_await database.first(types.bind(SqlBlob()));
+  ESC_EXPECT(row && (*row)[0] == SqlValue("blob") && (*row)[1] == SqlValue(SqlBlob()));
+  row = co_await database.first(types.bind(nullptr));
+  ESC_EXPECT(row && (*row)[0] == SqlValue("null") && (*row)[1].is_null() && (*row)[2].is_null());
+  row = co_await database.first(types.bind(std::string("a\0b", 3)));
+  ESC_EXPECT(row && (*row)[0] == SqlValue("text") && (*row)[1] == SqlValue(std::string("a\0b", 3)));
+  row = co_await database.first(
+      "SELECT 2.0, 9e999, -9e999, 9223372036854775807, -9007199254740992, -0.0, 1e300");
+  ESC_EXPECT(row && (*row)[0] == SqlValue(2) && (*row)[1].is_null() && (*row)[2].is_null());
+  ESC_EXPECT((*row)[3] == SqlValue(9223372036854775807.0) && (*row)[4] == SqlValue(-9007199254740992.0));
+  ESC_EXPECT((*row)[5] == SqlValue(0) && (*row)[6] == SqlValue(1e300));
+  row = co_await database.first("SELECT 1 AS a, 2 AS b, 3 AS a, 4 AS '10', 5 AS '2', 6 AS '01'");
+  const std::vector<std::string> names{"2", "10", "a", "b", "01"};
+  ESC_EXPECT(row && row->columns() == names && (*row)[2] == SqlValue(3) && (*row)[4] == SqlValue(6));
+  row = co_await database.first("SELECT CAST(x'80ff41' AS TEXT), CAST(x'e28241e282ac' AS TEXT)");
+  ESC_EXPECT(row && (*row)[0] == SqlValue("\xef\xbf\xbd\xef\xbf\xbd"
+                                          "A"));
+  ESC_EXPECT((*row)[1] == SqlValue("\xef\xbf\xbd"
+                                   "A\xe2\x82\xac"));
+  co_return std::string();
+}
+
+// D1's counts, its words, and its refusals. `database` must have the table of sql_contract.
+inline Task<std::string> sql_statements_contract(SqlDatabase& database) {
+  SqlResult done = co_await database.run(
+      "CREATE TABLE pets (id INTEGER PRIMARY KEY, owner REFERENCES people (id), legs, CHECK (legs <> 3))");
+  ESC_EXPECT(done.changes == 0);
+  done = co_await database.all("INSERT INTO pets (legs) VALUES (4) RETURNING id, legs");
+  ESC_EXPECT(done.rows.size() == 1 && done.rows[0][0] == SqlValue(1) && done.changes == 1 &&
+             done.last_row_id == 1);
+  done = co_await database.all("SELECT id FROM pets WHERE id = 99");
+  ESC_EXPECT(done.rows.empty() && done.changes == 0 && done.last_row_id == 1);
+  done = co_await database.run("UPDATE pets SET legs = 2 WHERE id = 99");
+  ESC_EXPECT(done.changes == 0);
+  done = co_await database.run("INSERT INTO pets (id) VALUES (1) ON CONFLICT DO NOTHING");
+  ESC_EXPECT(done.changes == 0);
+  done = co_await database.all("SELECT 1 AS first; SELECT 2 AS second;  ");
+  ESC_EXPECT(done.rows.size() == 1 && done.rows[0].columns()[0] == "second");
+
+  const auto words = [&database](const char* sql) -> Task<std::string> {
+    Result<SqlResult> failed = co_await database.run(sql).result();
+    co_return failed ? "it ran" : to_string(failed.error());
+  };
+  std::string text = co_await words("INSERT INTO people (name) VALUES ('Ada')");
+  ESC_EXPECT(text ==
+             "invalid_argument: D1_ERROR: UNIQUE constraint failed: people.name: SQLITE_CONSTRAINT "
+             "(extended: SQLITE_CONSTRAINT_UNIQUE)");
+  text = co_await words("INSERT INTO pets (owner) VALUES (99)");
+  ESC_EXPECT(text ==
+             "invalid_argument: D1_ERROR: FOREIGN KEY constraint failed: SQLITE_CONSTRAINT "
+             "(extended: SQLITE_CONSTRAINT_FOREIGNKEY)");
+  text = co_await words("SELECT nope FROM pets");
+  ESC_EXPECT(text == "invalid_argument: D1_ERROR: no such column: nope at offset 7: SQLITE_ERROR");
+  text = co_await words("INSERT INTO pets (id) VALUES ('text')");
+  ESC_EXPECT(text == "invalid_argument: D1_ERROR: datatype mismatch: SQLITE_MISMATCH");
+  text = co_await words("");
+  ESC_EXPECT(text == "invalid_argument: D1_ERROR: No SQL statements detected.");
+  text = co_await words("SELECT ?1");
+  ESC_EXPECT(text == "invalid_argument: D1_ERROR: Wrong number of parameter bindings for SQL query.");
+  for (const char* const sql :
+       {"BEGIN", "ROLLBACK", "SAVEPOINT here", "ATTACH 'other' AS other", "VACUUM", "PRAGMA user_version",
+        "CREATE TABLE _cf_own (a)", "SELECT load_extension('x')", "SELECT sqlite_version()",
+        "SELECT 'a' LIKE 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", "-- a comment",
+        "SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL "
+        "SELECT 6"}) {
+    Result<SqlResult> failed = co_await database.run(sql).result();
+    if (failed || failed.error() != Errc::invalid_argument) co_return std::string("not refused: ") + sql;
+  }
+  done = co_await database.all("PRAGMA table_info(pets)");
+  ESC_EXPECT(done.rows.size() == 3);
+  co_return std::string();
+}
+
 // `database` must be empty, and understand SQL.
 inline Task<std::string> sql_contract(SqlDatabase& database) {
   SqlResult done = co_await database.run(
@@ -102,7 +181,10 @@ inline Task<std::string> sql_contract(SqlDatabase& database) {
   many.values.resize(SqlDatabase::values_max + 1);
   bad = co_await database.run(many).result();
   ESC_EXPECT(!bad && bad.error() == Errc::limit_exceeded);
-  co_return std::string();
+  std::string wrong = co_await sql_values_contract(database);
+  if (!wrong.empty()) co_return std::move(wrong);
+  wrong = co_await sql_statements_contract(database);
+  co_return std::move(wrong);
 }
 
 inline http::Url url_of(std::string_view text) { return *http::Url::parse(text); }

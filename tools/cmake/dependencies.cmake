@@ -133,6 +133,33 @@ macro(esc_find_psl)
   endif()
 endmacro()
 
+# Sets esc_sqlite, the source file of SqliteDatabase, as ESC_SQLITE says, and esc_sqlite_libraries. Programs that do not
+# use it do not load the library, where the linker can tell.
+macro(esc_find_sqlite)
+  set(esc_sqlite sqlite_database_none)
+  set(esc_sqlite_libraries)
+  if(NOT ESC_SQLITE STREQUAL "OFF")
+    find_package(PkgConfig QUIET)
+    if(PkgConfig_FOUND)
+      pkg_check_modules(SQLITE QUIET IMPORTED_TARGET GLOBAL sqlite3>=3.38)
+    endif()
+    if(TARGET PkgConfig::SQLITE)
+      set(esc_sqlite sqlite_database)
+      set(esc_sqlite_libraries PkgConfig::SQLITE)
+      if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+        list(JOIN SQLITE_LDFLAGS "," esc_sqlite_flags)
+        set(esc_sqlite_libraries "-Wl,--push-state,--as-needed,${esc_sqlite_flags},--pop-state")
+        set_property(SOURCE io/bindings/sqlite_database.cpp APPEND PROPERTY INCLUDE_DIRECTORIES ${SQLITE_INCLUDE_DIRS})
+      endif()
+      esc_find_again(io "find_dependency(PkgConfig)")
+      esc_find_again(io "pkg_check_modules(SQLITE QUIET REQUIRED IMPORTED_TARGET GLOBAL sqlite3>=3.38)")
+      esc_pkg_config(io "sqlite3 >= 3.38")
+    elseif(ESC_SQLITE STREQUAL "ON")
+      esc_missing("SQLite 3.38" "libsqlite3-dev; or configure with ESC_SQLITE=OFF")
+    endif()
+  endif()
+endmacro()
+
 # Sets esc_tls if the mbedTLS that was found supports more than a handful of concurrent handshakes (each holds keys,
 # and without the first option there is room for 32 in the process) and several threads (the second).
 macro(esc_check_mbedtls)

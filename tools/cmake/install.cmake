@@ -15,7 +15,7 @@ endforeach()
 # Leaves out headers that need sockets or files on wasm, and the wasm glue natively.
 set(esc_not_installed "^wasm_glue/")
 if(wasm)
-  set(esc_not_installed "^timers/sleep_backend|^io/native/|^io/tls/|^middleware/cache/disk_cache_store|^middleware/files/(file_body|file_tree|static_files)|^middleware/server/compress")
+  set(esc_not_installed "^timers/sleep_backend|^io/native/|^io/tls/|^io/bindings/sqlite_database|^middleware/cache/disk_cache_store|^middleware/files/(file_body|file_tree|static_files)|^middleware/server/compress")
 endif()
 file(STRINGS tools/cmake/installed_headers.txt esc_headers REGEX "^[a-z]")
 list(FILTER esc_headers EXCLUDE REGEX "${esc_not_installed}")
