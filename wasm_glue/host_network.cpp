@@ -11,7 +11,7 @@ extern "C" {
 // Opens a connection: a list of host and port. The outcome comes when it is open.
 [[clang::import_module("escapement_sockets"), clang::import_name("connect")]]
 void esc_sockets_connect(int id, const char* arguments, std::size_t length);
-// Puts TLS on socket `socket`, of which nothing was read, and makes it `id`.
+// Puts TLS on socket `socket`, of which nothing is being read, and makes it `id`.
 [[clang::import_module("escapement_sockets"), clang::import_name("start_tls")]]
 void esc_sockets_start_tls(int id, int socket, const char* host, std::size_t length);
 // Sends bytes to socket `socket`. The outcome comes when the host has taken them.
@@ -34,12 +34,13 @@ using Streams = std::shared_ptr<std::vector<const Stream*>>;
 
 class HostSocket final : public Stream {
  public:
-  HostSocket(Reactor& reactor, Streams streams, std::string peer)
+  HostSocket(Reactor& reactor, Streams streams, std::string peer, bool read_ahead)
       : reactor_(reactor),
         reading_(std::make_unique<HostOperation>(reactor)),
         writing_(reactor),
         streams_(std::move(streams)),
-        peer_(std::move(peer)) {
+        peer_(std::move(peer)),
+        read_ahead_(read_ahead) {
     streams_->push_back(this);
   }
   ~HostSocket() override {
@@ -55,7 +56,12 @@ class HostSocket final : public Stream {
     if (!opened) co_await std::move(opened).error().context("connect to " + peer_).nothing_sent();
   }
   Task<> start_tls(std::string host, Duration limit) {
-    if (asked_) co_await Error(Errc::invalid_argument, "TLS begins before the first read from a connection");
+    if (encrypted_) co_await Error(Errc::invalid_argument, "the connection is TLS already");
+    co_await written();
+    if (!received_.empty() || (asked_ && reading_->reply().reported())) {
+      co_await Error(Errc::bad_message, "bytes came before TLS that nobody has read");
+    }
+    if (asked_) co_await Error(Errc::invalid_argument, "TLS cannot begin while something is being read");
     auto encrypted = std::make_unique<HostOperation>(reactor_);
     esc_sockets_start_tls(encrypted->id(), socket(), host.data(), host.size());
     reading_ = std::move(encrypted);
@@ -70,12 +76,13 @@ class HostSocket final : public Stream {
     if (received_.empty() && !ended_) {
       ask();
       std::string bytes = co_await reading_->reply().answer(Duration::max(), no_limit);
+      asked_ = false;
       received_ = std::move(bytes);
       taken_ = 0;
       ended_ = reading_->reply().status() != 0;
     }
     const std::size_t count = take(into);
-    if (received_.empty() && !ended_) ask();
+    if (read_ahead_ && received_.empty() && !ended_) ask();
     co_return count;
   }
   std::optional<std::size_t> read_now(MutableBytes into) override {
@@ -125,7 +132,8 @@ class HostSocket final : public Stream {
   std::string peer_;
   std::string received_;
   std::size_t taken_ = 0;  // of received_
-  bool asked_ = false;     // something was read, or is being
+  const bool read_ahead_;
+  bool asked_ = false;  // the host is to report what comes next
   bool ended_ = false;
   bool unfinished_ = false;  // a write's outcome is to come
   bool encrypted_ = false;
@@ -138,7 +146,7 @@ HostNetwork::HostNetwork(HostNetworkOptions options)
 
 Task<std::unique_ptr<Stream>> HostNetwork::connect(std::string host, std::uint16_t port) {
   const std::string peer = host + ':' + std::to_string(port);
-  auto socket = std::make_unique<HostSocket>(co_await this_reactor, streams_, peer);
+  auto socket = std::make_unique<HostSocket>(co_await this_reactor, streams_, peer, options_.read_ahead);
   co_await socket->connect(std::move(host), port, options_.connect_timeout);
   co_return std::unique_ptr<Stream>(std::move(socket));
 }

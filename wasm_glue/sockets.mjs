@@ -57,9 +57,11 @@ export const sockets = {
       const expectedServerHostname = this.text(at, length);
       const { socket, writer } = socketsOf(this).get(number);
       socketsOf(this).delete(number);
-      this.source(number).done = true;
+      const source = this.source(number);
+      source.done = true;
       open(this, id, () => {
         writer.releaseLock();
+        source.reader?.releaseLock();
         return socket.startTls({ expectedServerHostname });
       }, "untrusted");
     },

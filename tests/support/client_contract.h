@@ -66,4 +66,56 @@ inline Task<std::string> connection_contract(Network& network, std::string host,
   co_return std::string();
 }
 
+// Reads one line, without its end.
+inline Task<std::string> read_line(Stream& stream) {
+  std::string line;
+  for (;;) {
+    std::array<std::byte, 1> room{};
+    const std::size_t count = co_await stream.read(room);
+    const char c = static_cast<char>(room[0]);
+    if (count == 0 || c == '\n') co_return std::move(line);
+    line += c;
+  }
+}
+
+inline Task<> write_text(Stream& stream, std::string text) {
+  const Bytes bytes(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  co_await stream.write(bytes);
+}
+
+// A protocol that begins TLS in its midst. At `port` of `host` is a server that greets with "220 hello",
+// knows HELO and STARTTLS, each answered by a line ("250 fine", "220 ready"), and behind the handshake echoes
+// lines. After INJECT its answer to STARTTLS has a line too many.
+inline Task<std::string> starttls_contract(Network& network, http::Encrypt encrypt, std::string host,
+                                           std::uint16_t port) {
+  std::unique_ptr<Stream> stream = co_await network.connect(host, port);
+  std::string line = co_await read_line(*stream);
+  ESC_EXPECT(line == "220 hello" && !stream->encrypted());
+  co_await write_text(*stream, "HELO me\n");
+  line = co_await read_line(*stream);
+  ESC_EXPECT(line == "250 fine");
+  co_await write_text(*stream, "STARTTLS\n");
+  line = co_await read_line(*stream);
+  ESC_EXPECT(line == "220 ready");
+  stream = co_await encrypt(std::move(stream), host);
+  ESC_EXPECT(stream->encrypted());
+  for (const char* const text : {"one", "two"}) {
+    co_await write_text(*stream, std::string(text) + '\n');
+    line = co_await read_line(*stream);
+    ESC_EXPECT(line == text);
+  }
+  Result<std::unique_ptr<Stream>> twice = co_await encrypt(std::move(stream), host).result();
+  ESC_EXPECT(!twice && twice.error() == Errc::invalid_argument);
+
+  stream = co_await network.connect(host, port);
+  co_await write_text(*stream, "INJECT\nSTARTTLS\n");
+  for (const char* const text : {"220 hello", "250 fine", "220 ready"}) {
+    line = co_await read_line(*stream);
+    ESC_EXPECT(line == text);
+  }
+  Result<std::unique_ptr<Stream>> injected = co_await encrypt(std::move(stream), host).result();
+  ESC_EXPECT(!injected && injected.error() == Errc::bad_message);
+  co_return std::string();
+}
+
 }  // namespace escapement::test

@@ -53,7 +53,7 @@ function(escapement_add_worker name)
     message(FATAL_ERROR "escapement_add_worker(${name}): a Worker is WebAssembly: configure with escapement's emscripten.cmake "
                         "as CMAKE_TOOLCHAIN_FILE.")
   endif()
-  set(bindings cache d1 events json kv queues r2 service sockets storage)
+  set(bindings cache cf d1 events json kv namespaces queues r2 service sockets storage)
   foreach(binding ${worker_BINDINGS})
     if(NOT binding IN_LIST bindings)
       list(JOIN bindings ", " known)

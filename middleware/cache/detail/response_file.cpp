@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include <escapement/middleware/cache/detail/stored_head_text.h>
+
 namespace escapement::http::detail {
 
 namespace {
@@ -22,75 +24,10 @@ std::optional<std::uint64_t> hex(std::string_view text) {
   return number;
 }
 
-// Writes texts and numbers one behind the other: "5:hello".
-class TextWriter {
- public:
-  void text(std::string_view value) {
-    number(static_cast<std::int64_t>(value.size()));
-    to_ += value;
-  }
-  void number(std::int64_t value) { to_ += std::to_string(value) + ':'; }
-  std::string take() { return std::move(to_); }
-
- private:
-  std::string to_;
-};
-
-// Reads what TextWriter has written. After a failure everything is empty.
-class TextReader {
- public:
-  explicit TextReader(std::string_view from) : from_(from) {}
-  bool failed() const { return failed_; }
-
-  std::int64_t number() {
-    const std::size_t colon = from_.find(':');
-    std::int64_t value = 0;
-    if (colon != from_.npos) {
-      const auto read = std::from_chars(from_.data(), from_.data() + colon, value);
-      if (read.ec == std::errc() && read.ptr == from_.data() + colon) {
-        from_.remove_prefix(colon + 1);
-        return value;
-      }
-    }
-    return fail();
-  }
-  std::string text() {
-    const std::int64_t size = number();
-    if (size < 0 || static_cast<std::uint64_t>(size) > from_.size()) fail();
-    if (failed_) return {};
-    std::string value(from_.substr(0, static_cast<std::size_t>(size)));
-    from_.remove_prefix(value.size());
-    return value;
-  }
-
- private:
-  std::int64_t fail() {
-    failed_ = true;
-    from_ = {};
-    return 0;
-  }
-
-  std::string_view from_;
-  bool failed_ = false;
-};
-
 std::string head_text(const std::string& key, const StoredHead& head) {
   TextWriter to;
   to.text(key);
-  to.number(head.status);
-  to.number(head.requested.unix_milliseconds());
-  to.number(head.received.unix_milliseconds());
-  to.number(static_cast<std::int64_t>(head.varying.size()));
-  for (const auto& [name, value] : head.varying) {
-    to.text(name);
-    to.number(value ? 1 : 0);
-    to.text(value.value_or(std::string()));
-  }
-  to.number(static_cast<std::int64_t>(head.headers.size()));
-  head.headers.each([&to](std::string_view name, std::string_view value) {
-    to.text(name);
-    to.text(value);
-  });
+  to.head(head);
   return to.take();
 }
 
@@ -133,19 +70,7 @@ std::optional<KeyedHead> read_file_end(std::string_view end, const ResponseTrail
   if (checksum(0, end.substr(0, end.size() - 8)) != trailer.checksum) return std::nullopt;
   TextReader from(end.substr(0, trailer.head_size));
   std::string key = from.text();
-  StoredHead head(static_cast<int>(from.number()), Headers());
-  head.requested = SystemTime::from_unix_milliseconds(from.number());
-  head.received = SystemTime::from_unix_milliseconds(from.number());
-  for (std::int64_t left = from.number(); left > 0 && !from.failed(); --left) {
-    std::string name = from.text();
-    const bool has_value = from.number() != 0;
-    std::string value = from.text();
-    head.varying.emplace_back(std::move(name), has_value ? std::optional(std::move(value)) : std::nullopt);
-  }
-  for (std::int64_t left = from.number(); left > 0 && !from.failed(); --left) {
-    std::string name = from.text();
-    head.headers.add(std::move(name), from.text());
-  }
+  StoredHead head = from.head();
   if (from.failed()) return std::nullopt;
   return KeyedHead(std::move(key), std::move(head));
 }

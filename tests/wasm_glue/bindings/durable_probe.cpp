@@ -5,8 +5,11 @@
 #include <escapement/io/bindings/durable_timers.h>
 #include <escapement/timers/sleep.h>
 #include <escapement/wasm_glue/durable_object.h>
+#include <escapement/wasm_glue/host_durable_namespace.h>
 #include <escapement/wasm_glue/host_fetch.h>
 #include <escapement/wasm_glue/worker.h>
+
+#include "support/durable_namespace_contract.h"
 
 using namespace escapement;
 
@@ -164,7 +167,46 @@ class Reminders final : public DurableObject {
   DurableTimers timers_;
 };
 
+// The contract on the namespace of a name.
+Task<http::Response> namespace_contract(http::Request request) {
+  wasm::HostDurableNamespace objects(request.url.query_parameter("name"));
+  Result<std::string> wrong = co_await test::durable_namespace_contract(objects).result();
+  co_return http::Response(200, wrong ? *wrong : to_string(wrong.error()));
+}
+
+// Yields how calls to an object fail: by its handler, by a limit of ours; and one after them. (A trap of an
+// object in the same isolate is the Worker's, too.)
+Task<http::Response> stub_failures() {
+  wasm::HostDurableNamespace objects("OBJECT");
+  DurableId id = co_await objects.id_from_name("failures");
+  const http::Service object = objects.get(id);
+  http::Url fail = co_await http::Url::parse("http://object/fail");
+  http::Request first("GET", std::move(fail), http::Headers(), http::Body());
+  Result<http::Response> failed = co_await object(std::move(first)).result();
+  std::string text = failed ? std::to_string(failed->status) : std::string(name(failed.error().code()));
+  Task<http::Response> slow = object(http::get("http://object/slow?ms=5000"));
+  failed = co_await with_timeout(100ms, std::move(slow)).result();
+  text += ' ' + (failed ? std::to_string(failed->status) : std::string(name(failed.error().code())));
+  std::string next = co_await test::object_answer(object, "POST", "/echo", "next");
+  co_return http::Response(200, text + ' ' + next);
+}
+
+// Passes a body to an object, and its response back.
+Task<http::Response> through(http::Request request) {
+  wasm::HostDurableNamespace objects("OBJECT");
+  DurableId id = co_await objects.id_from_name("through");
+  http::Url url = co_await http::Url::parse("http://object/through");
+  const http::Service object = objects.get(id);
+  http::Request onward("POST", std::move(url), http::Headers(), std::move(request.body));
+  http::Response response = co_await object(std::move(onward));
+  co_return std::move(response);
+}
+
 Task<http::Response> serve(http::Request request) {
+  const std::string path = request.url.path();
+  if (path == "/namespace") co_return co_await namespace_contract(std::move(request));
+  if (path == "/failures") co_return co_await stub_failures();
+  if (path == "/through") co_return co_await through(std::move(request));
   if (request.method == http::Method::post()) co_return co_await coded(std::move(request));
   co_return http::Response(200, "the Worker");
 }

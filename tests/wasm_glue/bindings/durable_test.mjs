@@ -31,14 +31,16 @@ await new Promise((resolve) => receiver.listen(0, "127.0.0.1", resolve));
 
 const workerd = await durableWorkerd({
   main: `import { worker } from "./escapement.mjs";
-import { bindings, durableObject } from "./durable_object.mjs";
+import { bindings as objects, durableObject } from "./durable_object.mjs";
+import { namespaces } from "./namespaces.mjs";
 import module from "./probe.wasm";
-export const Reminders = durableObject(module, "Reminders");
+const bindings = [namespaces, ...objects];
+export const Reminders = durableObject(module, "Reminders", { bindings: [namespaces] });
 const inner = worker(module, { bindings });
 export default {
   fetch(request, env, ctx) {
     const url = new URL(request.url);
-    if (url.pathname === "/") return inner.fetch(request, env, ctx);
+    if (["/", "/namespace", "/failures", "/through"].includes(url.pathname)) return inner.fetch(request, env, ctx);
     const [, name, ...rest] = url.pathname.split("/");
     url.pathname = "/" + rest.join("/");
     return env.OBJECT.get(env.OBJECT.idFromName(name)).fetch(new Request(url, request));
@@ -47,6 +49,7 @@ export default {
 `,
   probe: process.argv[2],
   className: "Reminders",
+  glue: ["namespaces.mjs"],
   variables: { RECEIVER: `http://127.0.0.1:${receiver.address().port}` },
 });
 const ask = async (target, options) => {
@@ -73,6 +76,17 @@ await test("requests to an object: fields, bodies, failures, traps", async () =>
   that((await ask("/a/trap")).startsWith("500 "), "a trap");
   that((await neighbour).startsWith("500 "), "in flight at a trap");
   equal(await ask("/a/slow?ms=1"), "200 slept");
+});
+
+await test("C++ calls the objects of a namespace", async () => {
+  equal(await ask("/namespace?name=OBJECT"), "200 ");
+  equal(await ask("/namespace?name=NONE"), "200 invalid_argument: the Worker has no Durable Object namespace NONE");
+  equal(await ask("/namespace?name=RECEIVER"), "200 invalid_argument: the Worker has no Durable Object namespace RECEIVER");
+  equal(await ask("/failures"), "200 reset timed_out 201 next and back");
+  const large = new Uint8Array(12 * 1024 * 1024).fill(7);
+  const back = new Uint8Array(await (await fetch(workerd.url + "/through", { method: "POST", body: large })).arrayBuffer());
+  equal(back.length, large.length);
+  that(back.every((byte) => byte === 7), "the body");
 });
 
 await test("bodies of an object stream both ways", async () => {

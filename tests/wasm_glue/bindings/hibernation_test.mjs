@@ -103,6 +103,21 @@ await test("closes by both sides", async () => {
   equal(await ada.next(), "Dan left 3000 as asked");
   equal(await bob.next(), "Dan left 3000 as asked");
 });
+await test("a trap costs its message, not the open connections", async () => {
+  bob.send("trap");
+  await pause(200);
+  for (const from of [ada, bob]) {
+    from.send("all here");
+    const heard = [await ada.next(), await bob.next()];
+    that(heard.every((text) => text.includes("says here")), heard.join("; "));
+  }
+  equal(await (await fetch(workerd.url)).text(), "2 sockets");
+  const eve = await connect("name=Eve");
+  eve.close(4001, "bye");
+  equal(await ada.next(), "Eve left 4001 bye");
+  equal(await bob.next(), "Eve left 4001 bye");
+  equal(await instances(), "1", "instances of the class");
+});
 await test("the connections outlive the instance, and an automatic response wakes nobody", async () => {
   ada.send("pings on");
   equal(await ada.next(), "pings on");

@@ -1,14 +1,17 @@
 // D1, the Cache API, service bindings, request.cf and JSON variables, on the host's implementations.
 
 #include <escapement/io/bindings/request_cf.h>
+#include <escapement/middleware/cache/response_cache_store.h>
 #include <escapement/middleware/client/retry.h>
 #include <escapement/middleware/limits/timeout.h>
+#include <escapement/wasm_glue/host_fetch_cf.h>
 #include <escapement/wasm_glue/host_json.h>
 #include <escapement/wasm_glue/host_response_cache.h>
 #include <escapement/wasm_glue/host_service.h>
 #include <escapement/wasm_glue/host_sql_database.h>
 #include <escapement/wasm_glue/worker.h>
 
+#include "support/cache_store_contract.h"
 #include "support/platform_contracts.h"
 
 using namespace escapement;
@@ -25,6 +28,13 @@ Task<std::string> cache_contract(std::string name) {
   co_return co_await test::cache_contract(cache);
 }
 
+// The layer Cache on the cache `name`.
+Task<std::string> cache_store_contract(std::string name) {
+  auto cache = std::make_shared<wasm::HostResponseCache>(std::move(name));
+  auto store = std::make_shared<http::ResponseCacheStore>(std::move(cache));
+  co_return co_await test::cache_store_contract(std::move(store));
+}
+
 Task<std::string> json_contract(std::string name) { co_return test::json_contract(wasm::json_env(name)); }
 
 Task<std::string> json_at(std::string name) { co_return wasm::json_env(name).json("").value_or("nothing"); }
@@ -37,6 +47,20 @@ Task<http::Response> cf() {
   text +=
       ' ' + cf.fields().json("/botManagement").value_or("-") + ' ' + cf.fields().json("/none").value_or("-");
   co_return http::Response(200, text);
+}
+
+// Fetches with properties; with `broken`, with one that is no JSON.
+Task<http::Response> fetch_with_cf(http::Request request) {
+  FetchCf cf;
+  cf.cache_everything(true).cache_ttl(90s).cache_key("a \"key\"").resolve_override("other.example");
+  if (request.url.query_parameter("broken") == "1") cf.set("image", "{");
+  const http::Service origin = http::layered(http::Timeout{2s}, wasm::HostFetchCf(cf));
+  http::Url url = co_await http::Url::parse("http://origin.example/cf");
+  http::Request onward(request.method, std::move(url), http::Headers{{"X-Own", "sent"}},
+                       std::move(request.body));
+  Result<http::Response> response = co_await origin(std::move(onward)).result();
+  if (!response) co_return http::Response(502, to_string(response.error()));
+  co_return *std::move(response);
 }
 
 // Calls the other Worker through layers.
@@ -86,6 +110,7 @@ Task<http::Response> serve(http::Request request) {
   const std::string path = request.url.path();
   if (path == "/worker/coded") return cached_coded(std::move(request));
   if (path == "/worker/cf") return cf();
+  if (path == "/worker/fetch_cf") return fetch_with_cf(std::move(request));
   if (path == "/worker/call") return call(std::move(request));
   return cached(std::move(request));
 }
@@ -94,6 +119,7 @@ Task<http::Response> serve(http::Request request) {
 
 ESC_TASK(sql_contract)
 ESC_TASK(cache_contract)
+ESC_TASK(cache_store_contract)
 ESC_TASK(json_contract)
 ESC_TASK(json_at)
 ESC_WORKER(serve)

@@ -11,7 +11,7 @@ import { root } from "../hosts.mjs";
 const require = createRequire(path.join(root, "tests/npm/package.json"));
 const { Miniflare, Response } = createRequire(require.resolve("wrangler/package.json"))("miniflare");
 
-const glue = ["cache", "d1", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "json", "packed", "service"];
+const glue = ["cache", "cf", "d1", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "json", "packed", "service"];
 let calls = 0;
 const miniflare = new Miniflare({
   modules: [
@@ -19,12 +19,13 @@ const miniflare = new Miniflare({
       type: "ESModule",
       path: "main.mjs",
       contents: `import { cache } from "./cache.mjs";
+import { cf } from "./cf.mjs";
 import { d1 } from "./d1.mjs";
 import { run, worker } from "./escapement.mjs";
 import { json } from "./json.mjs";
 import { service } from "./service.mjs";
 import module from "./probe.wasm";
-const bindings = [cache, d1, json, service];
+const bindings = [cache, cf, d1, json, service];
 const inner = worker(module, { bindings });
 export default {
   async fetch(request, env, ctx) {
@@ -44,6 +45,9 @@ export default {
     DOCUMENT: JSON.parse('{"limits": {"max": 5, "a/b~c": -1.5e1, "on": true}, "names": ["a", "b\\n\\u00e4\\ud83d\\ude00"], "none": null}'),
     TEXT: "a \"text\"",
     NUMBER: 17,
+  },
+  async outboundService(request) {
+    return new Response(`${request.method} ${request.url} ${request.headers.get("x-own")} ${await request.text()} ${JSON.stringify(request.cf)}`);
   },
   serviceBindings: {
     async OTHER(request) {
@@ -65,6 +69,10 @@ await test("the default cache and a named one keep their contract", async () => 
   equal(await ask("/cache_contract/"), "");
   equal(await ask("/cache_contract/pages"), "");
 });
+await test("the layer Cache on the Cache API keeps the contract of its stores", async () => {
+  equal(await ask("/cache_store_contract/"), "");
+  equal(await ask("/cache_store_contract/layer"), "");
+});
 await test("JSON variables keep their contract", async () => {
   equal(await ask("/json_contract/DOCUMENT"), "");
   equal(await ask("/json_at/TEXT"), '"a \\"text\\""');
@@ -80,6 +88,14 @@ await test("bindings that the Worker lacks", async () => {
 await test("request.cf", async () => {
   const cf = { colo: "FRA", country: "DE", asn: 64500, latitude: "52.52", botManagement: { score: 30 } };
   equal(await ask("/worker/cf", { cf }), 'FRA DE 64500 5252 {"score":30} -');
+});
+await test("cf of a fetch", async () => {
+  const properties = '{"cacheEverything":true,"cacheTtl":90,"cacheKey":"a \\"key\\"","resolveOverride":"other.example"'; // miniflare adds some
+  const got = await ask("/worker/fetch_cf");
+  that(got.startsWith(`GET http://origin.example/cf sent  ${properties}`), got);
+  const posted = await ask("/worker/fetch_cf", { method: "POST", body: "content" });
+  that(posted.startsWith(`POST http://origin.example/cf sent content ${properties}`), posted);
+  that((await ask("/worker/fetch_cf?broken=1")).startsWith("invalid_argument: fetch failed: "), "what is no JSON");
 });
 await test("a service binding under Timeout and Retry, with a body", async () => {
   const response = await fetch("/worker/call?name=OTHER&q=1", { method: "POST", body: "content" });

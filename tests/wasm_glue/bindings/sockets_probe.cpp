@@ -27,6 +27,25 @@ Task<std::string> connections(std::string ports) {
   co_return co_await test::connection_contract(network, "127.0.0.1", echo, closed);
 }
 
+// "HOST PORT".
+Task<std::string> starttls(std::string at) {
+  wasm::HostNetworkOptions options;
+  options.read_ahead = false;
+  wasm::HostNetwork network(options);
+  const std::size_t space = at.find(' ');
+  const std::uint16_t port = parse_number<std::uint16_t>(std::string_view(at).substr(space + 1)).value_or(0);
+  std::string wrong = co_await test::starttls_contract(network, network.encrypt(), at.substr(0, space), port);
+  if (!wrong.empty()) co_return std::move(wrong);
+  wasm::HostNetwork ahead;  // whose streams are being read, once they were
+  std::unique_ptr<Stream> stream = co_await ahead.connect(at.substr(0, space), port);
+  std::array<std::byte, 100> room{};
+  const std::size_t count = co_await stream->read(room);
+  if (count != 10) co_return std::string("another greeting");
+  const http::Encrypt encrypt = ahead.encrypt();
+  Result<std::unique_ptr<Stream>> refused = co_await encrypt(std::move(stream), "localhost").result();
+  co_return refused ? "encrypted" : std::string(name(refused.error().code()));
+}
+
 // Requests `url`, and yields the failure.
 Task<std::string> refused(std::string url) {
   wasm::HostNetwork network;
@@ -49,5 +68,6 @@ Task<std::string> unsupported(std::string) {
 
 ESC_TASK(client)
 ESC_TASK(connections)
+ESC_TASK(starttls)
 ESC_TASK(refused)
 ESC_TASK(unsupported)

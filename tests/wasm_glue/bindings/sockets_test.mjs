@@ -7,6 +7,7 @@ import https from "node:https";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import tls from "node:tls";
 import { equal, finish, test, that } from "../check.mjs";
 import { freePort, root, startWorkerd } from "../hosts.mjs";
 
@@ -26,7 +27,33 @@ const answer = (request, response) => {
 const plain = http.createServer(answer).on("connection", () => ++connections);
 const encrypted = https.createServer({ key, cert: certificate }, answer);
 const echo = net.createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
-for (const server of [plain, encrypted, echo]) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+// Begins TLS when it is asked to.
+const mail = net.createServer((socket) => {
+  let inject = "";
+  let text = "";
+  socket.on("error", () => {});
+  socket.write("220 hello\n");
+  const take = (bytes) => {
+    text += bytes;
+    for (let end; (end = text.indexOf("\n")) >= 0; ) {
+      const line = text.slice(0, end);
+      text = text.slice(end + 1);
+      if (line !== "STARTTLS") {
+        if (line === "INJECT") inject = "250 a line too many\n";
+        socket.write("250 fine\n");
+        continue;
+      }
+      socket.off("data", take);
+      socket.write("220 ready\n" + inject);
+      const secure = new tls.TLSSocket(socket, { isServer: true, key, cert: certificate });
+      secure.on("error", () => {});
+      secure.pipe(secure);
+      return;
+    }
+  };
+  socket.on("data", take);
+});
+for (const server of [plain, encrypted, echo, mail]) await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 const closed = await freePort();
 const port = (server) => server.address().port;
 
@@ -53,6 +80,7 @@ await test("our HTTP client over a Worker's sockets keeps its connection", async
 });
 await test("our HTTP client over the host's TLS", async () => equal(await ask("client", `https://localhost:${port(encrypted)}`), ""));
 await test("plain connections: half-close, the end, nobody there", async () => equal(await ask("connections", `${port(echo)} ${closed}`), ""));
+await test("TLS that begins in the midst of a connection", async () => equal(await ask("starttls", `localhost ${port(mail)}`), "invalid_argument"));
 await test("what fails", async () => {
   equal(await ask("refused", `http://127.0.0.1:${closed}/`), "unavailable");
   equal(await ask("refused", "http://nobody.invalid/"), "unavailable");

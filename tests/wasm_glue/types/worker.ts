@@ -1,11 +1,13 @@
 // A Worker with bindings of its own: must compile with @cloudflare/workers-types alone.
 import { worker } from "escapement";
 import { cache } from "escapement/cache";
+import { cf } from "escapement/cf";
 import { d1 } from "escapement/d1";
 import { durableObject } from "escapement/durable_object";
 import { events } from "escapement/events";
 import { json } from "escapement/json";
 import { kv } from "escapement/kv";
+import { namespaces } from "escapement/namespaces";
 import { queues } from "escapement/queues";
 import { service } from "escapement/service";
 import module from "./app.wasm";
@@ -31,7 +33,7 @@ export const wrapped = {
     await handlers.tail?.(events, env, ctx);
   },
 } satisfies ExportedHandler<Env>;
-export const typed: ExportedHandler<Env, string> = worker(module, { bindings: [cache, d1, events, json, kv, queues, service] });
+export const typed: ExportedHandler<Env, string> = worker(module, { bindings: [cache, cf, d1, events, json, kv, namespaces, queues, service] });
 export const Counter: new (state: DurableObjectState, env: Env) => DurableObject = durableObject(module, "Counter");
 // @ts-expect-error: a module may have no handler of cron triggers
 handlers.scheduled({ scheduledTime: 0, cron: "* * * * *" });
