@@ -4,16 +4,16 @@
 
 #include <escapement/core/random.h>
 
-#include "fuzz/wheel_corpus.h"
+#include "fuzz/kept_inputs.h"
 #include "fuzz/wheel_game.h"
 
 using namespace escapement;
 using namespace escapement::test;
 
 TEST_CASE("TimerWheel: the inputs that the fuzzer kept") {
-  const std::vector<WheelInput> corpus = wheel_corpus();
+  const std::vector<KeptInput> corpus = wheel_corpus();
   REQUIRE(corpus.size() >= 20);
-  for (const WheelInput& input : corpus) {
+  for (const KeptInput& input : corpus) {
     CAPTURE(input.name);
     CHECK(play_wheel(input.bytes) == "");
   }
