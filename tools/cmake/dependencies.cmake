@@ -261,9 +261,21 @@ macro(esc_need_cli11)
   endif()
 endmacro()
 
-# nlohmann_json::nlohmann_json
+# nlohmann_json::nlohmann_json. It is headers alone, so that wasm can have those of the system; a folder of their own
+# keeps the system's other headers out.
 macro(esc_need_json)
-  find_package(nlohmann_json CONFIG QUIET)
+  if(wasm)
+    find_path(esc_json_headers nlohmann/json.hpp NO_CMAKE_FIND_ROOT_PATH PATHS /usr/include /usr/local/include)
+    if(esc_json_headers AND NOT TARGET nlohmann_json::nlohmann_json)
+      file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include/json)
+      file(CREATE_LINK ${esc_json_headers}/nlohmann ${PROJECT_BINARY_DIR}/include/json/nlohmann SYMBOLIC)
+      add_library(nlohmann_json::nlohmann_json INTERFACE IMPORTED)
+      target_include_directories(nlohmann_json::nlohmann_json INTERFACE ${PROJECT_BINARY_DIR}/include/json)
+      target_compile_definitions(nlohmann_json::nlohmann_json INTERFACE JSON_NO_IO)
+    endif()
+  else()
+    find_package(nlohmann_json CONFIG QUIET)
+  endif()
   if(NOT TARGET nlohmann_json::nlohmann_json)
     esc_missing("nlohmann-json" "nlohmann-json3-dev")
   endif()

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <escapement/io/http/service.h>
@@ -22,6 +23,9 @@ struct Recording {
 // Reads the recordings of `scenarios` in npm's @octokit/fixtures, whose folder is `directory`. Errors:
 // not_found or invalid_argument, naming the file.
 Result<std::vector<Recording>> load_recordings(const std::string& directory);
+
+// Reads the recordings of one scenario, a list in JSON. Errc::invalid_argument for any other text.
+Result<std::vector<Recording>> read_recordings(std::string_view json);
 
 // Responds to /run-ID/PATH as recorded for PATH, with links to the API rewritten to this server. The first
 // requests of a run for some paths meet a fault each: a stall, 503 and 429 with Retry-After, and connections

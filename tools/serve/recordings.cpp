@@ -1,6 +1,3 @@
-#include <fstream>
-#include <sstream>
-
 #include <nlohmann/json.hpp>
 
 #include "tools/serve/fixture_service.h"
@@ -36,20 +33,11 @@ Recording read_recording(const nlohmann::json& from) {
 
 }  // namespace
 
-Result<std::vector<Recording>> load_recordings(const std::string& directory) {
+Result<std::vector<Recording>> read_recordings(std::string_view json) {
+  const nlohmann::json parsed = nlohmann::json::parse(json, nullptr, false);
+  if (!parsed.is_array()) return Error(Errc::invalid_argument, "it is no list of recordings");
   std::vector<Recording> recordings;
-  for (const char* scenario :
-       {"paginate-issues", "get-repository", "rename-repository", "branch-protection", "get-content",
-        "search-issues", "release-assets", "add-labels-to-issue", "create-file"}) {
-    const std::string name = directory + "/scenarios/api.github.com/" + scenario + "/normalized-fixture.json";
-    std::ifstream file(name);
-    if (!file) return Error(Errc::not_found, "no recording at " + name);
-    std::ostringstream text;
-    text << file.rdbuf();
-    const nlohmann::json parsed = nlohmann::json::parse(text.str(), nullptr, false);
-    if (!parsed.is_array()) return Error(Errc::invalid_argument, name + " is not a list of recordings");
-    for (const nlohmann::json& entry : parsed) recordings.push_back(read_recording(entry));
-  }
+  for (const nlohmann::json& entry : parsed) recordings.push_back(read_recording(entry));
   return recordings;
 }
 
