@@ -50,7 +50,7 @@ std::optional<Errc> made_through(std::vector<FakeFault> faults, int requests) {
   Sim sim;
   const FakeGitHub fake = fake_with(std::move(faults));
   const GitHub github(faulty(fake));
-  const Result<Issue> made = sim.run(github.create_issue("o", "r", NewIssue{"t"}));
+  const Result<Issue> made = sim.run(github.create_issue("o", "r", NewIssue("t")));
   CHECK(fake.log().early == 0);
   CHECK(fake.log().requests == requests);
   return made ? std::nullopt : std::optional(made.error().code());
@@ -72,7 +72,7 @@ Task<> read_one(GitHub github, std::string name, int& done) {
   done += repository.id == 1;
 }
 Task<> make_one(GitHub github, int& done) {
-  const Issue issue = co_await github.create_issue("o", "r", NewIssue{"t"});
+  const Issue issue = co_await github.create_issue("o", "r", NewIssue("t"));
   done += issue.number == 1;
 }
 

@@ -31,8 +31,8 @@ std::vector<std::optional<Errc>> outcomes(int status, const std::string& body, h
   note(all_of(github.repositories("o")));
   note(github.issue("o", "r", 1));
   note(all_of(github.issues("o", "r")));
-  note(github.create_issue("o", "r", NewIssue{"t"}));
-  note(github.change_issue("o", "r", 1, IssueChange{"t"}));
+  note(github.create_issue("o", "r", NewIssue("t")));
+  note(github.change_issue("o", "r", 1, IssueChange()));
   note(all_of(github.comments("o", "r", 1)));
   note(github.comment("o", "r", 1, "b"));
   note(github.add_labels("o", "r", 1, {"a"}));
@@ -42,13 +42,13 @@ std::vector<std::optional<Errc>> outcomes(int status, const std::string& body, h
   note(all_of(github.releases("o", "r")));
   note(github.latest_release("o", "r"));
   note(github.release_by_tag("o", "r", "t"));
-  note(github.create_release("o", "r", NewRelease{"t"}));
+  note(github.create_release("o", "r", NewRelease("t")));
   note(all_of(github.assets("o", "r", 1)));
   note(github.upload_asset("o", "r", 1, "n", "text/plain", "bytes"));
   note(github.file("o", "r", "p"));
   note(all_of(github.folder("o", "r", "p")));
-  note(github.write_file("o", "r", FileChange{"p", "b", "m"}));
-  note(github.delete_file("o", "r", FileChange{"p", "", "m", "s"}));
+  note(github.write_file("o", "r", FileChange("p", "b", "m")));
+  note(github.delete_file("o", "r", FileChange("p", "", "m")));
   note(github.rate_limits());
   note(github.graphql("{ viewer { login } }"));
   return all;
@@ -70,7 +70,7 @@ Refused refused(int status, const std::string& body, http::Headers headers = {})
   Refused refused;
   const GitHub github =
       GitHub(script.service(), impatient()).observed([&](const ApiError& why) { refused.why = why; });
-  const Result<Issue> issue = sim.run(github.create_issue("o", "r", NewIssue{"t"}));
+  const Result<Issue> issue = sim.run(github.create_issue("o", "r", NewIssue("t")));
   if (!issue) refused.error = issue.error();
   return refused;
 }
@@ -98,8 +98,7 @@ TEST_CASE("github: issues, with their comments and labels") {
   CHECK(read.author.empty());
   CHECK(read.labels == Strings{"a", "b"});
   CHECK(read.is_pull_request);
-  NewIssue wanted;
-  wanted.title = "T \xff";  // no UTF-8: it becomes U+FFFD
+  NewIssue wanted("T \xff");  // no UTF-8: it becomes U+FFFD
   wanted.labels = {"a"};
   CHECK(sim.run(github.create_issue("o", "r", wanted)));
   IssueChange change;
@@ -127,8 +126,7 @@ TEST_CASE(
   Settings settings = impatient();
   settings.stack.get_token = []() -> Task<std::string> { co_return "secret"; };
   const GitHub github(script.service(), settings);
-  NewRelease release;
-  release.tag = "v1";
+  NewRelease release("v1");
   release.is_draft = true;
   CHECK(sim.run(github.create_release("o", "r", release))->is_draft);
   CHECK(sim.run(github.upload_asset("o", "r", 5, "a b.txt", "text/plain", "hello"))->size == 5);
@@ -185,7 +183,7 @@ TEST_CASE("github: contents: bytes, folders, commits") {
   CHECK(file.size == 5);
   CHECK(sim.run(github.file("o", "r", "docs")).error() == Errc::invalid_argument);
   CHECK(sim.run(all_of(github.folder("o", "r", "docs")))->size() == 1);
-  FileChange change{"a.txt", "hello", "m"};
+  FileChange change("a.txt", "hello", "m");
   change.sha = "s";
   CHECK(*sim.run(github.write_file("o", "r", change)) == "c1");
   CHECK(*sim.run(github.delete_file("o", "r", change)) == "c2");
@@ -440,13 +438,13 @@ TEST_CASE("github: a renamed repository is found by its old name, also by a POST
   script.then(301, http::Headers{{"Location", "https://api.github.com/a"}}, "");
   const GitHub github(script.service(), impatient());
   CHECK(sim.run(github.repository("old", "name"))->full_name == "new/name");
-  CHECK(sim.run(github.create_issue("old", "name", NewIssue{"t"}))->number == 1);
+  CHECK(sim.run(github.create_issue("old", "name", NewIssue("t")))->number == 1);
   CHECK(script.asked[3] == R"(POST /repositories/1/issues {"title":"t"})");
   CHECK(sim.run(github.repository("old", "name")).error() == Errc::limit_exceeded);  // round and round
   Script method;  // a 301 makes a GET of a POST: it reads the list, and makes nothing
   method.then(301, http::Headers{{"Location", "https://api.github.com/repositories/1/issues"}}, "")
       .then(200, "[]");
-  CHECK(sim.run(GitHub(method.service(), impatient()).create_issue("old", "name", NewIssue{"t"})).error() ==
+  CHECK(sim.run(GitHub(method.service(), impatient()).create_issue("old", "name", NewIssue("t"))).error() ==
         Errc::bad_message);
   CHECK(method.asked[1] == "GET /repositories/1/issues");
   Script away;

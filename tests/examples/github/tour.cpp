@@ -70,18 +70,14 @@ Task<std::string> write_part(GitHub github, std::string owner) {
           (explained ? why->message + ", " + why->errors.front().field + ' ' + why->errors.front().code
                      : std::string("made")) +
           '\n';
-  NewIssue wanted;
-  wanted.title = "Issue without a label";
+  const NewIssue wanted("Issue without a label");
   const Issue issue = co_await github.create_issue(owner, "add-labels-to-issue", wanted);
   text += "issue #" + number(issue.number) + '\n';
   const std::vector<std::string> wished{"Foo", "bAr", "baZ"};
   const std::vector<std::string> labels =
       co_await github.add_labels(owner, "add-labels-to-issue", issue.number, wished);
   text += "labels " + number(static_cast<std::int64_t>(labels.size())) + '\n';
-  FileChange change;
-  change.path = "test.txt";
-  change.bytes = "Test content";
-  change.message = "create test.txt";
+  const FileChange change("test.txt", "Test content", "create test.txt");
   const std::string commit = co_await github.write_file(owner, "create-file", change);
   text += "commit of " + number(static_cast<std::int64_t>(commit.size())) + " digits\n";
   co_return text;

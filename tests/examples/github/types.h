@@ -1,11 +1,15 @@
 // The values of GitHub's REST API, with the members that programs usually need. Each is read from JSON by
 // `from`, which fails with bad_message, naming the member, if one that is always there is missing, or if one
 // has another type. Members that GitHub may leave out, or send as null, are then empty.
+//
+// Those that a call takes have constructors, because g++ 12 destroys a temporary without twice where its
+// statement has a co_await.
 
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <escapement/core/system_time.h>
@@ -105,6 +109,7 @@ struct RateLimits {
 
 // An issue to be made.
 struct NewIssue {
+  explicit NewIssue(std::string t) : title(std::move(t)) {}
   std::string title;
   std::string body = {};
   std::vector<std::string> labels = {};
@@ -112,6 +117,7 @@ struct NewIssue {
 
 // The changes of an issue; empty members stay as they are.
 struct IssueChange {
+  IssueChange() = default;
   std::string title = {};
   std::string body = {};
   std::string state = {};  // "open" or "closed"
@@ -119,6 +125,7 @@ struct IssueChange {
 
 // A release to be made.
 struct NewRelease {
+  explicit NewRelease(std::string t) : tag(std::move(t)) {}
   std::string tag;
   std::string name = {};
   std::string body = {};
@@ -128,6 +135,7 @@ struct NewRelease {
 
 // The issues that a list has.
 struct IssueFilter {
+  IssueFilter() = default;
   std::string state = "open";  // "open", "closed" or "all"
   std::string labels = {};     // separated by commas; an issue has all of them
   int per_page = 100;          // 1 to 100
@@ -135,8 +143,10 @@ struct IssueFilter {
 
 // A file in a new commit.
 struct FileChange {
+  FileChange(std::string p, std::string content, std::string commit_message)
+      : path(std::move(p)), bytes(std::move(content)), message(std::move(commit_message)) {}
   std::string path;
-  std::string bytes;
+  std::string bytes;  // of the file; ignored where it is deleted
   std::string message;
   std::string sha = {};     // of the file that it replaces or deletes; empty: it is new
   std::string branch = {};  // empty: the default branch
