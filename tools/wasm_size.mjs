@@ -13,13 +13,12 @@ if (process.argv.includes("--help")) {
   console.log("tools/wasm_size [--json]: gzipped sizes of the wasm parts against their bars; exits 1 over a bar");
   process.exit(0);
 }
-const minified = (name) =>
-  execFileSync(path.join(root, "tests/npm/node_modules/.bin/esbuild"), [
-    path.join(root, "wasm_glue", name),
-    "--bundle",
-    "--minify",
-    "--format=esm",
-  ]);
+// Bundled and minified, as wrangler deploys it, for a program that takes `names` from one of our modules.
+const minified = (names, from) =>
+  execFileSync(path.join(root, "tests/npm/node_modules/.bin/esbuild"), ["--bundle", "--minify", "--format=esm"], {
+    cwd: path.join(root, "wasm_glue"),
+    input: `export ${names} from "./${from}";`,
+  });
 const built = (name) => {
   const file = path.join(root, "build/wasm/tests/examples", name);
   if (fs.existsSync(file)) return fs.readFileSync(file);
@@ -29,8 +28,9 @@ const built = (name) => {
 const parts = [
   { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8.3 * 1024 },
   { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 50.3 * 1024 },
-  { what: "runtime.mjs bundled, for Workers", bytes: minified("runtime.mjs"), bar: 5.1 * 1024 },
-  { what: "escapement.mjs bundled, for every host", bytes: minified("escapement.mjs"), bar: 6.2 * 1024 },
+  { what: "worker of runtime.mjs, for Workers", bytes: minified("{ worker }", "runtime.mjs"), bar: 4.2 * 1024 },
+  { what: "runtime.mjs, with run and load", bytes: minified("*", "runtime.mjs"), bar: 4.4 * 1024 },
+  { what: "escapement.mjs, for every host", bytes: minified("*", "escapement.mjs"), bar: 5.7 * 1024 },
 ].map(({ what, bytes, bar }) => ({
   what,
   raw: bytes.length,

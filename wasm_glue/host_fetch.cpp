@@ -37,17 +37,18 @@ constexpr escapement::detail::LimitName body_stalled{TimeLimit::body, "nothing"}
 
 // The peer and the attempt of a call, for its failures.
 struct Call {
-  explicit Call(const http::Request& request) : origin(request.url.origin()), attempt(request.attempt) {}
+  Call(http::Url to, int attempt_number) : url(std::move(to)), attempt(attempt_number) {}
 
   // `error` with both, and where our own limit ended it with what was being done.
   Error told(Error error, const escapement::detail::LimitName& limit, std::string_view doing) const {
+    const std::string origin = url.origin();
     if (error.limit() == limit.which) error = std::move(error).context(std::string(doing) + origin);
     error = std::move(error).with_peer(origin);
     if (attempt != 0) error = std::move(error).in_attempt(attempt);
     return error;
   }
 
-  std::string origin;
+  http::Url url;
   int attempt;
 };
 
@@ -179,7 +180,7 @@ Task<http::Response> fetch_by(FetchBegin* begin, std::string service, HostFetchO
                               http::Request request) {
   Reactor& reactor = co_await this_reactor;
   co_await http::check_request(request);
-  const Call call(request);
+  const Call call(request.url, request.attempt);
   const std::shared_ptr<http::CallProgress> progress = request.progress;
   if (progress) progress->begin(request.attempt);
   Context& context = Context::of(reactor);

@@ -1,7 +1,7 @@
 // For browsers, Node, Deno and Bun, which need more than a Worker does: hooks of `host` (host_fetch.mjs), which escapement.mjs
 // puts there.
 
-import { bytesOf, decoder, isAscii, textOf, unitsOf } from "./host_fetch.mjs";
+import { bytesOf, decoder, encoder, textOf, unitsOf } from "./host_fetch.mjs";
 
 // Timers under 4 ms are stretched to 4 by browsers once they nest; a message first makes the next one not
 // nested. Elsewhere there is no such clamp, and a message costs more than it saves. (A port that has `unref`
@@ -14,13 +14,15 @@ if (channel) channel.port1.onmessage = () => hops.shift()();
 // turns of the loop.
 const immediate = !channel && globalThis.setImmediate;
 
+const isAscii = (text) => /^[\0-\x7f]*$/.test(text);
+
 // Where zstd is among the codings that fetch() undoes depends on the host's version: the body tells, which begins with
 // zstd's or gzip's own bytes as long as nobody has decoded it.
 const isCoded = (piece) => piece && /^(40,181,47,253|31,139)\b/.test(bytesOf(piece).subarray(0, 4));
-async function peek({ source, report }) {
+async function peek(source) {
   const reader = source.body.getReader();
   let piece = await reader.read();
-  source.coded = !isCoded(piece.value);
+  const coded = !isCoded(piece.value);
   source.response = { status: source.response.status };
   source.body = new ReadableStream({
     async pull(to) {
@@ -31,17 +33,14 @@ async function peek({ source, report }) {
     },
     cancel: (reason) => reader.cancel(reason),
   });
-  report(source.response.status);
+  return coded;
 }
 
 // A browser hides where a redirect goes: it is followed, to learn where it ends.
-async function follow({ context, id, source, url, init, fetch, here, take, report }) {
-  if (!/^(GET|HEAD)$/.test(init.method)) return context.fail(id, source, 8, "this browser hides redirects");
-  const response = await fetch(url, { ...init, redirect: "follow" });
-  if (here(response) !== true) return;
-  take(response);
-  source.headers = new Headers({ location: response.url });
-  report(307);
+async function follow({ source, url, init, fetch }) {
+  if (!/^(GET|HEAD)$/.test(init.method)) throw Object.assign(new Error("this browser hides redirects"), { why: 8 });
+  const { url: location, body } = await fetch(url, { ...init, redirect: "follow" });
+  Object.assign(source, { response: { status: 307 }, headers: new Headers({ location }), body });
 }
 
 // Why a fetch failed, as far as the host says: its number in abi.h (FetchFailure), and the text. Node has codes, of
@@ -72,21 +71,35 @@ export const others = {
     const text = decoder.decode(bytes);
     return isAscii(text) ? text : unitsOf(bytes);
   },
-  bytesOfHead: (head) => Uint8Array.from(head, (unit) => unit.charCodeAt(0)),
+  bytesOfHead: (head) => (isAscii(head) ? encoder.encode(head) : Uint8Array.from(head, (unit) => unit.charCodeAt(0))),
   undone: /^((x-)?gzip|deflate|br)( *, *((x-)?gzip|deflate|br))*$/i,
   whyOf,
-  // Takes responses over that need more than their head; undefined: this is none.
-  odd(fetched, response, coding) {
-    if (coding && /\bzstd\b/i.test(coding) && fetched.init.method !== "HEAD" && fetched.source.body) return peek(fetched);
+  // Takes responses over that need more than their head. Resolves to whether a coding was undone. Undefined: this is none.
+  odd(fetched) {
+    const { source, response, coding, init } = fetched;
+    if (/\bzstd\b/i.test(coding) && init.method !== "HEAD" && source.stream) return peek(source);
     if (response.type === "opaqueredirect") return follow(fetched);
   },
-  // Arranges a call that is nearer than the host's timers are exact; false: a timer does.
+  // Lets a timer hold the process, unless it is idle: Node and its like have `ref` and `unref` for that.
+  hold(timer, idle) {
+    idle ? timer?.unref?.() : timer?.ref?.();
+  },
+  // Arranges a call that is nearer than the host's timers are exact; false: a timer does. Delay -1: of an idle timer.
   soon(context, delay, fire, wait) {
+    if (delay < 0) return others.hold(wait(), true), true;
     const { setTimeout = globalThis.setTimeout } = context.options;
-    const near = channel ? delay < 4 : immediate && delay < 1 && setTimeout === globalThis.setTimeout;
-    if (!near) return false;
+    if (!channel && (!immediate || setTimeout !== globalThis.setTimeout)) return false;
+    if (channel ? delay >= 4 : delay >= 1) return !channel && precisely(delay, wait);
     const hop = (context.timer = { hop: true });
-    const land = () => context.timer === hop && context.attempt(delay && channel ? wait : fire);
+    const land = () => {
+      if (context.timer !== hop) return;
+      if (!delay || !channel) return fire();
+      try {
+        wait();
+      } catch (error) {
+        context.end({ error });
+      }
+    };
     if (!channel) immediate(land);
     else {
       hops.push(land);
@@ -95,3 +108,12 @@ export const others = {
     return true;
   },
 };
+
+// A system's timers may be a thousandth late, and Node's half a millisecond more: long ones are set that much nearer, and
+// the step that then comes early asks for the rest, which is rounded down and ends in turns of the loop.
+function precisely(delay, wait) {
+  if (delay >= 100) wait(Math.floor(delay * 0.999 - 1));
+  else if (delay < 3) wait(Math.floor(delay));
+  else return false;
+  return true;
+}

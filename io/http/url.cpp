@@ -80,21 +80,21 @@ char decoded(std::string_view text, std::size_t at) {
 // The component as it is sent (url.h has the rule); sets `why` where it is refused.
 std::string sendable(Component component, std::string_view text, bool lone_percent, std::string_view& why) {
   std::string result;
-  result.reserve(text.size());
+  std::size_t kept = 0;  // up to here it is in `result`
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (allowed(component, c) || (c == '%' && (lone_percent || is_encoding(text, i)))) {
-      result += c;
-    } else if (tolerated(component, c)) {
-      append_encoded(result, c);
-    } else {
+    if (allowed(component, c) || (c == '%' && (lone_percent || is_encoding(text, i)))) continue;
+    if (!tolerated(component, c)) {
       why = c == '%'    ? "a % without two hexadecimal digits"
             : c == '\\' ? "a backslash"
                         : "a character that must be percent-encoded";
       return result;
     }
+    result += text.substr(kept, i - kept);
+    append_encoded(result, c);
+    kept = i + 1;
   }
-  return result;
+  return result += text.substr(kept);
 }
 
 // Returns why no URL has these characters, or is this long; empty if there is nothing wrong.
@@ -145,7 +145,9 @@ int dots(std::string_view segment) {
 }
 
 // RFC 3986 section 5.2.4 on a path that begins with '/'.
-std::string without_dot_segments(std::string_view path) {
+std::string without_dot_segments(std::string path_as_sent) {
+  const std::string_view path = path_as_sent;
+  if (path.find("/.") == path.npos && path.find("/%") == path.npos) return path_as_sent;
   std::vector<std::string_view> segments;
   std::size_t at = 1;
   for (;;) {

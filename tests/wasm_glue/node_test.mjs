@@ -58,6 +58,21 @@ await test("300 sleeps of 3 ms, none early", async () => {
   }
 });
 
+await test("a long sleep sets its timer nearer, since timers are late, and is not early", async () => {
+  const { setTimeout } = globalThis;
+  const delays = [];
+  globalThis.setTimeout = (call, delay) => (delays.push(delay), setTimeout(call, delay));
+  try {
+    const began = performance.now();
+    await run(module, "slept", "300");
+    that(performance.now() - began >= 300, "early");
+    that(delays[0] > 290 && delays[0] < 299, `the first timer takes ${delays[0]} ms`);
+    that(delays.slice(1).every((delay) => delay < 10), delays.join());
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+});
+
 await test("50,000 sleeps at once: one host timer, and none afterwards", async () => {
   const host = counting();
   equal(await run(module, "many", "50000", host), "50000");
@@ -314,7 +329,7 @@ await test("a run() that nobody awaits is an unhandled rejection when it fails, 
   run(module, "slept", "1");
   await new Promise((resolve) => setTimeout(resolve, 30));
   process.off("unhandledRejection", note);
-  equal(reasons.map((reason) => reason.code).join(), "invalid_argument,internal");
+  equal(reasons.map((reason) => reason.code).join(), "internal,invalid_argument");
 });
 
 await test("a global called document, as test environments have, keeps no process alive and delays nothing", () => {
