@@ -6,8 +6,9 @@ import { textOf, unpack } from "./packed.mjs";
 
 const nothing = { status: 1 };
 
-const cacheOf = (name) => {
-  const { caches } = globalThis;
+// A test gives its own, whose clock it moves (test_kit.mjs).
+const cacheOf = ({ options }, name) => {
+  const caches = options.caches ?? globalThis.caches;
   if (name ? caches?.open : caches?.default) return name ? caches.open(name) : caches.default;
   throw Object.assign(new Error("this host has no such cache"), { code: "unsupported" });
 };
@@ -34,7 +35,7 @@ export const cache = {
       const [name, url, fields] = unpack(this.bytes(at, length));
       operate(this, id, () => explained(async () => {
         const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
-        const response = await (await cacheOf(textOf(name))).match(new Request(textOf(url), { headers }));
+        const response = await (await cacheOf(this, textOf(name))).match(new Request(textOf(url), { headers }));
         return response ? { status: response.status, data: linesOf(response.headers), body: response.body } : nothing;
       }));
     },
@@ -44,13 +45,13 @@ export const cache = {
       operate(this, id, () => explained(async () => {
         const headers = fields.length ? fieldsOf(host.headOf(fields)) : undefined;
         const response = new Response(body, { status: Number(textOf(status)), headers, encodeBody: "manual" });
-        await (await cacheOf(textOf(name))).put(textOf(url), response);
+        await (await cacheOf(this, textOf(name))).put(textOf(url), response);
       }));
       if (bodyLength) body = this.content(id, bodyAt, bodyLength);
     },
     remove(id, at, length) {
       const [name, url] = unpack(this.bytes(at, length)).map(textOf);
-      operate(this, id, () => explained(async () => ((await (await cacheOf(name)).delete(url)) ? undefined : nothing)));
+      operate(this, id, () => explained(async () => ((await (await cacheOf(this, name)).delete(url)) ? undefined : nothing)));
     },
   },
 };

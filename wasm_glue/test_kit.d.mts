@@ -13,7 +13,9 @@ export class TestWorld {
   constructor(start?: number);
   readonly start: number;
   readonly time: number;
-  readonly options: Pick<Options, "now" | "setTimeout" | "clearTimeout">;
+  readonly options: Pick<Options, "now" | "setTimeout" | "clearTimeout"> & { caches: any };
+  // What a Worker has as `caches`; bindings take it from the options.
+  readonly caches: { default: any; open(name: string): Promise<any> };
   readonly ctx: { waitUntil(promise: Promise<unknown>): void };
   readonly failures: unknown[];
   at(time: number, call: () => void): number;

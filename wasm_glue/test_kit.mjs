@@ -11,6 +11,8 @@
 // place of Date.now, which the module's wall clock is. Everything happens in the order of its time, and nothing waits for
 // real time: what is awaited must be made of promises alone, so use no real fetch.
 
+import { testCaches } from "./test_cache.mjs";
+
 const second = 1000;
 const minute = 60 * second;
 
@@ -42,7 +44,19 @@ export class TestWorld {
   get time() {
     return this.#time;
   }
+  #pending = new Set(); // what the clock has to wait for
+
+  // The Cache API.
+  caches = testCaches({
+    now: () => this.#time,
+    track: (promise) => {
+      const ended = promise.catch(() => {}).finally(() => this.#pending.delete(ended));
+      this.#pending.add(ended);
+      return promise;
+    },
+  });
   options = {
+    caches: this.caches,
     now: () => this.#time - this.start,
     setTimeout: (call, delay) => this.at(this.#time + Math.max(0, delay), call),
     clearTimeout: (number) => this.cancel(number),
@@ -64,6 +78,10 @@ export class TestWorld {
     const end = this.#time + milliseconds;
     for (;;) {
       await settled();
+      while (this.#pending.size) {
+        await Promise.all(this.#pending);
+        await settled();
+      }
       let first;
       for (const [number, timer] of this.#timers) if (!first || timer.at < first[1].at) first = [number, timer];
       if (!first || first[1].at > end) break;

@@ -5,9 +5,11 @@
 #include <escapement/wasm_glue/host_kv.h>
 #include <escapement/wasm_glue/host_object_store.h>
 #include <escapement/wasm_glue/host_queue.h>
+#include <escapement/wasm_glue/host_response_cache.h>
 #include <escapement/wasm_glue/queue_events.h>
 
 #include "support/binding_contracts.h"
+#include "support/platform_contracts.h"
 #include "support/thirty_days.h"
 
 using namespace escapement;
@@ -20,6 +22,25 @@ test::ThirtyDays days;
 Task<std::string> kv_contract(std::string name) {
   wasm::HostKv kv(std::move(name));
   co_return co_await test::kv_contract(kv);
+}
+
+Task<std::string> cache_contract(std::string name) {
+  wasm::HostResponseCache cache(std::move(name));
+  co_return co_await test::cache_contract(cache);
+}
+
+// Keeps a page for a minute; yields how it is, then and after 59 seconds and a minute.
+Task<std::string> minute_in_cache(std::string) {
+  wasm::HostResponseCache cache;
+  const http::Url page = test::url_of("http://cached.example/minute");
+  co_await cache.put(page, test::fresh("body"));
+  std::string text = co_await test::kept_in(cache, page);
+  for (const Duration length : {59s, 1s}) {
+    co_await sleep(length);
+    std::string later = co_await test::kept_in(cache, page);
+    text += "; " + later;
+  }
+  co_return std::move(text);
 }
 
 Task<std::string> object_store_contract(std::string name) {
@@ -41,7 +62,8 @@ Task<> on_cron(wasm::Scheduled event) {
   if (event.cron == "fail") co_await Error(Errc::internal, "on purpose");
   wasm::HostKv kv("STORE");
   wasm::HostQueue jobs("JOBS");
-  co_await days.on_cron(kv, jobs, CronEvent(std::move(event.cron), event.time));
+  wasm::HostResponseCache cache;
+  co_await days.on_cron(kv, cache, jobs, CronEvent(std::move(event.cron), event.time));
 }
 
 Task<> on_batch(QueueBatch& batch) {
@@ -51,7 +73,8 @@ Task<> on_batch(QueueBatch& batch) {
     co_await Error(Errc::internal, "on\npurpose");
   }
   wasm::HostKv kv("STORE");
-  co_await days.on_batch(kv, batch);
+  wasm::HostResponseCache cache;
+  co_await days.on_batch(kv, cache, batch);
 }
 
 class Days final : public DurableObject {
@@ -72,6 +95,8 @@ Task<std::string> trace(std::string) {
 }  // namespace
 
 ESC_TASK(kv_contract)
+ESC_TASK(cache_contract)
+ESC_TASK(minute_in_cache)
 ESC_TASK(object_store_contract)
 ESC_TASK(send)
 ESC_TASK(trace)

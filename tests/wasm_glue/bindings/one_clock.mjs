@@ -1,5 +1,6 @@
 // The body of the one-clock tests: in Node, and as a Worker in workerd. Yields lines "ok ..." or "not ok ...".
 
+import { cache } from "./cache.mjs";
 import { bindings as objects, durableObject } from "./durable_object.mjs";
 import { run, worker } from "./escapement.mjs";
 import { events } from "./events.mjs";
@@ -8,7 +9,7 @@ import { queues } from "./queues.mjs";
 import { r2 } from "./r2.mjs";
 import { TestWorld } from "./test_kit.mjs";
 
-const bindings = [events, kv, queues, r2, ...objects];
+const bindings = [cache, events, kv, queues, r2, ...objects];
 
 const cases = {
   async "KV keeps its contract"(module) {
@@ -17,6 +18,26 @@ const cases = {
     const wrong = await run(module, "kv_contract", "STORE", { ...world.options, bindings, env });
     world.end();
     if (wrong) throw new Error(wrong);
+  },
+
+  async "the Cache API keeps its contract, and max-age follows the clock"(module) {
+    const world = new TestWorld();
+    const options = { ...world.options, bindings };
+    for (const name of ["", "pages"]) {
+      const wrong = await run(module, "cache_contract", name, options);
+      if (wrong) throw new Error(wrong);
+    }
+    const minute = run(module, "minute_in_cache", "", options);
+    await world.advance(60e3);
+    const seen = await minute;
+    if (seen !== "200 body; 200 body; nothing") throw new Error(seen);
+    const direct = world.caches.default; // as JavaScript of the Worker sees it
+    await direct.put("http://page/", new Response("p", { headers: { expires: new Date(world.time + 5000).toUTCString() } }));
+    await world.advance(4000);
+    if ((await (await direct.match("http://page/")).text()) !== "p") throw new Error("gone too soon");
+    await world.advance(1000);
+    if (await direct.match("http://page/")) throw new Error("there for too long");
+    world.end();
   },
 
   async "a binding that the Worker lacks"(module) {
