@@ -39,10 +39,18 @@ class BodyRate {
     bytes_ = 0;
     waited_ = Duration();
     if (!slow) return std::nullopt;
-    return escapement::detail::timeout_error({TimeLimit::body, "less than slow_body_bytes"}, time_, took);
+    return escapement::detail::timeout_error(limit, time_, took);
+  }
+  // Ends a read during which nothing comes for so long that too little will have come.
+  Task<std::string> in_time(Task<std::string> reading, Instant now) const {
+    // If enough has come for this length of time, it is the next one that counts.
+    const Instant began = bytes_ < bytes_min_ ? now - waited_ : now - waited_ + time_;
+    return escapement::detail::within(time_, limit, std::move(reading), began);
   }
 
  private:
+  static constexpr escapement::detail::LimitName limit{TimeLimit::body, "less than slow_body_bytes"};
+
   std::uint64_t bytes_min_;
   Duration time_;
   std::uint64_t bytes_ = 0;
@@ -62,7 +70,7 @@ class ResponseBody final : public BodySource {
     if (!lease_) co_return std::string();
     Reactor& reactor = co_await this_reactor;
     const Instant began = rate_.limits() ? reactor.precise_now() : Instant();
-    Result<std::string> read = co_await lease_->exchange->read_body().result();
+    Result<std::string> read = co_await next_bytes(began).result();
     if (!read) co_return fail(std::move(read).error());
     std::string bytes = *std::move(read);
     if (bytes.empty()) {
@@ -78,6 +86,10 @@ class ResponseBody final : public BodySource {
   Headers trailers() override { return std::move(trailers_); }
 
  private:
+  Task<std::string> next_bytes(Instant now) {
+    Task<std::string> reading = lease_->exchange->read_body();
+    return rate_.limits() ? rate_.in_time(std::move(reading), now) : std::move(reading);
+  }
   // Keeps the failure, and lets go of the connection: others wait for its place.
   Error fail(Error error) {
     failure_.emplace(told(std::move(error), lease_->name(), attempt_));
