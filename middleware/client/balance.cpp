@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include <escapement/io/http/progress.h>
 #include <escapement/middleware/limits/circuit_breaker.h>
 
 namespace escapement::http {
@@ -47,6 +49,54 @@ struct Upstream {
   std::size_t running = 0;
 };
 
+// Where the attempts of calls went that have not succeeded yet, so that the next attempt of such a call goes
+// elsewhere. A call is known by its progress; without one by its method and URL, so that equal calls side by
+// side may be taken for each other. Keeps 1000 attempts; the ones noted first go first.
+class Tried {
+ public:
+  using Place = std::uint64_t;  // 0: none
+
+  // Notes that the attempt `number` of the call goes to `upstream`.
+  Place note(const Request& request, std::size_t upstream) {
+    if (request.attempt == 0) return 0;
+    if (attempts_.size() >= attempts_max) attempts_.erase(attempts_.begin());
+    attempts_.emplace(++last_, Attempted{call_of(request), request.attempt, upstream});
+    return last_;
+  }
+  void forget(Place place) { attempts_.erase(place); }
+  // Returns where the attempt before this one went, which is forgotten.
+  std::optional<std::size_t> take_previous(const Request& request) {
+    if (request.attempt < 2) return std::nullopt;
+    const Call call = call_of(request);
+    for (auto each = attempts_.begin(); each != attempts_.end(); ++each) {
+      if (each->second.number != request.attempt - 1 || each->second.call != call) continue;
+      const std::size_t upstream = each->second.upstream;
+      attempts_.erase(each);
+      return upstream;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  using Call = std::pair<const void*, std::string>;
+  struct Attempted {
+    Call call;
+    int number;
+    std::size_t upstream;
+  };
+  static constexpr std::size_t attempts_max = 1000;
+
+  static Call call_of(const Request& request) {
+    const CallProgress* progress = request.progress.get();
+    while (progress != nullptr && progress->whole) progress = progress->whole.get();
+    if (progress != nullptr) return Call(progress, {});
+    return Call(nullptr, std::string(request.method.text()) + ' ' + request.url.text());
+  }
+
+  std::map<Place, Attempted> attempts_;
+  Place last_ = 0;
+};
+
 // Returns the URL of a request at an upstream.
 Result<Url> url_at(const Url& upstream, const Url& asked) {
   std::string path = upstream.path();
@@ -67,13 +117,15 @@ class Balance::State {
     ejection.emplace(upstreams.size(), *options_.ejection);
   }
 
-  std::size_t choose(Random& random, Instant now) {
+  // Chooses among those that are not ejected, without `avoided` if there is another one.
+  std::size_t choose(std::optional<std::size_t> avoided, Random& random, Instant now) {
     if (ejection) ejection->advance(now);
     std::vector<std::size_t> fit;
     for (std::size_t i = 0; i < upstreams.size(); ++i) {
       upstreams[i].time.begin(now);
       if (!ejection || !ejection->ejected(i, now)) fit.push_back(i);
     }
+    if (avoided && fit.size() > 1) std::erase(fit, *avoided);
     if (options_.rule == BalanceRule::round_robin) return next_fit(fit);
     if (fit.size() == 1) return fit.front();
     const std::size_t first = static_cast<std::size_t>(random.up_to(fit.size() - 1));
@@ -97,6 +149,7 @@ class Balance::State {
   }
 
   std::vector<Upstream> upstreams;
+  Tried tried;
   std::optional<OutlierEjection> ejection;
   std::function<bool(const Attempt&)> failed = speaks_against_service;
 
@@ -120,8 +173,9 @@ class Balance::State {
 // Counts a request at its upstream, also one that is given up before its outcome.
 class Balance::InFlight final : public BodyAttachment {
  public:
-  InFlight(std::shared_ptr<State> state, std::size_t which, Reactor& reactor, Instant began)
-      : state_(std::move(state)), which_(which), reactor_(reactor), began_(began) {
+  InFlight(std::shared_ptr<State> state, std::size_t which, Tried::Place place, Reactor& reactor,
+           Instant began)
+      : state_(std::move(state)), which_(which), place_(place), reactor_(reactor), began_(began) {
     ++state_->upstreams[which_].running;
   }
   ~InFlight() override {
@@ -134,11 +188,13 @@ class Balance::InFlight final : public BodyAttachment {
     noted_ = true;
     const Instant now = reactor_.precise_now();
     state_->note(which_, attempt, now - began_, now);
+    if (place_ != 0 && !decide(true, attempt, SystemTime()).again) state_->tried.forget(place_);
   }
 
  private:
   std::shared_ptr<State> state_;
   std::size_t which_;
+  Tried::Place place_;
   Reactor& reactor_;  // may be gone once the outcome is noted
   Instant began_;
   bool noted_ = false;
@@ -159,10 +215,12 @@ Task<Response> Balance::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
   const std::shared_ptr<State> state = state_;
   const Instant began = reactor.precise_now();
-  const std::size_t which = state->choose(reactor.random(), began);
+  const std::optional<std::size_t> avoided = state->tried.take_previous(request);
+  const std::size_t which = state->choose(avoided, reactor.random(), began);
+  const Tried::Place place = state->tried.note(request, which);
   request.url = co_await url_at(state->upstreams[which].url, request.url);
   request.headers.remove("Host");
-  auto held = std::make_unique<InFlight>(state, which, reactor, began);
+  auto held = std::make_unique<InFlight>(state, which, place, reactor, began);
   Result<Response> outcome = co_await next(std::move(request)).result();
   held->note(outcome ? Attempt(*outcome) : Attempt(outcome.error()));
   if (outcome) outcome->body.attach(std::move(held));

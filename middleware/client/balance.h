@@ -43,8 +43,12 @@ class BalanceOptions {
 //     const Service api = layered(Retry{}, Balance({*Url::parse("http://a:80"), *Url::parse("http://b:80")}),
 //                                 client);
 //
-// Outside a Retry all attempts of a call would go to one upstream; put it inside. Copies share the state,
-// which belongs to one reactor's thread. Sources: M. Mitzenmacher, 2001; Finagle's and tower's PeakEwma.
+// Outside a Retry all attempts of a call would go to one upstream; put it inside. An attempt after another
+// one of the same call (Request::attempt, of a Retry or a Hedge) then goes to another upstream than that, if
+// one is not ejected. It knows the call by Request::progress, which a Timeout, a RetryBudget or a Tracer
+// outside makes; without one by its method and URL, so of equal calls side by side one may avoid the upstream
+// of the other. Copies share the state, which belongs to one reactor's thread. Sources: M. Mitzenmacher,
+// 2001; Finagle's and tower's PeakEwma.
 class Balance {
  public:
   // `upstreams` must not be empty (checked).

@@ -8,6 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <escapement/core/scope.h>
+#include <escapement/middleware/client/hedge.h>
 #include <escapement/middleware/client/retry.h>
 #include <escapement/middleware/limits/timeout.h>
 
@@ -254,4 +255,49 @@ TEST_CASE("balance: an outcome that was cancelled counts neither way") {
     for (int turn = 0; turn < 2; ++turn) (void)sim.run(ask(service, get("http://api/")));
   }
   CHECK(balance.ejected(0, sim.reactor().precise_now()));
+}
+
+TEST_CASE("balance: an attempt after another goes to another upstream, also among equal calls side by side") {
+  for (const bool known : {false, true}) {
+    CAPTURE(known);
+    World world;
+    world.broken = "a";
+    world.times = {{"a", 1ms}, {"b", 100ms}};
+    BalanceOptions options;
+    options.ejection.reset();
+    options.first_time = Duration();  // so a failure that comes fast makes an upstream look fast
+    Retry retry;
+    retry.jitter = Jitter::none;
+    Service service = layered(retry, Balance(hosts("ab"), options), world.upstreams());
+    if (known) service = layered(Timeout{10s}, std::move(service));
+    int good = 0;
+    Scope scope(world.sim.reactor(), nullptr);
+    for (int i = 0; i < 100; ++i) {
+      scope.spawn([&service, &good]() -> Task<> {
+        const Answer answer = co_await ask(service, get("http://api/x?y=1"));
+        if (answer.status == 200) ++good;
+      });
+      world.sim.advance(Duration(1ms) / 2);
+    }
+    CHECK(world.sim.run(scope.join()));
+    CHECK(good == 100);
+    CHECK(world.calls["a"] <= 100);  // no call went there twice
+  }
+}
+
+TEST_CASE("balance: a hedge goes to another upstream than the attempt that is slow") {
+  World world;
+  world.times = {{"a", 10s}, {"b", 10ms}, {"c", 10ms}};
+  Hedge hedge;
+  hedge.delay = 50ms;
+  const Service service = layered(hedge, Balance(hosts("abc"), round_robin()), world.upstreams());
+  const Result<Answer> answer = world.sim.run(ask(service, get("http://api/")));
+  CHECK(answer->body == "from b");
+  CHECK(world.sim.elapsed() == 60ms);
+  world.order.clear();
+  world.broken = "b";
+  world.times.clear();
+  const Service two = layered(Retry{}, Balance(hosts("b")), world.upstreams());
+  CHECK(world.sim.run(ask(two, get("http://api/")))->status == 503);
+  CHECK(world.order == "bbb");  // there is no other one
 }
