@@ -154,12 +154,13 @@ Service noted(Service service, std::shared_ptr<Stories> stories) {
 Task<Response> ExplainedRetry::operator()(Request request, const Service& next) const {
   Reactor& reactor = co_await this_reactor;
   const std::shared_ptr<CallProgress> progress = request.progress;
-  const std::uint64_t before = retry_.budget ? retry_.budget->balance(reactor.now()) : 0;
+  const RetryBudget* const budget = retry_.budget ? &*retry_.budget : budget_of_call(reactor);
+  const std::uint64_t before = budget != nullptr ? budget->balance(reactor.now()) : 0;
   StoryHooks hooks(stories_, progress, reactor);
   Task<Response> loop = retry_loop(retry_, std::move(request), next, std::move(hooks));
   Result<Response> outcome = co_await std::move(loop).result();
   Story* const story = stories_->of(progress);
-  if (retry_.budget && story != nullptr) story->budget(before, retry_.budget->balance(reactor.now()));
+  if (budget != nullptr && story != nullptr) story->budget(before, budget->balance(reactor.now()));
   co_return std::move(outcome);
 }
 

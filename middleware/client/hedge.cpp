@@ -4,6 +4,7 @@
 
 #include <escapement/core/join_set.h>
 #include <escapement/io/http/progress.h>
+#include <escapement/middleware/client/call_budget.h>
 #include <escapement/middleware/client/detail/whole_copy.h>
 #include <escapement/middleware/client/retry_policy.h>
 #include <escapement/timers/timeout.h>
@@ -15,14 +16,21 @@ namespace {
 // The attempts of one call.
 class Attempts {
  public:
-  Attempts(Reactor& reactor, const Hedge& hedge, Request request, const Service& next)
-      : reactor_(reactor), hedge_(hedge), request_(std::move(request)), next_(next), running_(reactor) {}
+  // `budget` pays for the attempts after the first, if it is not null.
+  Attempts(Reactor& reactor, const Hedge& hedge, const RetryBudget* budget, Request request,
+           const Service& next)
+      : reactor_(reactor),
+        hedge_(hedge),
+        budget_(budget),
+        request_(std::move(request)),
+        next_(next),
+        running_(reactor) {}
 
   bool may_start() const { return !stopped_ && started_ < std::max(1, hedge_.attempts); }
   // Returns whether one more may start. It is paid for then.
   bool pay() {
     if (!may_start()) return false;
-    stopped_ = started_ > 0 && hedge_.budget && !hedge_.budget->withdraw(reactor_.now());
+    stopped_ = started_ > 0 && budget_ != nullptr && !budget_->withdraw(reactor_.now());
     return !stopped_;
   }
   // Starts one more, which was paid for.
@@ -69,6 +77,7 @@ class Attempts {
 
   Reactor& reactor_;
   const Hedge& hedge_;
+  const RetryBudget* budget_;
   Request request_;
   const Service& next_;
   int started_ = 0;
@@ -83,12 +92,13 @@ Task<Response> Hedge::operator()(Request request, const Service& next) const {
   const bool repeatable = repeat_any_method || idempotent(request.method, request.headers);
   if (!repeatable || !request.body.replayable()) co_return co_await next(std::move(request));
   std::shared_ptr<const void> paid;
+  const RetryBudget* const paying = budget ? &*budget : budget_of_call(reactor);
   if (budget && request.progress) {
     paid = budget->pay_for(request, reactor.now());
   } else if (budget) {
     budget->deposit(reactor.now());  // nobody outside has paid
   }
-  Attempts all(reactor, *this, std::move(request), next);
+  Attempts all(reactor, *this, paying, std::move(request), next);
   all.start();
   std::optional<Result<Response>> last;
   for (;;) {

@@ -31,10 +31,12 @@ struct Hedge {
     check_layers_inside<role, Inner...>();
   }
 
-  Duration delay = 100ms;                  // between the starts of two attempts; not below zero
-  int attempts = 2;                        // the first one included
-  bool repeat_any_method = false;          // as in Retry: the caller knows that sending twice does no harm
-  std::optional<RetryBudget> budget = {};  // pays for the attempts after the first; none: all are allowed
+  Duration delay = 100ms;          // between the starts of two attempts; not below zero
+  int attempts = 2;                // the first one included
+  bool repeat_any_method = false;  // as in Retry: the caller knows that sending twice does no harm
+  // Pays for the attempts after the first. None: the one that travels with the call (call_budget.h), and
+  // without that all are allowed.
+  std::optional<RetryBudget> budget = {};
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include <escapement/core/detail/number.h>
+#include <escapement/middleware/client/call_budget.h>
 #include <escapement/middleware/client/retry_policy.h>
 #include <escapement/timers/sleep.h>
 
@@ -118,7 +119,8 @@ class ResumedSource final : public BodySource {
       const Duration drawn = full_jitter(backoff, reactor.random());
       const Duration wait = named ? positive_jitter(*named, reactor.random()) : drawn;
       if (reactor.precise_now() + wait >= request_.deadline) break;
-      if (settings_.budget && !settings_.budget->withdraw(reactor.now())) break;
+      const RetryBudget* const budget = settings_.budget ? &*settings_.budget : budget_of_call(reactor);
+      if (budget != nullptr && !budget->withdraw(reactor.now())) break;
       if (wait > Duration()) co_await sleep(wait);
       Result<Response> outcome = co_await next_(rest_request()).result();
       if (outcome && (outcome->status == 200 || outcome->status == 206)) {

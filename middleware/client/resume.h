@@ -50,7 +50,9 @@ struct Resume {
   Duration backoff = 100ms;         // the first wait without progress; each one after it is twice as long
   Duration backoff_max = 20s;       // the longest wait, unless the server names one
   Duration server_delay_max = 60s;  // a server that names a longer one is not asked again
-  std::optional<RetryBudget> budget = {};  // pays for the requests; none: only `requests_max` limits them
+  // Pays for the requests. None: the one that travels with the call (call_budget.h), and without that only
+  // `requests_max` limits them.
+  std::optional<RetryBudget> budget = {};
 
   Task<Response> operator()(Request request, const Service& next) const;
 };

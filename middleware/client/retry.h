@@ -6,6 +6,7 @@
 #include <optional>
 
 #include <escapement/io/http/service.h>
+#include <escapement/middleware/client/backoff.h>
 #include <escapement/middleware/client/layer_order.h>
 #include <escapement/middleware/client/retry_budget.h>
 #include <escapement/middleware/client/retry_policy.h>
@@ -44,16 +45,19 @@ struct Retry {
     check_layers_inside<role, Inner...>();
   }
 
-  int attempts = 3;                 // the first one included
-  Duration backoff = 100ms;         // the first delay; each one after it is twice as long
-  Duration backoff_max = 20s;       // the longest delay, unless the server names one
-  Jitter jitter = Jitter::full;     // spreads clients that failed together
+  int attempts = 3;              // the first one included
+  Duration backoff = 100ms;      // the first delay; each one after it is twice as long
+  Duration backoff_max = 20s;    // the longest delay, unless the server names one
+  Jitter jitter = Jitter::full;  // spreads clients that failed together
+  // Takes the place of the three above. Empty: they count. (backoff.h has the rules of other clients.)
+  BackoffRule delays = {};
   Duration server_delay_max = 60s;  // a server that names a longer one gets no further attempt
   // Treats every request as idempotent: the caller knows that sending twice does no harm.
   bool repeat_any_method = false;
   // The source of the jitter; null: the reactor's generator. Must outlive the calls.
   Random* random = nullptr;
-  // Limits the retries of all layers that share it. None: only `attempts` limits them.
+  // Limits the retries of all layers that share it. None: the one that travels with the call
+  // (call_budget.h), and without that only `attempts`.
   std::optional<RetryBudget> budget = {};
   // Called before each wait. May be empty.
   std::function<void(const RetryNotice&)> observer = {};
@@ -69,9 +73,10 @@ struct Retry {
 
   Task<Response> operator()(Request request, const Service& next) const;
 
-  // Returns the wait before retry 0, 1, ... after such a decision; nothing if the server asks for a longer
-  // one than `server_delay_max`. For layers that retry in ways of their own.
-  std::optional<Duration> delay_after(const RetryDecision& decision, int retry, Random& drawn_from) const;
+  // Returns the wait before the retry that `state` names, after such a decision; nothing if the server asks
+  // for a longer one than `server_delay_max`. For layers that retry in ways of their own.
+  std::optional<Duration> delay_after(const RetryDecision& decision, BackoffState& state,
+                                      Random& drawn_from) const;
 };
 
 }  // namespace escapement::http

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <escapement/core/task_local.h>
 #include <escapement/middleware/client/retry.h>
 
 namespace escapement::http {
@@ -9,8 +10,29 @@ namespace escapement::http {
 // The field that tells a service that its caller retries: the number of the attempt, from 1.
 inline constexpr std::string_view retry_attempt_field = "X-Retry-Attempt";
 
-// Copies the field from a request that a service has received to one that it sends for it. Without it the
-// next service does not know that somebody retries already.
+namespace detail {
+
+// The value of the field in the request that the running code responds to.
+inline constexpr TaskLocal<std::string> attempt_of_caller;
+
+}  // namespace detail
+
+// For servers: makes a TieredRetry in all that the handler calls know that the caller retries. The field then
+// travels on by itself, in the requests that the handler sends through a TieredRetry:
+//
+//     const Service handler = layered(TakeRetryAttempt{}, router);
+struct TakeRetryAttempt {
+  Task<Response> operator()(Request request, const Service& next) const {
+    const std::string* const found = request.headers.get(retry_attempt_field);
+    if (found == nullptr) co_return co_await next(std::move(request));
+    std::string attempt = *found;
+    Task<Response> handling = next(std::move(request));
+    co_return co_await with_local(detail::attempt_of_caller, std::move(attempt), std::move(handling));
+  }
+};
+
+// The same by hand, for handlers without that layer: copies the field from a request that a service has
+// received to one that it sends for it.
 inline void carry_retry_attempt(const Request& received, Request& sent) {
   if (const std::string* attempt = received.headers.get(retry_attempt_field)) {
     sent.headers.set(retry_attempt_field, *attempt);
@@ -24,10 +46,8 @@ inline void carry_retry_attempt(const Request& received, Request& sent) {
 //
 //     TieredRetry tiered;
 //     tiered.retry.budget = RetryBudget(RetryBudgetOptions{.ratio = 0.2, .per_second_min = 0});
-//     const Service next_tier = layered(tiered, client);
-//     ...
-//     http::Request sent = http::get("http://next.test/");
-//     carry_retry_attempt(received, sent);
+//     const Service next_tier = layered(tiered, client);         // for the handlers to call
+//     const Service handler = layered(TakeRetryAttempt{}, router);
 //
 // The price: the first service repeats the work of all tiers, where the last one could have repeated its own.
 // A caller that says falsely that it retries only loses retries of this service.
@@ -45,6 +65,11 @@ struct TieredRetry {
 
   Task<Response> operator()(Request request, const Service& next) const {
     if (request.headers.has(retry_attempt_field)) co_return co_await next(std::move(request));
+    const std::string* const above = co_await local(detail::attempt_of_caller);
+    if (above != nullptr) {
+      request.headers.set(retry_attempt_field, *above);
+      co_return co_await next(std::move(request));
+    }
     const Service announced = [&next](Request attempt) {
       attempt.headers.set(retry_attempt_field, std::to_string(attempt.attempt));
       return next(std::move(attempt));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include <escapement/middleware/client/call_budget.h>
 #include <escapement/middleware/client/detail/drain.h>
 #include <escapement/middleware/client/detail/lent_body.h>
 #include <escapement/middleware/client/detail/whole_copy.h>
@@ -35,10 +36,12 @@ Task<Response> retry_loop(const Retry& settings, Request request, const Service&
   Reactor& reactor = co_await this_reactor;
   const bool repeatable = settings.repeat_any_method || idempotent(request.method, request.headers);
   Random& drawn_from = settings.random != nullptr ? *settings.random : reactor.random();
+  const RetryBudget* const budget = settings.budget ? &*settings.budget : budget_of_call(reactor);
   std::shared_ptr<const void> paid;
   if (settings.budget) paid = settings.budget->pay_for(request, reactor.now());
   std::optional<LentBody> streamed;
   if (!request.body.replayable()) streamed.emplace(std::exchange(request.body, Body()));
+  BackoffState waits;
   for (int made = 1;; ++made) {
     request.attempt = made;
     Request sent = request.copy_without_body();
@@ -55,11 +58,11 @@ Task<Response> retry_loop(const Retry& settings, Request request, const Service&
       stop = RetryStop::body_begun;
     } else if (made >= settings.attempts) {
       stop = RetryStop::attempts_used_up;
-    } else if (delay = settings.delay_after(decision, made - 1, drawn_from); !delay) {
+    } else if (delay = settings.delay_after(decision, waits, drawn_from); !delay) {
       stop = RetryStop::wait_too_long;
     } else if (reactor.precise_now() + *delay >= request.deadline) {
       stop = RetryStop::past_deadline;
-    } else if (settings.budget && !settings.budget->withdraw(reactor.now())) {
+    } else if (budget != nullptr && !budget->withdraw(reactor.now())) {
       stop = RetryStop::no_budget;
     }
     if (stop) {
@@ -72,6 +75,8 @@ Task<Response> retry_loop(const Retry& settings, Request request, const Service&
     if (settings.observer) settings.observer(RetryNotice{attempt, made, *delay});
     if (outcome && worth_draining(outcome->body)) co_await drain(std::move(outcome->body));
     outcome = Error::cancelled();  // destroys the failed response before the wait
+    ++waits.retry;
+    waits.previous = *delay;
     co_await sleep(*delay);
   }
 }
