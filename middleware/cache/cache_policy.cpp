@@ -247,7 +247,7 @@ ReuseDecision decide_reuse(const StoredHead& head, const CacheControl& asked, co
   const auto decision = [&](Reuse reuse, bool by_request = false) {
     return ReuseDecision(reuse, old, life, by_request);
   };
-  if (control.no_cache) return decision(Reuse::validate);
+  if (control.no_cache || rules.validate_always) return decision(Reuse::validate);
   const bool too_old = asked.max_age && (old > *asked.max_age || *asked.max_age == Duration());
   if (asked.no_cache || too_old) return decision(Reuse::validate, true);
   if (life > old) {

@@ -64,6 +64,9 @@ class CacheRules {
   bool shared = false;           // false: for a single user
   double heuristic_share = 0.1;  // of the time since the last change: fresh for so long, if nothing says
   Duration heuristic_max = 24h;  // and no longer than this
+  // Asks the server each time whether a stored response is still good, fresh or not: for an API whose
+  // responses must be right, and which takes a 304 for little (GitHub: no quota).
+  bool validate_always = false;
   Duration stale_if_error = {};  // for responses that name no such time; zero: it is not named either
 };
 

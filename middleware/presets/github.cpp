@@ -18,8 +18,9 @@ Service limited(Service client, const GitHubOptions& options) {
   retry.attempts = options.attempts;
   retry.server_delay_max = options.limit_wait_max;
   retry.budget = options.budget;
-  return layered(retry, GitHubQueue(options.queue), GitHubLimits{}, Timeout{options.attempt},
-                 std::move(client));
+  Service inner =
+      layered(retry, GitHubQueue(options.queue), GitHubLimits{}, Timeout{options.attempt}, std::move(client));
+  return options.cache ? options.cache(std::move(inner)) : inner;
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ class GitHubOptions {
   int attempts = 4;                       // of each hop, the first one included
   RetryBudget budget = RetryBudget();     // retries for a share of the calls
   GitHubQueueOptions queue = {};          // the limits that are kept without being told
+  // Keeps responses, and asks with their ETag whether they have changed: etag_cache() (presets/cached.h). A
+  // 304 counts for no primary limit. Empty: nothing is kept.
+  std::function<Service(Service)> cache = {};
 };
 
 // Returns `client` with what GitHub's rules ask for around it. It is this stack, from the outside in:
@@ -33,8 +36,10 @@ class GitHubOptions {
 //     DefaultHeaders             User-Agent, Accept, X-GitHub-Api-Version, where a request has none
 //     Redirect{}                 301 of a renamed repository
 //     BearerAuth{base's origin}  the token, to that origin only; a 401 gets a new one and one more request
-//     Retry{attempts}            the primary and the secondary limit are waited for, up to `limit_wait_max`
-//     GitHubQueue{queue}         so many requests at once and a minute, one write a second, and none while
+//     cache                      if there is one: each token has responses of its own, and a 304 costs no
+//     quota Retry{attempts}            the primary and the secondary limit are waited for, up to
+//     `limit_wait_max` GitHubQueue{queue}         so many requests at once and a minute, one write a second,
+//     and none while
 //                                the primary limit is used up
 //     GitHubLimits{}             a secondary limit that stands only in the body; GraphQL's RATE_LIMITED
 //     Timeout{attempt}           an attempt that hangs makes room for another one
@@ -44,6 +49,7 @@ class GitHubOptions {
 //
 //     http::GitHubOptions options;
 //     options.get_token = [] -> Task<std::string> { co_return read_secret(); };
+//     options.cache = http::etag_cache();
 //     const Service github = http::github(http::Client(network), options);
 //     http::Url url = co_await http::relative("/repos/octocat/hello-world");
 //     http::Response response = co_await github(http::Request("GET", std::move(url)));

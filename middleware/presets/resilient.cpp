@@ -14,8 +14,9 @@ Service resilient(Service client, ResilientOptions options) {
   retry.budget = options.budget;
   Resume resume;
   resume.budget = options.budget;
-  return layered(resume, Timeout{options.overall}, Redirect{}, retry, BodyIdle{options.body_idle},
-                 Timeout{options.attempt}, std::move(client));
+  Service inner = layered(retry, BodyIdle{options.body_idle}, Timeout{options.attempt}, std::move(client));
+  if (options.cache) inner = options.cache(std::move(inner));
+  return layered(resume, Timeout{options.overall}, Redirect{}, std::move(inner));
 }
 
 }  // namespace escapement::http

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <functional>
+
 #include <escapement/io/http/service.h>
 #include <escapement/middleware/client/retry_budget.h>
 
@@ -17,6 +19,8 @@ class ResilientOptions {
   int attempts = 3;          // of each hop, the first one included
   RetryBudget budget =
       RetryBudget();  // retries for a share of the calls; give one to all clients of a service
+  // Keeps responses: cached(store) (presets/cached.h). Empty: nothing is kept.
+  std::function<Service(Service)> cache = {};
 };
 
 // Returns `client` with what nearly every client wants around it. It is this stack, from the outside in:
@@ -24,6 +28,7 @@ class ResilientOptions {
 //     Resume{}              a broken body of a GET goes on where it was, however late it breaks
 //     Timeout{overall}      the caller waits no longer for the head, whatever happens; nor for that of a rest
 //     Redirect{}            each hop has its attempts
+//     cache                 if there is one; each hop is kept by itself, and a broken body is not kept
 //     Retry{attempts}       backoff of 100 ms, doubled, full jitter; a server's wait of up to 60 s; `budget`
 //     BodyIdle{body_idle}   a body that stalls breaks, and is resumed
 //     Timeout{attempt}      an attempt that hangs makes room for another one

@@ -7,8 +7,12 @@
 #include <vector>
 
 #include <escapement/core/detail/number.h>
+#include <escapement/middleware/cache/cache.h>
+#include <escapement/middleware/cache/memory_cache_store.h>
+#include <escapement/middleware/client/balance.h>
 #include <escapement/middleware/client/base_url.h>
 #include <escapement/middleware/client/bearer_auth.h>
+#include <escapement/middleware/client/call_budget.h>
 #include <escapement/middleware/client/deduplicate.h>
 #include <escapement/middleware/client/github_limits.h>
 #include <escapement/middleware/client/github_queue.h>
@@ -16,7 +20,11 @@
 #include <escapement/middleware/client/redirect.h>
 #include <escapement/middleware/client/resume.h>
 #include <escapement/middleware/client/retry.h>
+#include <escapement/middleware/client/tiered_retry.h>
+#include <escapement/middleware/limits/body_deadline.h>
 #include <escapement/middleware/limits/body_idle.h>
+#include <escapement/middleware/limits/deadline.h>
+#include <escapement/middleware/limits/deadline_field.h>
 #include <escapement/middleware/limits/timeout.h>
 #include <escapement/middleware/presets/github.h>
 #include <escapement/middleware/presets/resilient.h>
@@ -127,6 +135,7 @@ struct Read {
   std::function<Service(Service)> around;
   std::uint64_t sends = 1;
   LayerRole role = LayerRole::none;
+  bool resumes = false;
 };
 
 template <class Layer>
@@ -137,6 +146,36 @@ Read as_read(Layer layer, std::uint64_t sends = 1) {
 
 std::uint64_t at_least_one(int number) { return static_cast<std::uint64_t>(std::max(number, 1)); }
 
+// Reads "budget=0.2" into a budget without a minimum, or one of `budget_min` retries a second.
+std::optional<RetryBudget> read_budget(Words& words) {
+  int least = 0;
+  words.read("budget_min", least);
+  const auto text = words.value("budget");
+  if (!text) return std::nullopt;
+  const std::optional<double> ratio = ratio_in(*text);
+  if (!ratio || !(*ratio >= 0 && *ratio <= 10)) {
+    words.complain("budget is a number from 0 to 10");
+    return std::nullopt;
+  }
+  RetryBudgetOptions options;
+  options.ratio = *ratio;
+  options.per_second_min = static_cast<unsigned>(std::min(least, 1'000'000));
+  return RetryBudget(options);
+}
+
+// Returns the rule of backoff.h; empty for a name that is none.
+BackoffRule rule_named(std::string_view name, const Retry& retry) {
+  if (name == "equal") return equal_jitter(retry.backoff, retry.backoff_max);
+  if (name == "decorrelated") return decorrelated_jitter(retry.backoff, retry.backoff_max);
+  if (name == "tower") return proportional_jitter(retry.backoff, retry.backoff_max);
+  if (name == "grpc") return multiplied_backoff(retry.backoff, 2, retry.backoff_max);
+  if (name == "got") return seconds_doubling();
+  if (name == "octokit") return seconds_squared();
+  if (name == "polly") return smoothed_jitter(retry.backoff, retry.backoff_max);
+  if (name == "lognormal") return lognormal_jitter(retry.backoff, retry.backoff_max);
+  return {};
+}
+
 Read read_retry(Words& words) {
   Retry retry;
   words.read("attempts", retry.attempts);
@@ -146,19 +185,10 @@ Read read_retry(Words& words) {
   retry.repeat_any_method = words.flag("any_method");
   if (const auto jitter = words.value("jitter")) {
     retry.jitter = *jitter == "none" ? Jitter::none : Jitter::full;
-    if (*jitter != "none" && *jitter != "full") words.complain("jitter is none or full");
+    retry.delays = rule_named(*jitter, retry);
+    if (*jitter != "none" && *jitter != "full" && !retry.delays) words.complain("there is no such jitter");
   }
-  if (const auto text = words.value("budget")) {
-    const std::optional<double> ratio = ratio_in(*text);
-    if (!ratio || !(*ratio >= 0 && *ratio <= 10)) {
-      words.complain("budget is a number from 0 to 10");
-    } else {
-      RetryBudgetOptions options;
-      options.ratio = *ratio;
-      options.per_second_min = 0;
-      retry.budget.emplace(options);
-    }
-  }
+  retry.budget = read_budget(words);
   return as_read(retry, at_least_one(retry.attempts));
 }
 
@@ -170,6 +200,12 @@ Read read_bearer(Words& words) {
   options.get_token = [token]() -> Task<std::string> { co_return token; };
   if (options.origin.empty()) return Read{};
   return as_read(BearerAuth(std::move(options)), 2);
+}
+
+Read read_cache(Words& words) {
+  CacheOptions options;
+  options.rules.validate_always = words.flag("validate");
+  return as_read(Cache(std::make_shared<MemoryCacheStore>(), std::move(options)));
 }
 
 Read read_base(Words& words) {
@@ -184,20 +220,62 @@ Read read_time(Words& words) {
   words.read("", limit);
   if (limit == Duration::max()) words.complain("it needs a length of time, such as 250ms");
   if (words.name() == "body_idle") return as_read(BodyIdle{limit});
+  if (words.name() == "body_deadline") return as_read(BodyDeadline{limit});
+  if (words.name() == "deadline") return as_read(Deadline{limit});
   return as_read(Timeout{limit});
+}
+
+Read read_send_deadline(Words& words) {
+  SendDeadline send;
+  words.read("margin", send.margin);
+  return as_read(send);
+}
+
+Read read_call_budget(Words& words) {
+  const std::optional<RetryBudget> budget = read_budget(words);
+  if (!budget) words.complain("it needs a ratio, such as budget=0.2");
+  return budget ? as_read(CallBudget(*budget)) : Read{};
+}
+
+Read read_balance(Words& words) {
+  BalanceOptions options;
+  if (words.flag("round_robin")) options.rule = BalanceRule::round_robin;
+  std::vector<Url> upstreams;
+  while (const auto text = words.value("")) {
+    const Result<Url> url = Url::parse(*text);
+    if (url) upstreams.push_back(*url);
+    if (!url) words.complain(url.error().message());
+  }
+  if (upstreams.empty()) words.complain("it needs URLs, such as http://a http://b");
+  return upstreams.empty() ? Read{} : as_read(Balance(std::move(upstreams), std::move(options)));
+}
+
+// The layers that keep, share out or limit, rather than send again.
+std::optional<Read> read_other(Words& words) {
+  const std::string_view name = words.name();
+  if (name == "bearer") return read_bearer(words);
+  if (name == "base") return read_base(words);
+  if (name == "balance") return read_balance(words);
+  if (name == "cache") return read_cache(words);
+  if (name == "call_budget") return read_call_budget(words);
+  if (name == "deduplicate") return as_read(Deduplicate());
+  if (name == "github_limits") return as_read(GitHubLimits());
+  if (name == "github_queue") return as_read(GitHubQueue());
+  if (name == "send_deadline") return read_send_deadline(words);
+  if (name == "take_deadline") return as_read(TakeDeadline());
+  if (name == "tiered_retry") return as_read(TieredRetry(), 3);
+  return std::nullopt;
 }
 
 Read read_layer(Words& words) {
   const std::string_view name = words.name();
-  if (name == "timeout" || name == "body_idle") return read_time(words);
+  if (name == "timeout" || name == "body_idle" || name == "deadline" || name == "body_deadline")
+    return read_time(words);
+  if (std::optional<Read> other = read_other(words)) return *std::move(other);
   if (name == "retry") return read_retry(words);
-  if (name == "bearer") return read_bearer(words);
-  if (name == "base") return read_base(words);
-  if (name == "deduplicate") return as_read(Deduplicate());
-  if (name == "github_limits") return as_read(GitHubLimits());
-  if (name == "github_queue") return as_read(GitHubQueue());
   if (name == "resilient")
-    return Read{[](Service next) { return resilient(std::move(next)); }, resilient_sends, LayerRole::retry};
+    return Read{[](Service next) { return resilient(std::move(next)); }, resilient_sends, LayerRole::retry,
+                true};
   if (name == "github")
     return Read{[](Service next) { return github(std::move(next)); }, github_sends, LayerRole::retry};
   if (name == "redirect") {
@@ -214,7 +292,9 @@ Read read_layer(Words& words) {
   if (name == "resume") {
     Resume resume;
     words.read("requests", resume.requests_max);
-    return as_read(resume, static_cast<std::uint64_t>(resume.requests_max) + 1);
+    Read read = as_read(resume, static_cast<std::uint64_t>(resume.requests_max) + 1);
+    read.resumes = true;
+    return read;
   }
   words.complain("there is no such layer");
   return Read{};
@@ -237,13 +317,17 @@ Result<StackText> stack_of(std::string_view text, Service service) {
     layers.push_back(std::move(layer));
   }
   std::uint64_t most = 1;
+  bool resumes = false;
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
     service = layer->around(std::move(service));
+    resumes |= layer->resumes;
     const bool fits =
         most <= std::numeric_limits<std::uint64_t>::max() / std::max<std::uint64_t>(layer->sends, 1);
     most = fits ? most * layer->sends : std::numeric_limits<std::uint64_t>::max();
   }
-  return StackText(std::move(service), most);
+  StackText stack(std::move(service), most);
+  stack.resumes = resumes;
+  return stack;
 }
 
 }  // namespace escapement::http

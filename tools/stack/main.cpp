@@ -25,9 +25,11 @@ constexpr const char* description =
     "  esc-stack resilient --requests-max 40\n\n"
     "Layers, the outermost first: timeout TIME; retry attempts=3 backoff=100ms backoff_max=20s jitter=full\n"
     "server_delay_max=60s any_method budget=RATIO; redirect hops=10; hedge delay=100ms attempts=2;\n"
-    "resume requests=10; body_idle TIME; bearer origin=URL token=TEXT; base URL; deduplicate; "
-    "github_limits;\n"
-    "github_queue; and, as the last one, the presets resilient and github.\n\n"
+    "resume requests=10; body_idle TIME; deadline TIME; bearer origin=URL token=TEXT; base URL;\n"
+    "balance URL... round_robin; cache validate; call_budget budget=RATIO; tiered_retry; deduplicate;\n"
+    "send_deadline margin=TIME; github_limits; github_queue; and, as the last one, the presets resilient "
+    "and\n"
+    "github. Where a layer resumes bodies, one that breaks off is an outcome too.\n\n"
     "Exit code: 0; 1 if a call has no end, passes --requests-max or --time-max, or may pass them in "
     "combinations\n"
     "that were not tried (--runs); 2 for a mistake.";
@@ -102,6 +104,7 @@ int run(const Job& job) {
   }
   http::WorstCaseOptions options;
   options.runs_max = static_cast<std::size_t>(job.runs_max);
+  if (read->resumes) options.outcomes.insert(options.outcomes.begin(), http::body_breaks());
   const auto stack = [&job](http::Service peer) {
     Result<http::StackText> made = http::stack_of(job.stack, std::move(peer));
     return std::move(made->service);

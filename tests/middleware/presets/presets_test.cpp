@@ -4,7 +4,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <escapement/middleware/cache/memory_cache_store.h>
 #include <escapement/middleware/client/base_url.h>
+#include <escapement/middleware/presets/cached.h>
 #include <escapement/middleware/presets/resilient.h>
 
 #include "support/answers.h"
@@ -119,4 +121,52 @@ TEST_CASE("resilient: Resume, each hop and each retry are paid for by one budget
   for (int i = 0; i < 100; ++i) CHECK(sim.run(service(get("http://h/")))->status == 503);
   CHECK(mock.asked().size() > 100);
   CHECK(mock.asked().size() <= 120);
+}
+
+TEST_CASE(
+    "github: with a cache each use is validated, and a 304 becomes the response; each token has its own") {
+  Sim sim;
+  int full = 0;
+  std::vector<std::string> tags;
+  const Service peer = [&](Request request) -> Task<Response> {
+    tags.emplace_back(request.headers.get_or("if-none-match", "-"));
+    Headers fields{
+        {"ETag", "\"v\""}, {"Cache-Control", "private, max-age=60"}, {"Vary", "Accept, Authorization"}};
+    if (tags.back() == "\"v\"") co_return Response(304, std::move(fields), Body());
+    co_return Response(200, std::move(fields), "repo " + std::to_string(++full));
+  };
+  GitHubOptions options;
+  std::string token = "a";
+  options.get_token = [&token]() -> Task<std::string> { co_return token; };
+  options.cache = etag_cache();
+  const auto asked = [&](const Service& api) {
+    return sim.run(escapement::test::ask(api, Request("GET", *relative("/repos/o/r"))))->body;
+  };
+  const Service api = github(peer, options);
+  CHECK(asked(api) == "repo 1");
+  CHECK(asked(api) == "repo 1");
+  CHECK(tags == std::vector<std::string>{"-", "\"v\""});
+  token = "b";
+  CHECK(asked(github(peer, options)) == "repo 2");
+  CHECK(tags.back() == "-");
+  CHECK(asked(github(peer, GitHubOptions())) == "repo 3");
+}
+
+TEST_CASE("resilient: with a cache a fresh response is not asked for again, and a broken one not kept") {
+  Sim sim;
+  int requests = 0;
+  const Service peer = [&](Request request) -> Task<Response> {
+    ++requests;
+    if (request.url.path() == "/old") co_return Response(302, Headers{{"Location", "/new"}}, Body());
+    Response response(200, Headers{{"Cache-Control", "max-age=60"}}, "good");
+    if (requests == 1) response.body = escapement::test::pieces({"go"}, Duration(), true);
+    co_return std::move(response);
+  };
+  ResilientOptions options;
+  options.cache = cached(std::make_shared<MemoryCacheStore>());
+  const Service api = resilient(peer, options);
+  CHECK(sim.run(escapement::test::ask(api, get("http://h/new")))->status == 0);
+  CHECK(sim.run(escapement::test::ask(api, get("http://h/new")))->body == "good");
+  CHECK(sim.run(escapement::test::ask(api, get("http://h/old")))->body == "good");
+  CHECK(requests == 3);  // the hop was asked for; what it leads to was there
 }

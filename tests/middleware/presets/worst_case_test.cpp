@@ -86,6 +86,18 @@ TEST_CASE("worst case: the bound of resilient is what it can send, if its budget
   CHECK(bound("resilient") == 11 * 11 * 3);
 }
 
+TEST_CASE("worst case: with bodies that break, the search finds all that resilient can send") {
+  WorstCaseOptions options;
+  options.outcomes.insert(options.outcomes.begin(), body_breaks());
+  options.runs_max = 6000;
+  Result<StackText> read = stack_of("resilient", ok);
+  CHECK(read->resumes);
+  const WorstCase found = worst_case([](Service peer) { return resilient(std::move(peer)); }, options);
+  CHECK(found.requests > 33);
+  CHECK(found.requests <= read->attempts_max);
+  CHECK(!stack_of("retry, timeout 1s", ok)->resumes);
+}
+
 TEST_CASE("stack text: what is wrong is named") {
   const auto fault = [](const char* text) {
     Result<StackText> stack = stack_of(text, ok);
@@ -95,6 +107,12 @@ TEST_CASE("stack text: what is wrong is named") {
   CHECK(fault("resilient").empty());
   CHECK(fault("base http://h/api, redirect, bearer origin=http://h").empty());
   CHECK(fault("retry budget=0.2 any_method, hedge delay=1s, body_idle 1min").empty());
+  CHECK(fault("call_budget budget=0.2, deadline 1s, balance http://a http://b round_robin").empty());
+  CHECK(fault("cache validate, retry budget=0.1 budget_min=10, send_deadline margin=1ms").empty());
+  CHECK(fault("tiered_retry, balance http://a").empty());
+  CHECK(fault("call_budget").find("ratio") != std::string::npos);
+  CHECK(fault("balance").find("URLs") != std::string::npos);
+  CHECK(fault("retry, cache").find("never right") != std::string::npos);
   CHECK(fault("retri").find("'retri': there is no such layer") != std::string::npos);
   CHECK(fault("retry attempts=x").find("'x' is no whole number") != std::string::npos);
   CHECK(fault("retry attempt=2").find("no setting 'attempt=2'") != std::string::npos);
@@ -102,7 +120,8 @@ TEST_CASE("stack text: what is wrong is named") {
   CHECK(fault("timeout 5").find("'5' is no length of time") != std::string::npos);
   CHECK(fault("bearer").find("origin") != std::string::npos);
   CHECK(fault("retry, retry").find("never right") != std::string::npos);
-  CHECK(fault("retry jitter=some").find("none or full") != std::string::npos);
+  CHECK(fault("retry jitter=some").find("no such jitter") != std::string::npos);
+  CHECK(fault("retry jitter=polly").empty());
   CHECK(fault("retry budget=11").find("from 0 to 10") != std::string::npos);
   CHECK(fault("base h").find("base h") != std::string::npos);
 }
