@@ -148,6 +148,63 @@ TEST_CASE("github rules: a wait longer than the program wants is its failure at 
   CHECK(fake.log().early == 0);
 }
 
+TEST_CASE("github rules: the fake notices a client that comes too early") {
+  for (const FakeFault fault : {FakeFault::secondary_with_wait, FakeFault::secondary_told, FakeFault::primary,
+                                FakeFault::unavailable_for_wait}) {
+    Sim sim;
+    const FakeGitHub fake = fake_with({fault});
+    const http::Service service = faulty(fake);
+    CHECK(sim.run(service(http::get("https://api.github.com/x")))->status >= 400);
+    sim.advance(29s);
+    CHECK(sim.run(service(http::get("https://api.github.com/x")))->status == 403);
+    CHECK(fake.log().early == 1);
+    sim.advance(31s + 1ms);
+    CHECK(sim.run(service(http::get("https://api.github.com/x")))->status == 200);
+    CHECK(fake.log().early == 1);
+  }
+}
+
+TEST_CASE("github rules: a limit that outlasts the call's own time is its failure at once") {
+  Sim sim;
+  const FakeGitHub fake = fake_with({FakeFault::secondary_with_wait}, 10min);
+  Settings settings;
+  settings.stack.overall = 5min;
+  CHECK(sim.run(GitHub(faulty(fake), settings).repository("o", "r")).error() == Errc::unavailable);
+  CHECK(sim.elapsed() == Duration());
+}
+
+TEST_CASE("github rules: a call that is cancelled while it waits sends nothing more, and holds up none") {
+  Sim sim;
+  const FakeGitHub fake = fake_with({FakeFault::secondary_with_wait});
+  const GitHub github(faulty(fake));
+  int done = 0;
+  {
+    Scope scope(sim.reactor());
+    scope.spawn(read_one(github, "r", done));
+    sim.advance(10s);
+    scope.cancel();
+  }
+  sim.advance(1min);
+  CHECK(done == 0);
+  CHECK(fake.log().requests == 1);
+  CHECK(sim.run(github.repository("o", "r")));
+  CHECK(fake.log().requests == 2);
+}
+
+TEST_CASE("github rules: a generator that is dropped in the middle of a list asks for nothing more") {
+  Sim sim;
+  Script script;
+  script.then(200, http::Headers{{"Link", "</p2>; rel=\"next\""}},
+              R"([{"id": 1, "tag_name": "a"}, {"id": 2, "tag_name": "b"}])");
+  const GitHub github(script.service());
+  {
+    Generator<Release> releases = github.releases("o", "r");
+    CHECK(sim.run(releases.next()));
+  }
+  sim.advance(1h);
+  CHECK(script.asked.size() == 1);
+}
+
 TEST_CASE("github rules: calls that run beside one that met a limit wait as well") {
   Sim sim;
   const FakeGitHub fake = fake_with({FakeFault::primary}, 5min);

@@ -135,6 +135,19 @@ await test(`${host}: a key that is none, and one that is damaged, is a failure o
   fake.stop();
 });
 
+await test(`${host}: a response that is nested deeper than the stack is an error, and no trap`, async () => {
+  const deep = `${'{"a":'.repeat(30_000)}1${"}".repeat(30_000)}`;
+  for (const body of [deep, "[".repeat(100_000)]) {
+    const server = http.createServer((request, response) => response.end(body));
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const running = await start({ GITHUB_API: `http://127.0.0.1:${server.address().port}` });
+    equal((await running.ask("/o/r")).status, 500); // a trap is a 503
+    running.stop();
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
 if (process.env.GITHUB_TOKEN) {
   const running = await start({ GITHUB_TOKEN: process.env.GITHUB_TOKEN });
   const reachable = await fetch("https://api.github.com/zen", { signal: AbortSignal.timeout(10_000) }).then(() => true, () => false);
