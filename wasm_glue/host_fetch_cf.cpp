@@ -26,7 +26,7 @@ ESC_CORO_WRAPPER Task<http::Response> fetch_with(std::string cf, HostFetchOption
       std::move(cf), options, std::move(request));
 }
 
-Task<http::Response> refused() {
+Task<http::Response> no_cf() {
   co_return Error(Errc::unsupported, "this host's fetch() takes no cf properties").nothing_sent();
 }
 
@@ -34,7 +34,7 @@ Task<http::Response> refused() {
 
 // The properties are taken along: the call may outlive a HostFetchCf that was made for it.
 ESC_CORO_WRAPPER Task<http::Response> HostFetchCf::operator()(http::Request request) const {
-  if (esc_cf_supported() == 0) return refused();
+  if (esc_cf_supported() == 0) return no_cf();
   HostFetchOptions options = options_;
   // fetch_by leaves the calls of a service uncounted; these are fetches of the host.
   if (options.heads_max == 0 && (esc_host_traits() & 2) != 0) options.heads_max = 6;

@@ -18,7 +18,7 @@ std::uint64_t text_hash(std::string_view text, std::uint64_t seed) {
   return Random(hash).next();
 }
 
-std::string hexadecimal(std::uint64_t number) {
+std::string as_16_digits(std::uint64_t number) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
   for (int shift = 60; shift >= 0; shift -= 4) text += digits[number >> shift & 15];
@@ -41,13 +41,13 @@ MemoryDurableNamespace::~MemoryDurableNamespace() = default;
 
 DurableId MemoryDurableNamespace::sealed(std::string digits) const {
   const std::uint64_t seal = text_hash(digits, text_hash(name_, 0));
-  return DurableId(std::move(digits) + hexadecimal(seal));
+  return DurableId(std::move(digits) + as_16_digits(seal));
 }
 
 Result<DurableId> MemoryDurableNamespace::id_from_name(std::string_view name) {
   std::string digits;
   for (std::uint64_t seed = 1; seed <= 3; ++seed)
-    digits += hexadecimal(text_hash(name, text_hash(name_, seed)));
+    digits += as_16_digits(text_hash(name, text_hash(name_, seed)));
   return sealed(std::move(digits));
 }
 
@@ -63,7 +63,7 @@ Result<DurableId> MemoryDurableNamespace::id_from_string(std::string_view text) 
 
 Result<DurableId> MemoryDurableNamespace::new_unique_id() {
   std::string digits;
-  for (int i = 0; i < 3; ++i) digits += hexadecimal(reactor_.random().next());
+  for (int i = 0; i < 3; ++i) digits += as_16_digits(reactor_.random().next());
   return sealed(std::move(digits));
 }
 

@@ -95,7 +95,7 @@ constexpr std::array<std::string_view, 17> allowed_pragmas{
 
 std::string_view text_or_empty(const char* text) { return text == nullptr ? std::string_view() : text; }
 
-bool begins_with(const char* text, std::string_view start) {
+bool begins_in_any_case(const char* text, std::string_view start) {
   return equal_ignoring_case(text_or_empty(text).substr(0, start.size()), start);
 }
 
@@ -383,9 +383,12 @@ class SqliteDatabase::Connection {
                    ? SQLITE_DENY
                    : SQLITE_OK;
       case SQLITE_FUNCTION:
-        return begins_with(second, "load_extension") || begins_with(second, "sqlite_") ? SQLITE_DENY
+        return begins_in_any_case(second, "load_extension") || begins_in_any_case(second, "sqlite_")
+                   ? SQLITE_DENY
+                   : SQLITE_OK;
+      default:
+        return begins_in_any_case(first, "_cf_") || begins_in_any_case(second, "_cf_") ? SQLITE_DENY
                                                                                        : SQLITE_OK;
-      default: return begins_with(first, "_cf_") || begins_with(second, "_cf_") ? SQLITE_DENY : SQLITE_OK;
     }
   }
 

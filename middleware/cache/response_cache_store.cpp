@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view list_magic = "ESCLIST1";
 constexpr std::size_t list_bytes_max = 4 * MiB;
-constexpr int random_bits = 20;  // of an id, below its time in milliseconds
+constexpr int id_random_bits = 20;  // of an id, below its time in milliseconds
 
 // One response of a key.
 struct Listed {
@@ -90,7 +90,7 @@ class ResponseCacheStore::State {
   // Returns a number that is greater than those of what was begun before.
   std::uint64_t next_id(Reactor& reactor) {
     const auto now = static_cast<std::uint64_t>(reactor.backend().system_now().unix_milliseconds());
-    const std::uint64_t id = now << random_bits | reactor.random().up_to((1u << random_bits) - 1);
+    const std::uint64_t id = now << id_random_bits | reactor.random().up_to((1u << id_random_bits) - 1);
     return last_id = std::max(id, last_id + 1);
   }
 

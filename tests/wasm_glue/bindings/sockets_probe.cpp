@@ -2,6 +2,7 @@
 
 #include <escapement/core/detail/number.h>
 #include <escapement/io/sim/pipe.h>
+#include <escapement/wasm_glue/durable_object.h>
 #include <escapement/wasm_glue/host_network.h>
 #include <escapement/wasm_glue/runtime.h>
 
@@ -64,8 +65,37 @@ Task<std::string> unsupported(std::string) {
   co_return text + ";" + to_string(foreign.error());
 }
 
+// A Durable Object that keeps connections open between its requests: /open?port=N opens one more, /say sends
+// a line on each and yields the lines that come back, /trap traps.
+class Holder final : public DurableObject {
+ public:
+  Holder(Reactor&, DurableStorage&) {}
+  Task<http::Response> fetch(http::Request request) override {
+    const std::string path = request.url.path();
+    if (path == "/trap") __builtin_trap();
+    if (path == "/open") {
+      const auto port = parse_number<std::uint16_t>(request.url.query_parameter("port")).value_or(0);
+      std::unique_ptr<Stream> stream = co_await network_.connect("127.0.0.1", port);
+      streams_.push_back(std::move(stream));
+      co_return http::Response(200, std::to_string(streams_.size()));
+    }
+    std::string text;
+    for (const std::unique_ptr<Stream>& stream : streams_) {
+      co_await test::write_text(*stream, "line\n");
+      std::string line = co_await test::read_line(*stream);
+      text += line + ' ';
+    }
+    co_return http::Response(200, std::move(text));
+  }
+
+ private:
+  wasm::HostNetwork network_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+};
+
 }  // namespace
 
+ESC_DURABLE_OBJECT(Holder)
 ESC_TASK(client)
 ESC_TASK(connections)
 ESC_TASK(starttls)

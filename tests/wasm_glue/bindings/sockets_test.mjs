@@ -10,6 +10,7 @@ import path from "node:path";
 import tls from "node:tls";
 import { equal, finish, test, that } from "../check.mjs";
 import { freePort, root, startWorkerd } from "../hosts.mjs";
+import { durableWorkerd } from "./durable_workerd.mjs";
 
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "escapement-sockets-"));
 execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "key.pem",
@@ -57,15 +58,16 @@ for (const server of [plain, encrypted, echo, mail]) await new Promise((resolve)
 const closed = await freePort();
 const port = (server) => server.address().port;
 
-const glue = ["escapement", "host_operation", "packed", "sockets"];
+const glue = ["durable_object", "escapement", "host_operation", "packed", "sockets", "storage"];
 const workerd = await startWorkerd({
-  "main.mjs": `import { run } from "./escapement.mjs";
+  "main.mjs": `import { bindings as objects } from "./durable_object.mjs";
+import { run } from "./escapement.mjs";
 import { sockets } from "./sockets.mjs";
 import module from "./probe.wasm";
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
-    return new Response(await run(module, pathname.slice(1), searchParams.get("of") ?? "", { bindings: [sockets], env, ctx }).catch((error) => error.message));
+    return new Response(await run(module, pathname.slice(1), searchParams.get("of") ?? "", { bindings: [sockets, ...objects], env, ctx }).catch((error) => error.message));
   },
 };
 `,
@@ -97,4 +99,38 @@ await test("sockets close with their context", async () => {
 });
 
 workerd.stop();
+
+const durable = await durableWorkerd({
+  main: `import { durableObject } from "./durable_object.mjs";
+import { sockets } from "./sockets.mjs";
+import module from "./probe.wasm";
+export const Holder = durableObject(module, "Holder", { bindings: [sockets] });
+export default {
+  fetch: (request, env) => env.OBJECT.get(env.OBJECT.idFromName("one")).fetch(request).catch((error) => new Response(error.message, { status: 500 })),
+};
+`,
+  probe: process.argv[2],
+  className: "Holder",
+  glue: ["sockets.mjs"],
+});
+await test("a trap of a Durable Object closes its open sockets, and the next instance opens new ones", async () => {
+  const say = async (path) => {
+    const response = await fetch(durable.url + path);
+    return `${response.status} ${(await response.text()).trim()}`;
+  };
+  const open = () => new Promise((resolve) => echo.getConnections((_, count) => resolve(count)));
+  const settles = async (count) => {
+    for (let i = 0; i < 250 && (await open()) !== count; ++i) await new Promise((resolve) => setTimeout(resolve, 20));
+    return open();
+  };
+  equal(await settles(0), 0, "connections before");
+  for (let round = 0; round < 3; ++round) {
+    for (let i = 1; i <= 5; ++i) equal(await say("/open?port=" + port(echo)), "200 " + i);
+    equal(await say("/say"), "200 line line line line line");
+    equal(await settles(5), 5, "connections");
+    that((await say("/trap")).startsWith("500 "), "a trap");
+    equal(await settles(0), 0, "connections of the instance that has trapped");
+  }
+});
+await durable.stop();
 finish();
