@@ -67,7 +67,8 @@ import module from "./probe.wasm";
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
-    return new Response(await run(module, pathname.slice(1), searchParams.get("of") ?? "", { bindings: [sockets, ...objects], env, ctx }).catch((error) => error.message));
+    const options = { bindings: [sockets, ...objects], env, ctx };
+    return new Response(await run(module, pathname.slice(1), searchParams.get("of") ?? "", options).catch((error) => error.message));
   },
 };
 `,
