@@ -1,5 +1,5 @@
-// A clock for a whole Worker under test: sleeps, time limits and retries of the module, KV's expiry, queues' delays, cron
-// and alarms all follow it, and a month passes in a moment. In workerd, Node and wherever else the module runs.
+// A clock for a whole Worker under test: sleeps, time limits and retries of the module, KV's expiry, the Cache API's max-age,
+// queues' delays, cron and alarms all follow it, and a month passes in a moment. In workerd, Node and wherever else the module runs.
 //
 //     const world = new TestWorld();
 //     const env = { STORE: world.kv(), JOBS: world.queue((batch) => handlers.queue(batch, env, world.ctx)) };
