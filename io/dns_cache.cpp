@@ -55,9 +55,13 @@ Task<> CachingResolver::ask(CachingResolver& self, std::shared_ptr<Entry> entry,
     self.entries_.erase(key);
     entry->answered.set();
   });
-  Result<Resolved> answer = co_await self.source_.lookup(key.first, 0, key.second).result();
-  const bool negative = !answer && answer.error() == Errc::not_found;
-  Duration ttl = negative ? self.options_.negative_ttl : Duration();
+  ResolverAnswer outcome = co_await self.source_.answer(key.first, 0, key.second);
+  Result<Resolved>& answer = outcome.found;
+  Duration ttl;
+  if (!answer && answer.error() == Errc::not_found) {
+    ttl = self.options_.negative_ttl;
+    if (outcome.negative_ttl) ttl = std::min(*outcome.negative_ttl, self.options_.negative_ttl_max);
+  }
   if (answer) ttl = std::min(answer->ttl, self.options_.ttl_max);
   entry->expires = self.reactor_.precise_now() + ttl;
   entry->answer = std::move(answer);

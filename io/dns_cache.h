@@ -25,9 +25,12 @@ struct DnsCacheOptions {
   std::size_t entries_max = 1000;
   // An answer is kept for its TTL, at most for this.
   Duration ttl_max = 1h;
-  // The time for which it is remembered that a name does not exist, or has no address of a family.
-  // Other failures are not remembered.
+  // The time for which it is remembered that a name does not exist, or has no address of a family, if the
+  // server says none. Other failures are not remembered.
   Duration negative_ttl = 5s;
+  // The longest time that counts of those that a server says, in the SOA record of such an answer: a name
+  // that comes into being is found that late.
+  Duration negative_ttl_max = 5min;
 };
 
 // Answers count from the reactor's clock. Look-ups of one name and family that overlap are one: a look-up

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include <escapement/core/detail/until_one_is_ready.h>
 #include <escapement/timers/entry.h>
@@ -35,8 +36,9 @@ struct Family {
   std::optional<Error> failure;
 
   bool answered() const { return !lookup; }
-  void take(const std::string& host) {
-    if (!lookup || !lookup->finished()) return;
+  // Returns whether addresses have come.
+  bool take(const std::string& host) {
+    if (!lookup || !lookup->finished()) return false;
     Result<Resolved> outcome = lookup->take();
     lookup.reset();
     if (!outcome) {
@@ -46,6 +48,7 @@ struct Family {
     } else {
       left.assign(outcome->addresses.begin(), outcome->addresses.end());
     }
+    return !left.empty();
   }
 };
 
@@ -76,6 +79,7 @@ class Race {
     return length != Duration::max() && !timer.armed();
   }
 
+  void sort_left();
   void give_up_look_ups();
   bool may_begin();
   std::optional<SocketAddress> next_address();
@@ -101,6 +105,7 @@ class Race {
   std::array<Family, 2> families_;
   std::deque<ChildTask<Connected>> attempts_;
   std::size_t attempts_begun_ = 0;
+  int first_family_ = v6;
   int last_family_ = v4;
   bool one_family_so_far_ = true;
   std::string first_address_;
@@ -132,7 +137,9 @@ void Race::begin(Resolver& resolver, std::string host, std::uint16_t port, Durat
 }
 
 RaceResult Race::step() {
-  for (Family& family : families_) family.take(host_);
+  bool more = false;
+  for (Family& family : families_) more = family.take(host_) || more;
+  if (more) sort_left();
   for (;;) {
     RaceResult outcome = take_attempts();
     if (outcome) return ends(*std::move(outcome));
@@ -147,6 +154,18 @@ RaceResult Race::step() {
   if (attempts_.empty() && !looking && !left) return failed();
   if (expired(limit_timer_, limit_) && attempts_begun_ != 0) return too_late();
   return std::nullopt;
+}
+
+// Sorts the addresses that have not been tried.
+void Race::sort_left() {
+  std::vector<SocketAddress> all;
+  for (const Family& family : families_) all.insert(all.end(), family.left.begin(), family.left.end());
+  if (all.size() < 2 || !options_.source_address) return;
+  sort_addresses(all, options_.source_address);
+  for (Family& family : families_) family.left.clear();
+  for (const SocketAddress& address : all)
+    families_[address.family() == AF_INET6 ? v6 : v4].left.push_back(address);
+  if (attempts_begun_ == 0) first_family_ = all.front().family() == AF_INET6 ? v6 : v4;
 }
 
 void Race::give_up_look_ups() {
@@ -174,8 +193,9 @@ bool Race::may_begin() {
 std::optional<SocketAddress> Race::next_address() {
   int which = last_family_ == v6 ? v4 : v6;
   const std::size_t first = std::max<std::size_t>(1, options_.first_family_count);
-  if (attempts_begun_ == 0) which = v6;
-  if (attempts_begun_ != 0 && one_family_so_far_ && last_family_ == v6 && attempts_begun_ < first) which = v6;
+  if (attempts_begun_ == 0) which = first_family_;
+  if (attempts_begun_ != 0 && one_family_so_far_ && last_family_ == first_family_ && attempts_begun_ < first)
+    which = first_family_;
   if (families_[static_cast<std::size_t>(which)].left.empty()) which = which == v6 ? v4 : v6;
   std::deque<SocketAddress>& from = families_[static_cast<std::size_t>(which)].left;
   if (from.empty()) return std::nullopt;

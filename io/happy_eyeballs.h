@@ -7,6 +7,10 @@
 // under way, and the families take turns; addresses that come late join those that are left. The first
 // success wins, and the other attempts are destroyed before it is reported.
 //
+// With a source address to go by, the addresses that are there are sorted before the first attempt and when
+// late ones join them (address_selection.h), and the family of the best one is first in turn; without it, it
+// is IPv6, and each family is tried in the order of the resolver.
+//
 //        0 ms          50            300           550
 //        |             |             |             |
 //     A -+ answer      |             |             |
@@ -15,7 +19,8 @@
 //                                    +-- attempt IPv6 (1) ........
 //                                                  +-- attempt IPv4 (2) ...
 //
-// Source: RFC 8305. Its last resort for networks that have only NAT64 (section 7.2) is left to the resolver.
+// Sources: RFC 8305, RFC 6724. Its last resort for networks that have only NAT64 (section 7.2) is left to the
+// resolver.
 
 #pragma once
 
@@ -26,6 +31,7 @@
 #include <string>
 #include <utility>
 
+#include <escapement/io/address_selection.h>
 #include <escapement/io/resolver.h>
 #include <escapement/io/stream.h>
 
@@ -37,11 +43,14 @@ struct HappyEyeballsOptions {
   Duration resolution_delay = 50ms;
   // The time after which the next attempt begins beside the last one; at least 10 ms count.
   Duration attempt_delay = 250ms;
-  // The IPv6 addresses that are tried before the first IPv4 one; 0 counts as 1.
+  // The addresses of the first family that are tried before one of the other; 0 counts as 1.
   std::size_t first_family_count = 1;
   // Limits the look-ups. When it expires those under way are given up; without any address the connection
   // then fails with timed_out (TimeLimit::resolve).
   Duration resolve_timeout = 5s;
+  // The source address of packets to a destination. Null: a TcpNetwork asks the kernel
+  // (io/native/source_address.h), and everything else does not sort.
+  SourceAddress source_address = nullptr;
 };
 
 // Connects to one address; what an attempt is.

@@ -54,6 +54,11 @@ Task<Result<Resolved>> outcome_of(Task<Resolved> looking, std::string host) {
 
 }  // namespace detail
 
+Task<ResolverAnswer> Resolver::answer(std::string host, std::uint16_t port, AddressFamily family) {
+  Result<Resolved> found = co_await lookup(std::move(host), port, family).result();
+  co_return ResolverAnswer(std::move(found));
+}
+
 Task<std::vector<SocketAddress>> Resolver::resolve(std::string host, std::uint16_t port) {
   using Outcome = Result<Resolved>;
   Task<Outcome> first = detail::outcome_of(lookup(host, port, AddressFamily::v6), host);

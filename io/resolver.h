@@ -11,8 +11,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <escapement/core/task.h>
@@ -32,6 +34,16 @@ struct Resolved {
   Duration ttl;                          // how long they may be kept; Duration::max(): for ever
 };
 
+// The outcome of a look-up, for a cache.
+class ResolverAnswer {
+ public:
+  explicit ResolverAnswer(Result<Resolved> f, std::optional<Duration> ttl = std::nullopt)
+      : found(std::move(f)), negative_ttl(ttl) {}
+  Result<Resolved> found;
+  // How long a cache may remember that there is nothing, if the server has said so (RFC 2308).
+  std::optional<Duration> negative_ttl;
+};
+
 // Must outlive the tasks it returns, unless an implementation says otherwise.
 class Resolver {
  public:
@@ -43,6 +55,9 @@ class Resolver {
   //   unavailable  no answer, or no good one (dns_refused, dns_server_failure, dns_no_answer, dns_bad_answer)
   // Cancelling drops a late answer.
   virtual Task<Resolved> lookup(std::string host, std::uint16_t port, AddressFamily family) = 0;
+
+  // Does the same for a cache, and never fails. By default it knows nothing of negative answers.
+  virtual Task<ResolverAnswer> answer(std::string host, std::uint16_t port, AddressFamily family);
 
   // Yields the addresses of both families, IPv6 first. Both are asked for at once, and the answers waited
   // for. Half an answer is an answer: fails only if neither family has an address.

@@ -1,7 +1,7 @@
 #include <escapement/io/native/resolve.h>
 
 #include <ares.h>
-#include <netdb.h>
+#include <arpa/nameser.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -9,22 +9,22 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <list>
+#include <span>
 
 #include <escapement/core/bytes.h>
 #include <escapement/core/detail/ascii.h>
 #include <escapement/core/event.h>
+#include <escapement/io/address_selection.h>
 #include <escapement/io/fixed_resolver.h>
+#include <escapement/io/native/detail/negative_ttl.h>
+#include <escapement/io/native/source_address.h>
 #include <escapement/timers/entry.h>
 
 namespace escapement {
 
 namespace {
-
-int as_system(AddressFamily family) {
-  if (family == AddressFamily::any) return AF_UNSPEC;
-  return family == AddressFamily::v4 ? AF_INET : AF_INET6;
-}
 
 Error failure(int status, const std::string& host) {
   const char* text = ares_strerror(status);
@@ -59,36 +59,68 @@ std::vector<SocketAddress> loopback() {
 // A query in c-ares. Outlives the task that asked, because c-ares cannot cancel a single query: once the task
 // is destroyed, the reply is dropped when it arrives.
 struct Query {
+  AddressFamily family = AddressFamily::v4;
   bool abandoned = false;
   int status = ARES_SUCCESS;
   Resolved found;
+  std::optional<Duration> negative_ttl;
   Event answered;
 };
 
-// Returns the TTL of an answer: the least of its records', those of aliases included.
-Duration ttl_of(const ares_addrinfo& info) {
-  int seconds = INT32_MAX;
-  for (const ares_addrinfo_node* node = info.nodes; node != nullptr; node = node->ai_next)
-    seconds = std::min(seconds, node->ai_ttl);
-  for (const ares_addrinfo_cname* alias = info.cnames; alias != nullptr; alias = alias->next)
-    seconds = std::min(seconds, alias->ttl);
-  return std::chrono::seconds(std::max(seconds, 0));
+constexpr int addresses_max = 256;  // of one name
+
+void add_address(Resolved& found, const ares_addrttl& from) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr = from.ipaddr;
+  found.addresses.emplace_back(reinterpret_cast<const sockaddr*>(&address), socklen_t{sizeof address});
 }
 
-void on_answer(void* argument, int status, int, ares_addrinfo* info) {
+void add_address(Resolved& found, const ares_addr6ttl& from) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  std::memcpy(&address.sin6_addr, &from.ip6addr, sizeof address.sin6_addr);
+  found.addresses.emplace_back(reinterpret_cast<const sockaddr*>(&address), socklen_t{sizeof address});
+}
+
+// Reads the addresses of a reply, and the least TTL of its records, those of aliases included.
+template <class Record, class Parse>
+int read_addresses(Parse parse, const unsigned char* reply, int length, Resolved& found) {
+  std::vector<Record> records(addresses_max);
+  int count = addresses_max;
+  const int status = parse(reply, length, nullptr, records.data(), &count);
+  if (status != ARES_SUCCESS) return status;
+  int seconds = INT32_MAX;
+  for (const Record& record : std::span(records).first(static_cast<std::size_t>(count))) {
+    add_address(found, record);
+    seconds = std::min(seconds, record.ttl);
+  }
+  found.ttl = std::chrono::seconds(std::max(seconds, 0));
+  return count == 0 ? ARES_ENODATA : ARES_SUCCESS;
+}
+
+void on_answer(void* argument, int status, int, unsigned char* reply, int length) {
   Query* query = static_cast<Query*>(argument);
   if (query->abandoned) {
     delete query;
-  } else {
-    query->status = status;
-    for (ares_addrinfo_node* node = info != nullptr ? info->nodes : nullptr; node != nullptr;
-         node = node->ai_next) {
-      query->found.addresses.emplace_back(node->ai_addr, node->ai_addrlen);
-    }
-    if (info != nullptr) query->found.ttl = ttl_of(*info);
-    query->answered.set();
+    return;
   }
-  if (info != nullptr) ares_freeaddrinfo(info);
+  if (status == ARES_SUCCESS && query->family == AddressFamily::v4)
+    status = read_addresses<ares_addrttl>(ares_parse_a_reply, reply, length, query->found);
+  else if (status == ARES_SUCCESS)
+    status = read_addresses<ares_addr6ttl>(ares_parse_aaaa_reply, reply, length, query->found);
+  if ((status == ARES_ENODATA || status == ARES_ENOTFOUND) && reply != nullptr) {
+    query->negative_ttl = detail::negative_ttl(
+        std::string_view(reinterpret_cast<const char*>(reply), static_cast<std::size_t>(length)));
+  }
+  query->status = status;
+  query->answered.set();
+}
+
+// Returns whether `host` is in ".onion", which is never asked of DNS (RFC 7686 section 2).
+bool is_onion(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return ends_ignoring_case(host, ".onion");
 }
 
 // Frees the query, or leaves it to on_answer if the reply has not arrived yet.
@@ -128,6 +160,7 @@ class DnsResolver::Channel final : public Runnable {
         &channel_, &settings,
         ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS);
     if (status != ARES_SUCCESS) return not_opened(status, Errc::unavailable, "resolver");
+    read_search_list();
     if (options.servers.empty()) return {};
     status = ares_set_servers_ports_csv(channel_, options.servers.c_str());
     if (status != ARES_SUCCESS) {
@@ -136,12 +169,22 @@ class DnsResolver::Channel final : public Runnable {
     return {};
   }
 
-  void ask(const std::string& host, AddressFamily family, Query* query) {
-    ares_addrinfo_hints hints{};
-    hints.ai_family = as_system(family);
-    hints.ai_socktype = SOCK_STREAM;
-    ares_getaddrinfo(channel_, host.c_str(), nullptr, &hints, on_answer, query);
+  void ask(const std::string& name, AddressFamily family, Query* query) {
+    query->family = family;
+    const int type = family == AddressFamily::v4 ? ns_t_a : ns_t_aaaa;
+    ares_query(channel_, name.c_str(), ns_c_in, type, on_answer, query);
     arm_timer();
+  }
+
+  // Returns the names that stand for `host` by the search list of /etc/resolv.conf: resolv.conf(5).
+  std::vector<std::string> names_of(const std::string& host) const {
+    std::vector<std::string> names;
+    if (!host.ends_with('.')) {
+      for (const std::string& domain : domains_) names.push_back(host + '.' + domain);
+    }
+    const bool first = std::ranges::count(host, '.') >= dots_;
+    names.insert(first ? names.begin() : names.end(), host);
+    return names;
   }
 
   // Called when a timeout of c-ares expires.
@@ -151,6 +194,15 @@ class DnsResolver::Channel final : public Runnable {
   static Error not_opened(int status, Errc kind, const std::string& what) {
     if (status == ARES_ENOMEM) return Error::from_errno(ENOMEM, what).nothing_sent();
     return Error(kind, what + ": " + ares_strerror(status)).nothing_sent();
+  }
+
+  void read_search_list() {
+    ares_options read{};
+    int mask = 0;
+    if (ares_save_options(channel_, &read, &mask) != ARES_SUCCESS) return;
+    dots_ = std::max(read.ndots, 0);
+    for (int i = 0; i < read.ndomains; ++i) domains_.emplace_back(read.domains[i]);
+    ares_destroy_options(&read);
   }
 
   struct Watched;
@@ -226,6 +278,8 @@ class DnsResolver::Channel final : public Runnable {
   FdBackend& backend_;
   Reactor& reactor_;
   ares_channel channel_ = nullptr;
+  int dots_ = 1;                      // a name with so many is asked for as it is first
+  std::vector<std::string> domains_;  // the search list
   std::list<Watched> sockets_;
   TimerEntry timer_;
 };
@@ -236,13 +290,19 @@ class DnsResolver::Servers final : public Resolver {
   Servers(FdBackend& backend, Reactor& reactor, const ResolverOptions& options)
       : backend_(backend), reactor_(reactor), options_(options) {}
 
+  Task<Resolved> lookup(std::string host, std::uint16_t port, AddressFamily family) override {
+    ResolverAnswer outcome = co_await answer(std::move(host), port, family);
+    co_return std::move(outcome.found);
+  }
+
   // c-ares goes on to the next server when one fails or refuses, and forgets why. So the first server is
   // asked for its answer whatever it is, and if it is no answer, all are.
-  Task<Resolved> lookup(std::string host, std::uint16_t, AddressFamily family) override {
-    Result<Resolved> first = co_await ask(exact_, ARES_FLAG_NOCHECKRESP, host, family).result();
-    if (first || !is_servers_fault(first.error().fault())) co_return std::move(first);
-    Result<Resolved> second = co_await ask(patient_, 0, host, family).result();
-    if (second || second.error().fault() != Fault::dns_no_answer) co_return std::move(second);
+  Task<ResolverAnswer> answer(std::string host, std::uint16_t, AddressFamily family) override {
+    if (is_onion(host)) co_return ResolverAnswer(detail::resolve_error(Fault::no_such_host, host));
+    ResolverAnswer first = co_await search(exact_, ARES_FLAG_NOCHECKRESP, host, family);
+    if (first.found || !is_servers_fault(first.found.error().fault())) co_return std::move(first);
+    ResolverAnswer second = co_await search(patient_, 0, host, family);
+    if (second.found || second.found.error().fault() != Fault::dns_no_answer) co_return std::move(second);
     co_return std::move(first);
   }
 
@@ -251,14 +311,32 @@ class DnsResolver::Servers final : public Resolver {
     return fault == Fault::dns_refused || fault == Fault::dns_server_failure;
   }
 
-  Task<Resolved> ask(std::unique_ptr<Channel>& by, int flags, std::string host, AddressFamily family) {
-    Channel* channel = co_await made(by, flags);
-    std::unique_ptr<Query, QueryOwner> query(new Query);
-    channel->ask(host, family, query.get());
-    co_await query->answered.wait();
-    if (query->status != ARES_SUCCESS) co_return failure(query->status, host);
-    if (query->found.addresses.empty()) co_return failure(ARES_ENODATA, host);
-    co_return std::move(query->found);
+  // Asks for the names of `host` one by one, until there is one. What is not there may be remembered as long
+  // as the one that may be for the shortest time.
+  Task<ResolverAnswer> search(std::unique_ptr<Channel>& by, int flags, std::string host,
+                              AddressFamily family) {
+    Result<Channel*> channel = made(by, flags);
+    if (!channel) co_return ResolverAnswer(std::move(channel).error());
+    Result<Resolved> worst = detail::resolve_error(Fault::no_such_host, host);
+    std::optional<Duration> shortest = Duration::max();
+    const std::vector<std::string> names = (*channel)->names_of(host);
+    for (const std::string& name : names) {
+      std::unique_ptr<Query, QueryOwner> query(new Query);
+      (*channel)->ask(name, family, query.get());
+      co_await query->answered.wait();
+      if (query->status == ARES_SUCCESS) {
+        sort_addresses(query->found.addresses, source_address);
+        co_return ResolverAnswer(std::move(query->found));
+      }
+      Error missing = failure(query->status, host);
+      if (missing != Errc::not_found) co_return ResolverAnswer(std::move(missing));
+      const bool malformed = missing.fault() == Fault::bad_host_name;
+      if (missing.fault() != Fault::no_such_host) worst = std::move(missing);
+      if (malformed) break;
+      shortest = shortest && query->negative_ttl ? std::optional(std::min(*shortest, *query->negative_ttl))
+                                                 : std::nullopt;
+    }
+    co_return ResolverAnswer(std::move(worst), shortest == Duration::max() ? std::nullopt : shortest);
   }
 
   Result<Channel*> made(std::unique_ptr<Channel>& by, int flags) {
@@ -325,14 +403,27 @@ DnsResolver::DnsResolver(FdBackend& backend, Reactor& reactor, ResolverOptions o
 
 DnsResolver::~DnsResolver() = default;
 
+// Returns the addresses of `overrides` for a name and a port.
+Result<std::vector<SocketAddress>> DnsResolver::overridden(std::string_view name, std::uint16_t port) const {
+  std::vector<SocketAddress> addresses;
+  for (const ResolverOptions::Override& known : options_.overrides) {
+    if (known.port != port || !equal_ignoring_case(known.host, name)) continue;
+    const std::optional<SocketAddress> literal = SocketAddress::literal(known.address, port);
+    if (!literal)
+      return Error(Errc::invalid_argument, known.address + " is no literal address").nothing_sent();
+    addresses.push_back(*literal);
+  }
+  return addresses;
+}
+
 std::optional<Result<Resolved>> DnsResolver::without_servers(const std::string& host, std::uint16_t port,
                                                              AddressFamily family) {
   if (options_.family != AddressFamily::any && options_.family != family)
     return detail::resolve_error(Fault::no_address, host);
-  for (const ResolverOptions::Override& known : options_.overrides) {
-    if (known.port != port || !equal_ignoring_case(known.host, host)) continue;
-    return detail::literal_answer(known.address, port, family)
-        .value_or(Error(Errc::invalid_argument, known.address + " is no literal address").nothing_sent());
+  for (const std::string_view name : {std::string_view(host), std::string_view("*")}) {
+    Result<std::vector<SocketAddress>> fixed = overridden(name, port);
+    if (!fixed) return std::move(fixed).error();
+    if (!fixed->empty()) return detail::of_family(*fixed, port, family, host);
   }
   std::optional<Result<Resolved>> literal = detail::literal_answer(host, port, family);
   if (literal) return literal;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <escapement/core/task.h>
@@ -24,11 +25,12 @@ struct ResolverOptions {
   // The timeout of one try, and the number of tries per server.
   Duration timeout = 2s;
   int tries = 2;
-  // Fixed addresses: for `host` and `port`, `address` (a literal) is used instead of a look-up.
+  // Fixed addresses: for `host` and `port`, `address` (a literal) is used instead of a look-up. Several for
+  // the same host and port are its addresses, in this order.
   struct Override {
     Override(std::string h, std::uint16_t p, std::string a)
         : host(std::move(h)), port(p), address(std::move(a)) {}
-    std::string host;     // the name, compared ignoring case
+    std::string host;     // the name, compared ignoring case; "*": every host that no other one names
     std::uint16_t port;   // the port that it is asked for with
     std::string address;  // a literal address
   };
@@ -64,6 +66,7 @@ class DnsResolver final : public Resolver {
   class Servers;
   class HostsFile;
 
+  Result<std::vector<SocketAddress>> overridden(std::string_view name, std::uint16_t port) const;
   std::optional<Result<Resolved>> without_servers(const std::string& host, std::uint16_t port,
                                                   AddressFamily family);
 

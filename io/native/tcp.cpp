@@ -9,6 +9,7 @@
 #include <escapement/io/native/detail/system.h>
 #include <escapement/io/native/detail/tcp_options.h>
 #include <escapement/io/native/posix.h>
+#include <escapement/io/native/source_address.h>
 
 namespace escapement {
 
@@ -257,7 +258,9 @@ Error without_descriptors(Error error, const std::string& host) {
 }  // namespace
 
 TcpNetwork::TcpNetwork(FdBackend& backend, Reactor& reactor, TcpOptions options)
-    : backend_(backend), options_(std::move(options)), resolver_(backend, reactor, options_.resolver) {}
+    : backend_(backend), options_(std::move(options)), resolver_(backend, reactor, options_.resolver) {
+  if (!options_.happy_eyeballs.source_address) options_.happy_eyeballs.source_address = source_address;
+}
 
 TcpNetwork::~TcpNetwork() = default;
 

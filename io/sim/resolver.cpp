@@ -40,4 +40,12 @@ Task<Resolved> SimResolver::lookup(std::string host, std::uint16_t port, Address
   co_return std::move(found);
 }
 
+Task<ResolverAnswer> SimResolver::answer(std::string host, std::uint16_t port, AddressFamily family) {
+  std::optional<Duration> negative_ttl;
+  const auto at = answers_.find({lower(host), family});
+  if (at != answers_.end()) negative_ttl = at->second.negative_ttl;
+  Result<Resolved> found = co_await lookup(std::move(host), port, family).result();
+  co_return ResolverAnswer(std::move(found), negative_ttl);
+}
+
 }  // namespace escapement

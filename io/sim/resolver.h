@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,8 @@ struct SimAnswer {
   Duration delay;                      // the time that the answer takes; Duration::max(): it never comes
   Duration ttl;                        // how long it may be kept
   Fault fault = Fault::none;           // fails instead, after the delay
+  // How long it may be remembered that there is no address, or no such name; nullopt: not said.
+  std::optional<Duration> negative_ttl;
 };
 
 // A name that is not there, or of which only the other family is there, is answered at once: no_such_host,
@@ -35,6 +38,7 @@ class SimResolver final : public Resolver {
   std::uint64_t questions() const { return questions_; }
 
   Task<Resolved> lookup(std::string host, std::uint16_t port, AddressFamily family) override;
+  Task<ResolverAnswer> answer(std::string host, std::uint16_t port, AddressFamily family) override;
 
  private:
   std::map<std::pair<std::string, AddressFamily>, SimAnswer> answers_;  // names in lower case

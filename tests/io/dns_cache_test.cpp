@@ -88,6 +88,29 @@ TEST_CASE("dns cache: that there is no such name is kept for a while, a failure 
   CHECK(world.ask("ill.test") == "10.0.0.2:80");
 }
 
+TEST_CASE("dns cache: how long there is nothing the server says, up to a bound") {
+  World world;
+  SimAnswer nothing;
+  const auto kept_for = [&](std::optional<Duration> said, Duration length) {
+    nothing.negative_ttl = said;
+    world.answer("a.test", nothing);
+    world.cache->clear();
+    CHECK(world.ask("a.test") == "not_found: resolve a.test: the name has no address");
+    const std::uint64_t before = world.source.questions();
+    if (length > Duration()) world.sim.advance(length - 1ns);
+    world.ask("a.test");
+    CHECK(world.source.questions() == before + (length > Duration() ? 0 : 1));
+    world.sim.advance(1ns);
+    world.ask("a.test");
+    CHECK(world.source.questions() > before);
+  };
+  kept_for(60s, 60s);
+  kept_for(1s, 1s);  // less than where nothing is said
+  kept_for(std::nullopt, 5s);
+  kept_for(24h, 5min);
+  kept_for(Duration(), Duration());
+}
+
 TEST_CASE("dns cache: it does not grow beyond its bound") {
   DnsCacheOptions options;
   options.entries_max = 3;

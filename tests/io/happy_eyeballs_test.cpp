@@ -308,3 +308,55 @@ TEST_CASE("happy eyeballs: a resolver that succeeds without an address has found
   CHECK(world.sim.run(connect_by_happy_eyeballs(resolver, by, "a.test", 80, 10s, world.options)));
   CHECK(world.sim.run(resolver.resolve("a.test", 80))->size() == 1);
 }
+
+namespace {
+
+// A host that has only those addresses of its own: the first of a destination's family is its source.
+SourceAddress host_with(Addresses own) {
+  return [own](const SocketAddress& destination) -> std::optional<SocketAddress> {
+    for (const std::string& each : own) {
+      const std::optional<SocketAddress> address = SocketAddress::literal(each, 0);
+      if (address->family() == destination.family()) return address;
+    }
+    return std::nullopt;
+  };
+}
+
+}  // namespace
+
+TEST_CASE("happy eyeballs: a host without IPv6 tries IPv4 first, and IPv6 last") {
+  World world;
+  world.options.source_address = host_with({"192.0.2.9"});
+  world.v6({"2001:db8::1", "2001:db8::2"});
+  world.v4({"10.0.0.1", "10.0.0.2"});
+  world.succeeds("2001:db8::2");
+  CHECK(world.connect() == "0:10.0.0.1 250:2001:db8::1 500:10.0.0.2 750:2001:db8::2 =755");
+}
+
+TEST_CASE("happy eyeballs: addresses are sorted within their family, and the best one's is first") {
+  World world;
+  world.options.source_address = host_with({"2001:db8:5::9", "192.0.2.9"});
+  world.v6({"2002::1", "2001:db8:5::1"});
+  world.v4({"10.0.0.1"});
+  world.succeeds("2002::1");
+  CHECK(world.connect() == "0:2001:db8:5::1 250:10.0.0.1 500:2002::1 =505");
+}
+
+TEST_CASE("happy eyeballs: several of the first family, which is IPv4 here") {
+  World world;
+  world.options.source_address = host_with({"fd00::9", "192.0.2.9"});
+  world.options.first_family_count = 2;
+  world.v6({"2001:db8::1"});
+  world.v4({"10.0.0.1", "10.0.0.2", "10.0.0.3"});
+  world.succeeds("10.0.0.3");
+  CHECK(world.connect() == "0:10.0.0.1 250:10.0.0.2 500:2001:db8::1 750:10.0.0.3 =755");
+}
+
+TEST_CASE("happy eyeballs: late addresses are sorted among those that are left") {
+  World world;
+  world.options.source_address = host_with({"2001:db8:5::9", "192.0.2.9"});
+  world.v4({"10.0.0.1", "10.0.0.2"}, 20ms);
+  world.v6({"2002::1", "2001:db8:5::1"}, 100ms);
+  world.succeeds("2002::1");
+  CHECK(world.connect() == "70:10.0.0.1 320:2001:db8:5::1 570:10.0.0.2 820:2002::1 =825");
+}

@@ -77,6 +77,24 @@ inline std::string dns_answer(const DnsQuestion& question, int code, const std::
   return dns_answer(question, code, addresses, truncated);
 }
 
+// The answer that there is nothing, with the zone's SOA record in its authority section: RFC 2308.
+inline std::string dns_nothing(const DnsQuestion& question, int code, unsigned ttl, unsigned minimum) {
+  std::string message = dns_answer(question, code);
+  message[9] = 1;  // one record of authority
+  append_u16(message, 0xc00c);
+  append_u16(message, 6);
+  append_u16(message, 1);
+  append_u16(message, ttl >> 16);
+  append_u16(message, ttl & 0xffff);
+  append_u16(message, 2 + 4 + 5 * 4);
+  append_u16(message, 0xc00c);
+  message += std::string("\1r\xc0\x0c", 4);
+  message += std::string(16, '\0');
+  append_u16(message, minimum >> 16);
+  append_u16(message, minimum & 0xffff);
+  return message;
+}
+
 class DnsServer {
  public:
   DnsServer(Loop& loop, DnsScript script) : loop_(loop), script_(std::move(script)), scope_(loop.reactor()) {

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include <escapement/io/native/detail/negative_ttl.h>
 #include <escapement/timers/interval.h>
 #include <escapement/timers/timeout.h>
 
@@ -99,6 +100,74 @@ TEST_CASE("resolver: an override is for its name in any spelling, and for its po
   CHECK(ask("fixed.test", 8080) == "127.0.0.9:8080");
   CHECK(ask("fixed.test.", 80) == "127.0.0.9:80");
   CHECK(ask("unfixed.test", 80) == "127.0.0.9:80");
+}
+
+TEST_CASE("resolver: overrides of one name are its addresses in order, and * is every other host") {
+  World world(both_families);
+  ResolverOptions options = World::asking(world.dns.address(), long_enough, 1);
+  options.overrides.emplace_back("*", 80, "127.0.0.1");
+  options.overrides.emplace_back("fixed.test", 80, "127.0.0.8");
+  options.overrides.emplace_back("fixed.test", 80, "::7");
+  options.overrides.emplace_back("fixed.test", 80, "127.0.0.7");
+  options.overrides.emplace_back("wrong.test", 80, "a.test");
+  DnsResolver resolver(world.loop->backend(), world.loop->reactor(), options);
+  const auto ask = [&](const char* name, std::uint16_t port) {
+    Result<Addresses> found = world.loop->run(with_timeout(10s, resolver.resolve(name, port)));
+    if (!found) return to_string(found.error());
+    std::string text;
+    for (const SocketAddress& address : *found) text += address.host_text() + ' ';
+    return text;
+  };
+  CHECK(ask("fixed.test", 80) == "::7 127.0.0.8 127.0.0.7 ");
+  CHECK(ask("other.test", 80) == "127.0.0.1 ");
+  CHECK(ask("::1", 80) == "127.0.0.1 ");  // as in curl, a literal address too
+  CHECK(ask("wrong.test", 80) == "invalid_argument: a.test is no literal address");
+  CHECK(world.dns.questions.empty());
+  CHECK(ask("other.test", 81) == "::9 127.0.0.9 ");
+}
+
+TEST_CASE("resolver: that there is nothing is kept for as long as the zone says") {
+  World world([](const DnsQuestion& question) -> Messages {
+    const int code = question.name == "none.test" ? 3 : 0;
+    if (question.name == "unsaid.test") return {dns_answer(question, 3)};
+    return {dns_nothing(question, code, 900, 0)};
+  });
+  for (const char* name : {"none.test", "empty.test"}) {
+    const std::size_t before = world.dns.questions.size();
+    CHECK(world.ask(name) == world.ask(name));
+    CHECK(world.dns.questions.size() == before + 4);  // a minimum of 0: not at all
+  }
+  CHECK(world.ask("unsaid.test") == world.ask("unsaid.test"));
+  CHECK(world.dns.questions.size() == 10);
+}
+
+TEST_CASE("negative ttl: the smaller one of the SOA record's two") {
+  DnsQuestion question;
+  question.bytes = std::string("\1a\4test\0\0\1\0\1", 12);
+  CHECK(detail::negative_ttl(dns_nothing(question, 3, 900, 60)) == 60s);
+  CHECK(detail::negative_ttl(dns_nothing(question, 3, 30, 3600)) == 30s);
+  CHECK(detail::negative_ttl(dns_nothing(question, 0, 0, 3600)) == 0s);
+  CHECK(detail::negative_ttl(dns_nothing(question, 3, 900, 0xffffffff)) == std::nullopt);
+  CHECK(detail::negative_ttl(dns_answer(question, 3)) == std::nullopt);
+  CHECK(detail::negative_ttl(dns_answer(question, 0, "127.0.0.1")) == std::nullopt);
+}
+
+TEST_CASE("negative ttl: a message that is cut, or lies about its lengths, says nothing") {
+  DnsQuestion question;
+  question.bytes = std::string("\1a\4test\0\0\1\0\1", 12);
+  const std::string whole = dns_nothing(question, 3, 900, 60);
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    INFO(length);
+    CHECK(detail::negative_ttl(whole.substr(0, length)) == std::nullopt);
+  }
+  for (std::size_t at = 0; at < whole.size(); ++at) {  // whatever it says, nothing is read beyond the end
+    for (const int value : {0, 1, 0x3f, 0x40, 0xc0, 0xff}) {
+      std::string wrong = whole;
+      wrong[at] = static_cast<char>(value);
+      const std::optional<Duration> ttl = detail::negative_ttl(wrong);
+      CHECK((!ttl || *ttl >= Duration()));
+    }
+  }
 }
 
 TEST_CASE("resolver: half an answer is an answer") {
