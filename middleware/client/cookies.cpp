@@ -163,16 +163,16 @@ void CookieJar::clear_session() {
   std::erase_if(cookies_, [](const Cookie& cookie) { return !cookie.persistent; });
 }
 
-std::string CookieJar::text() const {
+std::string CookieJar::text(SessionCookies session) const {
   std::string text = "# Netscape HTTP Cookie File\n";
   for (const Cookie& cookie : cookies_) {
-    if (!cookie.persistent) continue;
+    if (!cookie.persistent && session == SessionCookies::left_out) continue;
     if ((cookie.name + cookie.value + cookie.path).find('\t') != std::string::npos) continue;
     if (cookie.http_only) text += "#HttpOnly_";
     text += (cookie.host_only ? "" : ".") + cookie.domain + (cookie.host_only ? "\tFALSE\t" : "\tTRUE\t") +
             cookie.path + (cookie.secure ? "\tTRUE\t" : "\tFALSE\t") +
-            std::to_string(cookie.expires.unix_milliseconds() / 1000) + '\t' + cookie.name + '\t' +
-            cookie.value + '\n';
+            std::to_string(cookie.persistent ? cookie.expires.unix_milliseconds() / 1000 : 0) + '\t' +
+            cookie.name + '\t' + cookie.value + '\n';
   }
   return text;
 }

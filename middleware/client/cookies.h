@@ -45,6 +45,9 @@ class CookieJarOptions {
   std::size_t cookie_bytes_max = 4096;
 };
 
+// Whether the cookies of a session, which end with the program, are part of a text.
+enum class SessionCookies { left_out, kept };
+
 // The cookies of one user. Not for several threads.
 //
 // A cookie is ignored, as RFC 6265bis section 5.7 says, if it has control characters; is too long; names a
@@ -72,9 +75,10 @@ class CookieJar {
   void clear() { cookies_.clear(); }
   void clear_session();
 
-  // Returns the persistent cookies as text, in the format of Netscape, curl and wget. It holds secrets: keep
-  // the file from others. Cookies whose name or value has a tab are left out, which the format cannot hold.
-  std::string text() const;
+  // Returns the persistent cookies as text, in the format of Netscape, curl and wget; those of the session
+  // too if they are to be kept, with the expiry 0. It holds secrets: keep the file from others. Cookies whose
+  // name or value has a tab are left out, which the format cannot hold.
+  std::string text(SessionCookies session = SessionCookies::left_out) const;
   // Adds the cookies of such a text; session cookies (expiry 0) too. Errc::invalid_argument, with the number
   // of the line, and nothing added.
   Result<> restore(std::string_view text);

@@ -233,8 +233,8 @@ class Options(WithServe):
         with peer(OK) as (other, requests):
             fetch("--resolve", f"+some.test:{other}:127.0.0.1", f"http://some.test:{other}/")
         self.assertIn(f"Host: some.test:{other}\r\n".encode(), requests[0])
-        for wrong in ("nonsense", "h:80", "h:80:name", "h:x:127.0.0.1", ":80:"):
-            self.fails(2, "--resolve", wrong, self.url)
+        for wrong in ("nonsense", "h:80", "h:80:name", "h:x:127.0.0.1", ":80:", "h:80:1.2.3.4,", "h:80:1.2.3.4,x"):
+            self.fails(49, "--resolve", wrong, self.url)
 
     def test_connect_timeout(self):
         # A listener whose backlog is full: the kernel drops what comes.
@@ -369,7 +369,7 @@ class Failures(WithServe):
             self.fails(8, f"http://127.0.0.1:{port}/TLS")
         with peer(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000) as (port, _):
             self.fails(56, f"http://127.0.0.1:{port}/redirects")
-        for code, location in ((47, "/TLS"), (8, "nonsense://h/")):
+        for code, location in ((47, "/TLS"), (1, "nonsense://h/"), (3, "http://")):
             answer = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
             with peer(answer, answer) as (port, _):
                 self.fails(code, "-L", "--max-redirs", "1", f"http://127.0.0.1:{port}/TLS")

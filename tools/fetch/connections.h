@@ -18,7 +18,7 @@ Result<ResolverOptions> resolver_of(const FetchOptions& options);
 // Returns null in a build without TLS, where https URLs then fail. Sets `code` for a failure.
 Result<http::Encrypt> encrypt_of(const FetchOptions& options, int& code);
 
-// Returns null where everything goes straight.
-Result<std::shared_ptr<const http::ClientRoute>> route_of(const FetchOptions& options);
+// Returns null where everything goes straight. Sets `socks` if a proxy is one of SOCKS5.
+Result<std::shared_ptr<const http::ClientRoute>> route_of(const FetchOptions& options, bool& socks);
 
 }  // namespace escapement

@@ -33,6 +33,7 @@ inline constexpr ExitCode timed_out{28, "a time limit expired"};
 inline constexpr ExitCode no_range{33, "the server cannot resume"};
 inline constexpr ExitCode no_tls{35, "the TLS handshake failed"};
 inline constexpr ExitCode too_many_redirects{47, "too many redirects"};
+inline constexpr ExitCode bad_resolve{49, "--resolve is malformed"};
 inline constexpr ExitCode no_answer{52, "the server closed without a response"};
 inline constexpr ExitCode broken{56, "the connection broke"};
 inline constexpr ExitCode bad_cert{58, "the client's certificate or key cannot be used"};
@@ -41,6 +42,7 @@ inline constexpr ExitCode bad_encoding{61, "the compressed body is malformed"};
 inline constexpr ExitCode too_large{63, "the body exceeds the size limit"};
 inline constexpr ExitCode bad_cacert{77, "the CA certificates cannot be used"};
 inline constexpr ExitCode not_pinned{90, "the server's key is not pinned"};
+inline constexpr ExitCode socks_failed{97, "the SOCKS proxy made no connection"};
 
 }  // namespace exit_codes
 

@@ -71,6 +71,20 @@ Result<http::Body> file_to_send(const std::string& name) {
   return http::Body(std::make_unique<FileSource>(std::move(file), name, length));
 }
 
+bool is_there(const std::string& name) {
+  struct stat facts{};
+  return ::lstat(name.c_str(), &facts) == 0;
+}
+
+Result<> make_folders_of(const std::string& name) {
+  for (std::size_t slash = name.find('/', 1); slash != name.npos; slash = name.find('/', slash + 1)) {
+    const std::string folder = name.substr(0, slash);
+    if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST)
+      return Error::from_errno(errno, "cannot make the folder " + folder);
+  }
+  return {};
+}
+
 std::uint64_t size_of_file(const std::string& name) {
   struct stat facts{};
   return ::stat(name.c_str(), &facts) == 0 ? static_cast<std::uint64_t>(facts.st_size) : 0;

@@ -16,6 +16,12 @@ Result<std::string> read_file(const std::string& name);
 // can be sent again; a longer one is read while it is sent.
 Result<http::Body> file_to_send(const std::string& name);
 
+// Returns whether there is a file, folder or link of this name.
+bool is_there(const std::string& name);
+
+// Makes the folders that the file is in, those above too. Errors: one cannot be made.
+Result<> make_folders_of(const std::string& name);
+
 // Returns the bytes that a file has, 0 if there is none.
 std::uint64_t size_of_file(const std::string& name);
 

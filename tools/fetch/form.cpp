@@ -88,6 +88,13 @@ Result<http::Multipart> form_of(const FetchOptions& options) {
       form.field(name, value);
       continue;
     }
+    for (const char* setting : {";headers=", ";encoder="}) {
+      if (value.find(setting) != value.npos) {
+        return Error(
+            Errc::invalid_argument,
+            "-F \"" + piece.value + "\": only ;type= and ;filename= are known (--form-string sends text)");
+      }
+    }
     FormPart part = parse(value);
     if (part.mark == '@') {
       Result<> added = add_file(form, name, std::move(part));

@@ -13,9 +13,11 @@
 
 #include "tools/fetch/calloc_watch.h"
 #include "tools/fetch/connections.h"
+#include "tools/fetch/cookie_file.h"
 #include "tools/fetch/exit_code.h"
 #include "tools/fetch/files.h"
 #include "tools/fetch/transfer.h"
+#include "tools/fetch/url_glob.h"
 #include "tools/fetch/watched_network.h"
 #include "tools/fetch/waterfall.h"
 #include "tools/fetch/write_out.h"
@@ -34,6 +36,10 @@ http::ClientOptions client_options(const FetchOptions& options, http::Encrypt en
   client.connect_timeout = client.handshake_timeout =
       seconds(options.connect_seconds.value_or(default_connect_seconds));
   // Like curl, waits for a slow peer without limit unless -m sets one.
+  const double slow_seconds = options.slow_seconds.value_or(30) > 0 ? options.slow_seconds.value_or(30) : 30;
+  const std::uint64_t slow_rate = options.slow_rate.value_or(options.slow_seconds ? 1 : 0);
+  client.slow_body_time = seconds(slow_seconds);
+  client.slow_body_bytes = static_cast<std::uint64_t>(static_cast<double>(slow_rate) * slow_seconds);
   client.head_timeout = client.stall_timeout = client.source_timeout = Duration::max();
   // Downloads beside each other have a connection each, and none waits for another's.
   client.queue_timeout = Duration::max();
@@ -109,14 +115,39 @@ int fail(const FetchOptions& options, int code, const std::string& message) {
   return calloc_has_failed() ? no_memory.code : code;
 }
 
-// The name of the file for the body of the URL with this number; empty: standard output.
-Result<std::string> file_for(const FetchOptions& options, std::size_t number, const std::string& url) {
+// One URL to fetch, and the number of its argument.
+struct Target {
+  std::size_t number;
+  GlobbedUrl globbed;
+};
+
+// Returns all URLs, the patterns among them replaced by theirs.
+Result<std::vector<Target>> targets_of(const FetchOptions& options) {
+  std::vector<Target> targets;
+  for (std::size_t number = 0; number < options.urls.size(); ++number) {
+    Result<std::vector<GlobbedUrl>> urls = std::vector<GlobbedUrl>{GlobbedUrl{options.urls[number], {}}};
+    if (!options.no_glob) urls = glob_url(options.urls[number]);
+    if (!urls) return std::move(urls).error();
+    for (GlobbedUrl& url : *urls) targets.push_back(Target{number, std::move(url)});
+  }
+  return targets;
+}
+
+// Returns where the body goes that belongs to the argument with this number.
+OutputChoice output_for(const FetchOptions& options, std::size_t number) {
+  if (number < options.outputs.size()) return options.outputs[number];
+  return OutputChoice{"", options.all_remote_names};
+}
+
+// The name of the file for the body of a URL; empty: standard output.
+Result<std::string> file_for(const FetchOptions& options, const Target& target) {
+  const OutputChoice output = output_for(options, target.number);
+  const std::string& url = target.globbed.url;
   std::string name;
-  if (number < options.outputs.size()) {
-    if (options.outputs[number] == "-") return std::string();
-    name = options.outputs[number];
-  } else if (options.all_remote_names ||
-             number < options.outputs.size() + static_cast<std::size_t>(options.remote_names)) {
+  if (!output.name.empty()) {
+    if (output.name == "-") return std::string();
+    name = with_glob_values(output.name, target.globbed.values);
+  } else if (output.remote) {
     const Result<http::Url> parsed = url_of(url);
     if (!parsed) return std::string();  // its own error comes later
     name = parsed->path().substr(parsed->path().rfind('/') + 1);
@@ -161,15 +192,16 @@ int conclude(const FetchOptions& options, Story& story, Result<> outcome, Progre
 }
 
 // The URLs one after the other, or with -Z beside each other.
-Task<> fetch_urls(const FetchOptions& options, const Transfer& transfer, ProgressBar& bar, int& code) {
-  std::vector<std::size_t> numbers(options.urls.size());
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = i;
+Task<> fetch_urls(const FetchOptions& options, const std::vector<Target>& targets, bool socks,
+                  const Transfer& transfer, ProgressBar& bar, int& code) {
   const auto beside = static_cast<std::size_t>(options.parallel ? options.parallel_max : 1);
-  co_await for_each(numbers, beside, [&](const std::size_t& number) -> Task<> {
+  co_await for_each(targets, beside, [&](const Target& target) -> Task<> {
     auto story = std::make_shared<Story>();
-    story->url = options.urls[number];
-    story->number = number;
-    Result<std::string> file = file_for(options, number, story->url);
+    story->url = target.globbed.url;
+    story->number = target.number;
+    story->socks = socks;
+    story->remote_name = output_for(options, target.number).remote;
+    Result<std::string> file = file_for(options, target);
     if (!file) {
       code = fail(options, write_failed.code, file.error().message());
       co_return;
@@ -183,9 +215,8 @@ Task<> fetch_urls(const FetchOptions& options, const Transfer& transfer, Progres
 
 // A bar is for a person who sees nothing else.
 bool shows_progress(const FetchOptions& options) {
-  const bool writes_elsewhere =
-      ::isatty(STDOUT_FILENO) == 0 ||
-      options.outputs.size() + static_cast<std::size_t>(options.remote_names) >= options.urls.size();
+  const bool writes_elsewhere = ::isatty(STDOUT_FILENO) == 0 || options.all_remote_names ||
+                                options.outputs.size() >= options.urls.size();
   return ::isatty(STDERR_FILENO) == 1 && writes_elsewhere && !options.silent && !options.no_progress &&
          !options.verbose && !options.report;
 }
@@ -196,7 +227,8 @@ int fetch_all(const FetchOptions& options) {
   int tls_code = 0;
   Result<http::Encrypt> encrypt = encrypt_of(options, tls_code);
   if (!encrypt) return fail(options, tls_code, encrypt.error().message());
-  Result<std::shared_ptr<const http::ClientRoute>> route = route_of(options);
+  bool socks = false;
+  Result<std::shared_ptr<const http::ClientRoute>> route = route_of(options, socks);
   if (!route) return fail(options, usage.code, route.error().message());
   if (options.insecure)
     std::fprintf(stderr, "esc-fetch: --insecure: the server's certificate is not verified\n");
@@ -205,8 +237,12 @@ int fetch_all(const FetchOptions& options) {
     const bool unreadable = parts.error() == Errc::permission_denied;
     return fail(options, unreadable ? read_failed.code : usage.code, parts.error().message());
   }
+  Result<std::vector<Target>> targets = targets_of(options);
+  if (!targets) return fail(options, bad_url.code, targets.error().message());
+  Result<std::shared_ptr<http::CookieJar>> jar = cookie_jar_of(options);
+  if (!jar) return fail(options, read_failed.code, jar.error().message());
   Result<ResolverOptions> resolver = resolver_of(options);
-  if (!resolver) return fail(options, usage.code, resolver.error().message());
+  if (!resolver) return fail(options, bad_resolve.code, resolver.error().message());
   LoopOptions loop_options;
   loop_options.backend = options.backend;
   loop_options.tcp.resolver = *std::move(resolver);
@@ -218,9 +254,13 @@ int fetch_all(const FetchOptions& options) {
   WatchedNetwork network(options.unix_path.empty() ? static_cast<Network&>((*loop)->network()) : local);
   const http::Client client(network, client_options(options, *std::move(encrypt), *std::move(route)));
   ProgressBar bar(shows_progress(options));
-  const Transfer transfer(options, *parts, client, bar);
-  Result<> all = (*loop)->run(fetch_urls(options, transfer, bar, code));
+  const Transfer transfer(options, *parts, client, *jar, bar);
+  Result<> all = (*loop)->run(fetch_urls(options, *targets, socks, transfer, bar, code));
   if (!all) return fail(options, exit_code_of(all.error(), Story()), all.error().message());
+  if (*jar) {
+    Result<> saved = save_cookies(options, **jar);
+    if (!saved) code = fail(options, write_failed.code, saved.error().message());
+  }
   return code;
 }
 

@@ -42,6 +42,11 @@ CLI::Validator bytes(double least, const char* kind) {
   return CLI::Validator(check, "");
 }
 
+// Adds an option of curl's that asks for what is so anyway.
+void add_accepted(CLI::App& app, const char* names, const char* help) {
+  app.add_flag_function(names, [](std::int64_t) {}, help);
+}
+
 CLI::Validator offset() {
   const auto check = [](std::string& text) {
     return text == "-" || parse_number<std::uint64_t>(text) ? std::string()
@@ -72,9 +77,31 @@ void add_data_options(CLI::App& app, FetchOptions& options) {
       "a part of a multipart form: NAME=CONTENT, NAME=@FILE or NAME=<FILE, with ;type= and ;filename=");
   add("--form-string", Kind::form_text, "the same as text alone: NAME=CONTENT");
   app.add_flag("-G,--get", options.data_in_query, "send the data of -d in the URL's query, by GET");
+  app.add_option("--url-query", options.url_queries,
+                 "add to the URL's query, percent-encoded as by --data-urlencode; +CONTENT: as it is")
+      ->allow_extra_args(false);
   app.add_option("-T,--upload-file", options.uploads,
                  "send this file by PUT, or - for standard input; one for each URL")
       ->allow_extra_args(false);
+}
+
+void add_credentials(CLI::App& app, FetchOptions& options) {
+  app.add_option("-u,--user", options.user, "USER:PASSWORD for basic authentication, or with --digest");
+  app.add_flag("--digest", options.digest, "send no password, and answer a digest challenge");
+  add_accepted(app, "--basic", "send the password of -u in plain text; the default");
+  app.add_option("--oauth2-bearer", options.bearer, "token for \"Authorization: Bearer\"");
+  const auto cookie = [&options](const std::vector<std::string>& values) {
+    for (const std::string& value : values)
+      (value.find('=') != value.npos ? options.cookies : options.cookie_files).push_back(value);
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "-b,--cookie", cookie, "send NAME=VALUE[; ...], or the cookies of this file (Netscape's format)")
+      ->allow_extra_args(false)
+      ->trigger_on_parse();
+  app.add_option("-c,--cookie-jar", options.cookie_jar,
+                 "keep the cookies of responses, and write all to this file at the end; -: standard output");
+  app.add_flag("-j,--junk-session-cookies", options.junk_session_cookies,
+               "leave out the session cookies of -b FILE");
 }
 
 void add_request_options(CLI::App& app, FetchOptions& options) {
@@ -85,7 +112,7 @@ void add_request_options(CLI::App& app, FetchOptions& options) {
       ->allow_extra_args(false);
   app.add_option("-X,--request", options.method, "request method");
   add_data_options(app, options);
-  app.add_option("-u,--user", options.user, "USER:PASSWORD for basic authentication");
+  add_credentials(app, options);
   app.add_option("-A,--user-agent", options.agent, "value of the User-Agent header field; empty: none")
       ->capture_default_str();
   app.add_option("-e,--referer", options.referer, "value of the Referer header field");
@@ -100,13 +127,28 @@ void add_request_options(CLI::App& app, FetchOptions& options) {
 void add_output_options(CLI::App& app, FetchOptions& options) {
   app.add_flag("-I,--head", options.head, "send HEAD and print the response head");
   app.add_flag("-i,--include", options.include, "print the response head before the body");
-  app.add_option("-o,--output", options.outputs,
-                 "write the body to this file, created when the response arrives; one for each URL")
-      ->allow_extra_args(false);
-  app.add_flag("-O,--remote-name", options.remote_names,
-               "write the body to a file named as the end of the URL's path");
+  const auto to_file = [&options](const std::vector<std::string>& names) {
+    for (const std::string& name : names) options.outputs.push_back(OutputChoice{name, false});
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "-o,--output", to_file,
+         "write the body to this file, created when the response arrives; one for each URL. #1: what stands "
+         "for the first {...} or [...] of the URL")
+      ->allow_extra_args(false)
+      ->trigger_on_parse();
+  app.add_flag_callback(
+         "-O,--remote-name", [&options] { options.outputs.push_back(OutputChoice{"", true}); },
+         "write the body to a file named as the end of the URL's path; one for each URL")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->trigger_on_parse();
   app.add_flag("--remote-name-all", options.all_remote_names, "-O for all URLs");
+  app.add_flag("-J,--remote-header-name", options.remote_header_name,
+               "with -O: the name in Content-Disposition, for a file that is not there yet");
   app.add_option("--output-dir", options.output_folder, "the folder for -o and -O");
+  app.add_flag("--create-dirs", options.create_folders, "make the folders of -o and --output-dir");
+  app.add_flag("--remove-on-error", options.remove_on_error, "remove the file of a transfer that fails");
+  app.add_option("-D,--dump-header", options.head_file,
+                 "write the heads of the responses to this file; -: standard output");
   app.add_option("-C,--continue-at", options.continue_at,
                  "resume at this offset; -: where the output file ends")
       ->check(offset());
@@ -118,7 +160,11 @@ void add_output_options(CLI::App& app, FetchOptions& options) {
   app.add_option(
       "-w,--write-out", options.write_out,
       "text to print after a transfer, or @FILE: %{http_code}, %{time_total}, %{json}, %header{name}, ...");
-  app.add_flag("-f,--fail", options.fail, "fail for a status of 400 or more, without its body");
+  CLI::Option* fail =
+      app.add_flag("-f,--fail", options.fail, "fail for a status of 400 or more, without its body");
+  app.add_flag("--fail-with-body", options.fail_with_body, "the same, after the body was written")
+      ->excludes(fail);
+  add_accepted(app, "-#,--progress-bar,-N,--no-buffer", "as it is: a bar, and no buffer");
   app.add_flag("-s,--silent", options.silent, "no progress bar, and do not report failures");
   app.add_flag("-S,--show-error", options.show_errors, "with -s: report failures");
   app.add_flag("--no-progress-meter", options.no_progress, "no progress bar");
@@ -132,19 +178,27 @@ void add_output_options(CLI::App& app, FetchOptions& options) {
 
 void add_limits(CLI::App& app, FetchOptions& options) {
   app.add_option("-m,--max-time", options.max_seconds,
-                 "time limit for the whole transfer, body and retries included, in seconds; 0: none")
+                 "time limit for each attempt, body included, in seconds; 0: none")
       ->check(number_from_zero());
   app.add_option("--connect-timeout", options.connect_seconds,
                  "time limit for connecting, encryption included, in seconds; 300 by default, and for 0")
       ->check(number_from_zero());
   app.add_option("--limit-rate", options.rate_max, "most bytes a second, such as 100k")
       ->transform(bytes(1, "rate"));
+  app.add_option("-Y,--speed-limit", options.slow_rate,
+                 "end a transfer of fewer bytes a second than this, over the time of -y")
+      ->check(whole_number(0, 1'000'000'000'000));
+  app.add_option("-y,--speed-time", options.slow_seconds, "the time of -Y, in seconds; 30 by default")
+      ->check(number_from_zero());
   app.add_option("--retry", options.retries, "number of retries after the first attempt")
       ->check(whole_number(0, 1'000'000));
-  app.add_option("--retry-delay", options.retry_seconds, "backoff before the first retry, in seconds")
+  app.add_option("--retry-delay", options.retry_seconds,
+                 "wait before each retry, in seconds; without this it doubles from a second")
       ->check(number_from_zero());
+  app.add_flag("--retry-all-errors", options.retry_all_errors, "retry after every failure");
+  add_accepted(app, "--retry-connrefused", "as it is: a refused connection is tried again by --retry");
   app.add_option("--retry-max-time", options.retry_max_seconds,
-                 "begin no retry later than this, in seconds; 0: no limit")
+                 "begin no retry later than this after the first attempt, in seconds; 0: no limit")
       ->check(number_from_zero());
   app.add_option("--per-try-timeout", options.try_seconds,
                  "time limit for the response head of each attempt, in seconds")
@@ -159,7 +213,7 @@ void add_connection_options(CLI::App& app, FetchOptions& options, bool& v4, bool
   CLI::Option* only_v4 = app.add_flag("-4,--ipv4", v4, "use IPv4 addresses only");
   app.add_flag("-6,--ipv6", v6, "use IPv6 addresses only")->excludes(only_v4);
   app.add_option("--cacert", options.cacert, "trust these CA certificates (PEM) instead of the system's");
-  app.add_option("--cert", options.cert, "the client's certificate (PEM); its key too, without --key");
+  app.add_option("-E,--cert", options.cert, "the client's certificate (PEM); its key too, without --key");
   app.add_option("--key", options.key, "the key of --cert (PEM)")->needs("--cert");
   app.add_option("--pinnedpubkey", options.pinned,
                  "the server's public key must be one of these: sha256//BASE64[;sha256//BASE64...]");
@@ -168,10 +222,13 @@ void add_connection_options(CLI::App& app, FetchOptions& options, bool& v4, bool
       "[http|https|socks5://][USER:PASSWORD@]HOST[:PORT] for all URLs, port 1080 by default; \"\" for "
       "none. Without this: http_proxy, https_proxy, all_proxy, no_proxy");
   app.add_option("--noproxy", options.noproxy, "hosts to reach without a proxy, as in no_proxy; \"*\": all");
-  app.add_option("--proxy-user", options.proxy_user, "USER:PASSWORD for the proxy");
+  app.add_option("-U,--proxy-user", options.proxy_user, "USER:PASSWORD for the proxy");
   app.add_flag("-k,--insecure", options.insecure,
                "disable certificate verification. INSECURE; for experiments only");
-  app.add_option("--resolve", options.resolve, "[+]HOST:PORT:ADDRESS to use instead of DNS")
+  const auto socks = [&options](const std::string& proxy) { options.proxy = "socks5h://" + proxy; };
+  app.add_option_function<std::string>("--socks5,--socks5-hostname", socks, "-x socks5h://HOST[:PORT]");
+  app.add_option("--resolve", options.resolve,
+                 "[+]HOST:PORT:ADDRESS[,ADDRESS...] to use instead of DNS; HOST *: any other host")
       ->allow_extra_args(false);
   app.add_option("--unix,--unix-socket", options.unix_path,
                  "connect to this Unix socket, a path or @NAME, instead of the URL's host");
@@ -188,6 +245,8 @@ int main(int count, char** arguments) {
   app.footer(fetch_exit_codes_help() + "docs/esc-fetch.md says where it differs from curl.\n");
   CLI::Option* urls =
       app.add_option("URL", options.urls, "http:// and https:// URLs, fetched one after the other");
+  app.add_flag("-g,--globoff", options.no_glob, "{a,b} and [1-9] in URLs mean nothing");
+  add_accepted(app, "--http1.1", "as it is: HTTP/1.1");
   CLI::Option* more_urls =
       app.add_option("--url", options.urls, "a URL, as if it stood alone")->allow_extra_args(false);
   std::string config;
@@ -222,13 +281,18 @@ int main(int count, char** arguments) {
     if (*limit == 0.0) limit->reset();
   }
   if (options.body_bytes_max == 0U) options.body_bytes_max.reset();
+  if (options.remote_header_name && options.include) {
+    std::fprintf(stderr, "esc-fetch: choose one of -i and -J\n");
+    return 2;
+  }
   if (options.write_out.starts_with('@')) {
     Result<std::string> format = read_file(options.write_out.substr(1));
     if (!format) {
       std::fprintf(stderr, "esc-fetch: -w: %s\n", format.error().message().c_str());
-      return 2;
+      return exit_codes::read_failed.code;
     }
     options.write_out = *std::move(format);
+    std::erase_if(options.write_out, [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
   }
   if (v4) options.family = AddressFamily::v4;
   if (v6) options.family = AddressFamily::v6;

@@ -26,11 +26,19 @@ struct DataPiece {
   std::string value;
 };
 
+// Where the body of one URL goes: -o NAME, or -O.
+struct OutputChoice {
+  std::string name;     // of -o
+  bool remote = false;  // -O
+};
+
 struct FetchOptions {
   std::vector<std::string> urls;
+  bool no_glob = false;  // -g
   bool silent = false;
   bool show_errors = false;
   bool fail = false;
+  bool fail_with_body = false;
   bool verbose = false;
   bool no_progress = false;
   std::optional<double> max_seconds;
@@ -41,16 +49,26 @@ struct FetchOptions {
   std::vector<DataPiece> data;
   bool data_in_query = false;        // -G
   std::vector<std::string> uploads;  // -T, one for each URL
+  std::vector<std::string> url_queries;
   std::string user;
+  bool digest = false;
+  std::string bearer;
+  std::vector<std::string> cookies;       // -b NAME=VALUE
+  std::vector<std::string> cookie_files;  // -b FILE
+  std::string cookie_jar;                 // -c
+  bool junk_session_cookies = false;      // -j
   std::string referer;
   std::string range;
   std::string continue_at;  // an offset, or "-"
   bool compressed = false;
   bool head = false;
   bool include = false;
-  std::vector<std::string> outputs;  // -o, one for each URL
-  int remote_names = 0;              // -O, for the URLs after those
+  std::vector<OutputChoice> outputs;  // -o and -O in the order of the command line, one for each URL
   bool all_remote_names = false;
+  bool remote_header_name = false;  // -J
+  bool create_folders = false;
+  bool remove_on_error = false;
+  std::string head_file;  // -D
   std::string output_folder;
   std::string write_out;
   std::string agent = "esc-fetch/0.1.0";
@@ -66,10 +84,13 @@ struct FetchOptions {
   std::vector<std::string> resolve;
   std::string unix_path;  // the socket behind every host; empty: they have addresses
   int retries = 0;
-  double retry_seconds = 1;
+  std::optional<double> retry_seconds;  // not set: doubles from a second
+  bool retry_all_errors = false;
   std::optional<double> retry_max_seconds;
   std::optional<double> try_seconds;
-  std::optional<std::uint64_t> rate_max;  // bytes a second
+  std::optional<std::uint64_t> rate_max;   // bytes a second
+  std::optional<std::uint64_t> slow_rate;  // -Y
+  std::optional<double> slow_seconds;      // -y
   bool parallel = false;
   int parallel_max = 50;
   bool trace = false;

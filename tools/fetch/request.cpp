@@ -1,6 +1,7 @@
 #include "tools/fetch/request.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <escapement/io/http/basic_credentials.h>
 #include <escapement/io/http/h1/writer.h>
@@ -83,6 +84,10 @@ Result<std::string> piece_of(const DataPiece& piece) {
   return read;
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
 Error both(const char* one, const char* other) {
   return Error(Errc::invalid_argument, std::string("choose one of ") + one + " and " + other);
 }
@@ -116,6 +121,17 @@ Result<> RequestParts::read_data() {
   if (sends && options_->head) return both("-I", has_form_ ? "-F" : "-d");
   if (sends && !options_->uploads.empty()) return both("-T", has_form_ ? "-F" : "-d");
   if (options_->data_in_query && has_form_) return both("-G", "-F");
+  for (const char* option :
+       {options_->head ? "-I" : nullptr, options_->data_in_query ? "-G" : nullptr,
+        options_->range.empty() ? nullptr : "-r", options_->continue_at.empty() ? nullptr : "-C"}) {
+    if (option != nullptr && !options_->uploads.empty()) return both("-T", option);
+  }
+  if (options_->data_in_query) query_ = data_;
+  for (const std::string& given : options_->url_queries) {
+    Result<std::string> more = given.starts_with('+') ? given.substr(1) : encoded_piece(given);
+    if (!more) return std::move(more).error();
+    query_ += (query_.empty() ? "" : "&") + *more;
+  }
   if (!options_->continue_at.empty() && !options_->range.empty()) return both("-C", "-r");
   return {};
 }
@@ -137,18 +153,28 @@ Result<> RequestParts::read_headers() {
       return Error(Errc::invalid_argument, "a value of -A, -e or -r has a control character");
     }
   }
-  if (!options.user.empty()) {
+  if (!http::is_field_value(options.bearer))
+    return Error(Errc::invalid_argument, "the value of --oauth2-bearer has a control character");
+  std::string cookies;
+  for (const std::string& cookie : options.cookies) cookies += (cookies.empty() ? "" : "; ") + cookie;
+  if (!http::is_field_value(cookies))
+    return Error(Errc::invalid_argument, "a value of -b has a control character");
+  by_default("Cookie", cookies);
+  if (!options.bearer.empty()) by_default("Authorization", "Bearer " + options.bearer);
+  if (!options.user.empty() && !headers_.has("Authorization") && !options.digest) {
     const std::size_t colon = std::min(options.user.find(':'), options.user.size());
     const std::string password = colon < options.user.size() ? options.user.substr(colon + 1) : "";
     Result<std::string> basic = http::basic_credentials(options.user.substr(0, colon), password);
     if (!basic) return std::move(basic).error().context("-u");
     headers_.set("Authorization", *basic);
   }
-  if (!options.range.empty()) by_default("Range", "bytes=" + options.range);
+  if (!options.range.empty())
+    by_default("Range", "bytes=" + options.range + (is_number(options.range) ? "-" : ""));
   by_default("User-Agent", options.agent);
   by_default("Accept", is_json_ ? "application/json" : "*/*");
-  by_default("Referer", options.referer);
-  if (options.compressed) by_default("Accept-Encoding", "deflate, gzip");
+  std::string referer = options.referer;
+  if (referer.ends_with(";auto")) referer.resize(referer.size() - 5);
+  by_default("Referer", referer);
   if (has_data_ && !options.data_in_query) {
     by_default("Content-Type", is_json_ ? "application/json" : "application/x-www-form-urlencoded");
   }
@@ -163,32 +189,46 @@ Result<RequestParts> RequestParts::make(const FetchOptions& options) {
   Result<> headers = parts.read_headers();
   if (!headers) return std::move(headers).error();
   if (parts.has_form_) {  // a mistake ends the program before anything is sent
-    Random random(0);
     Result<http::Multipart> form = form_of(options);
     if (!form) return std::move(form).error();
+    parts.form_ = std::make_unique<http::Multipart>(*std::move(form));
   }
   return parts;
 }
 
-Result<http::Body> RequestParts::body(std::size_t number, Random& random, http::Headers& headers) const {
+Result<http::Body> RequestParts::body(std::size_t number, Random& random, http::Headers& headers) {
   if (number < options_->uploads.size()) return file_to_send(options_->uploads[number]);
   if (has_data_ && !options_->data_in_query) return http::Body(data_);
   if (!has_form_) return http::Body();
-  Result<http::Multipart> form = form_of(*options_);
+  Result<http::Multipart> form = Error::cancelled();
+  if (form_) {
+    form = std::move(*std::exchange(form_, nullptr));
+  } else {
+    form = form_of(*options_);
+  }
   if (!form) return std::move(form).error();
   Result<http::Multipart::Encoded> encoded = (*std::move(form)).encode(random);
   if (!encoded) return std::move(encoded).error();
   const bool omitted = std::ranges::any_of(
       left_out_, [](const std::string& name) { return equal_ignoring_case(name, "content-type"); });
-  if (!headers.has("content-type") && !omitted) {
-    headers.add("Content-Type", "multipart/form-data; boundary=" + encoded->boundary);
-  }
+  const std::string type(headers.get_or("content-type", omitted ? "" : "multipart/form-data"));
+  if (lower(type).starts_with("multipart/") && lower(type).find("boundary=") == type.npos)
+    headers.set("Content-Type", type + "; boundary=" + encoded->boundary);
   return std::move(encoded->body);
 }
 
-Result<http::Request> RequestParts::request(std::size_t number, http::Url url, Random& random) const {
+bool RequestParts::sends_standard_input(std::size_t number) const {
+  if (number < options_->uploads.size()) return options_->uploads[number] == "-";
+  return std::ranges::any_of(options_->data, [](const DataPiece& piece) {
+    const std::size_t equals = piece.value.find('=');
+    const std::string_view value = std::string_view(piece.value).substr(std::min(equals, piece.value.size()));
+    return piece.kind == DataPiece::Kind::form && (value.starts_with("=@-") || value.starts_with("=<-"));
+  });
+}
+
+Result<http::Request> RequestParts::request(std::size_t number, http::Url url, Random& random) {
   http::Headers headers = headers_;
-  if (!url.userinfo().empty() && !headers.has("authorization")) {
+  if (!url.userinfo().empty() && !headers.has("authorization") && !options_->digest) {
     const std::string& pair = url.userinfo();
     const std::size_t colon = std::min(pair.find(':'), pair.size());
     const std::string password = colon < pair.size() ? http::percent_decoded(pair.substr(colon + 1)) : "";
@@ -197,15 +237,17 @@ Result<http::Request> RequestParts::request(std::size_t number, http::Url url, R
     if (!basic) return std::move(basic).error();
     headers.set("Authorization", *basic);
   }
-  if (has_data_ && options_->data_in_query && !data_.empty()) {
-    Result<http::Url> longer = url.resolve('?' + url.query() + (url.query().empty() ? "" : "&") + data_);
+  if (!query_.empty()) {
+    Result<http::Url> longer = url.resolve('?' + url.query() + (url.query().empty() ? "" : "&") + query_);
     if (!longer) return std::move(longer).error().context("-G");
     url = *std::move(longer);
   }
   const bool uploads = number < options_->uploads.size();
-  if (uploads && url.path().ends_with('/') && !url.has_query() && options_->uploads[number] != "-") {
+  if (uploads && url.path().ends_with('/') && options_->uploads[number] != "-") {
     const std::string& file = options_->uploads[number];
-    Result<http::Url> named = url.resolve("./" + http::percent_encoded(file.substr(file.rfind('/') + 1)));
+    const std::string query = url.has_query() ? '?' + url.query() : std::string();
+    Result<http::Url> named =
+        url.resolve("./" + http::percent_encoded(file.substr(file.rfind('/') + 1)) + query);
     if (!named) return std::move(named).error().context("-T");
     url = *std::move(named);
   }

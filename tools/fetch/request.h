@@ -2,11 +2,13 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include <escapement/core/error.h>
 #include <escapement/core/random.h>
 #include <escapement/io/http/message.h>
+#include <escapement/middleware/client/multipart.h>
 
 #include "tools/fetch/options.h"
 
@@ -20,18 +22,22 @@ class RequestParts {
   static Result<RequestParts> make(const FetchOptions& options);
 
   // Returns the request for the URL of this number, which is as on the command line. Errors as make.
-  Result<http::Request> request(std::size_t number, http::Url url, Random& random) const;
+  Result<http::Request> request(std::size_t number, http::Url url, Random& random);
+  // Returns whether a second request for that URL would find standard input read.
+  bool sends_standard_input(std::size_t number) const;
 
  private:
   explicit RequestParts(const FetchOptions& options) : options_(&options) {}
   Result<> read_data();
   Result<> read_headers();
-  Result<http::Body> body(std::size_t number, Random& random, http::Headers& headers) const;
+  Result<http::Body> body(std::size_t number, Random& random, http::Headers& headers);
 
   const FetchOptions* options_;
   http::Headers headers_;
   std::vector<std::string> left_out_;
   std::string data_;
+  std::string query_;                      // of -G and --url-query
+  std::unique_ptr<http::Multipart> form_;  // for the first request: standard input can be read once
   bool has_data_ = false;
   bool has_form_ = false;
   bool is_json_ = false;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,9 @@ struct Attempt {
 };
 
 struct Story {
-  std::string url;   // as given
-  std::string file;  // that the body goes to; empty: standard output
+  std::string url;           // as given
+  std::string file;          // that the body goes to; empty: standard output
+  bool remote_name = false;  // the file's name is the URL's; with -J the response's
   std::size_t number = 0;
   Instant began = Instant::never();
   Instant body_began = Instant::never();
@@ -57,12 +59,36 @@ struct Story {
   bool refused = false;              // by -f
   bool range_ignored = false;        // -C, and the server began anew
   bool undecodable = false;          // --compressed, and the body is malformed
+  bool body_broken = false;          // the body did not arrive
+  bool wrote = false;                // something of the body, or for -i the head
+  bool idempotent = false;           // the request
   bool read_failed = false;          // a file to send
   bool foreign_scheme = false;
+  bool socks = false;  // a proxy of SOCKS5
+  std::string referer;
   std::shared_ptr<http::CallProgress> progress = std::make_shared<http::CallProgress>();
   // Facts about the last attempt.
   bool handshake_failed = false;
-  bool redirected = false;  // to a valid URL
+  bool redirected = false;        // to a valid URL
+  bool bad_target = false;        // -L, and the redirect's target is no http URL
+  std::optional<Duration> pause;  // after which another attempt follows
+
+  // Forgets the attempt that has ended, for another one.
+  void begin_again() {
+    ++retries;
+    if (!attempts.empty()) attempts.back().pause = *pause;
+    redirects = 0;
+    redirected = false;
+    heads.clear();
+    status = 0;
+    headers = http::Headers();
+    bytes = 0;
+    all.reset();
+    body.clear();
+    body_began = Instant::never();
+    refused = range_ignored = undecodable = body_broken = wrote = false;
+    written = within_limit = true;
+  }
 };
 
 // The story that the running task belongs to.

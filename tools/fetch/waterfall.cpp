@@ -117,7 +117,8 @@ std::string explanation(const Story& story, const FetchOptions& options, const s
   }
   text += "  outcome: " + outcome + ", in " + milliseconds(story.began, story.ended) + '\n';
   return text + "  limits: " + limit("connect", options.connect_seconds.value_or(default_connect_seconds)) +
-         ", " + limit("attempt", options.try_seconds) + ", " + limit("all", options.max_seconds) + '\n';
+         ", " + limit("attempt", options.try_seconds) + ", " +
+         limit("all of an attempt", options.max_seconds) + '\n';
 }
 
 }  // namespace escapement

@@ -47,6 +47,10 @@ Variables variables_of(const Story& story, int exit_code, const std::string& mes
   variables["http_version"] = story.status == 0 ? "0" : "1.1";
   variables["content_type"] = story.headers.get_or("content-type", "");
   variables["errormsg"] = message;
+  variables["http_connect"] = "000";
+  variables["referer"] = story.referer;
+  variables["ssl_verify_result"] = 0;
+  variables["proxy_ssl_verify_result"] = 0;
   variables["remote_ip"] = "";
   variables["remote_port"] = "0";
   variables["exitcode"] = exit_code;
@@ -100,7 +104,8 @@ std::string json_of(Variables variables) {
     const std::string text = value.get<std::string>();
     if (name.starts_with("time_")) {
       value = parse_number<double>(text).value_or(0);
-    } else if (name == "http_code" || name == "response_code" || name == "remote_port") {
+    } else if (name == "http_code" || name == "response_code" || name == "http_connect" ||
+               name == "remote_port") {
       value = parse_number<int>(text).value_or(0);
     } else if (text.empty() && name != "remote_ip") {
       value = nullptr;
