@@ -40,7 +40,7 @@ class ResolverAnswer {
   explicit ResolverAnswer(Result<Resolved> f, std::optional<Duration> ttl = std::nullopt)
       : found(std::move(f)), negative_ttl(ttl) {}
   Result<Resolved> found;
-  // How long a cache may remember that there is nothing, if the server has said so (RFC 2308).
+  // The time for which a cache may remember that there is nothing, if the server has said so (RFC 2308).
   std::optional<Duration> negative_ttl;
 };
 

@@ -22,7 +22,7 @@ struct SimAnswer {
   Duration delay;                      // the time that the answer takes; Duration::max(): it never comes
   Duration ttl;                        // how long it may be kept
   Fault fault = Fault::none;           // fails instead, after the delay
-  // How long it may be remembered that there is no address, or no such name; nullopt: not said.
+  // The time for which it may be remembered that there is no address, or no such name; nullopt: not said.
   std::optional<Duration> negative_ttl;
 };
 

@@ -45,7 +45,7 @@ class CookieJarOptions {
   std::size_t cookie_bytes_max = 4096;
 };
 
-// Whether the cookies of a session, which end with the program, are part of a text.
+// The part of the cookies of a session, which end with the program, in a text.
 enum class SessionCookies { left_out, kept };
 
 // The cookies of one user. Not for several threads.

@@ -24,7 +24,8 @@ def normal(request):
     head, _, body = request.decode("latin-1").partition("\r\n\r\n")
     first, *fields = head.split("\r\n")
     pairs = [[part.strip() for part in field.split(":", 1)] for field in fields]
-    pairs = [(name, "; ".join(sorted(value.split("; "))) if name.lower() == "cookie" else value) for name, value in pairs]
+    pairs = [(name, "; ".join(sorted(value.split("; "))) if name.lower() == "cookie" else value)
+             for name, value in pairs]
     boundary = re.search(r"boundary=(\S+)", head)
     if boundary:
         body = body.replace(boundary[1], "BOUNDARY")
@@ -33,7 +34,8 @@ def normal(request):
     # curl asks for 100 before it sends a file; esc-fetch sends it.
     # A POST without a body says so here, and nothing in curl.
     pairs = [(name.lower(), value) for name, value in pairs
-             if name.lower() not in ("expect", "proxy-connection", "accept-encoding") and (name.lower(), value) != ("content-length", "0")
+             if name.lower() not in ("expect", "proxy-connection", "accept-encoding")
+             and (name.lower(), value) != ("content-length", "0")
              and not value.startswith(("curl/", "esc-fetch/"))]
     host = [re.sub(r":(\d+|PORT)$", "", value) for name, value in pairs if name == "host"]
     return first, host, sorted(pair for pair in pairs if pair[0] != "host"), body

@@ -34,7 +34,8 @@ PARTIAL = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"
 
 class Urls(BesideCurl):
     def test_globs(self):
-        for arguments, count in ((["URL/{a,b}/[1-3]"], 6), (["URL/[a-c]", "-o", "o#1.txt"], 3), (["URL/[001-010:3]"], 4),
+        for arguments, count in ((["URL/{a,b}/[1-3]"], 6), (["URL/[a-c]", "-o", "o#1.txt"], 3),
+                                 (["URL/[001-010:3]"], 4),
                                  (["URL/{a,b}", "-o", "#1_#2"], 2), (["URL/[a-c:2]"], 2), (["URL/[a-a]/[5-5]"], 1),
                                  (["URL/{a,b}", "-O"], 2), (["URL/{a,b}", "-w", "%{urlnum} %{url}\n"], 2),
                                  (["URL/{a,}x", "-o", "x#1", "URL/y", "-o", "z"], 3)):
@@ -95,7 +96,8 @@ class Cookies(BesideCurl):
                     self.same(*arguments, "URL" + path, code=0)
 
     def test_kept(self):
-        sets = response(b"ok", b"200 OK", b"Set-Cookie: a=1", b"Set-Cookie: b=2; Max-Age=0", b"Set-Cookie: d=4; HttpOnly",
+        sets = response(b"ok", b"200 OK", b"Set-Cookie: a=1", b"Set-Cookie: b=2; Max-Age=0",
+                        b"Set-Cookie: d=4; HttpOnly",
                         b"Set-Cookie: f=6; Path=/x", b"Set-Cookie: g=7; Domain=example.org")
         drops = response(b"ok", b"200 OK", b"Set-Cookie: s=new; Path=/", b"Set-Cookie: n=1; Path=/sub")
         for arguments in (["-c", "out"], ["-c", "out", "-b", "jar"], ["-c", "jar", "-b", "jar"],
@@ -274,7 +276,8 @@ class Retries(BesideCurl):
     ONE = ("--retry", "1", "--retry-delay", "1")
 
     def test_statuses(self):
-        for status, tried in ((b"408 X", True), (b"500 X", True), (b"504 X", True), (b"501 X", False), (b"404 X", False)):
+        for status, tried in ((b"408 X", True), (b"500 X", True), (b"504 X", True), (b"501 X", False),
+                              (b"404 X", False)):
             with self.subTest(status=status):
                 _, _, requests = self.same(*self.ONE, "-w", "%{http_code}", "-o", os.devnull, "URL",
                                            answers=(response(b"", status), OK))
@@ -334,7 +337,8 @@ class Connections(BesideCurl):
                 self.assertEqual(found, [97, 97])
 
     def test_no_proxy(self):
-        for listed in ("a.test", ".test", ".a.test", "*", "b.test, a.test", "test", "x.a.test", " a.test ", "A.TEST", ""):
+        for listed in ("a.test", ".test", ".a.test", "*", "b.test, a.test", "test", "x.a.test", " a.test ", "A.TEST",
+                       ""):
             with self.subTest(listed=listed):
                 self.same("http://a.test/", http_proxy="127.0.0.1:PORT", no_proxy=listed)
         for listed in ("127.0.0.1", "127.0.0.0/8", "127.0.0.1/32", "10.0.0.0/8", "127.0.0.0/33", "::1"):

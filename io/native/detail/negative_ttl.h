@@ -1,4 +1,4 @@
-// How long a DNS answer without addresses may be remembered.
+// The time for which a DNS answer without addresses may be remembered.
 
 #pragma once
 
