@@ -29,7 +29,7 @@ const parts = [
   { what: "sleep only, wasm", bytes: built("sleep_only.wasm"), bar: 8.3 * 1024 },
   { what: "client and server of the demo, wasm", bytes: built("main_job.wasm"), bar: 50.3 * 1024 },
   { what: "worker of runtime.mjs, for Workers", bytes: minified("{ worker }", "runtime.mjs"), bar: 4.2 * 1024 },
-  { what: "runtime.mjs, with run and load", bytes: minified("*", "runtime.mjs"), bar: 4.4 * 1024 },
+  { what: "runtime.mjs, with run and load", bytes: minified("*", "runtime.mjs"), bar: 4.5 * 1024 },
   { what: "escapement.mjs, for every host", bytes: minified("*", "escapement.mjs"), bar: 5.7 * 1024 },
 ].map(({ what, bytes, bar }) => ({
   what,
