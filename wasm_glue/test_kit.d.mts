@@ -25,6 +25,7 @@ export class TestWorld {
   kv(): any;
   queue(handler: (batch: any) => unknown, options?: TestQueueOptions): any;
   cron(cron: string, handler: (controller: { cron: string; scheduledTime: number }) => unknown): void;
+  durableNamespace(Class: new (state: any, env: any) => any, env: any): any;
   durableObject(Class: new (state: any, env: any) => any, env: any): {
     fetch(request: Request | string, init?: RequestInit): Promise<Response>;
     evict(): void;

@@ -26,6 +26,19 @@ const copy = (value) => {
   return new Uint8Array(value.buffer ?? value, value.byteOffset ?? 0, value.byteLength).slice();
 };
 
+// 56 digits that follow from a text, and those of an id with them, which ends with their seal.
+const digitsOf = (text, count) => {
+  let digits = "";
+  for (let seed = 1; digits.length < count; ++seed) {
+    let hash = 0x811c9dc5;
+    for (const byte of new TextEncoder().encode(seed + " " + text)) hash = Math.imul(hash ^ byte, 0x01000193);
+    hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+    digits += ((hash ^ (hash >>> 12)) >>> 0).toString(16).padStart(8, "0");
+  }
+  return digits;
+};
+const sealed = (digits) => digits + digitsOf("seal of " + digits, 8);
+
 export class TestWorld {
   #timers = new Map(); // number -> {at, call}
   #last = 0;
@@ -189,6 +202,29 @@ export class TestWorld {
       });
     };
     next();
+  }
+
+  // A namespace of Durable Objects of a class, each as `durableObject` makes it, when it is first asked for. `objects`
+  // has them by their ids.
+  durableNamespace(Class, env) {
+    const objects = new Map();
+    let last = 0;
+    const idOf = (digits) => ({ toString: () => digits, equals: (other) => String(other) === digits });
+    return {
+      objects,
+      idFromName: (name) => idOf(sealed(digitsOf("name " + name, 56))),
+      newUniqueId: () => idOf(sealed(digitsOf("unique " + ++last, 56))),
+      idFromString(text) {
+        const digits = String(text).toLowerCase();
+        if (!/^[0-9a-f]{64}$/.test(digits) || sealed(digits.slice(0, 56)) !== digits) throw new TypeError("Invalid Durable Object ID: " + text);
+        return idOf(digits);
+      },
+      get: (id) => {
+        const key = String(id);
+        if (!objects.has(key)) objects.set(key, this.durableObject(Class, env));
+        return { id, fetch: (request, init) => objects.get(key).fetch(request, init) };
+      },
+    };
   }
 
   // One Durable Object of a class, with its storage and alarm. `evict()` makes the next event find a new instance.

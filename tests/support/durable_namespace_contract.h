@@ -5,12 +5,40 @@
 
 #include <string>
 
+#include <escapement/core/detail/number.h>
 #include <escapement/io/bindings/durable_namespace.h>
+#include <escapement/io/bindings/durable_object.h>
 #include <escapement/io/http/client.h>
+#include <escapement/timers/sleep.h>
 
 #include "support/binding_contracts.h"
 
 namespace escapement::test {
+
+// An object of the kind that the contract calls.
+class Counted final : public DurableObject {
+ public:
+  explicit Counted(DurableStorage& storage) : storage_(storage) {}
+  Task<http::Response> fetch(http::Request request) override {
+    const std::string path = request.url.path();
+    if (path == "/fail") co_return Error(Errc::internal, "on purpose");
+    if (path == "/slow") co_await sleep(1h);
+    if (path == "/echo") {
+      http::Response response(201, std::move(request.body));
+      response.headers.add("x-back", std::string(request.headers.get_or("x-there", "")));
+      co_return std::move(response);
+    }
+    std::optional<std::string> count = co_await storage_.get("count");
+    const std::string next = std::to_string(parse_number<int>(count.value_or("0")).value_or(0) + 1);
+    StorageChanges changes;
+    changes.put("count", next);
+    co_await storage_.write(std::move(changes));
+    co_return http::Response(200, next);
+  }
+
+ private:
+  DurableStorage& storage_;
+};
 
 inline Task<std::string> object_answer(http::Service object, std::string method, std::string path,
                                        std::string sent) {

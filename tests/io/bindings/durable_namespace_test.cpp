@@ -4,7 +4,6 @@
 
 #include <escapement/io/bindings/memory_durable_namespace.h>
 #include <escapement/io/sim/sim.h>
-#include <escapement/timers/sleep.h>
 
 #include "support/durable_namespace_contract.h"
 
@@ -12,32 +11,8 @@ using namespace escapement;
 
 namespace {
 
-class Counted final : public DurableObject {
- public:
-  explicit Counted(DurableStorage& storage) : storage_(storage) {}
-  Task<http::Response> fetch(http::Request request) override {
-    const std::string path = request.url.path();
-    if (path == "/fail") co_return Error(Errc::internal, "on purpose");
-    if (path == "/slow") co_await sleep(1h);
-    if (path == "/echo") {
-      http::Response response(201, std::move(request.body));
-      response.headers.add("x-back", std::string(request.headers.get_or("x-there", "")));
-      co_return std::move(response);
-    }
-    std::optional<std::string> count = co_await storage_.get("count");
-    const std::string next = std::to_string(std::stoi(count.value_or("0")) + 1);
-    StorageChanges changes;
-    changes.put("count", next);
-    co_await storage_.write(std::move(changes));
-    co_return http::Response(200, next);
-  }
-
- private:
-  DurableStorage& storage_;
-};
-
 MakeDurableObject make_counted() {
-  return [](Reactor&, DurableStorage& storage) { return std::make_unique<Counted>(storage); };
+  return [](Reactor&, DurableStorage& storage) { return std::make_unique<test::Counted>(storage); };
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <escapement/wasm_glue/durable_object.h>
 #include <escapement/wasm_glue/events.h>
+#include <escapement/wasm_glue/host_durable_namespace.h>
 #include <escapement/wasm_glue/host_kv.h>
 #include <escapement/wasm_glue/host_object_store.h>
 #include <escapement/wasm_glue/host_queue.h>
@@ -9,6 +10,7 @@
 #include <escapement/wasm_glue/queue_events.h>
 
 #include "support/binding_contracts.h"
+#include "support/durable_namespace_contract.h"
 #include "support/platform_contracts.h"
 #include "support/thirty_days.h"
 
@@ -77,6 +79,30 @@ Task<> on_batch(QueueBatch& batch) {
   co_await days.on_batch(kv, cache, batch);
 }
 
+class Counter final : public DurableObject {
+ public:
+  Counter(Reactor&, DurableStorage& storage) : inner_(storage) {}
+  Task<http::Response> fetch(http::Request request) override { return inner_.fetch(std::move(request)); }
+
+ private:
+  test::Counted inner_;
+};
+
+Task<std::string> namespace_contract(std::string name) {
+  wasm::HostDurableNamespace objects(std::move(name));
+  co_return co_await test::durable_namespace_contract(objects);
+}
+
+// Asks an object that sleeps for an hour, within a limit of ten seconds.
+Task<std::string> ask_a_sleeper(std::string name) {
+  wasm::HostDurableNamespace objects(std::move(name));
+  DurableId id = co_await objects.id_from_name("sleeper");
+  const http::Service sleeper = objects.get(id);
+  Task<http::Response> asked = sleeper(http::get("http://object/slow"));
+  Result<http::Response> response = co_await with_timeout(10s, std::move(asked)).result();
+  co_return response ? std::to_string(response->status) : to_string(response.error());
+}
+
 class Days final : public DurableObject {
  public:
   Days(Reactor& reactor, DurableStorage& storage) : inner_(reactor, storage, days) {}
@@ -97,9 +123,12 @@ Task<std::string> trace(std::string) {
 ESC_TASK(kv_contract)
 ESC_TASK(cache_contract)
 ESC_TASK(minute_in_cache)
+ESC_TASK(namespace_contract)
+ESC_TASK(ask_a_sleeper)
 ESC_TASK(object_store_contract)
 ESC_TASK(send)
 ESC_TASK(trace)
 ESC_SCHEDULED(on_cron)
 ESC_QUEUE(on_batch)
 ESC_DURABLE_OBJECT(Days)
+ESC_DURABLE_OBJECT(Counter)

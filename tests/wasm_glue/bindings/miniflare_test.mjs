@@ -9,7 +9,7 @@ import { root } from "../hosts.mjs";
 const require = createRequire(path.join(root, "tests/npm/package.json"));
 const { Miniflare } = createRequire(require.resolve("wrangler/package.json"))("miniflare");
 
-const glue = ["cache", "durable_object", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "kv", "packed", "queues", "r2", "storage"];
+const glue = ["cache", "durable_object", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "kv", "namespaces", "packed", "queues", "r2", "storage"];
 const miniflare = new Miniflare({
   modules: [
     {
@@ -19,10 +19,11 @@ const miniflare = new Miniflare({
 import { bindings as objects, durableObject } from "./durable_object.mjs";
 import { run } from "./escapement.mjs";
 import { kv } from "./kv.mjs";
+import { namespaces } from "./namespaces.mjs";
 import { queues } from "./queues.mjs";
 import { r2 } from "./r2.mjs";
 import module from "./probe.wasm";
-const bindings = [cache, kv, queues, r2, ...objects];
+const bindings = [cache, kv, namespaces, queues, r2, ...objects];
 export default {
   async fetch(request, env, ctx) {
     const [, task, name] = new URL(request.url).pathname.split("/");

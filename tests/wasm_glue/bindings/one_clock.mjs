@@ -5,11 +5,12 @@ import { bindings as objects, durableObject } from "./durable_object.mjs";
 import { run, worker } from "./escapement.mjs";
 import { events } from "./events.mjs";
 import { kv } from "./kv.mjs";
+import { namespaces } from "./namespaces.mjs";
 import { queues } from "./queues.mjs";
 import { r2 } from "./r2.mjs";
 import { TestWorld } from "./test_kit.mjs";
 
-const bindings = [cache, events, kv, queues, r2, ...objects];
+const bindings = [cache, events, kv, namespaces, queues, r2, ...objects];
 
 const cases = {
   async "KV keeps its contract"(module) {
@@ -37,6 +38,24 @@ const cases = {
     if ((await (await direct.match("http://page/")).text()) !== "p") throw new Error("gone too soon");
     await world.advance(1000);
     if (await direct.match("http://page/")) throw new Error("there for too long");
+    world.end();
+  },
+
+  async "a namespace of objects keeps its contract, and calls of them follow the clock"(module) {
+    const world = new TestWorld();
+    const env = {};
+    const options = { ...world.options, bindings, env };
+    env.COUNTER = world.durableNamespace(durableObject(module, "Counter", options), env);
+    const wrong = await run(module, "namespace_contract", "COUNTER", options);
+    if (wrong) throw new Error(wrong);
+    if (env.COUNTER.objects.size !== 3) throw new Error(env.COUNTER.objects.size + " objects");
+    const asked = run(module, "ask_a_sleeper", "COUNTER", options);
+    await world.advance(10e3 - 1);
+    const early = await Promise.race([asked, null]);
+    if (early !== null) throw new Error("early: " + early);
+    await world.advance(1);
+    const answer = await asked;
+    if (!answer.startsWith("timed_out: ")) throw new Error(answer);
     world.end();
   },
 

@@ -11,7 +11,7 @@ import { finish, test, that } from "../check.mjs";
 import { root, startWorkerd } from "../hosts.mjs";
 
 const glue = ["cache", "durable_object", "escapement", "events", "host_fetch", "hosts", "runtime",
-  "host_operation", "kv", "packed", "queues", "r2", "storage", "test_cache", "test_kit"];
+  "host_operation", "kv", "namespaces", "packed", "queues", "r2", "storage", "test_cache", "test_kit"];
 const sources = Object.fromEntries(glue.map((name) => [name + ".mjs", fs.readFileSync(path.join(root, "wasm_glue", name + ".mjs"))]));
 sources["one_clock.mjs"] = fs.readFileSync(path.join(root, "tests/wasm_glue/bindings/one_clock.mjs"));
 const probe = fs.readFileSync(process.argv[2]);
