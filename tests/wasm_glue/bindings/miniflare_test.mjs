@@ -9,7 +9,8 @@ import { root } from "../hosts.mjs";
 const require = createRequire(path.join(root, "tests/npm/package.json"));
 const { Miniflare } = createRequire(require.resolve("wrangler/package.json"))("miniflare");
 
-const glue = ["cache", "durable_object", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "kv", "namespaces", "packed", "queues", "r2", "storage"];
+const glue = ["cache", "durable_object", "escapement", "host_fetch", "hosts", "runtime", "host_operation", "kv", "namespaces", "packed", "queues",
+  "r2", "storage"];
 const miniflare = new Miniflare({
   modules: [
     {
