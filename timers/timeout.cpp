@@ -1,5 +1,7 @@
 #include <escapement/timers/timeout.h>
 
+#include <escapement/core/detail/in_digits.h>
+
 namespace escapement::detail {
 
 std::string text_of(Duration length) {
@@ -15,7 +17,7 @@ std::string text_of(Duration length) {
     count /= 1'000;
     unit = "us";
   }
-  return std::to_string(count) + unit;
+  return in_digits(count) + unit;
 }
 
 Error timeout_error(LimitName name, Duration limit, Duration elapsed) {

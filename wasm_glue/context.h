@@ -10,8 +10,8 @@
 
 #include <escapement/core/event.h>
 #include <escapement/core/scope.h>
+#include <escapement/timers/small_wheel.h>
 #include <escapement/timers/timeout.h>
-#include <escapement/timers/wheel.h>
 #include <escapement/wasm_glue/abi.h>
 #include <escapement/wasm_glue/host_backend.h>
 
@@ -83,7 +83,7 @@ class Context {
   };
 
   HostBackend backend_;
-  TimerWheel wheel_;
+  SmallWheel wheel_;
   Owned reactor_;
   struct Numbered {
     int id;

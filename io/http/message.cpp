@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include <escapement/core/detail/in_digits.h>
 #include <escapement/core/detail/room_for.h>
 #include <escapement/io/http/detail/characters.h>
 
@@ -283,7 +284,7 @@ Task<std::string> Body::text(std::size_t max) {
     std::string more = co_await read();
     if (more.empty()) co_return std::move(all);
     if (more.size() > max - all.size()) {
-      co_return Error(Errc::limit_exceeded, "body of more than " + std::to_string(max) + " bytes");
+      co_return Error(Errc::limit_exceeded, "body of more than " + in_digits(static_cast<std::int64_t>(max)) + " bytes");
     }
     if (all.empty()) {
       all = std::move(more);

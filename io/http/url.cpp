@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <escapement/core/detail/ascii.h>
+#include <escapement/core/detail/in_digits.h>
 #include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
 
@@ -493,7 +494,7 @@ std::string Url::target() const { return has_query() ? path() + '?' + query() : 
 
 std::string Url::authority() const {
   std::string text = contains(host(), ':') ? '[' + host() + ']' : host();
-  if (port() != default_port(scheme())) (text += ':') += std::to_string(port());
+  if (port() != default_port(scheme())) (text += ':') += in_digits(port());
   return text;
 }
 

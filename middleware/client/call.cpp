@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <escapement/core/detail/in_digits.h>
 #include <escapement/core/reactor.h>
 #include <escapement/io/http/basic_credentials.h>
 #include <escapement/timers/timeout.h>
@@ -50,7 +51,7 @@ const escapement::detail::LimitName whole_call{TimeLimit::overall, "the call did
 }  // namespace
 
 Task<> fail_by_status(std::string what, Response response) {
-  std::string sentence = what + ": " + std::to_string(response.status);
+  std::string sentence = what + ": " + in_digits(response.status);
   const std::string_view phrase = reason_phrase(response.status);
   if (!phrase.empty()) sentence += ' ' + std::string(phrase);
   const Result<std::string> beginning = co_await beginning_of(response.body).result();

@@ -1,5 +1,6 @@
 #include <escapement/middleware/client/redirect.h>
 
+#include <escapement/core/detail/in_digits.h>
 #include <escapement/middleware/client/detail/drain.h>
 
 namespace escapement::http {
@@ -92,7 +93,7 @@ Task<Response> run(Redirect settings, Request request, const Service& next, Hook
     history += std::string(following.method.text()) + ' ' + following.url.without_credentials();
     if (hops > settings.hops_max) {
       co_return Error(Errc::limit_exceeded,
-                      "more than " + std::to_string(settings.hops_max) + " redirects: " + history);
+                      "more than " + in_digits(settings.hops_max) + " redirects: " + history);
     }
     Url target = co_await target_of(following.url, *location, settings.allow_https_to_http);
     turn_to(following, std::move(target), to_get);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <escapement/core/detail/check.h>
+#include <escapement/core/detail/in_digits.h>
 #include <escapement/core/detail/number.h>
 #include <escapement/io/http/detail/characters.h>
 #include <escapement/io/http/h1/rules.h>
@@ -147,11 +148,11 @@ ESC_NOINLINE Error not_its_length() {
 }
 
 ESC_NOINLINE Error no_final_status(int status) {
-  return Error(Errc::invalid_argument, "no final status: " + std::to_string(status));
+  return Error(Errc::invalid_argument, "no final status: " + in_digits(status));
 }
 
 Error no_interim_status(int status) {
-  return Error(Errc::invalid_argument, "no informational status: " + std::to_string(status));
+  return Error(Errc::invalid_argument, "no informational status: " + in_digits(status));
 }
 
 ESC_NOINLINE Error bad_method(std::string_view method) {
