@@ -6,8 +6,8 @@
 //     level 0  |x| |x| | | | | ...      one slot a nanosecond
 //
 // (Varghese and Lauck: "Hashed and hierarchical timing wheels", SOSP 1987, scheme 7, with a tick of one
-// nanosecond. As a heap it is known as a radix heap: Ahuja, Mehlhorn, Orlin and Tarjan, "Faster algorithms for
-// the shortest path problem", JACM 1990.) The lowest slot of the lowest level that holds anything has the
+// nanosecond. As a heap it is known as a radix heap: Ahuja, Mehlhorn, Orlin and Tarjan, "Faster algorithms
+// for the shortest path problem", JACM 1990.) The lowest slot of the lowest level that holds anything has the
 // entries that are due first. When its time comes, its entries move to lower levels, but an entry that is
 // alone there is fired at once. Entries with equal deadlines go on by the digits of the order in which they
 // were armed, which is why there are six levels more. So everything is exact without sorting.
@@ -84,10 +84,10 @@ class SmallWheel final : public TimerQueue {
   void enter(Place place);
   bool move_down(int& budget);
 
-  std::int64_t time_;               // of the slot that was entered last: the clock, or before it
-  std::uint32_t order_ = 0;         // the same, of the levels that go by order
-  std::uint32_t order_began_ = 0;   // what `order_` counts from
-  std::uint32_t occupied_ = 0;      // levels with an occupied slot
+  std::int64_t time_;              // of the slot that was entered last: the clock, or before it
+  std::uint32_t order_ = 0;        // the same, of the levels that go by order
+  std::uint32_t order_began_ = 0;  // what `order_` counts from
+  std::uint32_t occupied_ = 0;     // levels with an occupied slot
   std::unique_ptr<Level> levels_[level_count];
   Chunk* moving_ = nullptr;  // of the slot that was entered: not placed again yet
   // The cell of an entry that was due at `earliest_`; its content is checked before use.

@@ -284,7 +284,8 @@ Task<std::string> Body::text(std::size_t max) {
     std::string more = co_await read();
     if (more.empty()) co_return std::move(all);
     if (more.size() > max - all.size()) {
-      co_return Error(Errc::limit_exceeded, "body of more than " + in_digits(static_cast<std::int64_t>(max)) + " bytes");
+      co_return Error(Errc::limit_exceeded,
+                      "body of more than " + in_digits(static_cast<std::int64_t>(max)) + " bytes");
     }
     if (all.empty()) {
       all = std::move(more);

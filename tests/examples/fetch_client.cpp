@@ -13,8 +13,8 @@ using namespace escapement;
 
 // Returns the body at `url`.
 Task<std::string> get(std::string url) {
-  const http::Service client =
-      http::layered(http::Timeout{10s}, http::Redirect{}, http::Retry{}, http::Timeout{2s}, wasm::HostFetch());
+  const http::Service client = http::layered(http::Timeout{10s}, http::Redirect{}, http::Retry{},
+                                             http::Timeout{2s}, wasm::HostFetch());
   http::Request request("GET", co_await http::Url::parse(url));
   http::Response response = co_await client(std::move(request));
   std::string body = co_await response.body.text(1 * MiB);
