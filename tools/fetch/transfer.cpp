@@ -221,7 +221,9 @@ std::optional<Duration> Transfer::pause_after(const Story& story, const http::Re
   http::Retry retry;
   retry.backoff = 1s;
   retry.backoff_max = 10min;
-  std::optional<Duration> pause = retry.delay_after(decision, story.retries, reactor.random());
+  http::BackoffState state;
+  state.retry = story.retries;
+  std::optional<Duration> pause = retry.delay_after(decision, state, reactor.random());
   if (options_.retry_seconds && !decision.server_delay) pause = seconds(*options_.retry_seconds);
   const bool too_late = pause && options_.retry_max_seconds &&
                         reactor.precise_now() + *pause > story.began + seconds(*options_.retry_max_seconds);
