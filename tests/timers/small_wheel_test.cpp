@@ -70,7 +70,7 @@ struct SmallPair {
 }  // namespace
 
 TEST_CASE("SmallWheel: one entry fires at its deadline and not a nanosecond before") {
-  for (const std::int64_t start : {0L, 1L, 123'456'789'012'345L}) {
+  for (const std::int64_t start : {std::int64_t{0}, std::int64_t{1}, std::int64_t{123'456'789'012'345}}) {
     for (std::int64_t length = 1; length < (std::int64_t{1} << 61); length *= 3) {
       CAPTURE(start, length);
       SmallPair pair(1, start);
@@ -119,13 +119,13 @@ TEST_CASE("SmallWheel: one step is bounded, whether entries fire or move") {
   SmallPair pair(many);
   for (int id = 0; id < many; ++id) pair.arm(id, 1'000'000'000 + id / 2);
   int steps = 0;
-  std::size_t fired = 0;
+  int fired = 0;
   List<Runnable> due;
   do {
     pair.wheel.advance(Instant::from_nanoseconds(2'000'000'000), due);
-    std::size_t now = 0;
+    int now = 0;
     while (due.pop_front() != nullptr) ++now;
-    CHECK(now <= static_cast<std::size_t>(SmallWheel::step_max));
+    CHECK(now <= SmallWheel::step_max);
     fired += now;
     ++steps;
   } while (pair.wheel.next() <= Instant::from_nanoseconds(2'000'000'000));
