@@ -21,9 +21,10 @@ class BackoffState {
 // Returns the wait before a retry. Called once for each; what it draws comes from `random`, so that a
 // simulation repeats it. Waits that a server names are not its business.
 //
+//     static const BackoffRule rule = equal_jitter(100ms, 20s);   // must outlive the calls
+//     static const BackoffRule mine = [](BackoffState& state, Random&) { return 1s * (state.retry + 1); };
 //     Retry retry;
-//     retry.delays = equal_jitter(100ms, 20s);
-//     retry.delays = [](BackoffState& state, Random&) { return 1s * (state.retry + 1); };
+//     retry.delays = &rule;
 using BackoffRule = std::function<Duration(BackoffState& state, Random& random)>;
 
 // In these n is the number of the retry, from 0; U draws uniformly; x is min(most, base * 2^n). None

@@ -18,7 +18,7 @@ std::optional<Duration> Retry::delay_after(const RetryDecision& decision, Backof
     return positive_jitter(exponential_backoff(decision.backoff_min, server_delay_max, state.retry),
                            drawn_from);
   }
-  if (delays) return std::max(Duration(), delays(state, drawn_from));
+  if (delays != nullptr) return std::max(Duration(), (*delays)(state, drawn_from));
   const Duration delay = exponential_backoff(backoff, backoff_max, state.retry);
   return jitter == Jitter::full ? full_jitter(delay, drawn_from) : delay;
 }

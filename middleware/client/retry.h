@@ -49,8 +49,9 @@ struct Retry {
   Duration backoff = 100ms;      // the first delay; each one after it is twice as long
   Duration backoff_max = 20s;    // the longest delay, unless the server names one
   Jitter jitter = Jitter::full;  // spreads clients that failed together
-  // Takes the place of the three above. Empty: they count. (backoff.h has the rules of other clients.)
-  BackoffRule delays = {};
+  // Takes the place of the three above. Null: they count. Must outlive the calls. (backoff.h has the rules of
+  // other clients.)
+  const BackoffRule* delays = nullptr;
   Duration server_delay_max = 60s;  // a server that names a longer one gets no further attempt
   // Treats every request as idempotent: the caller knows that sending twice does no harm.
   bool repeat_any_method = false;

@@ -178,6 +178,7 @@ BackoffRule rule_named(std::string_view name, const Retry& retry) {
 
 Read read_retry(Words& words) {
   Retry retry;
+  std::shared_ptr<const BackoffRule> rule;
   words.read("attempts", retry.attempts);
   words.read("backoff", retry.backoff);
   words.read("backoff_max", retry.backoff_max);
@@ -185,11 +186,18 @@ Read read_retry(Words& words) {
   retry.repeat_any_method = words.flag("any_method");
   if (const auto jitter = words.value("jitter")) {
     retry.jitter = *jitter == "none" ? Jitter::none : Jitter::full;
-    retry.delays = rule_named(*jitter, retry);
-    if (*jitter != "none" && *jitter != "full" && !retry.delays) words.complain("there is no such jitter");
+    rule = std::make_shared<const BackoffRule>(rule_named(*jitter, retry));
+    if (*rule) retry.delays = rule.get();
+    if (*jitter != "none" && *jitter != "full" && !*rule) words.complain("there is no such jitter");
   }
   retry.budget = read_budget(words);
-  return as_read(retry, at_least_one(retry.attempts));
+  Read read = as_read(retry, at_least_one(retry.attempts));
+  if (retry.delays == nullptr) return read;
+  read.around = [retry, rule](Service next) {
+    const Service around = layered(retry, std::move(next));
+    return Service([around, rule](Request request) { return around(std::move(request)); });
+  };
+  return read;
 }
 
 Read read_bearer(Words& words) {

@@ -88,10 +88,11 @@ TEST_CASE(
   std::vector<std::pair<int, double>> asked;
   Retry retry;
   retry.attempts = 4;
-  retry.delays = [&asked](BackoffState& state, Random&) {
+  const BackoffRule rule = [&asked](BackoffState& state, Random&) {
     asked.emplace_back(state.retry, state.previous.milliseconds());
     return state.retry == 0 ? Duration(30ms) : Duration(-5s);
   };
+  retry.delays = &rule;
   CHECK(sim.run(layered(retry, mock)(get("http://h/")))->status == 500);
   CHECK(asked == std::vector<std::pair<int, double>>{{0, 0}, {2, 0}});
   CHECK(mock.times() == std::vector<double>{0, 30, 30, 30});

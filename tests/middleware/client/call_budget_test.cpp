@@ -11,6 +11,7 @@
 #include <escapement/middleware/client/retry.h>
 #include <escapement/middleware/client/tiered_retry.h>
 #include <escapement/middleware/presets/worst_case.h>
+#include <escapement/timers/timeout.h>
 
 #include "support/answers.h"
 #include "support/mock_service.h"
