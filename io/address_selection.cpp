@@ -47,7 +47,7 @@ const Policy& policy_of(const AddressBytes& address) {
   return *std::ranges::find_if(policies, [&](const Policy& each) { return begins_with(address, each); });
 }
 
-enum Scope { link_local = 2, site_local = 5, global = 14 };  // RFC 4291 section 2.7
+enum AddressScope { link_local = 2, site_local = 5, global = 14 };  // RFC 4291 section 2.7
 
 bool is_v4(const AddressBytes& address) { return &policy_of(address) == &policies[1]; }
 
