@@ -39,7 +39,7 @@ class ResolverAnswer {
  public:
   explicit ResolverAnswer(Result<Resolved> f, std::optional<Duration> ttl = std::nullopt)
       : found(std::move(f)), negative_ttl(ttl) {}
-  Result<Resolved> found;
+  Result<Resolved> found;  // the addresses, or why there are none
   // The time for which a cache may remember that there is nothing, if the server has said so (RFC 2308).
   std::optional<Duration> negative_ttl;
 };
