@@ -192,7 +192,7 @@ class Wire final : public Network {
       verb = word(rest);
       fate.reset = verb == "reset";
       fate.dead = verb == "dead";
-      if (verb == "send") co_await stream.write(as_bytes(bytes_of(Step(rest))));
+      if (verb == "send") co_await stream.write(as_bytes(bytes_of(ScriptedAnswer(rest))));
       co_return verb == "close" || verb == "reset";
     }
     if (verb == "stall") co_await sleep(Duration::max());
@@ -219,7 +219,7 @@ class Wire final : public Network {
       co_return true;
     }
     const bool old = verb == "old";
-    const Step step(old ? rest : text);
+    const ScriptedAnswer step(old ? rest : text);
     if (step.delay > Duration()) co_await sleep(step.delay);
     fate.reset = step.error.has_value() || step.end == '!';
     if (step.error) co_return true;
@@ -230,7 +230,7 @@ class Wire final : public Network {
     co_return closes || step.end == '!';
   }
 
-  static std::string bytes_of(const Step& step) {
+  static std::string bytes_of(const ScriptedAnswer& step) {
     std::string text = "HTTP/1.1 " + std::to_string(step.status) + " Status\r\n";
     for (const http::Headers::Field& field : step.headers) {
       text += std::string(field.name) + ": " + std::string(field.value) + "\r\n";

@@ -97,7 +97,7 @@ Errc kind(std::string_view wanted) {
   return Errc::internal;
 }
 
-void read_response(Step& step, const std::string& number, std::string_view text) {
+void read_response(ScriptedAnswer& step, const std::string& number, std::string_view text) {
   const auto read = parse_number<int>(number);
   ESC_CHECK(read, "a step of a vector begins with a status");
   step.status = *read;
@@ -113,7 +113,7 @@ void read_response(Step& step, const std::string& number, std::string_view text)
 
 }  // namespace
 
-Step::Step(std::string_view text) {
+ScriptedAnswer::ScriptedAnswer(std::string_view text) {
   std::string first = word(text);
   if (first == "after") {
     delay = length_of(word(text));

@@ -44,9 +44,9 @@ class Streamed final : public http::BodySource {
 
 // A response of a peer, or its failure: "after 20 503 Retry-After: 2 & X: y `body`", "refused", "reset",
 // "error KIND", "error KIND unsent", "hang".
-class Step {
+class ScriptedAnswer {
  public:
-  explicit Step(std::string_view text);
+  explicit ScriptedAnswer(std::string_view text);
 
   Duration delay;
   std::optional<Error> error;

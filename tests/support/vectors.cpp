@@ -16,12 +16,12 @@ namespace {
 using http::without_white_space;
 
 struct Peer {
-  std::vector<Step> steps;
+  std::vector<ScriptedAnswer> steps;
   std::vector<Seen> seen;
 };
 
 Task<http::Response> respond(Peer& peer, Sim& sim, http::Request request) {
-  const Step& step = peer.steps[std::min(peer.seen.size(), peer.steps.size() - 1)];
+  const ScriptedAnswer& step = peer.steps[std::min(peer.seen.size(), peer.steps.size() - 1)];
   const std::size_t mine = peer.seen.size();
   const std::string what = std::string(request.method.text()) + ' ' + request.url.text();
   peer.seen.emplace_back(sim.elapsed().milliseconds(), what, request.headers);
