@@ -248,8 +248,8 @@ namespace {
 struct CompressingWorld {
   explicit CompressingWorld(bool keep_context)
       : sim(Seed{1}),
-        scope(sim.reactor(), [](Error) {}),
-        server(http::Service([this](http::Request request) { return handle(*this, std::move(request)); })) {
+        server(http::Service([this](http::Request request) { return handle(*this, std::move(request)); })),
+        scope(sim.reactor(), [](Error) {}) {
     options.compression = std::make_shared<http::PermessageDeflate>(settings(keep_context));
     options.limits.message_max = 1 * MiB;
     scope.spawn(server.listen(sim.network(), "s:80"));
@@ -270,8 +270,8 @@ struct CompressingWorld {
   Sim sim;
   http::WebSocketAcceptOptions options;
   std::string failures;
-  Scope scope;
   http::Server server;
+  Scope scope;
 };
 
 constexpr std::string_view asks =
